@@ -1,0 +1,73 @@
+# Every target makes .venv first, and again when pyproject.toml or constraints.txt changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# What `make train` and its like take: words on make's own line with a dot in their name are flags,
+# so that `make train TASK=timeseries model.cell=gru` needs no ARGS.
+FLAGS = $(foreach word,$(MAKEOVERRIDES),$(if $(findstring .,$(firstword $(subst =, ,$(word)))),--$(word)))
+PRESETS = $(foreach name,$(PRESET),--config $(name))
+ROOT = $(if $(DATA),--data.root='$(DATA)')
+KINDLING = $(BIN)/kindling
+need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
+
+.DEFAULT_GOAL := help
+.PHONY: help install train evaluate predict resume tensorboard test test-all lint format clean
+
+help:  ## This list
+	@echo "make TARGET [NAME=value ...]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Any setting can follow: make train TASK=timeseries model.cell=gru trainer.max_epochs=5"
+
+install: $(STAMP)  ## Make the environment, .venv
+
+train: $(STAMP)  ## Fit, then test the best checkpoint: TASK=t [DATA=dir] [PRESET="a b"] [ARGS="--flags"]
+	$(call need,TASK,name,timeseries)
+	@$(KINDLING) train --config $(TASK) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
+
+evaluate: $(STAMP)  ## Test a run's best checkpoint: RUN=logs/t/latest [DATA=dir] [ARGS=...]
+	$(call need,RUN,folder,logs/timeseries/latest)
+	@$(KINDLING) test --run '$(RUN)' $(ROOT) $(FLAGS) $(ARGS)
+
+predict: $(STAMP)  ## Predict raw input as CSV: RUN=logs/t/latest INPUT=file-or-folder
+	$(call need,RUN,folder,logs/timeseries/latest)
+	$(call need,INPUT,file,data.csv RUN=$(RUN))
+	@$(KINDLING) predict --run '$(RUN)' --data.input='$(INPUT)' $(FLAGS) $(ARGS)
+
+resume: $(STAMP)  ## Go on from a run's last checkpoint: RUN=logs/t/latest [ARGS=...]
+	$(call need,RUN,folder,logs/timeseries/latest)
+	@$(KINDLING) train --run '$(RUN)' $(FLAGS) $(ARGS)
+
+tensorboard: $(STAMP)  ## Curves of all runs in the browser
+	@$(BIN)/tensorboard --logdir logs $(ARGS)
+
+test: $(STAMP)  ## The project's tests, but for the slow ones
+	@$(BIN)/pytest -n 2 $(ARGS)
+
+test-all: $(STAMP)  ## All of the project's tests
+	@$(BIN)/pytest -n 2 -m '' $(ARGS)
+
+lint: $(STAMP)  ## Style and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(STAMP)  ## Put the code in the project's style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+clean:  ## Remove the environment, the samples and caches; runs stay
+	rm -rf $(VENV) data/sample .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
+
+$(STAMP): pyproject.toml constraints.txt
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python -c constraints.txt -e . --group dev; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	  $(BIN)/python -m pip install --quiet -c constraints.txt -e . --group dev; \
+	fi
+	@touch $@

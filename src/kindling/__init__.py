@@ -1,0 +1,1 @@
+"""Kindling: five problem shapes on one PyTorch Lightning spine."""

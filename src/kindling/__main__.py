@@ -1,0 +1,52 @@
+"""The command line: ``kindling COMMAND ...`` or ``python -m kindling COMMAND ...``."""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+from kindling import arguments, help
+from kindling.errors import UserError
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        The exit status: 0; 1 for training that diverged; 2 for wrong input; 130 and 143 for a run
+        that Ctrl-C and SIGTERM stopped.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if help.wanted(args):
+            print(help.text(args))
+            return 0
+        invocation = arguments.read(args)
+        # Torch and Lightning take seconds to import; wrong arguments and help are answered sooner.
+        from kindling import cli
+
+        cli.run(invocation)
+    except UserError as error:
+        return _fail(str(error), error.status)
+    except BrokenPipeError:
+        # Whoever read the output, head for one, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        return _fail(f"{error.filename or 'writing'}: {error.strerror}", 2)
+    except KeyboardInterrupt:
+        return _fail("stopped", 130)
+    return 0
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"kindling: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

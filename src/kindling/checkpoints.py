@@ -1,0 +1,60 @@
+"""Checkpoints: written whole or not at all, and recognized when they are read."""
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+
+from kindling.errors import UserError
+
+DAMAGED = (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError)
+ORIGIN = "kindling"
+"""The checkpoint's entry that says which task and configuration it is of."""
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target, then renames: what was there survives a full disk or a crash."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        target = Path(path)
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as stream:
+                torch.save(checkpoint, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            unfinished.replace(target)
+        except (OSError, RuntimeError) as error:
+            # Torch's archive writer turns a full disk into a RuntimeError of its own.
+            unfinished.unlink(missing_ok=True)
+            earlier = "; the one before it is whole" if target.exists() else ""
+            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+            raise UserError(f"{target}: cannot save the checkpoint: {reason}{earlier}") from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint of this project's, on the CPU.
+
+    Raises:
+        UserError: It is no checkpoint, a damaged one, or one of another project.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        RuntimeError,
+        EOFError,
+        ValueError,
+    ) as error:
+        raise UserError(f"{path}: not a checkpoint, or a damaged one") from error
+    if not isinstance(checkpoint, dict) or ORIGIN not in checkpoint:
+        raise UserError(f"{path}: a checkpoint that was not written here")
+    return checkpoint

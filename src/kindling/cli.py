@@ -1,0 +1,343 @@
+"""LightningCLI, closed where it goes on with a wrong result. Knows data and model together."""
+
+import logging
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger
+from rich.console import Console
+
+from kindling import checkpoints, paths, results, runs
+from kindling.arguments import LINKED, Invocation, known_options
+from kindling.callbacks.evaluation import Evaluation
+from kindling.callbacks.gradients import GradientNorms
+from kindling.callbacks.guard import Guard
+from kindling.callbacks.provenance import Provenance
+from kindling.datamodule import DataModule
+from kindling.errors import Stopped, UserError
+from kindling.logger import TensorBoard
+from kindling.messages import explain
+from kindling.metrics_table import MetricsTable
+from kindling.module import Module
+
+QUIET = (
+    # Said of every loader; what suits these data sets is in the data modules.
+    r".*does not have many workers.*",
+    r".*number of training batches .* smaller than the logging interval.*",
+    r".*infer the indices fetched for your dataloader.*",
+    r".*Checkpoint directory .* exists and is not empty.*",
+    # They are for training; a test or a prediction goes without.
+    r".*callbacks used to create the checkpoint need to be provided.*",
+    r".*The `srun` command is available.*",
+    # Lightning 2.6 on torch 2.12 and newer.
+    r".*isinstance\(treespec, LeafSpec\).*",
+)
+
+
+def run(invocation: Invocation) -> "KindlingCLI":
+    """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
+    _quieten()
+    if invocation.command == "train":
+        fitted = run(Invocation("fit", invocation.flags, invocation.run, invocation.checkpoint))
+        folder = fitted.folder
+        flags = [f"--config={folder / runs.CONFIG}"]
+        return run(Invocation("test", flags, folder, folder / runs.BEST))
+    with _lightning_errors():
+        cli = KindlingCLI(invocation)
+    if cli.trainer.is_global_zero:
+        cli.report(Console(highlight=False, soft_wrap=True))
+    return cli
+
+
+class ParseError(Exception):
+    """What the parser has to say, before it is put in one line."""
+
+
+class Parser(LightningArgumentParser):
+    """Takes options by their full names alone, and leaves it to the caller to show errors."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise ParseError(message) from ex
+
+
+class KindlingCLI(LightningCLI):
+    """One command over one run.
+
+    ``fit`` makes a run folder, once data and model are known to be sound; every other command, and
+    ``fit --run``, works in the folder of the run that it was given.
+    """
+
+    def __init__(self, invocation: Invocation) -> None:
+        self.command, self.checkpoint = invocation.command, invocation.checkpoint
+        self.given_run = invocation.run
+        self.origin = checkpoints.load(self.checkpoint) if self.checkpoint else {}
+        shared = {"default_config_files": [str(paths.CONFIGS / "trainer.yaml")]}
+        with self._over_embedded_config(invocation.flags) as flags:
+            super().__init__(
+                args=[self.command, *flags],
+                parser_class=Parser,
+                parser_kwargs={self.command: shared},
+                save_config_callback=None,
+                auto_configure_optimizers=False,
+                seed_everything_default=0,
+            )
+
+    @contextmanager
+    def _over_embedded_config(self, flags: list[str]) -> Iterator[list[str]]:
+        """Where a checkpoint lies outside of any run, the config inside of it below the flags."""
+        if self.checkpoint is None or self.given_run or runs.of_checkpoint(self.checkpoint):
+            yield flags
+            return
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as stream:
+            stream.write(self.origin[checkpoints.ORIGIN]["config"])
+            stream.flush()
+            yield [f"--config={stream.name}", *flags]
+
+    # Parsing.
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        # Building the parsers of the other commands would take a second; the checkpoint is ours.
+        return {self.command: {*LightningCLI.subcommands()[self.command], *TRAINER_ARGUMENTS}}
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(self.trainer_class, "trainer")
+        # As plain arguments, classes may be named shortly and an error in one keeps its message.
+        parser.add_argument("--model", type=LightningModule, required=True)
+        parser.add_argument("--data", type=LightningDataModule, required=True)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--logs", default=str(paths.LOGS), help="Folder of the runs.")
+        # By name, so that a config with callbacks of its own does not replace these.
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        try:
+            self.config = parser.parse_args(args)
+        except ParseError as error:
+            options = [action.dest for action in self._parser(self.command)._actions]
+            known = [*known_options(args), *options]
+            raise UserError(explain(str(error), known)) from error
+        self.settings = self.config[self.command]
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: flags overrule the checkpoint's settings, not the other way round."""
+
+    # Instantiation.
+
+    def _add_instantiators(self) -> None:
+        """In place of Lightning's, which would log hyperparameters a second time."""
+        self.parser.add_instantiator(self._make_data, LightningDataModule, subclasses=True)
+
+    def _make_data(self, class_type: type[DataModule], *args: Any, **kwargs: Any) -> DataModule:
+        """A data module that knows what the checkpoint knows, before the model asks for sizes."""
+        data = class_type(*args, **kwargs)
+        if state := self.origin.get(class_type.__qualname__):
+            data.load_state_dict(state)
+        return data
+
+    def before_instantiate_classes(self) -> None:
+        init = self.settings.data.get("init_args", {})
+        if init.get("root") is not None:
+            # The saved configuration shall mean the same from any folder.
+            init["root"] = str(Path(init["root"]).expanduser().absolute())
+
+    def instantiate_classes(self) -> None:
+        self.config_init = self.parser.instantiate_classes(self.config)
+        self.datamodule = self._get(self.config_init, "data")
+        self.model = self._get(self.config_init, "model")
+        self._check_pair()
+        # Before there is a run folder: wrong data shall leave none behind.
+        self.datamodule.prepare_data()
+        self.datamodule.setup(self.command)
+        self.folder = self._make_folder()
+        with self._discard_unused():
+            self.trainer = self._make_trainer()
+
+    def _check_pair(self) -> None:
+        for thing, base in ((self.model, Module), (self.datamodule, DataModule)):
+            if not isinstance(thing, base):
+                raise UserError(f"{type(thing).__qualname__}: not a kindling {base.__name__}")
+        task = self.datamodule.task
+        if (origin := self.origin.get(checkpoints.ORIGIN, {}).get("task", task)) != task:
+            raise UserError(f"{self.checkpoint}: a checkpoint of {origin}, not of {task}")
+
+    def _make_folder(self) -> Path:
+        if self.command == "fit" and self.given_run is None:
+            return runs.create(Path(self.settings.logs), self.datamodule.task)
+        return self.given_run or Path.cwd()
+
+    @contextmanager
+    def _discard_unused(self) -> Iterator[None]:
+        made = self.command == "fit" and self.given_run is None
+        with runs.discard_unused(self.folder) if made else nullcontext():
+            yield
+
+    def _make_trainer(self) -> Trainer:
+        settings = self._get(self.config_init, "trainer")
+        ours = {
+            "default_root_dir": self.folder,
+            "logger": self._loggers(settings.logger) or False,
+            "callbacks": [*_listed(settings.callbacks), *self._callbacks()],
+            "plugins": [*_listed(settings.plugins), checkpoints.AtomicCheckpointIO()],
+        }
+        if self.command == "fit":
+            return self.instantiate_trainer(**ours)
+        # Several processes would repeat samples to fill the last batch, and score them twice.
+        alone = {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_checkpointing": False}
+        return self._instantiate_trainer({**settings, **ours, **alone}, [])
+
+    def _loggers(self, chosen: Any) -> list[Logger]:
+        """Ours, then those of the configuration; ``--trainer.logger=false`` is for none."""
+        self.tensorboard = TensorBoard(self.folder)
+        self.table = MetricsTable(self.folder / "metrics.csv")
+        loggers: list[Logger] = [self.table] if self.command == "fit" else []
+        if chosen is not False and (self.command == "fit" or self.given_run):
+            loggers.append(self.tensorboard)
+        return loggers + [logger for logger in _listed(chosen) if logger is not True]
+
+    def _callbacks(self) -> list[Callback]:
+        callbacks: list[Callback] = []
+        if self.settings.trainer.enable_progress_bar is not False:
+            callbacks.append(RichProgressBar(leave=False))
+        if self.command == "fit":
+            self.evaluation = Evaluation(self.folder)
+            provenance = Provenance(self.folder, self._dump(), int(self.settings.seed_everything))
+            return [*callbacks, provenance, GradientNorms(), Guard(self.folder), self.evaluation]
+        source = self.datamodule.input or Path("test.csv")
+        output = self.folder / "predictions" / f"{source.stem}.csv"
+        self.evaluation = Evaluation(self.folder, self.checkpoint, output)
+        return [*callbacks, self.evaluation]
+
+    def _dump(self) -> str:
+        """The whole configuration, such that it runs again as it is."""
+        settings = self.settings.clone()
+        settings.pop("config", None)
+        return str(self._parser(self.command).dump(settings, skip_none=False))
+
+    # Commands.
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        with _signals(), self._discard_unused():
+            if subcommand == "fit":
+                self._fit()
+                return
+            quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
+            getattr(self.trainer, subcommand)(
+                self.model,
+                datamodule=self.datamodule,
+                ckpt_path=self.checkpoint,
+                weights_only=True,
+                **quiet,
+            )
+
+    def _fit(self) -> None:
+        if self.trainer.is_global_zero:
+            (self.folder / runs.CONFIG).write_text(self._dump())
+            runs.point_latest(self.folder)
+            self._introduce(Console(highlight=False, soft_wrap=True))
+            if self.tensorboard in self.trainer.loggers:
+                self.tensorboard.log_settings(self._hyperparameters())
+        self.trainer.fit(
+            self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
+        )
+        if self.tensorboard in self.trainer.loggers:
+            chosen = self.settings.checkpoint
+            best = self.table.best(chosen.monitor, chosen.mode)
+            scores = {k.removeprefix("val/"): v for k, v in best.items() if k.startswith("val/")}
+            self.tensorboard.log_final("val", scores, int(best.get("step", 0)))
+            self.tensorboard.finalize("success")
+
+    def _hyperparameters(self) -> dict[str, Any]:
+        """What the HPARAMS tab tells runs apart by."""
+        settings = {"seed": self.settings.seed_everything, "sample": self.datamodule.is_sample}
+        for part in ("model", "data"):
+            init = self.settings[part].init_args.as_dict()
+            settings |= {f"{part}.{name}": value for name, value in init.items()}
+        return {**settings, "trainer.max_epochs": self.settings.trainer.max_epochs}
+
+    def _introduce(self, console: Console) -> None:
+        """What is about to be trained, on what, and where it goes."""
+        data, model = self.datamodule, self.model
+        origin = "the generated sample" if data.is_sample else str(data.root)
+        sizes = ", ".join(f"{split} {size:,}" for split, size in data.sizes().items())
+        parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        device = self.trainer.strategy.root_device
+        console.print(f"data         {origin}: {sizes}")
+        console.print(f"model        {type(model).__name__}, {parameters:,} parameters")
+        console.print(f"device       {device}, {torch.get_num_threads()} threads")
+        console.print(f"run          {runs.shown(self.folder)}")
+
+    def report(self, console: Console) -> None:
+        """What came out, and where it lies."""
+        if self.evaluation.results is not None:
+            results.show(self.evaluation.results, self.folder, console)
+        elif self.command == "predict":
+            console.print(f"predictions  {runs.shown(self.evaluation.output)}")
+        else:
+            console.print(
+                f"trained      score it with: make evaluate RUN={runs.shown(self.folder)}"
+            )
+
+
+TRAINER_ARGUMENTS = ("ckpt_path", "weights_only", "verbose", "return_predictions")
+"""Of the Trainer's methods: given by the command, not by options."""
+
+
+def _listed(value: Any) -> list[Any]:
+    """A setting that may be nothing, one thing or several."""
+    if value in (None, False):
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Outside of training, let SIGTERM end the process as an error does, not as a success."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Stopped("stopped by SIGTERM", signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _lightning_errors() -> Iterator[None]:
+    """Lightning's complaints about settings as ours, and Ctrl-C as itself."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise UserError(str(error)) from error
+    except SystemExit as error:
+        # The Trainer makes an exit status of 1 of Ctrl-C.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+
+
+def _quieten() -> None:
+    """Leave out what Lightning says at every start."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for pattern in QUIET:
+        warnings.filterwarnings("ignore", pattern)

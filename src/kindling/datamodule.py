@@ -1,0 +1,166 @@
+"""The base of every data module: sample or real root, splits made once, one loader for all."""
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from kindling import paths
+from kindling.errors import UserError
+from kindling.loader import Batches, Loader, load
+
+Split = Literal["train", "val", "test", "predict"]
+log = logging.getLogger(__name__)
+
+
+class DataModule(LightningDataModule):
+    """Reads a problem's files once and serves its splits.
+
+    A problem says how files become data sets (``read``, ``read_input``) and how its sample is
+    written (``write_sample``); everything that the problems share is here.
+
+    Args:
+        root: Folder of the data; null is a generated sample.
+        input: File or folder to predict, in place of the test split.
+        batch_size: Samples in a batch.
+        num_workers: Processes that load batches; 0 loads in the training process.
+    """
+
+    task: ClassVar[str]
+    """The problem's name: of its folder, its config and its logs."""
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        input: Path | None = None,
+        batch_size: int = 32,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.is_sample = root is None
+        self.root = paths.SAMPLES / self.task if root is None else Path(root).expanduser()
+        self.input = None if input is None else Path(input).expanduser()
+        self.batch_size = at_least("data.batch_size", batch_size, 1)
+        self.num_workers = at_least("data.num_workers", num_workers, 0)
+        self.splits: dict[Split, Dataset[Any]] = {}
+        self._fingerprint = ""
+
+    # What a problem provides.
+
+    @abstractmethod
+    def read(self) -> Mapping[Split, Dataset[Any]]:
+        """The splits ``train``, ``val`` and ``test``, with statistics from ``train`` alone."""
+
+    @abstractmethod
+    def read_input(self, path: Path) -> Dataset[Any]:
+        """A data set without targets from a raw file or folder, by what a checkpoint restored."""
+
+    @abstractmethod
+    def files(self) -> Sequence[Path]:
+        """The files that were read, for the data's fingerprint."""
+
+    @abstractmethod
+    def write_sample(self, folder: Path) -> None:
+        """Write the generated sample in the real set's layout."""
+
+    @abstractmethod
+    def describe(self, split: Split, place: Tensor) -> Mapping[str, Sequence[Any]]:
+        """Columns that identify samples: a row number, a file, a timestamp."""
+
+    @property
+    @abstractmethod
+    def target_names(self) -> Mapping[str, str]:
+        """The file's own name for each head's target."""
+
+    def block_length(self, samples: int) -> int:
+        """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""
+        return 1
+
+    # What Lightning calls.
+
+    def prepare_data(self) -> None:
+        if self.is_sample and not self.root.exists():
+            write_once(self.root, self.write_sample)
+
+    def setup(self, stage: str) -> None:
+        if stage == "predict" and self.input is not None:
+            if not self.input.exists():
+                raise UserError(f"{self.input}: no such file or folder (--data.input)")
+            self.splits = {"predict": self.read_input(self.input)}
+        elif not self.splits:
+            if not self.root.is_dir():
+                raise UserError(f"{self.root}: no such folder (--data.root); null is the sample")
+            self.splits = dict(self.read())
+            self.splits["predict"] = self.splits["test"]
+
+    def train_dataloader(self) -> Loader[Any]:
+        return self._loader("train", seed=torch.initial_seed() % 2**31)
+
+    def val_dataloader(self) -> Loader[Any]:
+        return self._loader("val")
+
+    def test_dataloader(self) -> Loader[Any]:
+        return self._loader("test")
+
+    def predict_dataloader(self) -> Loader[Any]:
+        return self._loader("predict")
+
+    def _loader(self, split: Split, seed: int | None = None) -> Loader[Any]:
+        dataset = self.splits[split]
+        batches = Batches(len(dataset), self.batch_size, seed)  # type: ignore[arg-type]
+        return load(dataset, batches, self.num_workers)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and contents of the files that were read."""
+        if not self._fingerprint:
+            self._fingerprint = hash_files(self.files(), self.root)
+        return self._fingerprint
+
+    def sizes(self) -> dict[str, int]:
+        """Samples in each split."""
+        return {s: len(d) for s, d in self.splits.items() if s != "predict"}  # type: ignore[arg-type]
+
+
+def at_least(name: str, value: int, low: int) -> int:
+    """``value``, or an error that names the option."""
+    if value < low:
+        raise UserError(f"{name}={value}: must be at least {low}")
+    return value
+
+
+def hash_files(files: Sequence[Path], root: Path) -> str:
+    """SHA-256 over each file's name below ``root`` and its own SHA-256."""
+    listing = []
+    for file in sorted(files):
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        listing.append([file.relative_to(root).as_posix(), digest])
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+
+
+def write_once(folder: Path, write: Any) -> None:
+    """Let ``write`` fill ``folder``, whole or not at all, also when two processes try at once."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        write(unfinished)
+        unfinished.chmod(0o755)
+        unfinished.rename(folder)
+        log.info("wrote the sample: %s", folder)
+    except OSError:
+        # The other process was first: its sample is the same, by the same seed.
+        if not folder.is_dir():
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

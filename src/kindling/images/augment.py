@@ -1,0 +1,134 @@
+"""Random views of photos, drawn for every image on its own and not once for the batch.
+
+B: batch, C: channels, H: height, W: width
+"""
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kindling.errors import UserError
+
+Integer = TypeVar("Integer", int, Tensor)
+_32_BITS = 0xFFFFFFFF
+
+
+class Augment(nn.Module):
+    """Rotation, horizontal flip and autocontrast, in training only.
+
+    Args:
+        rotation: Largest turn in degrees, counterclockwise; the turn is uniform from 0 up to it,
+            and the corners that come into view are black.
+        flip: Probability of a horizontal flip.
+        autocontrast: Probability that each channel is stretched to the full range.
+
+    Shape:
+        ``(B, C, H, W)``, bytes or floats from 0 to 1, to the same.
+    """
+
+    def __init__(
+        self, rotation: float = 45.0, flip: float = 0.5, autocontrast: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.rotation = _within(360, "rotation", rotation)
+        self.flip = _within(1, "flip", flip)
+        self.autocontrast = _within(1, "autocontrast", autocontrast)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, seeds: Tensor | None = None) -> Tensor:
+        """Views of ``images`` that depend on ``seeds`` alone.
+
+        Args:
+            images: A batch.
+            seeds: One integer an image, as from :func:`sample_seeds`; none are new ones from
+                torch's generator.
+        """
+        if not self.training:
+            return images
+        if seeds is None:
+            seeds = torch.randint(_32_BITS, (len(images),), device=images.device)
+        angle, flip, contrast = (_uniform(seeds, draw) for draw in range(3))
+        if self.rotation:
+            images = rotate(images, angle * self.rotation)
+        if self.flip:
+            images = mirror(images, flip < self.flip)
+        if self.autocontrast:
+            images = stretch(images, contrast < self.autocontrast)
+        return images
+
+
+def sample_seeds(seed: int, epoch: int, index: Tensor) -> Tensor:
+    """One seed for each sample and epoch, so that a resumed run draws what it would have drawn.
+
+    Args:
+        seed: The run's seed.
+        epoch: The epoch that the batch belongs to.
+        index: Places of the samples in their data set.
+
+    Shape:
+        ``(B)`` to ``(B)``.
+    """
+    return _mix(_mix(_mix(seed) + epoch) + index)
+
+
+def rotate(images: Tensor, degrees: Tensor) -> Tensor:
+    """Counterclockwise turn about the middle, bilinear, black outside.
+
+    Shape:
+        ``(B, C, H, W)`` and ``(B)`` to ``(B, C, H, W)``.
+    """
+    height, width = images.shape[-2:]
+    x, y = _middles(width, images.device), _middles(height, images.device) * (height / width)
+    turn = degrees.deg2rad()[:, None, None]
+    # A turn is a product of complex numbers, and those lie in memory as a grid of (x, y) does.
+    place = torch.complex(*torch.meshgrid(x, y, indexing="xy"))
+    grid = torch.view_as_real(place * torch.polar(torch.ones_like(turn), turn))
+    grid[..., 1] *= width / height
+    turned = functional.grid_sample(images.float(), grid, align_corners=False)
+    return (turned if images.is_floating_point() else turned.round_()).to(images.dtype)
+
+
+def mirror(images: Tensor, chosen: Tensor) -> Tensor:
+    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+
+
+def stretch(images: Tensor, chosen: Tensor) -> Tensor:
+    """The chosen images with each channel from black to full; a channel of one value stays."""
+    full = 1 if images.is_floating_point() else 255
+    low = images.amin((-2, -1), keepdim=True)
+    span = images.amax((-2, -1), keepdim=True) - low
+    kept = ~chosen[:, None, None, None] | (span == 0)
+    low = low.masked_fill(kept, 0)
+    scale = (span * (1 / full)).masked_fill(kept, 1)
+    return images.sub(low).div(scale).clamp_(0, full).to(images.dtype)
+
+
+def _within(most: float, name: str, value: float) -> float:
+    if not 0 <= value <= most:
+        raise UserError(f"{name}={value}: choose a number from 0 to {most}")
+    return value
+
+
+def _middles(pixels: int, device: torch.device) -> Tensor:
+    """Middles of pixels on a side that runs from -1 to 1."""
+    return (2 * torch.arange(pixels, device=device) + 1) / pixels - 1
+
+
+def _uniform(seeds: Tensor, draw: int) -> Tensor:
+    """Numbers in [0, 1) that are independent for different draws."""
+    return (_mix(seeds + _mix(draw + 1)) >> 8) * 2.0**-24
+
+
+def _mix(number: Integer) -> Integer:
+    """Hash to 32 bits; no product reaches 2**63, so int64 never overflows and all devices agree.
+
+    References:
+        Chris Wellons, Prospecting for Hash Functions, 2018,
+        https://github.com/skeeto/hash-prospector
+    """
+    number = number & _32_BITS
+    number = (number ^ (number >> 16)) * 0x21F0AAAD & _32_BITS
+    number = (number ^ (number >> 15)) * 0x735A2D97 & _32_BITS
+    return number ^ (number >> 15)

@@ -1,0 +1,158 @@
+"""Photos decoded once, into a file that is mapped into memory from then on.
+
+N: images, H: height, W: width
+"""
+
+import contextlib
+import hashlib
+import logging
+import math
+import mmap
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from kindling.errors import UserError
+from kindling.images.read import printable, read_images
+
+log = logging.getLogger(__name__)
+
+# Part of every key: to be raised when the same file is read to other pixels than before.
+_VERSION = 1
+_ABANDONED_AFTER = 24 * 3600.0  # seconds
+# Python names this flag from 3.13 on. Without it Linux refuses to map more than there is memory.
+_NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
+
+
+def load_images(
+    files: Sequence[Path], size: tuple[int, int], cache: Path | None, limit: int = 20 * 2**30
+) -> Tensor:
+    """All images in one tensor, so that ``images[index]`` is a batch.
+
+    With a cache they are decoded once, and the tensor is a private mapping of the file that holds
+    them: it may be larger than memory, and writing to it changes no file. Its key is the path,
+    length and time of every file, in order, and the size: one changed photo decodes the set anew.
+
+    Args:
+        files: Images in any format that Pillow reads.
+        size: Height and width.
+        cache: Folder of decoded images; none decodes them into memory, at every start.
+        limit: Bytes that the folder may hold. What was not used for longest makes way; a set that
+            does not fit at all is held in memory, and the log says so.
+
+    Shape:
+        ``(N, 3, H, W)``, bytes.
+
+    Raises:
+        UserError: An image cannot be read, or the set fits neither in the cache nor in memory.
+    """
+    if cache is None or not files:
+        return _in_memory(files, size)
+    try:
+        return _cached(files, size, cache, limit)
+    except OSError as error:
+        log.warning("%s: photos are held in memory, not in this cache: %s", cache, error)
+        return _in_memory(files, size)
+
+
+def _cached(files: Sequence[Path], size: tuple[int, int], cache: Path, limit: int) -> Tensor:
+    key, shape = _key(files, size), (len(files), 3, *size)
+    path = cache / f"{'x'.join(map(str, shape))}-{key}.u8"
+    if path.is_file() and path.stat().st_size == math.prod(shape):
+        with contextlib.suppress(OSError):  # in a folder that may only be read
+            os.utime(path)
+        return _mapped(path, shape)
+    cache.mkdir(parents=True, exist_ok=True)
+    _make_room(cache, math.prod(shape), limit)
+    log.info("decoding %d photos into %s", len(files), path)
+    # A name of its own for every run: of several that decode the same, the last to finish stays.
+    part = path.with_suffix(f".{secrets.token_hex(8)}.part")
+    try:
+        _decode_into(part, files, size)
+        if _key(files, size) != key:
+            raise UserError(f"{printable(files[0].parent)}: photos changed while read; start again")
+        images = _mapped(part, shape)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return images
+
+
+def _key(files: Sequence[Path], size: tuple[int, int]) -> str:
+    digest = hashlib.sha256(repr((_VERSION, size)).encode())
+    for file in files:
+        try:
+            facts = file.stat()
+        except OSError as error:
+            raise UserError(f"{printable(file)}: {error.strerror}; check the path") from error
+        digest.update(repr((str(file.absolute()), facts.st_size, facts.st_mtime_ns)).encode())
+    return digest.hexdigest()[:32]
+
+
+def _decode_into(path: Path, files: Sequence[Path], size: tuple[int, int]) -> None:
+    with path.open("xb") as file:
+        for images in read_images(files, size):
+            file.write(images.numpy().data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
+    """The file as a tensor that stays whole even when the file is removed or replaced."""
+    with path.open("rb") as file:
+        pages = mmap.mmap(
+            file.fileno(),
+            math.prod(shape),
+            flags=mmap.MAP_PRIVATE | _NO_RESERVE,
+            prot=mmap.PROT_READ | mmap.PROT_WRITE,
+        )
+    return torch.frombuffer(pages, dtype=torch.uint8).view(shape)
+
+
+def _make_room(cache: Path, need: int, limit: int) -> None:
+    """Remove what crashed runs left behind, then the caches that were not used for longest."""
+    for used, _, part in _entries(cache, "*.part"):
+        if used < time.time() - _ABANDONED_AFTER:
+            part.unlink(missing_ok=True)
+    stored = _entries(cache, "*.u8")
+    held = sum(length for _, length, _ in stored)
+    room = min(limit, held + shutil.disk_usage(cache).free)
+    if need > room:
+        raise OSError(f"they need {need:,} bytes, and {room:,} are allowed or free")
+    for _, length, path in stored:
+        if held + need > room:
+            path.unlink(missing_ok=True)  # who has it mapped keeps it
+            held -= length
+
+
+def _entries(cache: Path, pattern: str) -> list[tuple[float, int, Path]]:
+    """Time of last use, length and path, oldest first."""
+    entries = []
+    for path in cache.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):  # another run makes room as well
+            facts = path.stat()
+            entries.append((facts.st_mtime, facts.st_size, path))
+    return sorted(entries)
+
+
+def _in_memory(files: Sequence[Path], size: tuple[int, int]) -> Tensor:
+    shape = (len(files), 3, *size)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if math.prod(shape) > memory / 2:
+        raise UserError(
+            f"{len(files):,} photos of {size[0]}x{size[1]} fill more than half of the memory: "
+            "set a cache folder with room for them, or a smaller size"
+        )
+    images = torch.empty(shape, dtype=torch.uint8)
+    start = 0
+    for stack in read_images(files, size):
+        images[start : start + len(stack)] = stack
+        start += len(stack)
+    return images

@@ -1,0 +1,158 @@
+"""Any image that Pillow reads, as upright RGB bytes of one size.
+
+N: images, H: height, W: width
+"""
+
+import functools
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from kindling.errors import UserError
+
+# Of these Pillow knows no more than the header, or it hands the file to another program.
+_NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+_STACK = 256
+
+
+@functools.cache
+def formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _NOT_DECODED)
+
+
+@functools.cache
+def suffixes() -> frozenset[str]:
+    """What the names of image files end with, in lower case."""
+    readable = set(formats())
+    return frozenset(s for s, name in Image.registered_extensions().items() if name in readable)
+
+
+def printable(path: Path) -> str:
+    """The path on one line, also if its name has line breaks or is no valid text."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read_image(path: Path, size: tuple[int, int]) -> Tensor:
+    """One image, upright, transparent pixels on white, resized with antialiasing.
+
+    Not for several threads at once, since it silences Pillow's warnings for the whole process;
+    :func:`read_images` has its own threads.
+
+    Args:
+        path: Any format that Pillow decodes; of a moving picture, the first.
+        size: Height and width.
+
+    Shape:
+        ``(3, H, W)``, bytes.
+
+    Raises:
+        UserError: The file is missing, empty, broken, too large or no image.
+    """
+    with warnings.catch_warnings(action="ignore"):
+        pixels = _attempt(path, size)
+    if isinstance(pixels, UserError):
+        raise pixels
+    return torch.from_numpy(pixels)
+
+
+def read_images(paths: Sequence[Path], size: tuple[int, int]) -> Iterator[Tensor]:
+    """All images in order, in stacks, decoded on all cores.
+
+    Shape:
+        Stacks of ``(N, 3, H, W)``, bytes.
+
+    Raises:
+        UserError: Some images cannot be read. All are tried first, and the message names them.
+    """
+    faults: list[UserError] = []
+    with ThreadPoolExecutor(cores()) as pool:
+        for start in range(0, len(paths), _STACK):
+            with warnings.catch_warnings(action="ignore"):
+                tried = list(pool.map(lambda p: _attempt(p, size), paths[start : start + _STACK]))
+            faults += [pixels for pixels in tried if isinstance(pixels, UserError)]
+            if not faults:
+                yield torch.from_numpy(np.stack([p for p in tried if not isinstance(p, UserError)]))
+    if faults:
+        raise _joined(faults)
+
+
+def _joined(faults: list[UserError]) -> UserError:
+    if len(faults) == 1:
+        return faults[0]
+    named = "; ".join(map(str, faults[:5])) + ("; ..." if len(faults) > 5 else "")
+    return UserError(f"{len(faults)} images cannot be read: {named}")
+
+
+def _attempt(path: Path, size: tuple[int, int]) -> NDArray[np.uint8] | UserError:
+    try:
+        # A pipe or a device is no file: opening one would wait for ever.
+        return _decode(path, size) if path.is_file() else _fault(path, FileNotFoundError())
+    except Exception as error:  # Pillow lets through whatever a broken file makes its decoders do
+        return _fault(path, error)
+
+
+def _fault(path: Path, error: Exception) -> UserError:
+    match error:
+        case FileNotFoundError():
+            fault = "no such image file; check the path"
+        case PermissionError():
+            fault = "may not be read; change its permissions"
+        case Image.DecompressionBombError():
+            fault = "too many pixels to be a photo; scale it down or remove it"
+        case UnidentifiedImageError() if not path.stat().st_size:
+            fault = "the file is empty; replace or remove it"
+        case UnidentifiedImageError():
+            fault = "not an image that Pillow reads; replace or remove it"
+        case _:
+            detail = " ".join(str(error).split()) or type(error).__name__
+            fault = f"broken image ({detail}); replace or remove it"
+    return UserError(f"{printable(path)}: {fault}")
+
+
+def _decode(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    height, width = size
+    with Image.open(path, formats=formats()) as image:
+        # JPEG decodes at a half, a quarter or an eighth for less; twice the need keeps it sharp.
+        image.draft(None, (2 * max(size), 2 * max(size)))
+        image.load()
+        rgb = _rgb(_upright(image))
+    small = rgb.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(small).transpose(2, 0, 1).copy()
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:
+        return image  # broken EXIF data around a sound picture does not say which way is up
+    return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(image).convert("RGB")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits has a white point; wider numbers span what the image itself holds."""
+    grey = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
+    low, high = (0, 65535) if image.mode.startswith("I;16") else (grey.min(), grey.max())
+    return Image.fromarray((255 * (grey - low) / max(high - low, 1e-9)).round().astype(np.uint8))

@@ -1,0 +1,95 @@
+"""TensorBoard, with training and validation on the same chart and settings beside scores."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger
+from lightning_utilities.core.rank_zero import rank_zero_only
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+STAGES = ("train", "val", "test")
+FINAL = "final"
+"""The writer of what the HPARAMS tab shows: a run's settings and its final scores alone."""
+
+
+class TensorBoard(Logger):
+    """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``loss``.
+
+    Args:
+        folder: The run's folder; stages are written to its subfolders.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self._writers: dict[str, SummaryWriter] = {}
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        return str(self._folder)
+
+    def writer(self, stage: str = "") -> SummaryWriter:
+        """The writer of a stage, made when it is first asked for; of the run itself without."""
+        if stage not in self._writers:
+            self._writers[stage] = SummaryWriter(self._folder / stage)
+        return self._writers[stage]
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        for name, value in metrics.items():
+            stage, _, tag = name.partition("/")
+            if stage in STAGES:
+                self.writer(stage).add_scalar(tag, value, step, new_style=True)
+            elif name != "epoch":
+                self.writer().add_scalar(name, value, step, new_style=True)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: ``log_settings`` does it once, with the scores that belong beside them."""
+
+    @rank_zero_only
+    def log_settings(self, settings: Mapping[str, Any]) -> None:
+        """Fill the HPARAMS tab's columns; ``log_final`` adds the scores."""
+        flat = {name: _plain(value) for name, value in settings.items()}
+        # Without the experiment's own summary, TensorBoard shows the settings of all runs, where
+        # with one it would show the columns of whichever run it finds first.
+        _, start, _ = hparams(flat, {})  # type: ignore[no-untyped-call]
+        self.writer(FINAL)._get_file_writer().add_summary(start)  # type: ignore[no-untyped-call]
+
+    @rank_zero_only
+    def log_final(self, stage: str, scores: Mapping[str, float], step: int) -> None:
+        """Scores that stand for the run: of its best epoch, and of the test split."""
+        for name, value in scores.items():
+            self.writer(FINAL).add_scalar(f"{stage}/{name}", value, step, new_style=True)
+
+    @rank_zero_only
+    def log_figure(self, stage: str, tag: str, figure: Figure, step: int) -> None:
+        FigureCanvasAgg(figure)
+        self.writer(stage).add_figure(tag, figure, step, close=False)
+
+    @rank_zero_only
+    def save(self) -> None:
+        for writer in self._writers.values():
+            writer.flush()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+
+def _plain(value: Any) -> str | float | bool:
+    return value if isinstance(value, (bool, int, float, str)) else str(value)

@@ -1,0 +1,101 @@
+"""Normalization that belongs to the model, so that a checkpoint predicts from raw measurements.
+
+N: rows, F: features.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from kindling.errors import UserError
+
+
+class Normalize(nn.Module):
+    """Fills in missing values with the centre of their feature, then centres and scales.
+
+    ``standard`` takes mean and deviation, ``robust`` median and inter-quartile range, both from
+    the rows given to :meth:`fit`. Until then the statistics are NaN and so is every output:
+    nothing is checked in :meth:`forward`, so ask :attr:`fitted` once before training.
+
+    Args:
+        features: Number of features.
+        method: Statistics to centre and scale by.
+        indicators: Append a column per feature that is 1 where its value is missing. It stays 0
+            for a feature that was never missing in the training rows, since nothing can be
+            learned about it there.
+
+    Shape:
+        ``(..., F)`` with NaN where missing, to ``(..., F)`` or, with indicators, ``(..., 2F)``.
+    """
+
+    center: Tensor
+    scale: Tensor
+    indicated: Tensor
+
+    def __init__(
+        self,
+        features: int,
+        method: Literal["standard", "robust"] = "standard",
+        indicators: bool = False,
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self.out_features = 2 * features if indicators else features
+        self.method = method
+        self.indicators = indicators
+        for name in ("center", "scale", "indicated"):
+            self.register_buffer(name, torch.full((features,), torch.nan))
+
+    @property
+    def fitted(self) -> bool:
+        return not self.center.isnan().any().item()
+
+    def fit(self, values: Tensor, names: Sequence[str] | None = None) -> None:
+        """Take the statistics of the training rows.
+
+        Args:
+            values: Training rows alone, NaN where missing.
+            names: What to call the features in an error.
+
+        Shape:
+            ``(N, F)``
+
+        Raises:
+            UserError: A feature has no value in any row.
+        """
+        rows = values.detach().cpu().double().numpy()
+        if rows.shape[1:] != (self.features,):
+            raise ValueError(f"expected (N, {self.features}) values, got {rows.shape}")
+        self._check_present(rows, names)
+        center, scale = _standard(rows) if self.method == "standard" else _robust(rows)
+        varies = np.nanmax(rows, axis=0) > np.nanmin(rows, axis=0)
+        self.center.copy_(torch.from_numpy(center))
+        self.scale.copy_(torch.from_numpy(np.where(varies, scale, 1.0)))
+        self.indicated.copy_(torch.from_numpy(np.isnan(rows).any(axis=0)))
+
+    def forward(self, values: Tensor) -> Tensor:
+        missing = values.isnan()
+        normal = (torch.where(missing, self.center, values) - self.center) / self.scale
+        if not self.indicators:
+            return normal
+        return torch.cat((normal, missing * self.indicated), dim=-1)
+
+    def _check_present(self, rows: NDArray[np.float64], names: Sequence[str] | None) -> None:
+        absent = np.flatnonzero(np.isnan(rows).all(axis=0))
+        if len(absent):
+            name = repr(names[absent[0]]) if names else f"number {absent[0] + 1}"
+            raise UserError(f"feature {name} has no value in the training rows: leave it out")
+
+
+def _standard(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
+
+
+def _robust(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    low, median, high = np.nanquantile(rows, (0.25, 0.5, 0.75), axis=0)
+    # Where most values are equal the range is 0 though others differ.
+    return median, np.where(high > low, high - low, np.nanstd(rows, axis=0))

@@ -1,0 +1,9 @@
+"""Where the project keeps its things. Nothing here imports torch."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+CONFIGS = PROJECT / "configs"
+PRESETS = CONFIGS / "presets"
+LOGS = PROJECT / "logs"
+SAMPLES = PROJECT / "data" / "sample"

@@ -1,0 +1,1 @@
+"""The problems, a folder each; none imports from another."""

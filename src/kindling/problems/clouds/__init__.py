@@ -1,0 +1,1 @@
+"""Photos of the sky to one of seven kinds of cloud."""

@@ -1,0 +1,1 @@
+"""Water potability: nine measurements, some missing, to potable or not."""

@@ -1,0 +1,1 @@
+"""Forecasting a series: the last values to the next one."""

@@ -1,0 +1,236 @@
+"""A series in one or two CSV files, as windows of its last values and the value to come."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kindling.datamodule import DataModule, Split, at_least
+from kindling.errors import UserError
+from kindling.problems.timeseries.sample import write_sample
+from kindling.problems.timeseries.series import Series, read_series
+from kindling.problems.timeseries.windows import (
+    DAY,
+    WEEK,
+    Stretch,
+    Windows,
+    blocks,
+    context,
+)
+
+log = logging.getLogger(__name__)
+
+MONDAY = 3 * DAY
+"""Seconds from a Monday's midnight to the epoch, which was a Thursday."""
+
+
+class Statistics(NamedTuple):
+    """Mean and standard deviation of the training values."""
+
+    center: float
+    scale: float
+
+
+class TimeseriesDataModule(DataModule):
+    """Windows of a regular series, split in time.
+
+    Args:
+        root: Folder of the CSV files; null is a generated sample.
+        input: CSV file to forecast from, with the columns of the training file.
+        train: Training file, from which validation blocks are held out.
+        test: Test file; null cuts the last part off the training file.
+        time: Name of the time column.
+        value: Name of the value column.
+        problems: What to do about gaps, missing values, duplicates and unsorted rows.
+        window: Steps that a forecast looks back on.
+        lags: Further inputs of each step, as times before the step to come: "1d", "7d".
+        calendar: Give the time of day and the day of the week of the step to come.
+        val_fraction: Share of the training steps that is held out for validation.
+        val_blocks: Blocks over which validation is spread, fewer where they would get too short;
+            1 holds out the last part.
+        test_fraction: Share of the series that is the test part, where there is no test file.
+        batch_size: Windows in a batch.
+        num_workers: Processes that load batches; 0 loads in the training process.
+    """
+
+    task = "timeseries"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        input: Path | None = None,
+        train: str = "electricity_train.csv",
+        test: str | None = "electricity_test.csv",
+        time: str = "timestamp",
+        value: str = "consumption",
+        problems: Literal["error", "interpolate", "drop"] = "error",
+        window: int = 96,
+        lags: Sequence[str] = (),
+        calendar: bool = False,
+        val_fraction: float = 0.1,
+        val_blocks: int = 4,
+        test_fraction: float = 0.2,
+        batch_size: int = 512,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(root, input, batch_size, num_workers)
+        self.train_file, self.test_file = train, test
+        self.time, self.value, self.problems = time, value, problems
+        self.window = at_least("data.window", window, 1)
+        self.lags = [_duration(lag) for lag in lags]
+        self.calendar = calendar
+        self.val_fraction = _share("data.val_fraction", val_fraction)
+        self.val_blocks = at_least("data.val_blocks", val_blocks, 1)
+        self.test_fraction = _share("data.test_fraction", test_fraction)
+        self.step: int | None = None
+        self.series: dict[Split, Series] = {}
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of a step, F."""
+        return 1 + len(self.lags) + 4 * self.calendar
+
+    @property
+    def target_names(self) -> Mapping[str, str]:
+        return {"value": self.value}
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of the training stretches alone."""
+        return _statistics(self._train, self._kept)
+
+    @property
+    def baseline_names(self) -> list[str]:
+        """In the order of a batch's ``naive``; a step of a day or more rules some out."""
+        return ["last value", "same time yesterday", "same time last week"]
+
+    def read(self) -> Mapping[Split, Windows]:
+        whole = self._read(self.root / self.train_file)
+        self.step = int(whole.step / np.timedelta64(1, "s"))
+        steps = len(whole)
+        if self.test_file is None:
+            steps -= round(steps * self.test_fraction)
+            test, held = whole, Stretch(steps, len(whole))
+        else:
+            test = self._read(self.root / self.test_file)
+            held = Stretch(0, len(test))
+        self._train = torch.from_numpy(whole.values)
+        self._kept, validation = blocks(steps, self.val_fraction, self._blocks(steps))
+        self.series = {"train": whole, "val": whole, "test": test, "predict": test}
+        return {
+            "train": self._windows("train", self._kept),
+            "val": self._windows("val", validation),
+            "test": self._windows("test", [held]),
+        }
+
+    def read_input(self, path: Path) -> Windows:
+        self.series = {"predict": self._read(path)}
+        whole = Stretch(0, len(self.series["predict"]))
+        return self._windows("predict", [whole], ahead=True)
+
+    def files(self) -> Sequence[Path]:
+        return [self.root / name for name in (self.train_file, self.test_file) if name]
+
+    def write_sample(self, folder: Path) -> None:
+        write_sample(folder)
+
+    def describe(self, split: Split, place: Tensor) -> Mapping[str, Sequence[str]]:
+        windows = self.splits[split]
+        assert isinstance(windows, Windows)
+        times = self.series[split].timestamps(windows.locate(place)[0].numpy())
+        return {self.time: np.char.replace(np.datetime_as_string(times, "s"), "T", " ").tolist()}
+
+    def block_length(self, samples: int) -> int:
+        """A week, or a day of a series that is short."""
+        week, day = (max(1, period // (self.step or 1)) for period in (WEEK, DAY))
+        return next((length for length in (week, day) if samples >= 10 * length), 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.step = state_dict["step"]
+
+    def _read(self, path: Path) -> Series:
+        series = read_series(path, self.time, self.value, self.problems)
+        seconds = int(series.step / np.timedelta64(1, "s"))
+        if self.step not in (None, seconds):
+            raise UserError(
+                f"{path}: a step is {timedelta(seconds=seconds)}, "
+                f"but {timedelta(seconds=self.step or 0)} in the training series; resample it"
+            )
+        return series
+
+    def _windows(self, split: Split, stretches: Sequence[Stretch], ahead: bool = False) -> Windows:
+        series = self.series[split]
+        clock = None
+        if self.calendar:
+            offset = int(series.start.astype("datetime64[s]").astype(np.int64)) + MONDAY
+            clock = (offset % WEEK, self.step or 1)
+        lags = [self._steps(lag) for lag in self.lags]
+        rows, needed = max(s.stop - s.start for s in stretches), context(self.window, lags)
+        if rows + ahead <= needed:
+            raise UserError(
+                f"the {split} part has {rows} steps, but a window with its lags takes {needed} "
+                "and one to predict; a smaller --data.window or fewer --data.lags"
+            )
+        values = torch.from_numpy(series.values)
+        return Windows(values, stretches, self.window, lags, self._naive(), clock, ahead)
+
+    def _blocks(self, steps: int) -> int:
+        """As many validation blocks as leave each four times as long as what a window takes."""
+        longest = context(self.window, [self._steps(lag) for lag in self.lags])
+        fitting = int(steps * self.val_fraction) // (4 * longest)
+        return max(1, min(self.val_blocks, fitting))
+
+    def _naive(self) -> list[int]:
+        assert self.step is not None
+        seasonal = [
+            p // self.step if p % self.step == 0 and p > self.step else 0 for p in (DAY, WEEK)
+        ]
+        return [1, *seasonal]
+
+    def _steps(self, lag: int) -> int:
+        assert self.step is not None
+        steps, rest = divmod(lag, self.step)
+        if rest or steps < 1:
+            raise UserError(
+                f"data.lags: {timedelta(seconds=lag)} is not a multiple of the series' step "
+                f"({timedelta(seconds=self.step)})"
+            )
+        return steps
+
+
+def _duration(lag: str) -> int:
+    """Seconds of "1d" or "12h"."""
+    try:
+        seconds = int(pd.Timedelta(lag).total_seconds())
+    except ValueError as error:
+        raise UserError(f'data.lags: "{lag}" is not a duration such as "1d" or "12h"') from error
+    return at_least("data.lags", seconds, 1)
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 < value < 1:
+        raise UserError(f"{name}={value}: must lie between 0 and 1")
+    return value
+
+
+def _statistics(series: Tensor, stretches: Sequence[Stretch]) -> Statistics:
+    """Exact over several stretches, without a copy of the series."""
+    moments = [torch.var_mean(series[s.start : s.stop], correction=0) for s in stretches]
+    sizes = [s.stop - s.start for s in stretches]
+    total = sum(sizes)
+    center = sum(n * float(mean) for n, (_, mean) in zip(sizes, moments, strict=True)) / total
+    square = sum(
+        n * (float(var) + (float(mean) - center) ** 2)
+        for n, (var, mean) in zip(sizes, moments, strict=True)
+    )
+    # A constant series has nothing to scale.
+    return Statistics(center, (square / total) ** 0.5 or 1.0)

@@ -1,0 +1,145 @@
+"""Windows of a series as views of one tensor, in stretches that no window leaves.
+
+N: steps in the series, B: batch, T: steps in a window, V: values a step, C: calendar columns,
+K: baselines.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+DAY, WEEK = 86_400, 7 * 86_400
+"""Seconds."""
+
+
+class TimeseriesBatch(NamedTuple):
+    """Windows and the value that follows each.
+
+    Shape:
+        ``window`` ``(B, T, V)``: the values, then one column a lag (the value that lag before the
+        step to come). ``calendar`` ``(B, T, C)``: of the step to come; C is 0 or 4. ``target``
+        ``(B,)``, NaN where it is still unknown. ``naive`` ``(B, K)``: the values that the
+        baselines repeat, NaN where they lie before the stretch. ``place`` ``(B,)``: of the samples
+        in their split.
+    """
+
+    window: Tensor
+    calendar: Tensor
+    target: Tensor
+    naive: Tensor
+    place: Tensor
+
+
+class Stretch(NamedTuple):
+    """Steps ``start`` to ``stop`` (exclusive) of the series, which belong to one split."""
+
+    start: int
+    stop: int
+
+
+class Windows(Dataset[TimeseriesBatch]):
+    """Every window whose context and target lie inside one stretch.
+
+    Args:
+        series: ``(N,)``, shared by all splits.
+        stretches: Where this split lies.
+        length: Steps in a window, T.
+        lags: Further inputs, in steps before the step to come.
+        naive: Lags that the baselines repeat, in steps; 0 is for one that the step rules out.
+        clock: Seconds of the series' first step since a Monday's midnight, and seconds a step,
+            where the calendar is an input.
+        ahead: Include the window after the last step, whose target is not known yet.
+    """
+
+    def __init__(
+        self,
+        series: Tensor,
+        stretches: Sequence[Stretch],
+        length: int,
+        lags: Sequence[int] = (),
+        naive: Sequence[int] = (1,),
+        clock: tuple[int, int] | None = None,
+        ahead: bool = False,
+    ) -> None:
+        self.series, self.length, self.clock = series, length, clock
+        self.lags, self.naive = tuple(lags), tuple(naive)
+        self.context = context(length, lags)
+        stops = [s.stop + ahead for s in stretches]
+        counts = [
+            max(0, stop - s.start - self.context) for s, stop in zip(stretches, stops, strict=True)
+        ]
+        self.first = torch.tensor([s.start for s in stretches])
+        self.ends = torch.tensor(counts).cumsum(0)
+        self.views = series.unfold(0, length, 1)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: int | Tensor) -> TimeseriesBatch:
+        place = torch.as_tensor(index)
+        target, first = self.locate(place)
+        start = target - self.length
+        columns = [self.views[start], *(self.views[start + 1 - lag] for lag in self.lags)]
+        return TimeseriesBatch(
+            torch.stack(columns, -1),
+            self._calendar(start),
+            self._value(target),
+            self._naive(target, first),
+            place,
+        )
+
+    def locate(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions in the series: of each sample's target, and of its stretch's first step."""
+        stretch = torch.bucketize(index, self.ends, right=True)
+        before = torch.where(stretch > 0, self.ends[stretch - 1], 0)
+        first = self.first[stretch]
+        return first + self.context + index - before, first
+
+    def _value(self, position: Tensor) -> Tensor:
+        known = position < len(self.series)
+        return torch.where(known, self.series[torch.where(known, position, 0)], torch.nan)
+
+    def _naive(self, target: Tensor, first: Tensor) -> Tensor:
+        lags = torch.tensor(self.naive)
+        position = target[..., None] - lags
+        known = (position >= first[..., None]) & (lags > 0)
+        return torch.where(known, self.series[torch.where(known, position, 0)], torch.nan)
+
+    def _calendar(self, start: Tensor) -> Tensor:
+        """Sine and cosine of the step to come in its day and in its week."""
+        if self.clock is None:
+            return torch.empty(*start.shape, self.length, 0)
+        offset, step = self.clock
+        position = start[..., None] + torch.arange(1, self.length + 1)
+        seconds = offset + position * step
+        phases = [(seconds % period).float() * (2 * math.pi / period) for period in (DAY, WEEK)]
+        return torch.stack([wave(p) for p in phases for wave in (torch.sin, torch.cos)], -1)
+
+
+def context(length: int, lags: Sequence[int]) -> int:
+    """Steps before a target that a window and its lags reach back to."""
+    return length + max([0, *(lag - 1 for lag in lags)])
+
+
+def blocks(steps: int, fraction: float, count: int) -> tuple[list[Stretch], list[Stretch]]:
+    """Cut ``steps`` into what trains and ``count`` evenly spread blocks that validate.
+
+    A single block is the last part; more than one samples the seasons, where the last months alone
+    would rank models by a single one.
+
+    Returns:
+        Training and validation stretches, in order, together the whole.
+    """
+    if count == 1:
+        cut = steps - round(steps * fraction)
+        return [Stretch(0, cut)], [Stretch(cut, steps)]
+    size = round(steps * fraction / count)
+    starts = [round(steps * (k + 0.5) / count - size / 2) for k in range(count)]
+    held_out = [Stretch(start, start + size) for start in starts]
+    edges = [0, *(edge for stretch in held_out for edge in stretch), steps]
+    kept = [Stretch(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [stretch for stretch in kept if stretch.stop > stretch.start], held_out

@@ -1,0 +1,120 @@
+"""A run's results: ``results.json``, ``predictions.csv`` and the table in the terminal."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from kindling.evaluation import Interval, score, skill
+from kindling.module import Heads, Module, Outcome
+from kindling.runs import shown
+
+Results = dict[str, Any]
+
+
+def evaluate(module: Module, outcome: Outcome, block: int) -> Results:
+    """Metrics of the model and its baselines, and its skill against the first of them."""
+    scored = {
+        name: _score(module, predictions, outcome.targets, block)
+        for name, predictions in {"": outcome.predictions, **outcome.baselines}.items()
+    }
+    metrics, baselines = scored.pop(""), {name: s for name, s in scored.items() if s}
+    first = next(iter(baselines))
+    return {
+        "samples": len(outcome.place),
+        "metrics": metrics,
+        "baseline": {"name": first, "metrics": baselines[first]},
+        "other_baselines": [
+            {"name": name, "metrics": baselines[name]} for name in baselines if name != first
+        ],
+        "skill": _skill(module, metrics, baselines[first]),
+    }
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write whole or not at all."""
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    unfinished.replace(path)
+
+
+def predictions_table(
+    module: Module, rows: Mapping[str, Sequence[Any]], targets: Mapping[str, str], outcome: Outcome
+) -> pd.DataFrame:
+    """What identifies each sample, then target and prediction of each head.
+
+    Args:
+        module: Whose heads say what their predictions mean.
+        rows: Identifying columns.
+        targets: The file's own name for each head's target.
+        outcome: Targets may be missing.
+    """
+    columns: dict[str, Any] = dict(rows)
+    for head, prediction in outcome.predictions.items():
+        suffix = f"_{head}" if len(outcome.predictions) > 1 else ""
+        classes = module.heads[head].classes
+        if head in outcome.targets:
+            columns[targets[head]] = _named(outcome.targets[head], classes)
+        if classes:
+            columns[f"prediction{suffix}"] = _named(prediction.argmax(-1), classes)
+            for k, name in enumerate(classes):
+                columns[f"probability{suffix}_{name}"] = prediction[:, k].numpy()
+        else:
+            columns[f"prediction{suffix}"] = prediction.numpy()
+    return pd.DataFrame(columns)
+
+
+def show(results: Results, run: Path, console: Console) -> None:
+    """The results table, what data it is of, and where to look."""
+    baseline, others = results["baseline"], results["other_baselines"]
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("metric")
+    table.add_column("model", justify="right")
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    for name in (baseline["name"], "skill", *(other["name"] for other in others)):
+        table.add_column(name, justify="right", max_width=9)
+    for name, value in results["metrics"].items():
+        table.add_row(
+            name,
+            f"{value['value']:.4g}",
+            f"{value['low']:.4g} to {value['high']:.4g}",
+            f"{baseline['metrics'][name]['value']:.4g}",
+            f"{results['skill'][name]:.1%}",
+            *(f"{b['metrics'][name]['value']:.4g}" for b in others),
+        )
+    console.print(table)
+    data = results["data"]
+    origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
+    split = {"val": "validation"}.get(results["split"], results["split"])
+    console.print(f"data         {origin}; {split} split, {results['samples']:,} samples")
+    console.print(f"run          {shown(run)}")
+    console.print(f"curves       make tensorboard (tensorboard --logdir {shown(run.parents[1])})")
+
+
+def _score(module: Module, predictions: Heads, targets: Heads, block: int) -> dict[str, Interval]:
+    scored: dict[str, Interval] = {}
+    for head, prediction in predictions.items():
+        scores = score(module.heads[head].metrics, prediction, targets[head], block)
+        scored |= {module.named(head, name): value for name, value in scores.items()}
+    return scored
+
+
+def _skill(
+    module: Module, model: Mapping[str, Interval], baseline: Mapping[str, Interval]
+) -> dict[str, float]:
+    names = [
+        (module.named(h, n), m) for h in module.heads for n, m in module.heads[h].metrics.items()
+    ]
+    return {
+        name: skill(metric, model[name]["value"], baseline[name]["value"]) for name, metric in names
+    }
+
+
+def _named(values: Tensor, classes: Sequence[str]) -> Sequence[Any]:
+    return [classes[k] for k in values.tolist()] if classes else values.numpy()  # type: ignore[return-value]

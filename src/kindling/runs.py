@@ -1,0 +1,91 @@
+"""Run folders: made, found, and what lies in them. Nothing here imports torch."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kindling import paths
+from kindling.errors import UserError
+
+CONFIG = "config.yaml"
+BEST = Path("checkpoints", "best.ckpt")
+LAST = Path("checkpoints", "last.ckpt")
+
+
+def create(logs: Path, task: str) -> Path:
+    """Make the task's next ``version_N``; two processes at once get two folders."""
+    folder = logs / task
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + max([-1, *_numbers(folder)])
+        while True:
+            run = folder / f"version_{number}"
+            try:
+                run.mkdir()
+                return run
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot make a run folder ({error.strerror}); see --logs"
+        ) from error
+
+
+def point_latest(run: Path) -> None:
+    """Let ``latest`` beside ``run`` point to it, at no moment to nothing."""
+    link = run.parent / f".latest-{run.name}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(run.name, target_is_directory=True)
+    link.replace(run.parent / "latest")
+
+
+def find(run: str) -> Path:
+    """The folder that ``--run`` names, from here or from the project's own folder."""
+    for folder in (Path(run).expanduser(), paths.PROJECT / run):
+        if (folder / CONFIG).is_file():
+            return folder.resolve()
+    if Path(run).is_dir():
+        raise UserError(f"{run}: not a run, it has no {CONFIG} (--run)")
+    raise UserError(f"{run}: no such run; runs lie in logs/<task>/version_N (--run)")
+
+
+def of_checkpoint(checkpoint: Path) -> Path | None:
+    """The run that a checkpoint lies in, if it lies in one."""
+    run = checkpoint.resolve().parents[1]
+    return run if (run / CONFIG).is_file() else None
+
+
+def shown(run: Path) -> str:
+    """The shortest way to type the run's folder from here."""
+    here = Path.cwd()
+    return str(run.relative_to(here) if run.is_relative_to(here) else run)
+
+
+@contextmanager
+def discard_unused(run: Path) -> Iterator[None]:
+    """Remove ``run`` again where an error ends it before its first checkpoint."""
+    try:
+        yield
+    except BaseException:
+        if not any((run / BEST.parent).glob("*.ckpt")):
+            shutil.rmtree(run, ignore_errors=True)
+            _forget(run)
+        raise
+
+
+def _forget(run: Path) -> None:
+    """Point ``latest`` to the newest run that is left, if it pointed to ``run``."""
+    latest = run.parent / "latest"
+    if not latest.is_symlink() or latest.exists():
+        return
+    latest.unlink()
+    if numbers := list(_numbers(run.parent)):
+        point_latest(run.parent / f"version_{max(numbers)}")
+
+
+def _numbers(folder: Path) -> Iterator[int]:
+    for path in folder.glob("version_*"):
+        number = path.name.removeprefix("version_")
+        if number.isdigit():
+            yield int(number)

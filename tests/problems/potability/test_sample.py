@@ -1,0 +1,90 @@
+"""The sample looks like the real file, and is learnable without being linear."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kindling.problems.potability.sample import write_sample
+from kindling.split import stratified_split
+from kindling.table import feature_columns, labels, numeric, read_table
+
+HEADER = (
+    b"ph,Hardness,Solids,Chloramines,Sulfate,Conductivity,Organic_carbon,Trihalomethanes,"
+    b"Turbidity,Potability\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("potability") / "new" / "folder"
+    write_sample(folder)
+    return folder / "water_potability.csv"
+
+
+@pytest.fixture(scope="module")
+def features(path: Path) -> NDArray[np.float32]:
+    table = read_table(path)
+    return numeric(table, feature_columns(table, "Potability", None, path), path)
+
+
+@pytest.fixture(scope="module")
+def target(path: Path) -> NDArray[np.int64]:
+    return labels(read_table(path), "Potability", path)
+
+
+def test_layout_is_the_real_one(path: Path) -> None:
+    content = path.read_bytes()
+    assert [file.name for file in path.parent.iterdir()] == ["water_potability.csv"]
+    assert content.startswith(HEADER)
+    assert content.count(b"\r\n") == content.count(b"\n") == 3277
+
+
+def test_numbers_are_those_of_the_real_file(
+    features: NDArray[np.float32], target: NDArray[np.int64]
+) -> None:
+    assert np.isnan(features).sum(axis=0).tolist() == [491, 0, 0, 0, 781, 0, 0, 162, 0]
+    assert target.sum() == 1278
+    real_mean = [7.081, 196.4, 22014, 7.122, 333.8, 426.2, 14.28, 66.40, 3.967]
+    real_deviation = [1.594, 32.88, 8769, 1.583, 41.42, 80.82, 3.308, 16.18, 0.7804]
+    np.testing.assert_allclose(np.nanmean(features, axis=0), real_mean, rtol=0.03)
+    np.testing.assert_allclose(np.nanstd(features, axis=0), real_deviation, rtol=0.05)
+    low = [0, 47, 320, 0.35, 129, 181, 2.19, 0.7, 1.39]
+    high = [14, 325, 61400, 13.3, 482, 754, 28.4, 125, 6.9]
+    assert (np.nanmin(features, axis=0) >= low).all()
+    assert (np.nanmax(features, axis=0) <= high).all()
+
+
+def test_seed_decides(path: Path, tmp_path: Path) -> None:
+    write_sample(tmp_path, seed=0)
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    write_sample(tmp_path, seed=1)
+    assert (tmp_path / path.name).read_bytes() != path.read_bytes()
+
+
+def held_out(features: NDArray[np.float64], target: NDArray[np.int64]) -> tuple[float, float]:
+    """Fit a ridge on 80 % of the rows, and return AUROC and accuracy on the others."""
+    fit, test = stratified_split(target, (0.8, 0.2), seed=0)
+    x, sign = features[fit], 2 * target[fit] - 1
+    weight = np.linalg.solve(x.T @ x + 30 * np.eye(x.shape[1]), x.T @ sign)
+    score, truth = features[test] @ weight, target[test] == 1
+    auroc = (score[truth][:, None] > score[~truth]).mean()
+    return float(auroc), float(((score > 0) == truth).mean())
+
+
+def test_lines_fail_where_a_hidden_layer_learns(
+    features: NDArray[np.float32], target: NDArray[np.int64]
+) -> None:
+    normal = (features - np.nanmean(features, axis=0)) / np.nanstd(features, axis=0)
+    linear = np.column_stack([np.nan_to_num(normal), np.ones(len(normal))])
+    # A hidden layer that stays random needs no training, and does nearly as well.
+    mix = np.random.default_rng(0).standard_normal((linear.shape[1], 200))
+    hidden = np.column_stack([linear, np.maximum(linear @ mix, 0)])
+    majority = 1 - target.mean()
+    linear_auroc, linear_accuracy = held_out(linear, target)
+    hidden_auroc, hidden_accuracy = held_out(hidden, target)
+    assert linear_auroc < 0.6
+    assert linear_accuracy < majority + 0.03
+    assert 0.75 < hidden_auroc < 0.85
+    assert hidden_accuracy > majority + 0.08
