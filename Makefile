@@ -5,9 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# What `make train` and its like take: words on make's own line with a dot in their name are flags,
-# so that `make train TASK=timeseries model.cell=gru` needs no ARGS.
-FLAGS = $(foreach word,$(MAKEOVERRIDES),$(if $(findstring .,$(firstword $(subst =, ,$(word)))),--$(word)))
+# Words on make's own line with a dot in their name are flags, so that
+# `make train TASK=timeseries model.cell=gru` needs no ARGS. Make gives a space in one as "\ ".
+space := $(subst ,, )
+words = $(subst \$(space),␣,$(MAKEOVERRIDES))
+dotted = $(findstring .,$(firstword $(subst =, ,$(1))))
+FLAGS = $(foreach word,$(words),$(if $(call dotted,$(word)),'--$(subst ␣,$(space),$(word))'))
 PRESETS = $(foreach name,$(PRESET),--config $(name))
 ROOT = $(if $(DATA),--data.root='$(DATA)')
 KINDLING = $(BIN)/kindling

@@ -30,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         cli.run(invocation)
     except UserError as error:
         return _fail(str(error), error.status)
+    except SystemExit as done:
+        # How the parser ends after --print_config and --help=all.
+        return int(done.code or 0)
     except BrokenPipeError:
         # Whoever read the output, head for one, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -54,6 +54,8 @@ def split(argv: list[str]) -> tuple[str, list[str]]:
     command, *flags = argv
     if command not in COMMANDS:
         raise UserError(f"{command}: no such command{did_you_mean(command, COMMANDS)}")
+    # Help on everything is the parser's own; ours has taken the short one before.
+    flags = ["--help" if flag == "--help=all" else flag for flag in flags]
     return command, [_resolve_config(flag) for flag in join_values(flags, "--config", "-c")]
 
 

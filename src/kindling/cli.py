@@ -1,6 +1,7 @@
 """LightningCLI, closed where it goes on with a wrong result. Knows data and model together."""
 
 import logging
+import os
 import signal
 import tempfile
 import warnings
@@ -37,6 +38,7 @@ QUIET = (
     r".*number of training batches .* smaller than the logging interval.*",
     r".*infer the indices fetched for your dataloader.*",
     r".*Checkpoint directory .* exists and is not empty.*",
+    r".*The dirpath has changed.*",
     # They are for training; a test or a prediction goes without.
     r".*callbacks used to create the checkpoint need to be provided.*",
     r".*The `srun` command is available.*",
@@ -197,11 +199,14 @@ class KindlingCLI(LightningCLI):
             "callbacks": [*_listed(settings.callbacks), *self._callbacks()],
             "plugins": [*_listed(settings.plugins), checkpoints.AtomicCheckpointIO()],
         }
-        if self.command == "fit":
-            return self.instantiate_trainer(**ours)
         # Several processes would repeat samples to fill the last batch, and score them twice.
         alone = {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_checkpointing": False}
-        return self._instantiate_trainer({**settings, **ours, **alone}, [])
+        try:
+            if self.command == "fit":
+                return self.instantiate_trainer(**ours)
+            return self._instantiate_trainer({**settings, **ours, **alone}, [])
+        except ValueError as error:
+            raise UserError(f"trainer: {error}") from error
 
     def _loggers(self, chosen: Any) -> list[Logger]:
         """Ours, then those of the configuration; ``--trainer.logger=false`` is for none."""
@@ -337,6 +342,8 @@ def _lightning_errors() -> Iterator[None]:
 
 def _quieten() -> None:
     """Leave out what Lightning says at every start."""
+    # Of methods that the oldest supported version knows by no other name, Lightning's own included.
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for pattern in QUIET:

@@ -104,7 +104,8 @@ class DataModule(LightningDataModule):
             self.splits["predict"] = self.splits["test"]
 
     def train_dataloader(self) -> Loader[Any]:
-        return self._loader("train", seed=torch.initial_seed() % 2**31)
+        overfit = self.trainer and self.trainer.overfit_batches  # type: ignore[attr-defined]
+        return self._loader("train", None if overfit else torch.initial_seed() % 2**31)
 
     def val_dataloader(self) -> Loader[Any]:
         return self._loader("val")

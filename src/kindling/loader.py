@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 T = TypeVar("T")
 
 
-class Batches(Sampler[Tensor]):
+class Batches(SequentialSampler):
     """Positions of the samples of each batch, ``(B,)`` int64; the last batch may be smaller.
 
     Shuffled, an epoch's order is a function of ``seed`` and the epoch alone, so that a resumed run
@@ -23,7 +23,10 @@ class Batches(Sampler[Tensor]):
         seed: Seed of the order; ``None`` keeps the order of the data set.
     """
 
+    # A sequential sampler by type, because the Trainer replaces any other to overfit on one batch.
+
     def __init__(self, size: int, batch_size: int, seed: int | None = None) -> None:
+        super().__init__(range(size))
         self.size, self.batch_size, self.seed = size, batch_size, seed
         self.epoch, self.first = 0, 0
 
@@ -32,7 +35,7 @@ class Batches(Sampler[Tensor]):
         dropped = self.seed is not None and rest == 1 and batches > 0
         return batches + (rest > 0) - dropped
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Tensor]:  # type: ignore[override]
         order = None if self.seed is None else self._order(self.seed)
         first, self.first = self.first, 0
         for batch in range(first, len(self)):

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -29,11 +29,14 @@ class Head:
 
     Args:
         metrics: Given predictions and targets as a step returns them.
-        classes: Names, where predictions are probabilities ``(B, C)`` or, for two, ``(B,)``.
+        classes: Names, where predictions are probabilities: ``(B, C)``, or ``(B,)`` of the second
+            of two classes. Targets are places in this list.
+        per_class: Metrics that yield ``(C,)``, reported by the name of the class.
     """
 
     metrics: MetricCollection
-    classes: Sequence[str] = field(default=())
+    classes: Sequence[str] = ()
+    per_class: MetricCollection | None = None
 
 
 class Step(NamedTuple):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +35,7 @@ def evaluate(module: Module, outcome: Outcome, block: int) -> Results:
             {"name": name, "metrics": baselines[name]} for name in baselines if name != first
         ],
         "skill": _skill(module, metrics, baselines[first]),
+        **({"per_class": scores} if (scores := _class_scores(module, outcome)) else {}),
     }
 
 
@@ -61,12 +63,13 @@ def predictions_table(
         classes = module.heads[head].classes
         if head in outcome.targets:
             columns[targets[head]] = _named(outcome.targets[head], classes)
-        if classes:
-            columns[f"prediction{suffix}"] = _named(prediction.argmax(-1), classes)
-            for k, name in enumerate(classes):
-                columns[f"probability{suffix}_{name}"] = prediction[:, k].numpy()
-        else:
+        if not classes:
             columns[f"prediction{suffix}"] = prediction.numpy()
+            continue
+        probability = _per_class(prediction)
+        columns[f"prediction{suffix}"] = _named(probability.argmax(-1), classes)
+        for k, name in enumerate(classes):
+            columns[f"probability{suffix}_{name}"] = probability[:, k].numpy()
     return pd.DataFrame(columns)
 
 
@@ -78,7 +81,7 @@ def show(results: Results, run: Path, console: Console) -> None:
     table.add_column("model", justify="right")
     table.add_column("95 % interval", justify="right", no_wrap=True)
     for name in (baseline["name"], "skill", *(other["name"] for other in others)):
-        table.add_column(name, justify="right", max_width=9)
+        table.add_column(name, justify="right", max_width=10)
     for name, value in results["metrics"].items():
         table.add_row(
             name,
@@ -89,12 +92,25 @@ def show(results: Results, run: Path, console: Console) -> None:
             *(f"{b['metrics'][name]['value']:.4g}" for b in others),
         )
     console.print(table)
+    if "per_class" in results:
+        console.print(_class_table(results["per_class"]))
     data = results["data"]
     origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
     split = {"val": "validation"}.get(results["split"], results["split"])
     console.print(f"data         {origin}; {split} split, {results['samples']:,} samples")
     console.print(f"run          {shown(run)}")
     console.print(f"curves       make tensorboard (tensorboard --logdir {shown(run.parents[1])})")
+
+
+def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("class")
+    for name in next(iter(scores.values())):
+        table.add_column(name, justify="right")
+    for label, row in scores.items():
+        shown = (f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values())
+        table.add_row(label, *shown)
+    return table
 
 
 def _score(module: Module, predictions: Heads, targets: Heads, block: int) -> dict[str, Interval]:
@@ -114,6 +130,29 @@ def _skill(
     return {
         name: skill(metric, model[name]["value"], baseline[name]["value"]) for name, metric in names
     }
+
+
+def _per_class(probability: Tensor) -> Tensor:
+    """Probabilities ``(B, C)``, also where they are given for the second of two classes alone."""
+    if probability.ndim == 2:
+        return probability
+    # A tie at 0.5 is the first class, as it is for the metrics.
+    return torch.stack([1 - probability, probability], -1)
+
+
+def _class_scores(module: Module, outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Scores and support by the name of the class, of the heads that are scored so."""
+    scores: dict[str, dict[str, float]] = {}
+    for name, head in module.heads.items():
+        if head.per_class is None:
+            continue
+        head.per_class.reset()
+        values = head.per_class(outcome.predictions[name], outcome.targets[name])
+        support = torch.bincount(outcome.targets[name], minlength=len(head.classes))
+        for k, label in enumerate(head.classes):
+            row = {metric: float(value[k]) for metric, value in values.items()}
+            scores[module.named(name, label)] = {**row, "support": int(support[k])}
+    return scores
 
 
 def _named(values: Tensor, classes: Sequence[str]) -> Sequence[Any]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kindling import paths
@@ -77,11 +77,13 @@ def discard_unused(run: Path) -> Iterator[None]:
 def _forget(run: Path) -> None:
     """Point ``latest`` to the newest run that is left, if it pointed to ``run``."""
     latest = run.parent / "latest"
-    if not latest.is_symlink() or latest.exists():
-        return
-    latest.unlink()
-    if numbers := list(_numbers(run.parent)):
-        point_latest(run.parent / f"version_{max(numbers)}")
+    if latest.is_symlink() and not latest.exists():
+        latest.unlink()
+        if numbers := list(_numbers(run.parent)):
+            point_latest(run.parent / f"version_{max(numbers)}")
+    with suppress(OSError):
+        # The task's folder too, if there is nothing else in it.
+        run.parent.rmdir()
 
 
 def _numbers(folder: Path) -> Iterator[int]:

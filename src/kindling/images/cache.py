@@ -63,7 +63,7 @@ def load_images(
 
 
 def _cached(files: Sequence[Path], size: tuple[int, int], cache: Path, limit: int) -> Tensor:
-    key, shape = _key(files, size), (len(files), 3, *size)
+    key, shape = _key(files), (len(files), 3, *size)
     path = cache / f"{'x'.join(map(str, shape))}-{key}.u8"
     if path.is_file() and path.stat().st_size == math.prod(shape):
         with contextlib.suppress(OSError):  # in a folder that may only be read
@@ -76,7 +76,7 @@ def _cached(files: Sequence[Path], size: tuple[int, int], cache: Path, limit: in
     part = path.with_suffix(f".{secrets.token_hex(8)}.part")
     try:
         _decode_into(part, files, size)
-        if _key(files, size) != key:
+        if _key(files) != key:
             raise UserError(f"{printable(files[0].parent)}: photos changed while read; start again")
         images = _mapped(part, shape)
         part.replace(path)
@@ -85,8 +85,8 @@ def _cached(files: Sequence[Path], size: tuple[int, int], cache: Path, limit: in
     return images
 
 
-def _key(files: Sequence[Path], size: tuple[int, int]) -> str:
-    digest = hashlib.sha256(repr((_VERSION, size)).encode())
+def _key(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256(str(_VERSION).encode())
     for file in files:
         try:
             facts = file.stat()

@@ -45,7 +45,8 @@ def scan(root: Path) -> ImageFolder:
         raise UserError(
             f"{printable(root)}: no class folders; put the photos of each class in one of its own"
         )
-    found = [_split(_walk(folder)) for folder in classes]
+    above = {root.resolve(), *root.resolve().parents}
+    found = [_split(_walk(folder, set(above))) for folder in classes]
     if empty := [folder for folder, (images, _) in zip(classes, found, strict=True) if not images]:
         names = ", ".join(map(printable, empty))
         raise UserError(f"{names}: no photos in this class; add some or remove the folder")
@@ -69,11 +70,11 @@ def find_images(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     _require_folder(path)
-    images, ignored = _split(_walk(path))
+    images, ignored = _split(_walk(path, {*path.resolve().parents}))
     _report(path, ignored)
     if not images:
         raise UserError(f"{printable(path)}: no photos in this folder; check the path")
-    return sorted(images)
+    return images
 
 
 def _require_folder(path: Path) -> None:
@@ -90,9 +91,8 @@ def _visible(folder: Path) -> list[Path]:
         ) from error
 
 
-def _walk(folder: Path, seen: set[Path] | None = None) -> Iterator[Path]:
-    """Everything but folders, sorted; a folder that links lead to again is not entered again."""
-    seen = set() if seen is None else seen
+def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """Everything but folders, sorted; no link leads into a folder that was seen already."""
     if (real := folder.resolve()) in seen:
         return
     seen.add(real)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from kindling.errors import UserError
-from kindling.problems.timeseries import series as module
+from kindling.problems.timeseries import rows as module
 from kindling.problems.timeseries.series import Problems, Series, read_series
 
 Write = Callable[[str | bytes], Path]
@@ -252,6 +252,13 @@ def test_useless_files(
     assert expected in complaint(write(text), problems=problems)
 
 
+@pytest.mark.parametrize("row", [3, 5, 7])
+def test_a_decimal_comma_does_not_cut_a_value(row: int, write: Write, any_chunks: None) -> None:
+    rows = regular(8)
+    rows[row - 2] = (rows[row - 2][0], "1,5")
+    assert f"Expected 2 fields in line {row}, saw 3" in complaint(write(table(rows)))
+
+
 def test_a_missing_column_names_those_there_are(write: Write) -> None:
     path = write("Timestamp,load\n0,1\n1,2\n")
     message = complaint(path, value="load")
@@ -279,6 +286,11 @@ def test_text_among_the_numbers(
     message = complaint(write(table(rows)), problems=problems)
     assert f"row 7, timestamp '{rows[5][0]}'" in message
     assert f"{cell.strip(chr(34))!r} is not a number" in message
+
+
+def test_truth_values_are_text(write: Write, any_chunks: None) -> None:
+    rows = [(stamp, i % 2 == 0) for i, stamp in enumerate(stamps(8))]
+    assert "'True' is not a number" in complaint(write(table(rows)))
 
 
 @pytest.mark.parametrize("problems", ["error", *MENDED])
@@ -365,6 +377,16 @@ def test_a_file_in_another_order(order: str, write: Write, any_chunks: None) -> 
         assert (series.start, series.step) == (START, STEP)
 
 
+def test_an_older_part_below_a_newer_one(write: Write, any_chunks: None) -> None:
+    rows = regular(12)
+    path = write(table(rows[4:] + rows[:4]))
+    assert "the row is out of order" in complaint(path)
+    for problems in MENDED:
+        series = read_series(path, problems=problems)
+        np.testing.assert_array_equal(series.values, np.arange(12))
+        assert series.start == START
+
+
 def test_the_first_row_may_be_the_irregular_one(write: Write, any_chunks: None) -> None:
     rows = regular(10)
     rows[0] = ("2011-01-01 00:14:00", 0.0)
@@ -437,13 +459,14 @@ def test_drop_keeps_the_longest_stretch(write: Write, caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize("problems", MENDED)
 def test_missing_values_at_the_ends_are_cut(
-    problems: Problems, write: Write, any_chunks: None
+    problems: Problems, write: Write, any_chunks: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     values = ["", "", 2, 3, 4, 5, 6, "", ""]
     path = write(table(list(zip(stamps(9), values, strict=True))))
     series = read_series(path, problems=problems)
     np.testing.assert_array_equal(series.values, [2, 3, 4, 5, 6])
     assert series.start == START + 2 * STEP
+    assert caplog.messages[0].endswith(": 4 rows without a value")
 
 
 @pytest.mark.parametrize("problems", MENDED)
@@ -537,6 +560,7 @@ def test_a_given_step_is_held_to(write: Write) -> None:
     assert "row 5, timestamp '5': the timestamp is off" in complaint(path)
 
 
-def test_one_row_is_a_series_where_the_step_is_given(write: Write) -> None:
-    series = read_series(write(table(regular(1))), step=STEP)
+@pytest.mark.parametrize("stamp", ["2011-01-01 00:15:00", "1/1/2011 12:15 AM", "1293840900"])
+def test_one_row_is_a_series_where_the_step_is_given(stamp: str, write: Write) -> None:
+    series = read_series(write(table([(stamp, 0)])), step=STEP)
     assert (series.start, series.step, len(series)) == (START, STEP, 1)

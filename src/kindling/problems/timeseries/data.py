@@ -1,13 +1,13 @@
 """A series in one or two CSV files, as windows of its last values and the value to come."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from kindling.problems.timeseries.sample import write_sample
 from kindling.problems.timeseries.series import Series, read_series
 from kindling.problems.timeseries.windows import (
     DAY,
+    SECOND,
     WEEK,
     Stretch,
     Windows,
@@ -27,7 +28,9 @@ from kindling.problems.timeseries.windows import (
 log = logging.getLogger(__name__)
 
 MONDAY = 3 * DAY
-"""Seconds from a Monday's midnight to the epoch, which was a Thursday."""
+"""From a Monday's midnight to the epoch, which was a Thursday."""
+
+UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": DAY, "w": WEEK}
 
 
 class Statistics(NamedTuple):
@@ -112,7 +115,7 @@ class TimeseriesDataModule(DataModule):
 
     def read(self) -> Mapping[Split, Windows]:
         whole = self._read(self.root / self.train_file)
-        self.step = int(whole.step / np.timedelta64(1, "s"))
+        self.step = _microseconds(whole)
         steps = len(whole)
         if self.test_file is None:
             steps -= round(steps * self.test_fraction)
@@ -159,11 +162,10 @@ class TimeseriesDataModule(DataModule):
 
     def _read(self, path: Path) -> Series:
         series = read_series(path, self.time, self.value, self.problems)
-        seconds = int(series.step / np.timedelta64(1, "s"))
-        if self.step not in (None, seconds):
+        if (step := _microseconds(series)) != (trained := self.step or step):
             raise UserError(
-                f"{path}: a step is {timedelta(seconds=seconds)}, "
-                f"but {timedelta(seconds=self.step or 0)} in the training series; resample it"
+                f"{path}: a step is {timedelta(microseconds=step)}, "
+                f"but {timedelta(microseconds=trained)} in the training series; resample it"
             )
         return series
 
@@ -171,7 +173,7 @@ class TimeseriesDataModule(DataModule):
         series = self.series[split]
         clock = None
         if self.calendar:
-            offset = int(series.start.astype("datetime64[s]").astype(np.int64)) + MONDAY
+            offset = int(series.start.astype("datetime64[us]").astype(np.int64)) + MONDAY
             clock = (offset % WEEK, self.step or 1)
         lags = [self._steps(lag) for lag in self.lags]
         rows, needed = max(s.stop - s.start for s in stretches), context(self.window, lags)
@@ -184,9 +186,9 @@ class TimeseriesDataModule(DataModule):
         return Windows(values, stretches, self.window, lags, self._naive(), clock, ahead)
 
     def _blocks(self, steps: int) -> int:
-        """As many validation blocks as leave each four times as long as what a window takes."""
+        """As many validation blocks as leave each twice as long as what a window takes."""
         longest = context(self.window, [self._steps(lag) for lag in self.lags])
-        fitting = int(steps * self.val_fraction) // (4 * longest)
+        fitting = int(steps * self.val_fraction) // (2 * longest)
         return max(1, min(self.val_blocks, fitting))
 
     def _naive(self) -> list[int]:
@@ -201,19 +203,22 @@ class TimeseriesDataModule(DataModule):
         steps, rest = divmod(lag, self.step)
         if rest or steps < 1:
             raise UserError(
-                f"data.lags: {timedelta(seconds=lag)} is not a multiple of the series' step "
-                f"({timedelta(seconds=self.step)})"
+                f"data.lags: {timedelta(microseconds=lag)} is not a multiple of the series' step "
+                f"({timedelta(microseconds=self.step)})"
             )
         return steps
 
 
 def _duration(lag: str) -> int:
-    """Seconds of "1d" or "12h"."""
-    try:
-        seconds = int(pd.Timedelta(lag).total_seconds())
-    except ValueError as error:
-        raise UserError(f'data.lags: "{lag}" is not a duration such as "1d" or "12h"') from error
-    return at_least("data.lags", seconds, 1)
+    """Microseconds of "1d" or "12h"."""
+    found = re.fullmatch(r"(\d+) *([a-z]+)", lag.strip())
+    if found is None or found[2] not in UNITS:
+        raise UserError(f'data.lags: "{lag}" is not a duration such as "1d" or "12h"')
+    return at_least("data.lags", int(found[1]), 1) * UNITS[found[2]]
+
+
+def _microseconds(series: Series) -> int:
+    return int(series.step / np.timedelta64(1, "us"))
 
 
 def _share(name: str, value: float) -> float:

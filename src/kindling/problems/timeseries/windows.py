@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-DAY, WEEK = 86_400, 7 * 86_400
-"""Seconds."""
+SECOND = 1_000_000
+DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND
+"""Microseconds, as all times here."""
 
 
 class TimeseriesBatch(NamedTuple):
@@ -50,8 +51,8 @@ class Windows(Dataset[TimeseriesBatch]):
         length: Steps in a window, T.
         lags: Further inputs, in steps before the step to come.
         naive: Lags that the baselines repeat, in steps; 0 is for one that the step rules out.
-        clock: Seconds of the series' first step since a Monday's midnight, and seconds a step,
-            where the calendar is an input.
+        clock: The first step's time since a Monday's midnight, and the length of a step, where the
+            calendar is an input.
         ahead: Include the window after the last step, whose target is not known yet.
     """
 
@@ -115,8 +116,8 @@ class Windows(Dataset[TimeseriesBatch]):
             return torch.empty(*start.shape, self.length, 0)
         offset, step = self.clock
         position = start[..., None] + torch.arange(1, self.length + 1)
-        seconds = offset + position * step
-        phases = [(seconds % period).float() * (2 * math.pi / period) for period in (DAY, WEEK)]
+        time = offset + position * step
+        phases = [(time % period).float() * (2 * math.pi / period) for period in (DAY, WEEK)]
         return torch.stack([wave(p) for p in phases for wave in (torch.sin, torch.cos)], -1)
 
 

@@ -1,0 +1,121 @@
+import logging
+from pathlib import Path
+
+import pytest
+
+from kindling.errors import UserError
+from kindling.images import find_images, scan
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def names(root: Path, files: list[Path]) -> list[str]:
+    return [file.relative_to(root).as_posix() for file in files]
+
+
+def test_classes_are_folders_in_the_order_of_their_names(tmp_path: Path) -> None:
+    touch(tmp_path, "rain/1.jpg", "clear sky/b.PNG", "clear sky/a.webp", "fog/deep/er/x.tiff")
+    found = scan(tmp_path)
+    assert found.classes == ["clear sky", "fog", "rain"]
+    assert names(tmp_path, found.files) == [
+        "clear sky/a.webp",
+        "clear sky/b.PNG",
+        "fog/deep/er/x.tiff",
+        "rain/1.jpg",
+    ]
+    assert found.labels.tolist() == [0, 0, 1, 2]
+    assert found.ignored == []
+
+
+def test_strays_are_named_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path, "a/1.jpg", "list.txt", "a/notes.md", "a/b/x.py", "a/stub.h5")
+    (tmp_path / "a" / "dangling.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    found = scan(tmp_path)
+    assert names(tmp_path, found.files) == ["a/1.jpg"]
+    assert len(found.ignored) == 5
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "ignored what is no image: 5 (list.txt, a/b/x.py, a/dangling.jpg, ...)" in record.message
+
+
+def test_hidden_files_are_skipped_in_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, "a/1.jpg", "a/._1.jpg", "a/.DS_Store", ".git/x.jpg", "a/.cache/2.jpg")
+    found = scan(tmp_path)
+    assert names(tmp_path, found.files) == ["a/1.jpg"]
+    assert found.classes == ["a"]
+    assert found.ignored == []
+    assert not caplog.records
+
+
+def test_links_are_followed_once(tmp_path: Path) -> None:
+    touch(tmp_path, "elsewhere/2.jpg", "root/a/1.jpg", "root/a/b/3.jpg")
+    root = tmp_path / "root"
+    (root / "a" / "up").symlink_to(root)
+    (root / "a" / "top").symlink_to("/")
+    (root / "a" / "b" / "back").symlink_to(root / "a")
+    (root / "a" / "self").symlink_to(root / "a" / "self")
+    (root / "linked").symlink_to(tmp_path / "elsewhere")
+    found = scan(root)
+    assert found.classes == ["a", "linked"]
+    assert names(root, found.files) == ["a/1.jpg", "a/b/3.jpg", "linked/2.jpg"]
+    assert names(root, find_images(root)) == ["a/1.jpg", "a/b/3.jpg", "linked/2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ([], "no class folders; put the photos"),
+        (["1.jpg", "2.jpg"], "no class folders; put the photos"),
+        (["a/1.jpg", "b/notes.txt", "c/.hidden.jpg"], "/b, .*/c: no photos in this class; add"),
+    ],
+)
+def test_folders_without_classes_or_photos_are_named(
+    tmp_path: Path, files: list[str], fault: str
+) -> None:
+    touch(tmp_path, *files)
+    with pytest.raises(UserError, match=f"^{tmp_path}.*{fault}") as error:
+        scan(tmp_path)
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["missing", "file.jpg"])
+def test_missing_root_is_named(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "file.jpg")
+    with pytest.raises(UserError, match=f"{name}: no such folder; check the path"):
+        scan(tmp_path / name)
+
+
+def test_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(UserError, match=r"cannot be listed \(Permission denied\)"):
+        scan(tmp_path)
+
+
+def test_find_images_takes_a_photo_or_a_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, "b.jpg", "a/2.png", "a/10.png", "c.txt", ".d.jpg")
+    assert find_images(tmp_path / "b.jpg") == [tmp_path / "b.jpg"]
+    assert names(tmp_path, find_images(tmp_path)) == ["a/10.png", "a/2.png", "b.jpg"]
+    assert [record.message for record in caplog.records] == [
+        f"{tmp_path}: ignored what is no image: 1 (c.txt)"
+    ]
+
+
+def test_find_images_without_any_is_an_error(tmp_path: Path) -> None:
+    touch(tmp_path, "c.txt")
+    with pytest.raises(UserError, match="no photos in this folder; check the path"):
+        find_images(tmp_path)
+    with pytest.raises(UserError, match="missing: no such folder"):
+        find_images(tmp_path / "missing")

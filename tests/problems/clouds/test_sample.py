@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from kindling.images import Augment, duplicates, load_images, scan
+from kindling.problems.clouds import sample
+from kindling.problems.clouds.sample import KINDS, draw, write_sample
+
+SPLITS = ("clouds_train", "clouds_test")
+LABELS = list(KINDS)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"clear sky": (3, 2), "cumulonimbus clouds": (1, 1)}
+    fewer = {label: (counts.get(label, (2, 1)), draw) for label, (_, draw) in KINDS.items()}
+    monkeypatch.setattr(sample, "KINDS", fewer)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*.jpg"))}
+
+
+def test_layout_and_imbalance_are_the_real_sets() -> None:
+    assert sorted(LABELS) == LABELS
+    totals = np.sum([counts for counts, _ in KINDS.values()], axis=0)
+    assert totals.tolist() == [474, 486]
+    assert KINDS["cumulonimbus clouds"][0] == (14, 11) == min(c for c, _ in KINDS.values())
+
+
+@pytest.mark.usefixtures("few")
+def test_photos_lie_in_folders_by_class(tmp_path: Path) -> None:
+    write_sample(tmp_path)
+    train, test = (scan(tmp_path / split) for split in SPLITS)
+    assert train.classes == test.classes == LABELS
+    assert np.bincount(train.labels).tolist() == [2, 3, 1, 2, 2, 2, 2]
+    assert np.bincount(test.labels).tolist() == [1, 2, 1, 1, 1, 1, 1]
+    for file in train.files + test.files:
+        with Image.open(file) as photo:
+            assert (photo.format, photo.mode, photo.size) == ("JPEG", "RGB", (256, 256))
+
+
+@pytest.mark.usefixtures("few")
+def test_photos_depend_on_the_seed_alone(tmp_path: Path) -> None:
+    roots = [tmp_path / name for name in "abc"]
+    for root, seed in zip(roots, (0, 0, 1), strict=True):
+        write_sample(root, seed)
+    first, same, other = map(contents, roots)
+    assert first == same
+    assert first.keys() == other.keys()
+    assert not set(first.values()) & set(other.values())
+
+
+@pytest.mark.usefixtures("few")
+def test_train_and_test_share_no_photo(tmp_path: Path) -> None:
+    write_sample(tmp_path)
+    files = {split: scan(tmp_path / split).files for split in SPLITS}
+    assert duplicates(files) == []
+    assert len(set(contents(tmp_path).values())) == sum(map(len, files.values()))
+
+
+def texture(photo: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Saturation, and how rough the grey is at five scales, upright and across."""
+    values = photo / 255
+    grey = values.mean(axis=2)
+    rough = [
+        np.abs(np.diff(grey[::s, ::s], axis=a)).mean() for s in (2, 4, 8, 16, 32) for a in (0, 1)
+    ]
+    sparse = [np.log(np.abs(np.diff(grey[::4, ::4], axis=a)).std() + 1e-3) for a in (0, 1)]
+    return np.array([np.ptp(values, axis=2).mean(), *np.log(np.array(rough) + 1e-3), *sparse, 1])
+
+
+def least_squares(features: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Accuracy on the second half of a ridge regression on the first."""
+    half = len(labels) // 2
+    x, y = features[:half], np.eye(7)[labels[:half]]
+    weights = x.T @ np.linalg.solve(x @ x.T + 1e-2 * np.eye(half), y)
+    return float(((features[half:] @ weights).argmax(axis=1) == labels[half:]).mean())
+
+
+def test_texture_tells_the_kinds_apart_and_pixels_do_not() -> None:
+    labels = np.tile(np.arange(7), 40)
+    photos = [draw(LABELS[k], np.random.default_rng([9, i])) for i, k in enumerate(labels)]
+    pixels = np.stack([np.append(photo[::8, ::8].ravel() / 255 - 0.5, 1) for photo in photos])
+    print(
+        least_squares(np.stack([texture(photo) for photo in photos]), labels),
+        least_squares(pixels, labels),
+    )
+    assert least_squares(np.stack([texture(photo) for photo in photos]), labels) > 0.55
+    assert least_squares(pixels, labels) < 0.4
+
+
+def accuracy(net: nn.Module, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> float:
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+    augment = Augment(autocontrast=0)
+    for _ in range(15):
+        for index in torch.randperm(len(train[0])).split(32):
+            logits = net(augment(train[0][index]) / 255 - 0.5)
+            loss = nn.functional.cross_entropy(logits, train[1][index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    with torch.no_grad():
+        return float((net.eval()(test[0] / 255 - 0.5).argmax(1) == test[1]).float().mean())
+
+
+def block(inputs: int, outputs: int) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2))
+
+
+@pytest.mark.slow
+def test_a_small_convolutional_net_learns_it_and_a_linear_model_does_not(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    write_sample(tmp_path)
+    parts = []
+    for found in (scan(tmp_path / split) for split in SPLITS):
+        parts.append((load_images(found.files, (64, 64), None), torch.from_numpy(found.labels)))
+    majority = np.bincount(parts[1][1]).max() / len(parts[1][1])
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 7))
+    assert accuracy(nn.Sequential(block(3, 16), block(16, 32), block(32, 64), pool), *parts) > 0.75
+    linear = accuracy(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 7)), *parts)
+    assert majority < 0.3
+    assert linear < 0.5

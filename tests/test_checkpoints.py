@@ -1,0 +1,82 @@
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kindling.checkpoints import ORIGIN, AtomicCheckpointIO, load
+from kindling.errors import UserError
+
+CONTENT = {ORIGIN: {"task": "timeseries", "config": ""}, "weights": torch.arange(5)}
+
+
+def test_reads_what_it_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints" / "best.ckpt"
+    AtomicCheckpointIO().save_checkpoint(CONTENT, path)
+    assert torch.equal(load(path)["weights"], CONTENT["weights"])
+    assert [p.name for p in path.parent.iterdir()] == ["best.ckpt"]
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint(CONTENT, path)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="No space left on device; the one before it is whole"):
+        AtomicCheckpointIO().save_checkpoint({**CONTENT, "weights": torch.zeros(5)}, path)
+    assert torch.equal(load(path)["weights"], CONTENT["weights"])
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_torch_s_own_error_of_a_full_disk_is_recognized(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UserError, match="cannot save the checkpoint"),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(
+            torch, "save", lambda *_: (_ for _ in ()).throw(RuntimeError("unexpected pos"))
+        )
+        AtomicCheckpointIO().save_checkpoint(CONTENT, tmp_path / "last.ckpt")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Payload:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("false",)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 truncated"])
+def test_what_is_no_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="not a checkpoint, or a damaged one"):
+        load(path)
+
+
+def test_a_checkpoint_cut_short_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    AtomicCheckpointIO().save_checkpoint(CONTENT, path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="not a checkpoint, or a damaged one"):
+        load(path)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    torch.save({ORIGIN: {}, "payload": Payload()}, path)
+    with pytest.raises(UserError, match="not a checkpoint"):
+        load(path)
+
+
+def test_a_checkpoint_of_another_project_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(UserError, match="was not written here"):
+        load(path)

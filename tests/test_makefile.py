@@ -1,0 +1,75 @@
+"""What make turns its words into, without running it."""
+
+import os
+import shlex
+import subprocess
+
+import pytest
+
+from kindling import paths
+
+
+def make(*words: str) -> str:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "--dry-run", "--old-file=.venv/.installed", *words],
+        cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return (done.stdout if done.returncode == 0 else done.stderr).strip()
+
+
+def test_overrides_on_make_s_own_line_become_flags() -> None:
+    line = make("train", "TASK=timeseries", "model.cell=gru", "trainer.max_epochs=5")
+    command, *flags = shlex.split(line)
+    assert command.endswith("kindling")
+    assert flags[:3] == ["train", "--config", "timeseries"]
+    assert sorted(flags[3:]) == ["--model.cell=gru", "--trainer.max_epochs=5"]
+
+
+def test_overrides_may_hold_spaces() -> None:
+    line = make("train", "TASK=timeseries", "data.value=load MW", "data.lags=[1d, 7d]")
+    assert sorted(shlex.split(line)[4:]) == ["--data.lags=[1d, 7d]", "--data.value=load MW"]
+
+
+def test_data_presets_and_args() -> None:
+    words = ("train", "TASK=t", "DATA=my data", "PRESET=a b", 'ARGS=--x="1 2" --y=3')
+    line = " ".join(make(*words).split())
+    assert line.endswith(
+        """train --config t --config a --config b --data.root='my data' --x="1 2" --y=3"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["evaluate", "RUN=r"], "test --run 'r'"),
+        (["evaluate", "RUN=r", "DATA=d"], "test --run 'r' --data.root='d'"),
+        (["predict", "RUN=r", "INPUT=x.csv"], "predict --run 'r' --data.input='x.csv'"),
+        (["resume", "RUN=r", "trainer.max_epochs=9"], "train --run 'r' '--trainer.max_epochs=9'"),
+    ],
+)
+def test_commands(words: list[str], command: str) -> None:
+    assert " ".join(make(*words).split()).endswith(command)
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (["train"], "TASK"),
+        (["evaluate"], "RUN"),
+        (["predict", "RUN=r"], "INPUT"),
+        (["resume"], "RUN"),
+    ],
+)
+def test_what_is_missing_is_named(words: list[str], missing: str) -> None:
+    assert f"{words[0]} needs {missing}=" in make(*words)
+
+
+def test_help_names_every_target() -> None:
+    shown = subprocess.run(
+        ["make", "help"], cwd=paths.PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    text = (paths.PROJECT / "Makefile").read_text()
+    [phony] = [line for line in text.splitlines() if line.startswith(".PHONY:")]
+    for target in phony.removeprefix(".PHONY:").split():
+        assert f"\n  {target} " in shown

@@ -1,0 +1,134 @@
+"""The base on the smallest problem there is: a line through points, with one head and with two."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
+
+from kindling.errors import UserError
+from kindling.loader import Batches, load
+from kindling.module import PENDING, Head, Heads, Module, Outcome, Step
+
+
+class LineBatch(NamedTuple):
+    x: Tensor
+    y: Tensor
+    place: Tensor
+
+
+class Points(torch.utils.data.Dataset[LineBatch]):
+    def __init__(self, size: int) -> None:
+        self.x = torch.linspace(-1, 1, size)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Any) -> LineBatch:
+        x = self.x[index]
+        return LineBatch(x, 3 * x + 1, torch.as_tensor(index))
+
+
+class Line(Module):
+    def __init__(self, heads: tuple[str, ...] = ("y",), **settings: Any) -> None:
+        metrics = MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
+        super().__init__({head: Head(metrics) for head in heads}, **{"lr": 0.1, **settings})
+        self.net = nn.Linear(1, 1)
+
+    def step(self, batch: LineBatch) -> Step:
+        prediction = self.net(batch.x[:, None]).squeeze(-1)
+        loss = nn.functional.mse_loss(prediction, batch.y)
+        every = dict.fromkeys(self.heads, prediction)
+        return Step(loss, every, dict.fromkeys(self.heads, batch.y))
+
+    def predict(self, batch: LineBatch) -> Heads:
+        return self.step(batch).predictions
+
+    def baselines(self, batch: LineBatch) -> Mapping[str, Heads]:
+        return {"zero": {head: torch.zeros_like(batch.y) for head in self.heads}}
+
+
+def trainer(**settings: Any) -> pl.Trainer:
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    defaults = {"max_epochs": 1, "enable_model_summary": False, "accelerator": "cpu"}
+    return pl.Trainer(**{**defaults, **quiet, **settings})
+
+
+def loader(size: int, batch_size: int, seed: int | None = None) -> Any:
+    return load(Points(size), Batches(size, batch_size, seed))
+
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
+    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
+]
+
+
+def test_learns() -> None:
+    model = Line()
+    trainer(max_epochs=60).fit(model, loader(64, 16, seed=0), loader(64, 64))
+    assert model.net.weight.item() == pytest.approx(3, abs=1e-2)
+    assert model.net.bias.item() == pytest.approx(1, abs=1e-2)
+
+
+@pytest.mark.parametrize("batch_size", [7, 64])
+def test_scores_are_those_of_the_whole_split(batch_size: int) -> None:
+    """Also where the last batch is smaller, and where there are more batches than are kept."""
+    size = PENDING * 7 + 10 if batch_size == 7 else 100
+    model = Line()
+    [scores] = trainer().test(model, loader(size, batch_size), verbose=False)
+    x = np.linspace(-1, 1, size)
+    residual = model.net.weight.item() * x + model.net.bias.item() - (3 * x + 1)
+    assert scores["test/mse"] == pytest.approx(np.mean(residual**2), rel=1e-4)
+    assert scores["test/mae"] == pytest.approx(np.mean(np.abs(residual)), rel=1e-4)
+    assert scores["test/loss"] == pytest.approx(np.mean(residual**2), rel=1e-4)
+
+
+def test_an_epoch_starts_with_empty_scores() -> None:
+    model, runner = Line(), trainer()
+    first = runner.test(model, loader(100, 32), verbose=False)
+    assert runner.test(model, loader(100, 32), verbose=False) == first
+
+
+def test_one_head_has_plain_names_and_two_have_their_own() -> None:
+    assert Line().named("y", "mse") == "mse"
+    model = Line(("identity", "age"))
+    [scores] = trainer().test(model, loader(10, 5), verbose=False)
+    assert {"test/identity/mse", "test/age/mae", "test/loss"} <= set(scores)
+
+
+def test_training_logs_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    model = Line()
+    logged = model.log
+    monkeypatch.setattr(
+        model, "log", lambda name, *a, **k: (calls.append(name), logged(name, *a, **k))
+    )
+    trainer(max_epochs=2).fit(model, loader(64, 4, seed=0), loader(64, 4))
+    assert calls.count("lr") == 2
+    assert calls.count("train/loss") == calls.count("train/mse") == 2
+    assert len(calls) < 20, "16 steps an epoch, and no call in any of them"
+
+
+def test_the_cosine_ends_at_zero() -> None:
+    model, runner = Line(schedule="cosine"), trainer(max_epochs=4)
+    runner.fit(model, loader(16, 4, seed=0), loader(16, 16))
+    assert runner.optimizers[0].param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
+
+
+def test_predicts_every_sample_in_order() -> None:
+    outcomes = trainer().predict(Line(), loader(10, 4))
+    assert outcomes is not None
+    assert torch.cat([o.place for o in outcomes if isinstance(o, Outcome)]).tolist() == list(
+        range(10)
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"lr": 0}, {"lr": -1.0}, {"weight_decay": -0.1}])
+def test_settings_out_of_range_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=rf"model\.{next(iter(wrong))}="):
+        Line(**wrong)

@@ -1,0 +1,118 @@
+"""Every command in the README runs: what make would run is run here, on a smaller scale."""
+
+import os
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kindling import arguments, paths
+from kindling.__main__ import main
+
+README = (paths.PROJECT / "README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+# This is `make test`, CI lints, and nobody wants a test to clean or to open a browser.
+TARGETS_ALONE = re.compile(r"make (test|test-all|lint|format|clean|tensorboard|help)$")
+TASKS = arguments.names(paths.CONFIGS)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each task that a command goes on with has a run."""
+    logs = tmp_path_factory.mktemp("logs")
+    for task in {task for task in TASKS if f"logs/{task}/" in README}:
+        assert main(["train", f"--config={task}", *limits("train"), f"--logs={logs}"]) == 0
+    return logs
+
+
+def limits(command: str) -> list[str]:
+    """Flags that make a command quick; epochs are two so that a resumed run has one to go."""
+    stages = {"train": ("train", "val", "test"), "fit": ("train", "val"), "validate": ("val",)}
+    limited = [f"--trainer.limit_{s}_batches=2" for s in stages.get(command, (command,))]
+    return [*limited, "--trainer.max_epochs=2", "--trainer.enable_progress_bar=false"]
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) > 15
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: str, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "LOGS", tmp_path / "logs")
+    if TARGETS_ALONE.match(command):
+        assert f"\n{command.split()[1]}:" in (paths.PROJECT / "Makefile").read_text()
+        return
+    for program, *args in expanded(command):
+        placed = [place(arg, logs, tmp_path) for arg in args]
+        RUNNERS[Path(program).name](placed, tmp_path)
+
+
+def expanded(command: str) -> list[list[str]]:
+    """The commands that a line of the README comes down to."""
+    if not command.startswith("make "):
+        return [shlex.split(command)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    make, *words = shlex.split(command)
+    lines = subprocess.run(
+        [make, "--dry-run", "--old-file=.venv/.installed", *words],
+        cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    return [shlex.split(line) for line in lines]
+
+
+def place(arg: str, logs: Path, tmp_path: Path) -> str:
+    """The README's folders by folders that exist here."""
+    if "my/folder" in arg:
+        write_my_series(tmp_path / "my")
+    for name, folder in (("my/folder", tmp_path / "my"), ("logs/", logs)):
+        arg = re.sub(rf"(?<![\w/]){name}", f"{folder}{'/' if name.endswith('/') else ''}", arg)
+    # There is real data only where KINDLING_DATA says so; the sample stands in for it here.
+    return re.sub(r"--data\.root=data/(\w+)", lambda m: f"--data.root={sample(m[1])}", arg)
+
+
+def sample(task: str) -> Path:
+    assert (paths.SAMPLES / task).is_dir(), "the fixture's run wrote it"
+    return paths.SAMPLES / task
+
+
+def write_my_series(folder: Path) -> None:
+    """Another time column, hourly, several value columns of which one is chosen."""
+    folder.mkdir(exist_ok=True)
+    hours = pd.date_range("2023-01-01", periods=4000, freq="h")
+    table = {
+        "hour": hours,
+        "wind MW": range(4000),
+        "load MW": hours.hour * 100.0 + hours.day_of_week,
+    }
+    pd.DataFrame(table).to_csv(folder / "load.csv", index=False)
+
+
+def run_kindling(args: list[str], tmp_path: Path) -> None:
+    informs = not args or "--help" in args or "--print_config" in args
+    assert main([*args, *([] if informs else limits(args[0]))]) == 0
+
+
+def run_python(args: list[str], tmp_path: Path) -> None:
+    script, *rest = args
+    runs = [str(p) for arg in rest for p in ([arg] if "*" not in arg else glob(arg))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [script, *runs])
+        runpy.run_path(str(paths.PROJECT / script), run_name="__main__")
+
+
+def glob(pattern: str) -> list[Path]:
+    folder = Path(pattern).parent
+    return sorted(p for p in folder.glob(Path(pattern).name) if (p / "results.json").exists())
+
+
+RUNNERS: dict[str, Callable[[list[str], Path], None]] = {
+    "kindling": run_kindling,
+    "python": run_python,
+}
