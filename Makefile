@@ -44,7 +44,7 @@ resume: $(STAMP)  ## Go on from a run's last checkpoint: RUN=logs/t/latest [ARGS
 	@$(KINDLING) train --run '$(RUN)' $(FLAGS) $(ARGS)
 
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
-	@$(BIN)/tensorboard --logdir logs $(ARGS)
+	@$(BIN)/tensorboard --logdir logs/.tensorboard $(ARGS)
 
 test: $(STAMP)  ## The project's tests, but for the slow ones
 	@$(BIN)/pytest -n 2 $(ARGS)

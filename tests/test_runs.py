@@ -34,6 +34,8 @@ def test_an_error_before_the_first_checkpoint_leaves_nothing(tmp_path: Path) -> 
     with pytest.raises(RuntimeError), runs.discard_unused(made):
         raise RuntimeError
     assert not made.exists()
+    shown = tmp_path / runs.TENSORBOARD / "task"
+    assert [link.resolve() for link in shown.iterdir()] == [kept], "latest is not one more run"
     assert (tmp_path / "task" / "latest").resolve() == kept
 
 

@@ -274,7 +274,7 @@ class KindlingCLI(LightningCLI):
         settings = {"seed": self.settings.seed_everything, "sample": self.datamodule.is_sample}
         for part in ("model", "data"):
             init = self.settings[part].init_args.as_dict()
-            settings |= {f"{part}.{name}": value for name, value in init.items()}
+            settings |= {f"{part}.{k}": v for k, v in init.items() if k not in NO_SETTINGS}
         return {**settings, "trainer.max_epochs": self.settings.trainer.max_epochs}
 
     def _introduce(self, console: Console) -> None:
@@ -300,6 +300,9 @@ class KindlingCLI(LightningCLI):
                 f"trained      score it with: make evaluate RUN={runs.shown(self.folder)}"
             )
 
+
+NO_SETTINGS = ("root", "input", "num_workers")
+"""Of a data module: what no score should depend on."""
 
 TRAINER_ARGUMENTS = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 """Of the Trainer's methods: given by the command, not by options."""

@@ -86,6 +86,11 @@ class DataModule(LightningDataModule):
         """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""
         return 1
 
+    def require_root(self) -> None:
+        """Raise a UserError if there is no such folder, before a file in it is asked for."""
+        if not self.root.is_dir():
+            raise UserError(f"{self.root}: no such folder (--data.root); null is the sample")
+
     # What Lightning calls.
 
     def prepare_data(self) -> None:
@@ -98,8 +103,7 @@ class DataModule(LightningDataModule):
                 raise UserError(f"{self.input}: no such file or folder (--data.input)")
             self.splits = {"predict": self.read_input(self.input)}
         elif not self.splits:
-            if not self.root.is_dir():
-                raise UserError(f"{self.root}: no such folder (--data.root); null is the sample")
+            self.require_root()
             self.splits = dict(self.read())
             self.splits["predict"] = self.splits["test"]
 

@@ -17,7 +17,7 @@ FINAL = "final"
 
 
 class TensorBoard(Logger):
-    """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``loss``.
+    """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``curves/loss``.
 
     Args:
         folder: The run's folder; stages are written to its subfolders.
@@ -51,9 +51,10 @@ class TensorBoard(Logger):
         for name, value in metrics.items():
             stage, _, tag = name.partition("/")
             if stage in STAGES:
-                self.writer(stage).add_scalar(tag, value, step, new_style=True)
+                self.writer(stage).add_scalar(f"curves/{tag}", value, step, new_style=True)
             elif name != "epoch":
-                self.writer().add_scalar(name, value, step, new_style=True)
+                tag = name if "/" in name else f"curves/{name}"
+                self.writer().add_scalar(tag, value, step, new_style=True)
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -77,7 +78,7 @@ class TensorBoard(Logger):
     @rank_zero_only
     def log_figure(self, stage: str, tag: str, figure: Figure, step: int) -> None:
         FigureCanvasAgg(figure)
-        self.writer(stage).add_figure(tag, figure, step, close=False)
+        self.writer(stage).add_figure(f"figures/{tag}", figure, step, close=False)
 
     @rank_zero_only
     def save(self) -> None:
@@ -91,5 +92,6 @@ class TensorBoard(Logger):
         self._writers.clear()
 
 
-def _plain(value: Any) -> str | float | bool:
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
+def _plain(value: Any) -> str | float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if number or isinstance(value, str) else str(value).lower()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kindling.evaluation import Interval, score, skill
 from kindling.module import Heads, Module, Outcome
-from kindling.runs import shown
+from kindling.runs import TENSORBOARD, shown
 
 Results = dict[str, Any]
 
@@ -99,7 +99,8 @@ def show(results: Results, run: Path, console: Console) -> None:
     split = {"val": "validation"}.get(results["split"], results["split"])
     console.print(f"data         {origin}; {split} split, {results['samples']:,} samples")
     console.print(f"run          {shown(run)}")
-    console.print(f"curves       make tensorboard (tensorboard --logdir {shown(run.parents[1])})")
+    where = shown(run.parents[1] / TENSORBOARD)
+    console.print(f"curves       make tensorboard (tensorboard --logdir {where})")
 
 
 def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:

@@ -10,6 +10,9 @@ from kindling.errors import UserError
 
 CONFIG = "config.yaml"
 BEST = Path("checkpoints", "best.ckpt")
+TENSORBOARD = ".tensorboard"
+"""Links to the runs: below ``logs`` itself, TensorBoard would show ``latest`` as one more run."""
+
 LAST = Path("checkpoints", "last.ckpt")
 
 
@@ -23,6 +26,7 @@ def create(logs: Path, task: str) -> Path:
             run = folder / f"version_{number}"
             try:
                 run.mkdir()
+                _show(run)
                 return run
             except FileExistsError:
                 number += 1
@@ -70,6 +74,7 @@ def discard_unused(run: Path) -> Iterator[None]:
     except BaseException:
         if not any((run / BEST.parent).glob("*.ckpt")):
             shutil.rmtree(run, ignore_errors=True)
+            _link(run).unlink(missing_ok=True)
             _forget(run)
         raise
 
@@ -84,6 +89,18 @@ def _forget(run: Path) -> None:
     with suppress(OSError):
         # The task's folder too, if there is nothing else in it.
         run.parent.rmdir()
+
+
+def _show(run: Path) -> None:
+    """Let TensorBoard find the run."""
+    link = _link(run)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path("..", "..", run.parent.name, run.name), target_is_directory=True)
+
+
+def _link(run: Path) -> Path:
+    return run.parents[1] / TENSORBOARD / run.parent.name / run.name
 
 
 def _numbers(folder: Path) -> Iterator[int]:

@@ -39,12 +39,13 @@ def _forecast(time: Values, actual: Values, forecast: Values, naive: Values) -> 
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     upper.plot(time[part], actual[part], color="black", linewidth=1, label="actual")
     upper.plot(time[part], forecast[part], color="C1", linewidth=1, label="forecast")
-    upper.set(title="Forecast of the next step against actual", ylabel="value")
-    upper.legend(loc="upper right")
+    upper.set_title("Forecast of the next step against actual", loc="left")
+    upper.set_ylabel("value")
+    upper.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     lower.plot(time[part], (naive - actual)[part], color="0.7", linewidth=1, label="last value")
     lower.plot(time[part], (forecast - actual)[part], color="C1", linewidth=1, label="forecast")
     lower.set(ylabel="error")
-    lower.legend(loc="upper right")
+    lower.legend(loc="upper left", ncols=2, fontsize="small")
     _dates(lower)
     return figure
 
