@@ -176,6 +176,12 @@ def test_configs_are_short() -> None:
         assert path.read_text().startswith("# "), f"{path} says in its first line what it is"
 
 
+def test_the_profile_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", *SMOKE, "--config=profile", *quiet(tmp_path)]) == 0
+    captured = capfd.readouterr()
+    assert "run_training_batch" in captured.out + captured.err
+
+
 # What LightningCLI does wrong in silence.
 
 
@@ -188,6 +194,15 @@ def test_flags_overrule_the_checkpoint_and_the_saved_config_shows_them(
     saved = config_of(tmp_path / "timeseries" / "version_0")
     assert saved["model"]["init_args"]["lr"] == 0.5
     assert saved["model"]["init_args"]["hidden"] == 8, "the run's own config lies below the flags"
+
+
+def test_a_finished_run_does_not_pretend_to_go_on(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
+    assert main(["fit", "--run", str(trained), "--trainer.enable_progress_bar=false"]) == 2
+    assert "all 2 epochs are done; train on with --trainer.max_epochs=4" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
 
 
 def test_the_default_config_counts_in_any_folder(

@@ -166,6 +166,7 @@ class KindlingCLI(LightningCLI):
         self.model = self._get(self.config_init, "model")
         self._check_pair()
         # Before there is a run folder: wrong data shall leave none behind.
+        self._check_epochs()
         self.datamodule.prepare_data()
         self.datamodule.setup(self.command)
         self.folder = self._make_folder()
@@ -179,6 +180,18 @@ class KindlingCLI(LightningCLI):
         task = self.datamodule.task
         if (origin := self.origin.get(checkpoints.ORIGIN, {}).get("task", task)) != task:
             raise UserError(f"{self.checkpoint}: a checkpoint of {origin}, not of {task}")
+
+    def _check_epochs(self) -> None:
+        """Going on with a run that is finished would train nothing and say so nowhere."""
+        most = self.settings.trainer.max_epochs
+        if self.command != "fit" or not self.origin or most in (None, -1):
+            return
+        whole = self.origin["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
+        if self.origin["epoch"] + whole >= most:
+            raise UserError(
+                f"{self.checkpoint}: all {most} epochs are done; "
+                f"train on with --trainer.max_epochs={2 * most}"
+            )
 
     def _make_folder(self) -> Path:
         if self.command == "fit" and self.given_run is None:
@@ -288,6 +301,9 @@ class KindlingCLI(LightningCLI):
         console.print(f"model        {type(model).__name__}, {parameters:,} parameters")
         console.print(f"device       {device}, {torch.get_num_threads()} threads")
         console.print(f"run          {runs.shown(self.folder)}")
+        saved = self.origin.get("hyper_parameters", {}).get("lr", model.lr)
+        if saved != model.lr:
+            console.print(f"note         the optimizer goes on with the learning rate {saved:g}")
 
     def report(self, console: Console) -> None:
         """What came out, and where it lies."""

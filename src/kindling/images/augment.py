@@ -91,7 +91,10 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
 
 
 def mirror(images: Tensor, chosen: Tensor) -> Tensor:
-    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+    # To gather whole images takes a fraction of the time of a choice pixel by pixel.
+    both = torch.cat((images, images.flip(-1)))
+    place = torch.arange(len(images), device=images.device)
+    return both.index_select(0, place + len(images) * chosen)
 
 
 def stretch(images: Tensor, chosen: Tensor) -> Tensor:

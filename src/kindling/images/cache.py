@@ -34,7 +34,7 @@ _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" e
 def load_images(
     files: Sequence[Path], size: tuple[int, int], cache: Path | None, limit: int = 20 * 2**30
 ) -> Tensor:
-    """All images in one tensor, so that ``images[index]`` is a batch.
+    """All images in one tensor: ``images.index_select(0, index)`` is a batch.
 
     With a cache they are decoded once, and the tensor is a private mapping of the file that holds
     them: it may be larger than memory, and writing to it changes no file. Its key is the path,

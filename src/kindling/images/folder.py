@@ -116,4 +116,6 @@ def _report(root: Path, ignored: list[Path]) -> None:
     if ignored:
         names = ", ".join(printable(file.relative_to(root)) for file in ignored[:3])
         more = ", ..." if len(ignored) > 3 else ""
-        log.warning("%s: ignored what is no image: %d (%s%s)", root, len(ignored), names, more)
+        log.warning(
+            "%s: ignored what is no image: %d (%s%s)", printable(root), len(ignored), names, more
+        )
