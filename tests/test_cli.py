@@ -287,7 +287,7 @@ def test_a_checkpoint_alone_predicts(
         (["--model.hidden=-1"], "model.hidden=-1: must be at least 1"),
         (["--model.hidden=wide"], "model.hidden=wide: expected int"),
         (["--data.root=/nowhere"], "/nowhere: no such folder (--data.root)"),
-        (["--data.window=100000000"], "a window with its lags takes"),
+        (["--data.window=100000000"], "set a smaller window or fewer lags"),
         (["--trainer.accelerator=abacus"], "abacus"),
         (["--model=Nope"], "Nope"),
     ],

@@ -39,6 +39,8 @@ QUIET = (
     r".*infer the indices fetched for your dataloader.*",
     r".*Checkpoint directory .* exists and is not empty.*",
     r".*The dirpath has changed.*",
+    # Of the sanity check's batches, or a resample, that happen to hold one class alone.
+    r".*No (positive|negative) samples in targets.*",
     # They are for training; a test or a prediction goes without.
     r".*callbacks used to create the checkpoint need to be provided.*",
     r".*The `srun` command is available.*",
@@ -50,6 +52,7 @@ QUIET = (
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
     _quieten()
+    _spare_cuda()
     if invocation.command == "train":
         fitted = run(Invocation("fit", invocation.flags, invocation.run, invocation.checkpoint))
         folder = fitted.folder
@@ -312,6 +315,8 @@ class KindlingCLI(LightningCLI):
         elif self.command == "predict":
             console.print(f"predictions  {runs.shown(self.evaluation.output)}")
         else:
+            if profile := self.trainer.profiler.summary():
+                console.print(profile)
             console.print(
                 f"trained      score it with: make evaluate RUN={runs.shown(self.folder)}"
             )
@@ -357,6 +362,15 @@ def _lightning_errors() -> Iterator[None]:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise
+
+
+def _spare_cuda() -> None:
+    """Where there is no GPU, do not let every optimizer step look for one anew.
+
+    Lightning has torch ask the driver's library each time, which takes 50 microseconds.
+    """
+    if not torch.cuda.is_available():
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 def _quieten() -> None:

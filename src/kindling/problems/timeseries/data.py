@@ -176,11 +176,13 @@ class TimeseriesDataModule(DataModule):
             offset = int(series.start.astype("datetime64[us]").astype(np.int64)) + MONDAY
             clock = (offset % WEEK, self.step or 1)
         lags = [self._steps(lag) for lag in self.lags]
-        rows, needed = max(s.stop - s.start for s in stretches), context(self.window, lags)
+        needed = context(self.window, lags)
+        rows = max(stretch.stop - stretch.start for stretch in stretches)
         if rows + ahead <= needed:
+            cure = "give more of the series" if ahead else "set a smaller window or fewer lags"
             raise UserError(
-                f"the {split} part has {rows} steps, but a window with its lags takes {needed} "
-                "and one to predict; a smaller --data.window or fewer --data.lags"
+                f"the {split} part has {rows} steps, but a window (--data.window) with its lags "
+                f"(--data.lags) takes {needed}{'' if ahead else ' and one to predict'}; {cure}"
             )
         values = torch.from_numpy(series.values)
         return Windows(values, stretches, self.window, lags, self._naive(), clock, ahead)
