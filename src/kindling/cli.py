@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -52,17 +53,22 @@ QUIET = (
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
     _quieten()
-    _spare_cuda()
+    console = Console(highlight=False, soft_wrap=True)
     if invocation.command == "train":
-        fitted = run(Invocation("fit", invocation.flags, invocation.run, invocation.checkpoint))
-        folder = fitted.folder
-        flags = [f"--config={folder / runs.CONFIG}"]
-        return run(Invocation("test", flags, folder, folder / runs.BEST))
-    with _lightning_errors():
-        cli = KindlingCLI(invocation)
+        fitted = _run(replace(invocation, command="fit"))
+        fitted.show_profile(console)
+        flags = [f"--config={fitted.folder / runs.CONFIG}"]
+        invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
+    cli = _run(invocation)
     if cli.trainer.is_global_zero:
-        cli.report(Console(highlight=False, soft_wrap=True))
+        cli.show_profile(console)
+        cli.report(console)
     return cli
+
+
+def _run(invocation: Invocation) -> "KindlingCLI":
+    with _lightning_errors():
+        return KindlingCLI(invocation)
 
 
 class ParseError(Exception):
@@ -308,6 +314,11 @@ class KindlingCLI(LightningCLI):
         if saved != model.lr:
             console.print(f"note         the optimizer goes on with the learning rate {saved:g}")
 
+    def show_profile(self, console: Console) -> None:
+        """Where the time went, if it was asked for."""
+        if profile := self.trainer.profiler.summary():  # type: ignore[attr-defined]
+            console.print(profile)
+
     def report(self, console: Console) -> None:
         """What came out, and where it lies."""
         if self.evaluation.results is not None:
@@ -315,8 +326,6 @@ class KindlingCLI(LightningCLI):
         elif self.command == "predict":
             console.print(f"predictions  {runs.shown(self.evaluation.output)}")
         else:
-            if profile := self.trainer.profiler.summary():
-                console.print(profile)
             console.print(
                 f"trained      score it with: make evaluate RUN={runs.shown(self.folder)}"
             )
