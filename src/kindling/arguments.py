@@ -3,13 +3,13 @@
 Nothing here imports torch, so that a mistake is answered at once.
 """
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kindling import paths, runs, signatures
+from kindling import paths, runs
+from kindling.checks import check
 from kindling.errors import UserError
+from kindling.words import did_you_mean
 
 COMMANDS = {
     "train": "fit, then test the best checkpoint",
@@ -18,9 +18,6 @@ COMMANDS = {
     "test": "score a checkpoint on the test split",
     "predict": "predict raw input (--data.input), no targets needed",
 }
-
-LINKED = ("inputs",)
-"""Arguments of models that are computed from the data module's property of the same name."""
 
 
 @dataclass
@@ -45,7 +42,7 @@ def read(argv: list[str]) -> Invocation:
         raise UserError(
             f"{command} needs a trained model: --run logs/<task>/latest, or --ckpt_path FILE"
         )
-    _check(invocation.flags)
+    check(configs(invocation.flags), invocation.flags)
     return invocation
 
 
@@ -62,18 +59,6 @@ def split(argv: list[str]) -> tuple[str, list[str]]:
 def configs(flags: list[str]) -> list[Path]:
     """The files of the ``--config`` flags."""
     return [Path(f.partition("=")[2]) for f in flags if f.startswith("--config=")]
-
-
-def known_options(flags: list[str]) -> list[str]:
-    """The options of the model and the data that ``flags`` configure."""
-    merged = signatures.merged(configs(flags))
-    return [
-        f"{part}.{setting.name}"
-        for part in ("model", "data")
-        if isinstance(merged.get(part), dict) and "class_path" in merged[part]
-        for setting in signatures.settings(merged[part]["class_path"])
-        if part == "data" or setting.name not in LINKED
-    ]
 
 
 def take(flags: list[str], name: str) -> tuple[str | None, list[str]]:
@@ -117,37 +102,6 @@ def find_config(name: str) -> Path:
 def names(folder: Path) -> list[str]:
     """The configs of a folder, by name; the one that every run shares left out."""
     return sorted(path.stem for path in folder.glob("*.yaml") if path.stem != "trainer")
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The nearest known word as a question, or all of them where none is near."""
-    known = list(known)
-    if near := difflib.get_close_matches(word, known, n=1, cutoff=0.6):
-        return f"; did you mean {near[0]}?"
-    return f"; there are {', '.join(known)}" if 0 < len(known) <= 20 else ""
-
-
-def _check(flags: list[str]) -> None:
-    """Refuse what the parser would accept or answer late: computed and unknown settings."""
-    for path in configs(flags):
-        model = signatures.merged([path]).get("model")
-        given = {**model, **(model.get("init_args") or {})} if isinstance(model, dict) else {}
-        for name in LINKED:
-            if name in given:
-                raise UserError(f"{path}: {_computed(name)}")
-    known = known_options(flags)
-    for flag in flags:
-        name = flag.partition("=")[0].removeprefix("--").replace(".init_args.", ".")
-        part, _, setting = name.partition(".")
-        if part == "model" and setting in LINKED:
-            raise UserError(_computed(setting))
-        settings = {option.partition(".")[2] for option in known if option.startswith(f"{part}.")}
-        if settings and setting.partition(".")[0] not in {"", "class_path", *settings}:
-            raise UserError(f"--{name}: no such setting{did_you_mean(name, known)}")
-
-
-def _computed(name: str) -> str:
-    return f"model.{name} is computed from the data (data.{name}); leave it out"
 
 
 def _attach(invocation: Invocation, run: str | None, checkpoint: str | None) -> None:

@@ -20,8 +20,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
-from kindling import checkpoints, paths, results, runs
-from kindling.arguments import LINKED, Invocation, known_options
+from kindling import checkpoints, checks, paths, results, runs
+from kindling.arguments import Invocation, configs
 from kindling.callbacks.evaluation import Evaluation
 from kindling.callbacks.gradients import GradientNorms
 from kindling.callbacks.guard import Guard
@@ -135,15 +135,15 @@ class KindlingCLI(LightningCLI):
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        for name in LINKED:
+        for name in checks.LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         try:
             self.config = parser.parse_args(args)
         except ParseError as error:
-            options = [action.dest for action in self._parser(self.command)._actions]
-            known = [*known_options(args), *options]
+            others = [action.dest for action in self._parser(self.command)._actions]
+            known = [*checks.options(configs(args)), *others]
             raise UserError(explain(str(error), known)) from error
         self.settings = self.config[self.command]
 

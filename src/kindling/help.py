@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from kindling import arguments, paths, signatures
+from kindling import arguments, checks, paths, signatures
 
 TRAINER = {
     "max_epochs": "Stop after this many epochs.",
@@ -89,7 +89,7 @@ def _of_command(command: str, configs: list[Path]) -> Iterator[str]:
 def _of_class(part: str, class_path: str, given: Mapping[str, Any]) -> dict[str, str]:
     options = {}
     for setting in signatures.settings(class_path):
-        if part == "model" and setting.name in arguments.LINKED:
+        if part == "model" and setting.name in checks.LINKED:
             continue
         choices = " {" + ",".join(setting.choices) + "}" if setting.choices else ""
         default = _default(given.get(setting.name, setting.default))

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from kindling.arguments import did_you_mean
+from kindling.words import did_you_mean
 
 UNKNOWN = re.compile(
-    r"unrecognized arguments: -*([^\s=]+)"
+    r"[Uu]nrecognized arguments: -*([^\s=]+)"
     r"|[Oo]ption '([\w.]+)' is not accepted"
     r"|does not accept (?:nested key|option) '([\w.]+)'"
     r"|[Kk]ey '([\w.]+)' is not expected"
@@ -31,7 +31,7 @@ def explain(message: str, known: Sequence[str]) -> str:
         return "what to train? name a task: --config TASK (kindling --help lists them)"
     keys, value, expected = KEY.findall(text), VALUE.findall(text), EXPECTED.findall(text)
     if keys and value and expected:
-        kinds = dict.fromkeys(_plain(kind) for kind in expected)
+        kinds = sorted({_plain(kind) for kind in expected}, key=lambda kind: (kind == "null", kind))
         return f"{_full(keys[-1], known)}={value[-1]}: expected {' or '.join(kinds)}"
     return _plain(text)
 
