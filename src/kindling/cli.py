@@ -232,7 +232,7 @@ class KindlingCLI(LightningCLI):
 
     def _loggers(self, chosen: Any) -> list[Logger]:
         """Ours, then those of the configuration; ``--trainer.logger=false`` is for none."""
-        self.tensorboard = TensorBoard(self.folder)
+        self.tensorboard = TensorBoard(self.folder, self.origin.get("global_step", 0))
         self.table = MetricsTable(self.folder / "metrics.csv")
         loggers: list[Logger] = [self.table] if self.command == "fit" else []
         if chosen is not False and (self.command == "fit" or self.given_run):

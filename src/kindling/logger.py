@@ -21,11 +21,12 @@ class TensorBoard(Logger):
 
     Args:
         folder: The run's folder; stages are written to its subfolders.
+        step: The step that a checkpoint was taken at; evaluating it, the Trainer counts from 0.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, step: int = 0) -> None:
         super().__init__()
-        self._folder = folder
+        self._folder, self._step = folder, step
         self._writers: dict[str, SummaryWriter] = {}
 
     @property
@@ -48,6 +49,7 @@ class TensorBoard(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        step = max(step or 0, self._step)
         for name, value in metrics.items():
             stage, _, tag = name.partition("/")
             if stage in STAGES:
@@ -73,12 +75,14 @@ class TensorBoard(Logger):
     def log_final(self, stage: str, scores: Mapping[str, float], step: int) -> None:
         """Scores that stand for the run: of its best epoch, and of the test split."""
         for name, value in scores.items():
-            self.writer(FINAL).add_scalar(f"{stage}/{name}", value, step, new_style=True)
+            at = max(step, self._step)
+            self.writer(FINAL).add_scalar(f"{stage}/{name}", value, at, new_style=True)
 
     @rank_zero_only
     def log_figure(self, stage: str, tag: str, figure: Figure, step: int) -> None:
         FigureCanvasAgg(figure)
-        self.writer(stage).add_figure(f"figures/{tag}", figure, step, close=False)
+        at = max(step, self._step)
+        self.writer(stage).add_figure(f"figures/{tag}", figure, at, close=False)
 
     @rank_zero_only
     def save(self) -> None:

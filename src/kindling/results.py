@@ -76,12 +76,10 @@ def predictions_table(
 def show(results: Results, run: Path, console: Console) -> None:
     """The results table, what data it is of, and where to look."""
     baseline, others = results["baseline"], results["other_baselines"]
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("metric")
-    table.add_column("model", justify="right")
-    table.add_column("95 % interval", justify="right", no_wrap=True)
-    for name in (baseline["name"], "skill", *(other["name"] for other in others)):
-        table.add_column(name, justify="right", max_width=10)
+    for name in ("model", "95 % interval", baseline["name"], "skill"):
+        table.add_column(name, justify="right")
     for name, value in results["metrics"].items():
         table.add_row(
             name,
@@ -89,9 +87,11 @@ def show(results: Results, run: Path, console: Console) -> None:
             f"{value['low']:.4g} to {value['high']:.4g}",
             f"{baseline['metrics'][name]['value']:.4g}",
             f"{results['skill'][name]:.1%}",
-            *(f"{b['metrics'][name]['value']:.4g}" for b in others),
         )
     console.print(table)
+    for other in others:
+        scores = ", ".join(f"{name} {v['value']:.4g}" for name, v in other["metrics"].items())
+        console.print(f"beside it    {other['name']}: {scores}")
     if "per_class" in results:
         console.print(_class_table(results["per_class"]))
     data = results["data"]
@@ -104,7 +104,7 @@ def show(results: Results, run: Path, console: Console) -> None:
 
 
 def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("class")
     for name in next(iter(scores.values())):
         table.add_column(name, justify="right")
