@@ -10,7 +10,8 @@ import yaml
 from kindling import paths
 from kindling.errors import UserError
 from kindling.problems.potability.measurements import Measurements, PotabilityBatch
-from kindling.problems.potability.model import ACTIVATIONS, PotabilityModule
+from kindling.problems.potability.model import PotabilityModule
+from kindling.problems.potability.net import ACTIVATIONS
 
 VARIANTS: list[dict[str, Any]] = [
     {},

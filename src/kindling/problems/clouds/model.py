@@ -1,0 +1,190 @@
+"""Tells kinds of cloud apart: augmentation, normalization and net, from bytes to probabilities.
+
+B: batch, H: height, W: width, C: classes.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassF1Score,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
+
+from kindling.datamodule import Split, at_least
+from kindling.errors import UserError
+from kindling.images import Augment, sample_seeds
+from kindling.module import Head, Heads, Module, Outcome, Schedule, Step
+from kindling.problems.clouds.figures import draw
+from kindling.problems.clouds.net import (
+    GREY,
+    Backbone,
+    ConvNet,
+    LinearNet,
+    first_filters,
+)
+from kindling.problems.clouds.photos import CloudsBatch, Photos
+from kindling.problems.clouds.views import draw_augmentation, draw_feature_maps, draw_filters
+
+HEAD = "cloud"
+SCORES = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}
+
+
+class CloudsModule(Module):
+    """Tells the kind of cloud from a photo as bytes.
+
+    The checkpoint carries the names of the classes, the channels' mean and deviation over the
+    training photos (of pretrained weights, their own) and the training share of each class.
+
+    Args:
+        classes: Names of the classes.
+        image_size: Pixels on a side.
+        net: "conv", "linear" (one weight a pixel), or a torchvision net such as "resnet18".
+        weights: Pretrained weights of a torchvision net, such as "DEFAULT"; null starts afresh.
+        channels: Of each block of "conv".
+        batch_norm: Normalize after each convolution of "conv".
+        pool: What the classifier of "conv" sees, each place ("flatten") or each channel's mean.
+        dropout: Share of the classifier's inputs that is dropped in training, of "conv".
+        label_smoothing: Share of a photo's label that is spread over all classes.
+        rotation: Largest turn of a training photo in degrees.
+        flip: Probability that a training photo is mirrored.
+        autocontrast: Probability that a training photo's channels are stretched.
+        lr: Learning rate.
+        weight_decay: Decoupled weight decay.
+        schedule: Learning rate over the epochs.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str] = (),
+        image_size: int = 128,
+        net: str = "conv",
+        weights: str | None = None,
+        channels: Sequence[int] = (16, 32, 64, 128, 256),
+        batch_norm: bool = True,
+        pool: Literal["flatten", "average"] = "average",
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        rotation: float = 45.0,
+        flip: float = 0.5,
+        autocontrast: float = 0.5,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
+        super().__init__({HEAD: _head(classes)}, lr, weight_decay, schedule)
+        self.save_hyperparameters(logger=False)
+        for name, share in (("dropout", dropout), ("label_smoothing", label_smoothing)):
+            if not 0 <= share < 1:
+                raise UserError(f"model.{name}={share}: must be 0 or more and below 1")
+        if weights is not None and net in ("conv", "linear"):
+            raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
+        self.label_smoothing, self.image_size = label_smoothing, image_size
+        self.augment = Augment(rotation, flip, autocontrast)
+        self.net: nn.Module
+        if net == "linear":
+            self.net = LinearNet(image_size, len(classes))
+        elif net == "conv":
+            for width in channels or [0]:
+                at_least("model.channels", width, 1)
+            self.net = ConvNet(image_size, len(classes), channels, batch_norm, pool, dropout)
+        else:
+            self.net = Backbone(net, weights, image_size, len(classes))
+        self.net.to(memory_format=torch.channels_last)
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.shares: Tensor
+        for name, value in zip(("mean", "deviation"), GREY, strict=True):
+            self.register_buffer(name, torch.full((3,), value))
+        self.register_buffer("shares", torch.full((len(classes),), torch.nan))
+        self._seed = 0
+
+    def setup(self, stage: str) -> None:
+        if stage != "fit":
+            return
+        training = self.trainer.datamodule.training  # type: ignore[attr-defined]
+        self.fit_statistics(training)
+        if isinstance(self.net, Backbone) and self.trainer.ckpt_path is None:
+            self.net.load_pretrained()
+
+    def fit_statistics(self, training: Photos) -> None:
+        """Take from the training photos what normalization and baseline need."""
+        mean, deviation = training.statistics()
+        if isinstance(self.net, Backbone) and self.net.normalization is not None:
+            mean, deviation = map(torch.tensor, self.net.normalization)
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation.clamp(min=1 / 255))  # of photos all of one grey
+        counts = torch.bincount(training.label, minlength=len(self.shares))
+        self.shares.copy_(counts / counts.sum())
+
+    def normalized(self, image: Tensor) -> Tensor:
+        """Bytes ``(B, 3, H, W)`` as the net takes them."""
+        scale, shift = 1 / (255 * self.deviation), self.mean / self.deviation
+        pixels = image.to(self.mean.dtype, memory_format=torch.channels_last)
+        return pixels * scale[:, None, None] - shift[:, None, None]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits ``(B, C)``.
+
+        Shape:
+            ``image`` ``(B, 3, H, W)`` uint8.
+        """
+        return self.net(self.normalized(image))  # type: ignore[no-any-return]
+
+    def on_fit_start(self) -> None:
+        self._seed = torch.initial_seed()
+
+    def training_step(self, batch: CloudsBatch) -> Tensor:
+        # All that is drawn follows from the place in the run, dropout too, so that a run that
+        # was stopped goes on exactly as it would have.
+        torch.manual_seed(self._seed * 1_000_003 + self.global_step)
+        seeds = sample_seeds(self._seed, self.current_epoch, batch.place)
+        return super().training_step(batch._replace(image=self.augment(batch.image, seeds)))
+
+    def step(self, batch: CloudsBatch) -> Step:
+        logits = self(batch.image)
+        loss = nn.functional.cross_entropy(
+            logits, batch.label, label_smoothing=self.label_smoothing
+        )
+        return Step(loss, {HEAD: logits.softmax(-1)}, {HEAD: batch.label})
+
+    def predict(self, batch: CloudsBatch) -> Heads:
+        return {HEAD: self(batch.image).softmax(-1)}
+
+    def baselines(self, batch: CloudsBatch) -> Mapping[str, Heads]:
+        return {"training majority": {HEAD: self.shares.expand(len(batch.label), -1)}}
+
+    def figures(self, rows: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Figure]:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        split: Split = "test" if self.trainer.testing else "val"
+        photos = data.photos(split)
+        figures = {**draw(HEAD, self.heads[HEAD].classes, photos, rows["file"], outcome)}
+        filters = first_filters(self.net, self.image_size)
+        if filters is not None:
+            figures["filters"] = draw_filters(filters)
+        if isinstance(self.net, ConvNet):
+            image = photos[len(photos) // 2].image
+            x = self.normalized(image[None].to(self.device))
+            figures["feature_maps"] = draw_feature_maps(self.net, image, x)
+        if not self.trainer.testing and self.current_epoch == 0:
+            augment = copy.deepcopy(self.augment).train()
+            figures["augmentation"] = draw_augmentation(data.training, augment, self._seed)
+        return figures
+
+
+def _head(classes: Sequence[str]) -> Head:
+    if len(classes) < 2:
+        raise UserError(f"{len(classes)} classes ({', '.join(classes)}): it takes two or more")
+    count = len(classes)
+    metrics: dict[str, Any] = {"accuracy": MulticlassAccuracy(count, average="micro")}
+    for average in ("macro", "weighted", "micro"):
+        metrics |= {f"{n}_{average}": m(count, average=average) for n, m in SCORES.items()}
+    per_class: dict[str, Any] = {n: m(count, average=None) for n, m in SCORES.items()}
+    return Head(MetricCollection(metrics), classes, MetricCollection(per_class))

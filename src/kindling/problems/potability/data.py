@@ -1,0 +1,156 @@
+"""A table of measurements in one or two CSV files, cut so that each part has its share of labels.
+
+N: rows, F: features.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kindling.datamodule import DataModule, Split
+from kindling.errors import UserError
+from kindling.problems.potability.measurements import UNKNOWN, Measurements
+from kindling.problems.potability.sample import write_sample
+from kindling.split import stratified_split
+from kindling.table import feature_columns, labels, numeric, read_table
+
+
+class PotabilityDataModule(DataModule):
+    """Rows of measurements with a label of 0 or 1, some measurements missing.
+
+    Args:
+        root: Folder of the CSV files; null is a generated sample.
+        input: CSV file to predict, with the feature columns of the training file.
+        train: Training file, from which the validation rows are held out.
+        test: Test file; null holds test rows out of the training file as well.
+        target: Name of the label's column.
+        features: Names of the feature columns; null is all but the target.
+        val_fraction: Share held out for validation, of the rows that are not for the test.
+        test_fraction: Share held out for the test, where there is no test file.
+        split_seed: Seed of the cut, apart from the run's own, so that runs stay comparable.
+        batch_size: Rows in a batch.
+        num_workers: Processes that load batches; 0 loads in the training process.
+    """
+
+    task = "potability"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        input: Path | None = None,
+        train: str = "water_potability.csv",
+        test: str | None = None,
+        target: str = "Potability",
+        features: Sequence[str] | None = None,
+        val_fraction: float = 0.2,
+        test_fraction: float = 0.2,
+        split_seed: int = 0,
+        batch_size: int = 64,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(root, input, batch_size, num_workers)
+        self.train_file, self.test_file = train, test
+        self.target, self.chosen = target, features
+        self.val_fraction = _share("data.val_fraction", val_fraction)
+        self.test_fraction = _share("data.test_fraction", test_fraction)
+        self.split_seed = split_seed
+        self.columns: list[str] = []
+
+    @property
+    def inputs(self) -> int:
+        """Feature columns, F: of the checkpoint, or else of the training file."""
+        if not self.columns:
+            self.prepare_data()
+            self.columns = self._choose(self._table)
+        return len(self.columns)
+
+    @property
+    def target_names(self) -> Mapping[str, str]:
+        return {"potability": self.target}
+
+    @property
+    def training(self) -> Measurements:
+        """The rows that statistics may be taken from."""
+        rows = self.splits["train"]
+        assert isinstance(rows, Measurements)
+        return rows
+
+    def read(self) -> Mapping[Split, Measurements]:
+        self.columns = self.columns or self._choose(self._table)
+        whole = self._labelled(self._table, self.root / self.train_file)
+        del self._table  # the tensors are all that is needed from here on
+        if self.test_file is None:
+            rest = 1 - self.test_fraction
+            train, val, test = self._cut(whole, rest, self.test_fraction)
+        else:
+            train, val = self._cut(whole, 1.0)
+            path = self._path("test", self.test_file)
+            test = self._labelled(read_table(path), path)
+        return {"train": train, "val": val, "test": test}
+
+    def read_input(self, path: Path) -> Measurements:
+        table = read_table(path)
+        return self._measurements(table, path, torch.full((len(table),), UNKNOWN))
+
+    def files(self) -> Sequence[Path]:
+        return [self.root / name for name in (self.train_file, self.test_file) if name]
+
+    def write_sample(self, folder: Path) -> None:
+        write_sample(folder)
+
+    def describe(self, split: Split, place: Tensor) -> Mapping[str, Sequence[int]]:
+        measurements = self.splits[split]
+        assert isinstance(measurements, Measurements)
+        return {"row": measurements.rows[place].tolist()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"columns": self.columns}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        columns = state_dict["columns"]
+        if self.chosen is not None and list(self.chosen) != columns:
+            raise UserError(
+                f"data.features: the checkpoint was trained on {', '.join(columns)}; leave it out"
+            )
+        self.columns = columns
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        """The training file, which names the features before ``read`` is called."""
+        return read_table(self._path("train", self.train_file))
+
+    def _path(self, option: str, name: str) -> Path:
+        self.require_root()
+        path = self.root / name
+        if not path.exists():
+            there = ", ".join(sorted(file.name for file in self.root.glob("*.csv"))) or "none"
+            raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {there}")
+        return path
+
+    def _choose(self, table: pd.DataFrame) -> list[str]:
+        return feature_columns(table, self.target, self.chosen, self.root / self.train_file)
+
+    def _labelled(self, table: pd.DataFrame, path: Path) -> Measurements:
+        target = torch.from_numpy(labels(table, self.target, path))
+        return self._measurements(table, path, target)
+
+    def _measurements(self, table: pd.DataFrame, path: Path, target: Tensor) -> Measurements:
+        features = torch.from_numpy(numeric(table, self.columns, path))
+        return Measurements(features, target, torch.tensor(table.index.to_numpy()))
+
+    def _cut(self, whole: Measurements, rest: float, *test: float) -> list[Measurements]:
+        """Training and validation rows as shares of ``rest``, then the test rows if any."""
+        fractions = (rest * (1 - self.val_fraction), rest * self.val_fraction, *test)
+        parts = stratified_split(whole.target.numpy(), fractions, self.split_seed)
+        return [whole.take(torch.from_numpy(part)) for part in parts]
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 < value < 1:
+        raise UserError(f"{name}={value}: must lie between 0 and 1")
+    return value

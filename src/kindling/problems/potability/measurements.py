@@ -1,0 +1,52 @@
+"""Rows of a table of measurements, one at a time or a whole batch at once.
+
+N: rows, B: batch, F: features.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+UNKNOWN = -1
+"""The label of a row that has none."""
+
+
+class PotabilityBatch(NamedTuple):
+    """Measurements as they were taken, and whether the water is potable.
+
+    Shape:
+        ``features`` ``(B, F)``, NaN where missing. ``target`` ``(B,)`` int64: 0, 1 or ``UNKNOWN``.
+        ``place`` ``(B,)`` int64: of the samples in their split. Without B for a single sample.
+    """
+
+    features: Tensor
+    target: Tensor
+    place: Tensor
+
+
+class Measurements(Dataset[PotabilityBatch]):
+    """Rows of one table.
+
+    Args:
+        features: ``(N, F)``, NaN where missing.
+        target: ``(N,)`` int64.
+        rows: ``(N,)`` int64: the line of the file on which each row starts.
+    """
+
+    def __init__(self, features: Tensor, target: Tensor, rows: Tensor) -> None:
+        self.features, self.target, self.rows = features, target, rows
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def __getitem__(self, index: int | Tensor) -> PotabilityBatch:
+        if not isinstance(index, Tensor) and not -len(self) <= index < len(self):
+            raise IndexError(index)  # which is how a loop over the data set ends
+        place = torch.as_tensor(index) % len(self)
+        return PotabilityBatch(self.features[place], self.target[place], place)
+
+    def take(self, index: Tensor) -> "Measurements":
+        """A part of the rows, in the order of ``index``."""
+        return Measurements(self.features[index], self.target[index], self.rows[index])

@@ -1,0 +1,129 @@
+"""A multilayer perceptron that tells potable water by its measurements.
+
+B: batch, F: features.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import (
+    BinaryAccuracy,
+    BinaryAUROC,
+    BinaryF1Score,
+    BinaryPrecision,
+    BinaryRecall,
+)
+
+from kindling.datamodule import at_least
+from kindling.errors import UserError
+from kindling.module import Head, Heads, Module, Outcome, Schedule, Step
+from kindling.normalize import Normalize
+from kindling.problems.potability.figures import draw
+from kindling.problems.potability.measurements import Measurements, PotabilityBatch
+from kindling.problems.potability.net import Perceptron
+
+CLASSES = ("0", "1")
+"""Not potable and potable, as the file has them."""
+
+
+class PotabilityModule(Module):
+    """Tells potable water from raw measurements, missing ones included.
+
+    The checkpoint carries the training rows' statistics: what stands in for a missing value,
+    what normalizes the others, and the share of potable water.
+
+    Args:
+        inputs: Feature columns.
+        hidden: Widths of the hidden layers.
+        activation: Function after each hidden layer.
+        batch_norm: Batch normalization between a hidden layer and its activation.
+        init: Weights of the hidden layers, by PyTorch's default or by He et al. (2015).
+        dropout: Share of each hidden layer that is dropped in training.
+        normalization: Center and scale by mean and deviation, or by median and quartiles.
+        indicators: Tell the net which values were missing.
+        pos_weight: Weigh potable rows such that both classes count the same.
+        lr: Learning rate.
+        weight_decay: Decoupled weight decay.
+        schedule: Learning rate over the epochs.
+    """
+
+    def __init__(
+        self,
+        inputs: int = 9,
+        hidden: Sequence[int] = (64, 32),
+        activation: Literal["relu", "elu", "silu", "tanh", "sigmoid"] = "relu",
+        batch_norm: bool = False,
+        init: Literal["default", "kaiming"] = "default",
+        dropout: float = 0.0,
+        normalization: Literal["standard", "robust"] = "standard",
+        indicators: bool = False,
+        pos_weight: bool = False,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
+        metrics: dict[str, Metric | MetricCollection] = {
+            "accuracy": BinaryAccuracy(),
+            "auroc": BinaryAUROC(),
+            "f1": BinaryF1Score(),
+            "precision": BinaryPrecision(),
+            "recall": BinaryRecall(),
+        }
+        head = Head(MetricCollection(metrics), CLASSES)
+        super().__init__({"potability": head}, lr, weight_decay, schedule)
+        self.save_hyperparameters(logger=False)
+        for width in hidden:
+            at_least("model.hidden", width, 1)
+        if not 0 <= dropout < 1:
+            raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
+        self.batch_norm, self.pos_weight = batch_norm, pos_weight
+        self.normalize = Normalize(inputs, normalization, indicators)
+        self.net = Perceptron(
+            self.normalize.out_features, hidden, activation, batch_norm, init, dropout
+        )
+        self.potable: Tensor
+        self.register_buffer("potable", torch.full((), torch.nan))
+
+    def setup(self, stage: str) -> None:
+        if stage != "fit":
+            return
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if self.batch_norm and data.batch_size == 1:
+            raise UserError("data.batch_size=1: batch normalization needs two rows to train on")
+        self.fit_statistics(data.training, data.columns)
+
+    def fit_statistics(self, training: Measurements, names: Sequence[str] | None = None) -> None:
+        """Take from the training rows what normalization, loss and baseline need."""
+        self.normalize.fit(training.features, names)
+        self.potable.copy_(training.target.float().mean())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits ``(B,)`` of potable water.
+
+        Shape:
+            ``features`` ``(B, F)``, as measured; NaN where missing.
+        """
+        return self.net(self.normalize(features)).squeeze(-1)  # type: ignore[no-any-return]
+
+    def step(self, batch: PotabilityBatch) -> Step:
+        logits = self(batch.features)
+        weight = (1 - self.potable) / self.potable if self.pos_weight else None
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            logits, batch.target.float(), pos_weight=weight
+        )
+        return Step(loss, {"potability": logits.sigmoid()}, {"potability": batch.target})
+
+    def predict(self, batch: PotabilityBatch) -> Heads:
+        return {"potability": self(batch.features).sigmoid()}
+
+    def baselines(self, batch: PotabilityBatch) -> Mapping[str, Heads]:
+        """The training share as everyone's probability: its majority, and an AUROC of 0.5."""
+        return {"training majority": {"potability": self.potable.expand(len(batch.target))}}
+
+    def figures(self, rows: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Figure]:
+        target = self.trainer.datamodule.target  # type: ignore[attr-defined]
+        return draw(outcome, target)
