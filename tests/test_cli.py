@@ -283,7 +283,7 @@ def test_a_checkpoint_alone_predicts(
         (["--trainer.max_epochs=x"], "trainer.max_epochs=x: expected int or null"),
         (["--conf=smoke"], "conf: no such option"),
         (["--optimizer=SGD"], "optimizer: no such option"),
-        (["--model.cell=transformer"], "model.cell=transformer: no such choice; there are rnn, lstm, gru"),
+        (["--model.cell=transformer"], "no such choice; there are rnn, lstm, gru"),
         (["--model.hidden=-1"], "model.hidden=-1: must be at least 1"),
         (["--model.hidden=wide"], "model.hidden=wide: expected int"),
         (["--data.root=/nowhere"], "/nowhere: no such folder (--data.root)"),

@@ -35,12 +35,13 @@ def test_leaves_out_what_a_baseline_cannot_predict() -> None:
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     covered = 0
-    for seed in range(100):
+    mse = MetricCollection({"mse": MeanSquaredError()})
+    for seed in range(60):
         generator = torch.Generator().manual_seed(seed)
         prediction = torch.randn(100, generator=generator)
-        mse = score(errors(), prediction, torch.zeros(100), seed=seed)["mse"]
-        covered += mse["low"] <= 1.0 <= mse["high"]
-    assert 85 <= covered <= 99
+        interval = score(mse, prediction, torch.zeros(100), seed=seed)["mse"]
+        covered += interval["low"] <= 1.0 <= interval["high"]
+    assert 51 <= covered <= 59
 
 
 def test_blocks_widen_the_interval_of_dependent_samples() -> None:

@@ -144,6 +144,13 @@ def at_least(name: str, value: int, low: int) -> int:
     return value
 
 
+def share(name: str, value: float) -> float:
+    """``value``, or an error that names the option, unless it is a share of something."""
+    if not 0 < value < 1:
+        raise UserError(f"{name}={value}: must lie between 0 and 1")
+    return value
+
+
 def hash_files(files: Sequence[Path], root: Path) -> str:
     """SHA-256 over each file's name below ``root`` and its own SHA-256."""
     listing = []

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kindling import paths
-from kindling.datamodule import DataModule, Split, at_least
+from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
 from kindling.images import ImageFolder, find_images, load_images, scan
 from kindling.problems.clouds.photos import UNKNOWN, Photos
@@ -54,9 +54,7 @@ class CloudsDataModule(DataModule):
         super().__init__(root, input, batch_size, num_workers)
         self.train_folder, self.test_folder = train, test
         self.image_size = at_least("data.image_size", image_size, 8)
-        if not 0 < val_fraction < 1:
-            raise UserError(f"data.val_fraction={val_fraction}: must lie between 0 and 1")
-        self.val_fraction, self.split_seed = val_fraction, split_seed
+        self.val_fraction, self.split_seed = share("data.val_fraction", val_fraction), split_seed
         self.drop_duplicates = drop_duplicates
         self._classes: list[str] = []
 

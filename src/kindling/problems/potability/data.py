@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kindling.datamodule import DataModule, Split
+from kindling.datamodule import DataModule, Split, share
 from kindling.errors import UserError
 from kindling.problems.potability.measurements import UNKNOWN, Measurements
 from kindling.problems.potability.sample import write_sample
@@ -56,8 +56,8 @@ class PotabilityDataModule(DataModule):
         super().__init__(root, input, batch_size, num_workers)
         self.train_file, self.test_file = train, test
         self.target, self.chosen = target, features
-        self.val_fraction = _share("data.val_fraction", val_fraction)
-        self.test_fraction = _share("data.test_fraction", test_fraction)
+        self.val_fraction = share("data.val_fraction", val_fraction)
+        self.test_fraction = share("data.test_fraction", test_fraction)
         self.split_seed = split_seed
         self.columns: list[str] = []
 
@@ -148,9 +148,3 @@ class PotabilityDataModule(DataModule):
         fractions = (rest * (1 - self.val_fraction), rest * self.val_fraction, *test)
         parts = stratified_split(whole.target.numpy(), fractions, self.split_seed)
         return [whole.take(torch.from_numpy(part)) for part in parts]
-
-
-def _share(name: str, value: float) -> float:
-    if not 0 < value < 1:
-        raise UserError(f"{name}={value}: must lie between 0 and 1")
-    return value

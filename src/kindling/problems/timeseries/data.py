@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kindling.datamodule import DataModule, Split, at_least
+from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
 from kindling.problems.timeseries.sample import write_sample
 from kindling.problems.timeseries.series import Series, read_series
@@ -88,9 +88,9 @@ class TimeseriesDataModule(DataModule):
         self.window = at_least("data.window", window, 1)
         self.lags = [_duration(lag) for lag in lags]
         self.calendar = calendar
-        self.val_fraction = _share("data.val_fraction", val_fraction)
+        self.val_fraction = share("data.val_fraction", val_fraction)
         self.val_blocks = at_least("data.val_blocks", val_blocks, 1)
-        self.test_fraction = _share("data.test_fraction", test_fraction)
+        self.test_fraction = share("data.test_fraction", test_fraction)
         self.step: int | None = None
         self.series: dict[Split, Series] = {}
 
@@ -221,12 +221,6 @@ def _duration(lag: str) -> int:
 
 def _microseconds(series: Series) -> int:
     return int(series.step / np.timedelta64(1, "us"))
-
-
-def _share(name: str, value: float) -> float:
-    if not 0 < value < 1:
-        raise UserError(f"{name}={value}: must lie between 0 and 1")
-    return value
 
 
 def _statistics(series: Tensor, stretches: Sequence[Stretch]) -> Statistics:
