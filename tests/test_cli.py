@@ -205,6 +205,16 @@ def test_a_finished_run_does_not_pretend_to_go_on(
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
 
 
+def test_threads_are_a_setting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = torch.get_num_threads()
+    try:
+        assert main(["fit", *SMOKE, "--threads=3", *quiet(tmp_path)]) == 0
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert "cpu, 3 threads" in capsys.readouterr().out
+
+
 def test_the_default_config_counts_in_any_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +299,7 @@ def test_a_checkpoint_alone_predicts(
         (["--data.root=/nowhere"], "/nowhere: no such folder (--data.root)"),
         (["--data.window=100000000"], "set a smaller window or fewer lags"),
         (["--trainer.accelerator=abacus"], "abacus"),
+        (["--threads=0"], "threads=0: must be at least 1"),
         (["--model=Nope"], "Nope"),
     ],
 )  # fmt: skip

@@ -26,7 +26,7 @@ from kindling.callbacks.evaluation import Evaluation
 from kindling.callbacks.gradients import GradientNorms
 from kindling.callbacks.guard import Guard
 from kindling.callbacks.provenance import Provenance
-from kindling.datamodule import DataModule
+from kindling.datamodule import DataModule, at_least
 from kindling.errors import Stopped, UserError
 from kindling.logger import TensorBoard
 from kindling.messages import explain
@@ -131,6 +131,7 @@ class KindlingCLI(LightningCLI):
         parser.add_argument("--data", type=LightningDataModule, required=True)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--threads", type=int | None, help="Of torch on the CPU.")
         parser.add_argument("--logs", default=str(paths.LOGS), help="Folder of the runs.")
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
@@ -164,6 +165,8 @@ class KindlingCLI(LightningCLI):
         return data
 
     def before_instantiate_classes(self) -> None:
+        if self.settings.threads is not None:
+            torch.set_num_threads(at_least("threads", self.settings.threads, 1))
         init = self.settings.data.get("init_args", {})
         if init.get("root") is not None:
             # The saved configuration shall mean the same from any folder.
