@@ -130,7 +130,8 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.grid(color="0.9")
     figure.axes[0].set_ylabel("accuracy")
     figure.axes[2].set_ylabel("accuracy")
-    figure.axes[0].legend()
+    lines, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=len(names), frameon=False)
     return figure
 
 
