@@ -62,7 +62,7 @@ format: $(STAMP)  ## Put the code in the project's style
 	@$(BIN)/ruff format
 
 clean:  ## Remove the environment, the samples and caches; runs stay
-	rm -rf $(VENV) data/sample .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
+	rm -rf $(VENV) data/sample data/cache .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
 
 $(STAMP): pyproject.toml constraints.txt
 	@if command -v uv >/dev/null; then \

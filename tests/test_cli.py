@@ -357,6 +357,21 @@ def test_a_checkpoint_that_is_none_or_of_another_task(
     assert "a checkpoint of clouds, not of timeseries" in capsys.readouterr().err
 
 
+def test_a_checkpoint_of_another_architecture(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = trained / "checkpoints" / "best.ckpt"
+    before = sorted(trained.rglob("*"))
+    for command in ("test", "fit"):
+        flags = [f"--ckpt_path={checkpoint}", "--model.hidden=9", "--trainer.max_epochs=5"]
+        assert main([command, *flags, *quiet(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert "does not fit the model as it is configured: size mismatch for net" in error
+        assert error.count("\n") == 1
+    assert sorted(trained.rglob("*")) == before
+    assert not (tmp_path / "timeseries").exists()
+
+
 # Endings.
 
 
@@ -385,10 +400,11 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["fit", *SMOKE, *quiet(tmp_path)]) == 0
+    flags = [*SMOKE, "--model.dropout=0.3", *quiet(tmp_path)]
+    assert main(["fit", *flags]) == 0
     with monkeypatch.context() as patch:
         during(patch, step, lambda _: signal.raise_signal(signum))
-        assert main(["fit", *SMOKE, *quiet(tmp_path)]) == status
+        assert main(["fit", *flags]) == status
     whole, stopped = tmp_path / "timeseries" / "version_0", tmp_path / "timeseries" / "version_1"
     error = capsys.readouterr().err
     assert f"step {step + 1}" in error

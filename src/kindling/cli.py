@@ -269,13 +269,27 @@ class KindlingCLI(LightningCLI):
                 self._fit()
                 return
             quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
-            getattr(self.trainer, subcommand)(
-                self.model,
-                datamodule=self.datamodule,
-                ckpt_path=self.checkpoint,
-                weights_only=True,
-                **quiet,
-            )
+            with self._fitting_weights():
+                getattr(self.trainer, subcommand)(
+                    self.model,
+                    datamodule=self.datamodule,
+                    ckpt_path=self.checkpoint,
+                    weights_only=True,
+                    **quiet,
+                )
+
+    @contextmanager
+    def _fitting_weights(self) -> Iterator[None]:
+        """A checkpoint of another architecture as what it is."""
+        try:
+            yield
+        except RuntimeError as error:
+            if "Error(s) in loading state_dict" not in str(error):
+                raise
+            reason = str(error).splitlines()[1].strip()
+            raise UserError(
+                f"{self.checkpoint}: does not fit the model as it is configured: {reason}"
+            ) from error
 
     def _fit(self) -> None:
         if self.trainer.is_global_zero:
@@ -284,9 +298,10 @@ class KindlingCLI(LightningCLI):
             self._introduce(Console(highlight=False, soft_wrap=True))
             if self.tensorboard in self.trainer.loggers:
                 self.tensorboard.log_settings(self._hyperparameters())
-        self.trainer.fit(
-            self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
-        )
+        with self._fitting_weights():
+            self.trainer.fit(
+                self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
+            )
         if self.tensorboard in self.trainer.loggers:
             chosen = self.settings.checkpoint
             best = self.table.best(chosen.monitor, chosen.mode)

@@ -87,6 +87,7 @@ class Module(LightningModule):
             raise UserError(f"model.weight_decay={weight_decay}: must be 0 or more")
         self.heads, self.lr = dict(heads), lr
         self.weight_decay, self.schedule = weight_decay, schedule
+        self.seed = 0
         self.scores = nn.ModuleDict(
             {f"{s}_scores": self._fresh() for s in ("train", "val", "test")}
         )
@@ -112,6 +113,17 @@ class Module(LightningModule):
         return {}
 
     # The Trainer's hooks, in the order in which they are called.
+
+    def on_fit_start(self) -> None:
+        self.seed = torch.initial_seed()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # What a step draws, dropout for one, follows from its place in the run: a run that was
+        # stopped goes on exactly as it would have.
+        seed = self.seed * 1_000_003 + self.global_step
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def training_step(self, batch: Any) -> Tensor:
         step = self.step(batch)

@@ -104,7 +104,6 @@ class CloudsModule(Module):
         for name, value in zip(("mean", "deviation"), GREY, strict=True):
             self.register_buffer(name, torch.full((3,), value))
         self.register_buffer("shares", torch.full((len(classes),), torch.nan))
-        self._seed = 0
 
     def setup(self, stage: str) -> None:
         if stage != "fit":
@@ -138,14 +137,8 @@ class CloudsModule(Module):
         """
         return self.net(self.normalized(image))  # type: ignore[no-any-return]
 
-    def on_fit_start(self) -> None:
-        self._seed = torch.initial_seed()
-
     def training_step(self, batch: CloudsBatch) -> Tensor:
-        # All that is drawn follows from the place in the run, dropout too, so that a run that
-        # was stopped goes on exactly as it would have.
-        torch.manual_seed(self._seed * 1_000_003 + self.global_step)
-        seeds = sample_seeds(self._seed, self.current_epoch, batch.place)
+        seeds = sample_seeds(self.seed, self.current_epoch, batch.place)
         return super().training_step(batch._replace(image=self.augment(batch.image, seeds)))
 
     def step(self, batch: CloudsBatch) -> Step:
@@ -175,7 +168,7 @@ class CloudsModule(Module):
             figures["feature_maps"] = draw_feature_maps(self.net, image, x)
         if not self.trainer.testing and self.current_epoch == 0:
             augment = copy.deepcopy(self.augment).train()
-            figures["augmentation"] = draw_augmentation(data.training, augment, self._seed)
+            figures["augmentation"] = draw_augmentation(data.training, augment, self.seed)
         return figures
 
 
