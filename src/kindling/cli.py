@@ -1,19 +1,13 @@
 """LightningCLI, closed where it goes on with a wrong result. Knows data and model together."""
 
-import logging
-import os
-import signal
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -27,32 +21,18 @@ from kindling.callbacks.gradients import GradientNorms
 from kindling.callbacks.guard import Guard
 from kindling.callbacks.provenance import Provenance
 from kindling.datamodule import DataModule, at_least
-from kindling.errors import Stopped, UserError
+from kindling.errors import UserError
 from kindling.logger import TensorBoard
 from kindling.messages import explain
 from kindling.metrics_table import MetricsTable
 from kindling.module import Module
-
-QUIET = (
-    # Said of every loader; what suits these data sets is in the data modules.
-    r".*does not have many workers.*",
-    r".*number of training batches .* smaller than the logging interval.*",
-    r".*infer the indices fetched for your dataloader.*",
-    r".*Checkpoint directory .* exists and is not empty.*",
-    r".*The dirpath has changed.*",
-    # Of the sanity check's batches, or a resample, that happen to hold one class alone.
-    r".*No (positive|negative) samples in targets.*",
-    # They are for training; a test or a prediction goes without.
-    r".*callbacks used to create the checkpoint need to be provided.*",
-    r".*The `srun` command is available.*",
-    # Lightning 2.6 on torch 2.12 and newer.
-    r".*isinstance\(treespec, LeafSpec\).*",
-)
+from kindling.parser import ParseError, Parser
+from kindling.process import lightning_errors, quieten, signals
 
 
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
-    _quieten()
+    quieten()
     console = Console(highlight=False, soft_wrap=True)
     if invocation.command == "train":
         fitted = _run(replace(invocation, command="fit"))
@@ -67,22 +47,8 @@ def run(invocation: Invocation) -> "KindlingCLI":
 
 
 def _run(invocation: Invocation) -> "KindlingCLI":
-    with _lightning_errors():
+    with lightning_errors():
         return KindlingCLI(invocation)
-
-
-class ParseError(Exception):
-    """What the parser has to say, before it is put in one line."""
-
-
-class Parser(LightningArgumentParser):
-    """Takes options by their full names alone, and leaves it to the caller to show errors."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise ParseError(message) from ex
 
 
 class KindlingCLI(LightningCLI):
@@ -264,7 +230,7 @@ class KindlingCLI(LightningCLI):
     # Commands.
 
     def _run_subcommand(self, subcommand: str) -> None:
-        with _signals(), self._discard_unused():
+        with signals(), self._discard_unused():
             if subcommand == "fit":
                 self._fit()
                 return
@@ -361,50 +327,3 @@ def _listed(value: Any) -> list[Any]:
     if value in (None, False):
         return []
     return value if isinstance(value, list) else [value]
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Outside of training, let SIGTERM end the process as an error does, not as a success."""
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise Stopped("stopped by SIGTERM", signum)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _lightning_errors() -> Iterator[None]:
-    """Lightning's complaints about settings as ours, and Ctrl-C as itself."""
-    try:
-        yield
-    except MisconfigurationException as error:
-        raise UserError(str(error)) from error
-    except SystemExit as error:
-        # The Trainer makes an exit status of 1 of Ctrl-C.
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise error.__context__ from None
-        raise
-
-
-def _spare_cuda() -> None:
-    """Where there is no GPU, do not let every optimizer step look for one anew.
-
-    Lightning has torch ask the driver's library each time, which takes 50 microseconds.
-    """
-    if not torch.cuda.is_available():
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-
-
-def _quieten() -> None:
-    """Leave out what Lightning says at every start."""
-    # Of methods that the oldest supported version knows by no other name, Lightning's own included.
-    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for pattern in QUIET:
-        warnings.filterwarnings("ignore", pattern)

@@ -16,7 +16,23 @@ FINAL = "final"
 """The writer of what the HPARAMS tab shows: a run's settings and its final scores alone."""
 
 
-class TensorBoard(Logger):
+class RunLogger(Logger):
+    """A logger of one run: it needs no name, and settings are logged apart."""
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: they are in ``config.yaml``, and TensorBoard gets them by ``log_settings``."""
+
+
+class TensorBoard(RunLogger):
     """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``curves/loss``.
 
     Args:
@@ -28,14 +44,6 @@ class TensorBoard(Logger):
         super().__init__()
         self._folder, self._step = folder, step
         self._writers: dict[str, SummaryWriter] = {}
-
-    @property
-    def name(self) -> str:
-        return ""
-
-    @property
-    def version(self) -> str:
-        return ""
 
     @property
     def save_dir(self) -> str:
@@ -57,10 +65,6 @@ class TensorBoard(Logger):
             elif name != "epoch":
                 tag = name if "/" in name else f"curves/{name}"
                 self.writer().add_scalar(tag, value, step, new_style=True)
-
-    @rank_zero_only
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: ``log_settings`` does it once, with the scores that belong beside them."""
 
     @rank_zero_only
     def log_settings(self, settings: Mapping[str, Any]) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from lightning.pytorch.loggers import Logger
 from lightning_utilities.core.rank_zero import rank_zero_only
 
+from kindling.logger import RunLogger
 
-class MetricsTable(Logger):
+
+class MetricsTable(RunLogger):
     """Writes the epoch's row once its training scores, which come last, are there.
 
     A run that goes on keeps the rows of the epochs before the one that it goes on with.
@@ -24,18 +25,6 @@ class MetricsTable(Logger):
         self._rows = _read(path)
         self._columns = list(self._rows[0]) if self._rows else []
         self._epoch: dict[str, Any] = {}
-
-    @property
-    def name(self) -> str:
-        return ""
-
-    @property
-    def version(self) -> str:
-        return ""
-
-    @rank_zero_only
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: they are in ``config.yaml``."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -1,0 +1,77 @@
+"""What the process around a run needs: silence, signals, errors in the project's own words."""
+
+import logging
+import os
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+from kindling.errors import Stopped, UserError
+
+QUIET = (
+    # Said of every loader; what suits these data sets is in the data modules.
+    r".*does not have many workers.*",
+    r".*number of training batches .* smaller than the logging interval.*",
+    r".*infer the indices fetched for your dataloader.*",
+    r".*Checkpoint directory .* exists and is not empty.*",
+    r".*The dirpath has changed.*",
+    # Of the sanity check's batches, or a resample, that happen to hold one class alone.
+    r".*No (positive|negative) samples in targets.*",
+    # They are for training; a test or a prediction goes without.
+    r".*callbacks used to create the checkpoint need to be provided.*",
+    r".*The `srun` command is available.*",
+    # Lightning 2.6 on torch 2.12 and newer.
+    r".*isinstance\(treespec, LeafSpec\).*",
+)
+
+
+@contextmanager
+def signals() -> Iterator[None]:
+    """Outside of training, let SIGTERM end the process as an error does, not as a success."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Stopped("stopped by SIGTERM", signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def lightning_errors() -> Iterator[None]:
+    """Lightning's complaints about settings as ours, and Ctrl-C as itself."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise UserError(str(error)) from error
+    except SystemExit as error:
+        # The Trainer makes an exit status of 1 of Ctrl-C.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+
+
+def spare_cuda() -> None:
+    """Where there is no GPU, do not let every optimizer step look for one anew.
+
+    Lightning has torch ask the driver's library each time, which takes 50 microseconds.
+    """
+    if not torch.cuda.is_available():
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+
+
+def quieten() -> None:
+    """Leave out what Lightning says at every start."""
+    # Of methods that the oldest supported version knows by no other name, Lightning's own included.
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for pattern in QUIET:
+        warnings.filterwarnings("ignore", pattern)
