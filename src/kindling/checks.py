@@ -19,8 +19,8 @@ def check(configs: list[Path], flags: list[str]) -> None:
     """Refuse what the parser would ignore, answer late or answer at length."""
     for path in configs:
         _refuse_computed(signatures.merged([path]), str(path))
-    settings = known(configs)
     merged = signatures.merged(configs)
+    settings = _known(merged)
     for part in PARTS:
         if part in settings and not any(flag.startswith(f"--{part}=") for flag in flags):
             init = merged[part].get("init_args") or {}
@@ -28,9 +28,14 @@ def check(configs: list[Path], flags: list[str]) -> None:
                 _check_setting(part, name, value, settings)
 
 
-def known(configs: list[Path]) -> dict[str, dict[str, Setting]]:
-    """The settings of the model and the data that ``configs`` name, computed ones left out."""
-    merged = signatures.merged(configs)
+def options(configs: list[Path]) -> list[str]:
+    """The settings of the model and the data that ``configs`` name, as they are typed."""
+    known = _known(signatures.merged(configs))
+    return [f"{part}.{name}" for part, settings in known.items() for name in settings]
+
+
+def _known(merged: Mapping[str, Any]) -> dict[str, dict[str, Setting]]:
+    """Settings by part and name, those left out that the data determines."""
     return {
         part: {
             setting.name: setting
@@ -40,11 +45,6 @@ def known(configs: list[Path]) -> dict[str, dict[str, Setting]]:
         for part in PARTS
         if isinstance(merged.get(part), dict) and "class_path" in merged[part]
     }
-
-
-def options(configs: list[Path]) -> list[str]:
-    """The names of ``known``, as they are typed."""
-    return [f"{part}.{name}" for part, settings in known(configs).items() for name in settings]
 
 
 def _check_setting(

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -214,14 +215,17 @@ class KindlingCLI(LightningCLI):
             callbacks.append(RichProgressBar(leave=False))
         if self.command == "fit":
             self.evaluation = Evaluation(self.folder)
-            provenance = Provenance(self.folder, self._dump(), int(self.settings.seed_everything))
+            provenance = Provenance(
+                self.folder, self.config_yaml, int(self.settings.seed_everything)
+            )
             return [*callbacks, provenance, GradientNorms(), Guard(self.folder), self.evaluation]
         source = self.datamodule.input or Path("test.csv")
         output = self.folder / "predictions" / f"{source.stem}.csv"
         self.evaluation = Evaluation(self.folder, self.checkpoint, output)
         return [*callbacks, self.evaluation]
 
-    def _dump(self) -> str:
+    @cached_property
+    def config_yaml(self) -> str:
         """The whole configuration, such that it runs again as it is."""
         settings = self.settings.clone()
         settings.pop("config", None)
@@ -259,7 +263,7 @@ class KindlingCLI(LightningCLI):
 
     def _fit(self) -> None:
         if self.trainer.is_global_zero:
-            (self.folder / runs.CONFIG).write_text(self._dump())
+            (self.folder / runs.CONFIG).write_text(self.config_yaml)
             runs.point_latest(self.folder)
             self._introduce(Console(highlight=False, soft_wrap=True))
             if self.tensorboard in self.trainer.loggers:

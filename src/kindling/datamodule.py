@@ -1,7 +1,5 @@
 """The base of every data module: sample or real root, splits made once, one loader for all."""
 
-import hashlib
-import json
 import logging
 import shutil
 import tempfile
@@ -17,6 +15,7 @@ from torch.utils.data import Dataset
 
 from kindling import paths
 from kindling.errors import UserError
+from kindling.images.content import fingerprint
 from kindling.loader import Batches, Loader, load
 
 Split = Literal["train", "val", "test", "predict"]
@@ -129,7 +128,7 @@ class DataModule(LightningDataModule):
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of the files that were read."""
         if not self._fingerprint:
-            self._fingerprint = hash_files(self.files(), self.root)
+            self._fingerprint = fingerprint(self.files(), self.root)
         return self._fingerprint
 
     def sizes(self) -> dict[str, int]:
@@ -149,16 +148,6 @@ def share(name: str, value: float) -> float:
     if not 0 < value < 1:
         raise UserError(f"{name}={value}: must lie between 0 and 1")
     return value
-
-
-def hash_files(files: Sequence[Path], root: Path) -> str:
-    """SHA-256 over each file's name below ``root`` and its own SHA-256."""
-    listing = []
-    for file in sorted(files):
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        listing.append([file.relative_to(root).as_posix(), digest])
-    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 
 def write_once(folder: Path, write: Any) -> None:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-STAGES = ("train", "val", "test")
+from kindling.module import STAGES
+
 FINAL = "final"
 """The writer of what the HPARAMS tab shows: a run's settings and its final scores alone."""
 

@@ -88,11 +88,10 @@ class Module(LightningModule):
         self.heads, self.lr = dict(heads), lr
         self.weight_decay, self.schedule = weight_decay, schedule
         self.seed = 0
-        self.scores = nn.ModuleDict(
-            {f"{s}_scores": self._fresh() for s in ("train", "val", "test")}
-        )
-        self._pending: dict[str, list[Step]] = {"train": [], "val": [], "test": []}
-        self._losses: dict[str, list[Tensor]] = {"train": [], "val": [], "test": []}
+        # A module may not be called "train".
+        self.scores = nn.ModuleDict({f"{stage}_scores": self._fresh() for stage in STAGES})
+        self._pending: dict[Stage, list[Step]] = {stage: [] for stage in STAGES}
+        self._losses: dict[Stage, list[Tensor]] = {stage: [] for stage in STAGES}
 
     # What a problem provides.
 

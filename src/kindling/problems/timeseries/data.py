@@ -1,6 +1,5 @@
 """A series in one or two CSV files, as windows of its last values and the value to come."""
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -24,8 +23,6 @@ from kindling.problems.timeseries.windows import (
     blocks,
     context,
 )
-
-log = logging.getLogger(__name__)
 
 MONDAY = 3 * DAY
 """From a Monday's midnight to the epoch, which was a Thursday."""
