@@ -1,6 +1,7 @@
 """The base on the smallest problem there is: a line through points, with one head and with two."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
+from kindling import results
 from kindling.errors import UserError
 from kindling.loader import Batches, load
 from kindling.module import PENDING, Head, Heads, Module, Outcome, Step
@@ -99,6 +101,53 @@ def test_one_head_has_plain_names_and_two_have_their_own() -> None:
     model = Line(("identity", "age"))
     [scores] = trainer().test(model, loader(10, 5), verbose=False)
     assert {"test/identity/mse", "test/age/mae", "test/loss"} <= set(scores)
+
+
+class Gappy(Line):
+    """Two heads; of the second, every other target is missing in the batches that hold any."""
+
+    def __init__(self, held: int = 50) -> None:
+        super().__init__(("y", "gappy"))
+        self.heads["gappy"] = replace(self.heads["gappy"], optional=True)
+        self.held = held
+
+    def step(self, batch: LineBatch) -> Step:
+        step = super().step(batch)
+        gone = (batch.place % 2 == 1) | (batch.place >= self.held)
+        target = batch.y.masked_fill(gone, torch.nan)
+        error = (step.predictions["y"] - target)[~gone].square()
+        losses = {"y": step.loss, "gappy": error.sum() / max(len(error), 1)}
+        return Step(step.loss, step.predictions, {"y": batch.y, "gappy": target}, losses)
+
+
+def test_a_head_is_scored_on_the_samples_that_have_its_target() -> None:
+    model = Gappy()
+    [scores] = trainer().test(model, loader(100, 8), verbose=False)
+    x = np.linspace(-1, 1, 100)
+    square = (model.net.weight.item() * x + model.net.bias.item() - (3 * x + 1)) ** 2
+    assert scores["test/y/mse"] == pytest.approx(square.mean(), rel=1e-4)
+    assert scores["test/gappy/mse"] == pytest.approx(square[:50:2].mean(), rel=1e-4)
+    assert scores["test/gappy/loss"] == pytest.approx(square[:50:2].mean(), rel=1e-4)
+    assert scores["test/y/loss"] == pytest.approx(square.mean(), rel=1e-4)
+
+
+def test_a_head_without_any_target_is_not_scored() -> None:
+    [scores] = trainer().test(Gappy(held=0), loader(100, 8), verbose=False)
+    assert {"test/loss", "test/y/loss", "test/y/mse", "test/y/mae"} == set(scores)
+
+
+def test_results_count_the_targets_that_are_known() -> None:
+    model, given = Gappy(), Points(100)[torch.arange(100)]
+    step = model.step(given)
+    predictions = {head: value.detach() for head, value in step.predictions.items()}
+    outcome = Outcome(given.place, predictions, step.targets, model.baselines(given))
+    found = results.evaluate(model, outcome, block=1)
+    assert found["known_targets"] == {"y": 100, "gappy": 25}
+    assert set(found["skill"]) == {"y/mse", "y/mae", "gappy/mse", "gappy/mae"}
+    model.held = 0
+    unscored = results.evaluate(model, outcome._replace(targets=model.step(given).targets), block=1)
+    assert unscored["known_targets"] == {"y": 100, "gappy": 0}
+    assert set(unscored["metrics"]) == set(unscored["skill"]) == {"y/mse", "y/mae"}
 
 
 def test_training_logs_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,23 +9,33 @@ from kindling.errors import UserError
 from kindling.signatures import Setting
 from kindling.words import did_you_mean
 
-LINKED = ("inputs", "classes", "image_size")
-"""Arguments of models that are computed from the data module's property of the same name."""
-
 PARTS = ("model", "data")
 
 
 def check(configs: list[Path], flags: list[str]) -> None:
     """Refuse what the parser would ignore, answer late or answer at length."""
-    for path in configs:
-        _refuse_computed(signatures.merged([path]), str(path))
     merged = signatures.merged(configs)
+    computed = linked(configs, flags)
+    for path in configs:
+        _refuse_computed(signatures.merged([path]), computed, str(path))
     settings = _known(merged)
     for part in PARTS:
         if part in settings and not any(flag.startswith(f"--{part}=") for flag in flags):
             init = merged[part].get("init_args") or {}
             for name, value in (*init.items(), *_given(part, flags)):
+                if part == "model" and name in computed:
+                    raise UserError(_computed(name))
                 _check_setting(part, name, value, settings)
+
+
+def linked(configs: list[Path], flags: list[str]) -> list[str]:
+    """Arguments of the model that are computed: of the data module's own, by the same name."""
+    merged = signatures.merged(configs)
+    model, data = (_class_path(part, merged, flags) for part in PARTS)
+    if model is None or data is None:
+        return []
+    known = {*signatures.properties(data), *(s.name for s in signatures.settings(data))}
+    return [s.name for s in signatures.settings(model) if s.name in known]
 
 
 def options(configs: list[Path]) -> list[str]:
@@ -35,23 +45,27 @@ def options(configs: list[Path]) -> list[str]:
 
 
 def _known(merged: Mapping[str, Any]) -> dict[str, dict[str, Setting]]:
-    """Settings by part and name, those left out that the data determines."""
-    return {
-        part: {
-            setting.name: setting
-            for setting in signatures.settings(merged[part]["class_path"])
-            if part == "data" or setting.name not in LINKED
-        }
-        for part in PARTS
-        if isinstance(merged.get(part), dict) and "class_path" in merged[part]
-    }
+    """Settings by part and name."""
+    paths = {part: _class_path(part, merged, []) for part in PARTS}
+    return {p: {s.name: s for s in signatures.settings(path)} for p, path in paths.items() if path}
+
+
+def _class_path(part: str, merged: Mapping[str, Any], flags: list[str]) -> str | None:
+    """The class that is configured for a part, the last flag winning."""
+    section = merged.get(part)
+    path = section.get("class_path") if isinstance(section, dict) else None
+    for flag, following in zip(flags, [*flags[1:], ""], strict=False):
+        name, equals, value = flag.partition("=")
+        if name in (f"--{part}", f"--{part}.class_path"):
+            path = value if equals else following
+    if path is not None and "." not in path:
+        raise UserError(f"{part}={path}: name the class with its module, package.module.{path}")
+    return path
 
 
 def _check_setting(
     part: str, name: str, value: Any, settings: Mapping[str, Mapping[str, Setting]]
 ) -> None:
-    if part == "model" and name in LINKED:
-        raise UserError(_computed(name))
     setting = settings[part].get(name.partition(".")[0])
     if setting is None:
         every = [f"{p}.{n}" for p in settings for n in settings[p]]
@@ -72,10 +86,10 @@ def _given(part: str, flags: list[str]) -> Iterator[tuple[str, str | None]]:
             yield setting.removesuffix("+"), value if equals else separate
 
 
-def _refuse_computed(config: Mapping[str, Any], path: str) -> None:
+def _refuse_computed(config: Mapping[str, Any], computed: list[str], path: str) -> None:
     model = config.get("model")
     given = {**model, **(model.get("init_args") or {})} if isinstance(model, dict) else {}
-    for name in LINKED:
+    for name in computed:
         if name in given:
             raise UserError(f"{path}: {_computed(name)}")
 

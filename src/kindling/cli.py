@@ -28,19 +28,20 @@ from kindling.messages import explain
 from kindling.metrics_table import MetricsTable
 from kindling.module import Module
 from kindling.parser import ParseError, Parser
-from kindling.process import lightning_errors, quieten, signals
+from kindling.process import lightning_errors, notes, quieten, signals
 
 
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
     quieten()
     console = Console(highlight=False, soft_wrap=True)
-    if invocation.command == "train":
-        fitted = _run(replace(invocation, command="fit"))
-        fitted.show_profile(console)
-        flags = [f"--config={fitted.folder / runs.CONFIG}"]
-        invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
-    cli = _run(invocation)
+    with notes():
+        if invocation.command == "train":
+            fitted = _run(replace(invocation, command="fit"))
+            fitted.show_profile(console)
+            flags = [f"--config={fitted.folder / runs.CONFIG}"]
+            invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
+        cli = _run(invocation)
     if cli.trainer.is_global_zero:
         cli.show_profile(console)
         cli.report(console)
@@ -64,9 +65,9 @@ class KindlingCLI(LightningCLI):
         self.given_run = invocation.run
         self.origin = checkpoints.load(self.checkpoint) if self.checkpoint else {}
         shared = {"default_config_files": [str(paths.CONFIGS / "trainer.yaml")]}
-        with self._over_embedded_config(invocation.flags) as flags:
+        with self._over_embedded_config(invocation.flags) as self.flags:
             super().__init__(
-                args=[self.command, *flags],
+                args=[self.command, *self.flags],
                 parser_class=Parser,
                 parser_kwargs={self.command: shared},
                 save_config_callback=None,
@@ -103,7 +104,7 @@ class KindlingCLI(LightningCLI):
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        for name in checks.LINKED:
+        for name in checks.linked(configs(self.flags), self.flags):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -268,6 +269,8 @@ class KindlingCLI(LightningCLI):
             self._introduce(Console(highlight=False, soft_wrap=True))
             if self.tensorboard in self.trainer.loggers:
                 self.tensorboard.log_settings(self._hyperparameters())
+                if len(self.model.heads) > 1:
+                    self.tensorboard.log_layout(list(self.model.heads))
         with self._fitting_weights():
             self.trainer.fit(
                 self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from kindling import paths
+from kindling.content import fingerprint
 from kindling.errors import UserError
-from kindling.images.content import fingerprint
 from kindling.loader import Batches, Loader, load
 
 Split = Literal["train", "val", "test", "predict"]
@@ -84,6 +84,32 @@ class DataModule(LightningDataModule):
     def block_length(self, samples: int) -> int:
         """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""
         return 1
+
+    def file(self, option: str, name: str) -> Path:
+        """A file in ``root``, or an error that says which CSV files are there."""
+        self.require_root()
+        path = self.root / name
+        if not path.exists():
+            there = ", ".join(file.name for file in self._tables()) or "none"
+            raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {there}")
+        return path
+
+    def only_table(self, option: str, name: str | None) -> Path:
+        """The CSV file in ``root`` that is named, or else the only one."""
+        if name is not None:
+            return self.file(option, name)
+        self.require_root()
+        match self._tables():
+            case [path]:
+                return path
+            case []:
+                raise UserError(f"{self.root}: no CSV file in this folder (--data.root)")
+            case several:
+                names = ", ".join(path.name for path in several)
+                raise UserError(f"{self.root}: name the table by --data.{option}: {names}")
+
+    def _tables(self) -> list[Path]:
+        return sorted(self.root.glob("*.csv"))
 
     def require_root(self) -> None:
         """Raise a UserError if there is no such folder, before a file in it is asked for."""

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
+from kindling.targets import known
+
 LEVEL = 0.95
 RESAMPLES = 400
 BUDGET = 50_000_000
@@ -24,7 +26,7 @@ class Interval(TypedDict):
 def score(
     metrics: MetricCollection, prediction: Tensor, target: Tensor, block: int = 1, seed: int = 0
 ) -> dict[str, Interval]:
-    """Score the predictions that are not NaN, by the name of the metric.
+    """Score the predictions that are not NaN where the target is known, by the name of the metric.
 
     Intervals are percentiles of a bootstrap. Where neighbouring samples depend on one another, as
     steps of a series do, whole blocks of neighbours are drawn, so that the interval does not
@@ -34,8 +36,8 @@ def score(
         Künsch, The Jackknife and the Bootstrap for General Stationary Observations, 1989,
         Annals of Statistics 17(3)
     """
-    known = ~torch.isnan(prediction.reshape(len(prediction), -1)).any(1)
-    prediction, target = prediction[known], target[known]
+    there = known(target) & ~torch.isnan(prediction.reshape(len(prediction), -1)).any(1)
+    prediction, target = prediction[there], target[there]
     size = len(target)
     if size == 0:
         return {}

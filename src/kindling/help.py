@@ -4,7 +4,7 @@ What Lightning's own parser says in 500 lines stays one option away: ``--help=al
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +71,12 @@ def _of_command(command: str, configs: list[Path]) -> Iterator[str]:
     yield ""
     yield f"usage: kindling {command} --config TASK [--config PRESET] [--SETTING=VALUE ...]"
     merged = signatures.merged(configs)
-    for part in ("model", "data"):
+    computed = {"model": checks.linked(configs, []), "data": []}
+    for part in checks.PARTS:
         if class_path := merged.get(part, {}).get("class_path"):
             given = merged[part].get("init_args", {})
-            yield from _section(
-                f"{part}: {class_path.rpartition('.')[2]}", _of_class(part, class_path, given)
-            )
+            shown = _of_class(part, class_path, given, computed[part])
+            yield from _section(f"{part}: {class_path.rpartition('.')[2]}", shown)
     if "model" not in merged:
         yield from _section("tasks; --config TASK --help shows the settings of one", _tasks())
     trainer = merged.get("trainer", {})
@@ -87,10 +87,12 @@ def _of_command(command: str, configs: list[Path]) -> Iterator[str]:
     yield from _section("shared", SHARED)
 
 
-def _of_class(part: str, class_path: str, given: Mapping[str, Any]) -> dict[str, str]:
+def _of_class(
+    part: str, class_path: str, given: Mapping[str, Any], computed: Sequence[str]
+) -> dict[str, str]:
     options = {}
     for setting in signatures.settings(class_path):
-        if part == "model" and setting.name in checks.LINKED:
+        if setting.name in computed:
             continue
         choices = " {" + ",".join(setting.choices) + "}" if setting.choices else ""
         default = _default(given.get(setting.name, setting.default))

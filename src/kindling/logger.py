@@ -1,6 +1,6 @@
 """TensorBoard, with training and validation on the same chart and settings beside scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,12 @@ class TensorBoard(RunLogger):
         # with one it would show the columns of whichever run it finds first.
         _, start, _ = hparams(flat, {})  # type: ignore[no-untyped-call]
         self.writer(FINAL)._get_file_writer().add_summary(start)  # type: ignore[no-untyped-call]
+
+    @rank_zero_only
+    def log_layout(self, heads: Sequence[str]) -> None:
+        """Show the losses of several heads on one chart, in the tab for custom scalars."""
+        chart = {"loss by head": ["Multiline", [f"curves/{head}/loss" for head in heads]]}
+        self.writer("val").add_custom_scalars({"heads": chart})
 
     @rank_zero_only
     def log_final(self, stage: str, scores: Mapping[str, float], step: int) -> None:

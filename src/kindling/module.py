@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from kindling.errors import UserError
+from kindling.targets import known
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
@@ -32,19 +33,26 @@ class Head:
         classes: Names, where predictions are probabilities: ``(B, C)``, or ``(B,)`` of the second
             of two classes. Targets are places in this list.
         per_class: Metrics that yield ``(C,)``, reported by the name of the class.
+        optional: Whether samples may lack the target; those are not scored.
     """
 
     metrics: MetricCollection
     classes: Sequence[str] = ()
     per_class: MetricCollection | None = None
+    optional: bool = False
 
 
 class Step(NamedTuple):
-    """What a step yields: predictions and targets by head, as the metrics take them."""
+    """What a step yields: predictions and targets by head, as the metrics take them.
+
+    ``losses`` are those of the heads, where there are several: means over the samples that have
+    the head's target, 0 if none has.
+    """
 
     loss: Tensor
     predictions: Heads
     targets: Heads
+    losses: Heads = {}
 
 
 class Outcome(NamedTuple):
@@ -170,8 +178,9 @@ class Module(LightningModule):
         return Outcome(batch.place, step.predictions, step.targets, self.baselines(batch))
 
     def _keep(self, stage: Stage, step: Step) -> None:
-        detached = {head: value.detach() for head, value in step.predictions.items()}
-        self._pending[stage].append(Step(step.loss.detach(), detached, step.targets))
+        loss, predictions, targets, losses = step
+        kept = Step(loss.detach(), _detached(predictions), targets, _detached(losses))
+        self._pending[stage].append(kept)
         if len(self._pending[stage]) >= PENDING:
             self._update(stage)
 
@@ -179,30 +188,42 @@ class Module(LightningModule):
         pending = self._pending[stage]
         if not pending:
             return
-        for head, metrics in self._collections(stage):
-            metrics.update(
-                torch.cat([step.predictions[head] for step in pending]),
-                torch.cat([step.targets[head] for step in pending]),
-            )
-        sizes = [len(next(iter(step.targets.values()))) for step in pending]
-        losses = torch.stack([step.loss for step in pending])
-        weights = losses.new_tensor(sizes)
-        self._losses[stage].append(torch.stack([(losses * weights).sum(), weights.sum()]))
+        for name, metrics in self._collections(stage):
+            prediction = torch.cat([step.predictions[name] for step in pending])
+            target = torch.cat([step.targets[name] for step in pending])
+            if self.heads[name].optional:
+                there = known(target)
+                prediction, target = prediction[there], target[there]
+            if len(target):
+                metrics.update(prediction, target)
+        self._losses[stage].append(_sums(pending))
         pending.clear()
 
     def _log_scores(self, stage: Stage) -> None:
         self._update(stage)
+        # The sums are over all processes, so that what is logged is too.
         total = self.trainer.strategy.reduce(
             torch.stack(self._losses[stage]).sum(0), reduce_op="sum"
         )
         self._losses[stage].clear()
-        values = {f"{stage}/loss": total[0] / total[1]}
+        names = ["loss", *(f"{head}/loss" for head in self.heads)]
+        # Of a head that no sample has a target for, the mean is NaN and says nothing.
+        means = zip(names, total.unbind(), strict=False)
+        values = {f"{stage}/{name}": s / n for name, (s, n) in means if n > 0}
         for head, metrics in self._collections(stage):
-            for name, value in metrics.compute().items():
-                values[f"{stage}/{self.named(head, name)}"] = value
+            if self._scored(head, metrics):
+                for name, value in metrics.compute().items():
+                    values[f"{stage}/{self.named(head, name)}"] = value
             metrics.reset()
-        # The sums are over all processes already.
         self.log_dict(values, sync_dist=False)
+
+    def _scored(self, head: str, metrics: MetricCollection) -> bool:
+        """Whether any process has seen a target of this head."""
+        if not self.heads[head].optional:
+            return True
+        seen = any(metric.update_called for metric in metrics.values())
+        number = torch.tensor(float(seen), device=self.device)
+        return bool(self.trainer.strategy.reduce(number, reduce_op="sum") > 0)
 
     def _collections(self, stage: Stage) -> Iterator[tuple[str, MetricCollection]]:
         scores = self.scores[f"{stage}_scores"]
@@ -213,3 +234,23 @@ class Module(LightningModule):
 
     def _fresh(self) -> nn.ModuleDict:
         return nn.ModuleDict({name: head.metrics.clone() for name, head in self.heads.items()})
+
+
+def _detached(heads: Heads) -> Heads:
+    return {head: value.detach() for head, value in heads.items()}
+
+
+def _sums(steps: Sequence[Step]) -> Tensor:
+    """Summed losses and the samples that they are of: all heads', then each's; ``(1 + H, 2)``."""
+    size = torch.tensor([len(next(iter(step.targets.values()))) for step in steps])
+    sums = [_weighted([step.loss for step in steps], size)]
+    for head in steps[0].losses:
+        size = torch.stack([known(step.targets[head]).sum() for step in steps])
+        sums.append(_weighted([step.losses[head] for step in steps], size))
+    return torch.stack(sums)
+
+
+def _weighted(losses: list[Tensor], size: Tensor) -> Tensor:
+    loss = torch.stack(losses)
+    weight = size.to(loss)
+    return torch.stack([(loss * weight).sum(), weight.sum()])

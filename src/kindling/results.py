@@ -15,6 +15,7 @@ from torch import Tensor
 from kindling.evaluation import Interval, score, skill
 from kindling.module import Heads, Module, Outcome
 from kindling.runs import TENSORBOARD, shown
+from kindling.targets import UNKNOWN, known
 
 Results = dict[str, Any]
 
@@ -29,6 +30,7 @@ def evaluate(module: Module, outcome: Outcome, block: int) -> Results:
     first = next(iter(baselines))
     return {
         "samples": len(outcome.place),
+        **({"known_targets": counts} if (counts := _known_targets(outcome)) else {}),
         "metrics": metrics,
         "baseline": {"name": first, "metrics": baselines[first]},
         "other_baselines": [
@@ -92,6 +94,9 @@ def show(results: Results, run: Path, console: Console) -> None:
     for other in others:
         scores = ", ".join(f"{name} {v['value']:.4g}" for name, v in other["metrics"].items())
         console.print(f"beside it    {other['name']}: {scores}")
+    for head, count in results.get("known_targets", {}).items():
+        unscored = "" if count else ": not scored"
+        console.print(f"targets      {head}, {count:,} of {results['samples']:,} samples{unscored}")
     if "per_class" in results:
         console.print(_class_table(results["per_class"]))
     data = results["data"]
@@ -129,7 +134,9 @@ def _skill(
         (module.named(h, n), m) for h in module.heads for n, m in module.heads[h].metrics.items()
     ]
     return {
-        name: skill(metric, model[name]["value"], baseline[name]["value"]) for name, metric in names
+        name: skill(metric, model[name]["value"], baseline[name]["value"])
+        for name, metric in names
+        if name in model
     }
 
 
@@ -147,9 +154,13 @@ def _class_scores(module: Module, outcome: Outcome) -> dict[str, dict[str, float
     for name, head in module.heads.items():
         if head.per_class is None:
             continue
+        there = known(outcome.targets[name])
+        if not there.any():
+            continue
+        target = outcome.targets[name][there]
         head.per_class.reset()
-        values = head.per_class(outcome.predictions[name], outcome.targets[name])
-        support = torch.bincount(outcome.targets[name], minlength=len(head.classes))
+        values = head.per_class(outcome.predictions[name][there], target)
+        support = torch.bincount(target, minlength=len(head.classes))
         for k, label in enumerate(head.classes):
             row = {metric: float(value[k]) for metric, value in values.items()}
             scores[module.named(name, label)] = {**row, "support": int(support[k])}
@@ -157,4 +168,12 @@ def _class_scores(module: Module, outcome: Outcome) -> dict[str, dict[str, float
 
 
 def _named(values: Tensor, classes: Sequence[str]) -> Sequence[Any]:
-    return [classes[k] for k in values.tolist()] if classes else values.numpy()  # type: ignore[return-value]
+    if not classes:
+        return values.numpy()  # type: ignore[return-value]
+    return [None if k == UNKNOWN else classes[k] for k in values.tolist()]
+
+
+def _known_targets(outcome: Outcome) -> dict[str, int]:
+    """Samples that have a target, by head, where some lack one."""
+    counts = {head: int(known(target).sum()) for head, target in outcome.targets.items()}
+    return counts if min(counts.values()) < len(outcome.place) else {}

@@ -42,6 +42,20 @@ def merged(configs: Sequence[Path]) -> dict[str, Any]:
 
 def settings(class_path: str) -> list[Setting]:
     """The arguments of a class, in order, or an error if there is no such class."""
+    return list(_arguments(_class(class_path)))
+
+
+def properties(class_path: str) -> list[str]:
+    """The properties that a class itself defines."""
+    return [
+        node.name
+        for node in _class(class_path).body
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(d) in ("property", "cached_property") for d in node.decorator_list)
+    ]
+
+
+def _class(class_path: str) -> ast.ClassDef:
     module, _, name = class_path.rpartition(".")
     try:
         spec = importlib.util.find_spec(module) if module else None
@@ -53,7 +67,7 @@ def settings(class_path: str) -> list[Setting]:
     node = next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name), None)
     if node is None:
         raise UserError(f"{class_path}: no such class (class_path)")
-    return list(_arguments(node))
+    return node
 
 
 def _arguments(node: ast.ClassDef) -> Iterator[Setting]:

@@ -75,8 +75,8 @@ def numeric(table: pd.DataFrame, columns: Sequence[str], path: Path) -> NDArray[
             values[:, index] = _parse(table, column)
         number = values[:, index]
         text = np.isnan(number) & cells.notna()
-        _refuse(text, cells, path, f"{{cell}} is not a number {mark}: correct or empty the cell")
-        _refuse(np.isinf(number), cells, path, "{cell} is not finite: correct or empty the cell")
+        refuse(text, cells, path, f"{{cell}} is not a number {mark}: correct or empty the cell")
+        refuse(np.isinf(number), cells, path, "{cell} is not finite: correct or empty the cell")
     return values
 
 
@@ -91,8 +91,8 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
     """
     require_columns(table, [column], path)
     cells, values = table[column], _parse(table, column)
-    _refuse(cells.isna(), cells, path, "no label: fill it in or delete the row")
-    _refuse(~np.isin(values, (0, 1)), cells, path, "{cell} is not a label: write 0 or 1")
+    refuse(cells.isna(), cells, path, "no label: fill it in or delete the row")
+    refuse(~np.isin(values, (0, 1)), cells, path, "{cell} is not a label: write 0 or 1")
     if values.min() == values.max():
         raise UserError(
             f"{path}, column {column!r}: every label is {values[0]:.0f}: both are needed"
@@ -135,6 +135,17 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> 
             hint = f" (did you mean {by_folded[near[0]]!r}?)" if near else ""
             names = textwrap.shorten(", ".join(present), width=300, placeholder=" ...")
             raise UserError(f"{path}: no column {column!r}{hint}: the columns are {names}")
+
+
+def refuse(
+    bad: "NDArray[np.bool_] | pd.Series[bool]", cells: "pd.Series[str]", path: Path, fault: str
+) -> None:
+    """Raise a UserError about the first bad cell, counting the others."""
+    wrong = cells[bad]
+    if len(wrong):
+        others = f" ({len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
+        what = fault.format(cell=reprlib.repr(wrong.iloc[0]))
+        raise UserError(f"{path}, row {wrong.index[0]}, column {cells.name!r}: {what}{others}")
 
 
 def _read_text(path: Path) -> str:
@@ -200,14 +211,3 @@ def _parse(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
         # Marks trade places: a thousands point becomes a comma, and is refused, not read as 1.234.
         cells = cells.str.translate(str.maketrans(",.", ".,"))
     return pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-
-
-def _refuse(
-    bad: "NDArray[np.bool_] | pd.Series[bool]", cells: "pd.Series[str]", path: Path, fault: str
-) -> None:
-    """Raise a UserError about the first bad cell, counting the others."""
-    wrong = cells[bad]
-    if len(wrong):
-        others = f" ({len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
-        what = fault.format(cell=reprlib.repr(wrong.iloc[0]))
-        raise UserError(f"{path}, row {wrong.index[0]}, column {cells.name!r}: {what}{others}")

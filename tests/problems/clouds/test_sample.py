@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from kindling.images import Augment, duplicates, load_images, scan
+from kindling.content import duplicates
+from kindling.images import Augment, load_images, scan
 from kindling.problems.clouds import sample
 from kindling.problems.clouds.sample import KINDS, draw, write_sample
 

@@ -88,20 +88,6 @@ def test_timestamps_count_from_the_start_and_beyond_the_ends(write: Write) -> No
     np.testing.assert_array_equal(times, np.array(expected, "M8[us]").reshape(2, 2))
 
 
-@pytest.mark.parametrize(
-    ("period", "steps"),
-    [(np.timedelta64(1, "D"), 96), (np.timedelta64(1, "W"), 672), (np.timedelta64(15, "m"), 1)],
-)
-def test_steps_of_a_period(period: np.timedelta64, steps: int) -> None:
-    assert Series(np.zeros(1, np.float32), START, STEP).steps_per(period) == steps
-
-
-@pytest.mark.parametrize("minutes", [5, 20, 1441])
-def test_a_period_that_is_no_number_of_steps(minutes: int) -> None:
-    series = Series(np.zeros(1, np.float32), START, STEP)
-    assert series.steps_per(np.timedelta64(minutes, "m")) is None
-
-
 def test_memory_is_the_values_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CELLS", 4_000)
     peaks = []

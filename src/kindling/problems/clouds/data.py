@@ -13,10 +13,11 @@ from kindling import paths
 from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
 from kindling.images import ImageFolder, find_images, load_images, scan
-from kindling.problems.clouds.photos import UNKNOWN, Photos
+from kindling.problems.clouds.photos import Photos
 from kindling.problems.clouds.repeated import without_repeated
 from kindling.problems.clouds.sample import write_sample
 from kindling.split import stratified_split
+from kindling.targets import UNKNOWN
 
 
 class CloudsDataModule(DataModule):

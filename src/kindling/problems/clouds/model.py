@@ -18,13 +18,12 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.datamodule import Split, at_least
+from kindling.datamodule import Split
 from kindling.errors import UserError
-from kindling.images import Augment, sample_seeds
+from kindling.images import Augment, Pixels, sample_seeds
 from kindling.module import Head, Heads, Module, Outcome, Schedule, Step
 from kindling.problems.clouds.figures import draw
 from kindling.problems.clouds.net import (
-    GREY,
     Backbone,
     ConvNet,
     LinearNet,
@@ -92,17 +91,12 @@ class CloudsModule(Module):
         if net == "linear":
             self.net = LinearNet(image_size, len(classes))
         elif net == "conv":
-            for width in channels or [0]:
-                at_least("model.channels", width, 1)
             self.net = ConvNet(image_size, len(classes), channels, batch_norm, pool, dropout)
         else:
             self.net = Backbone(net, weights, image_size, len(classes))
         self.net.to(memory_format=torch.channels_last)
-        self.mean: Tensor
-        self.deviation: Tensor
+        self.pixels = Pixels()
         self.shares: Tensor
-        for name, value in zip(("mean", "deviation"), GREY, strict=True):
-            self.register_buffer(name, torch.full((3,), value))
         self.register_buffer("shares", torch.full((len(classes),), torch.nan))
 
     def setup(self, stage: str) -> None:
@@ -115,19 +109,12 @@ class CloudsModule(Module):
 
     def fit_statistics(self, training: Photos) -> None:
         """Take from the training photos what normalization and baseline need."""
-        mean, deviation = training.statistics()
         if isinstance(self.net, Backbone) and self.net.normalization is not None:
-            mean, deviation = map(torch.tensor, self.net.normalization)
-        self.mean.copy_(mean)
-        self.deviation.copy_(deviation.clamp(min=1 / 255))  # of photos all of one grey
+            self.pixels.set(*map(torch.tensor, self.net.normalization))
+        else:
+            self.pixels.fit(training.images, training.rows)
         counts = torch.bincount(training.label, minlength=len(self.shares))
         self.shares.copy_(counts / counts.sum())
-
-    def normalized(self, image: Tensor) -> Tensor:
-        """Bytes ``(B, 3, H, W)`` as the net takes them."""
-        scale, shift = 1 / (255 * self.deviation), self.mean / self.deviation
-        pixels = image.to(self.mean.dtype, memory_format=torch.channels_last)
-        return pixels * scale[:, None, None] - shift[:, None, None]
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits ``(B, C)``.
@@ -135,7 +122,7 @@ class CloudsModule(Module):
         Shape:
             ``image`` ``(B, 3, H, W)`` uint8.
         """
-        return self.net(self.normalized(image))  # type: ignore[no-any-return]
+        return self.net(self.pixels(image))  # type: ignore[no-any-return]
 
     def training_step(self, batch: CloudsBatch) -> Tensor:
         seeds = sample_seeds(self.seed, self.current_epoch, batch.place)
@@ -164,7 +151,7 @@ class CloudsModule(Module):
             figures["filters"] = draw_filters(filters)
         if isinstance(self.net, ConvNet):
             image = photos[len(photos) // 2].image
-            x = self.normalized(image[None].to(self.device))
+            x = self.pixels(image[None].to(self.device))
             figures["feature_maps"] = draw_feature_maps(self.net, image, x)
         if not self.trainer.testing and self.current_epoch == 0:
             augment = copy.deepcopy(self.augment).train()

@@ -12,12 +12,10 @@ import torchvision
 from torch import Tensor, nn
 
 from kindling.errors import UserError
+from kindling.images import ConvBlocks
 from kindling.words import did_you_mean
 
 Pool = Literal["flatten", "average"]
-
-GREY = (0.45, 0.225)
-"""Mean and deviation of a middling photo: what stands in until the training photos are known."""
 
 HEADED = 1000
 """Outputs of torchvision's classifiers, which are for ImageNet."""
@@ -41,7 +39,7 @@ class LinearNet(nn.Sequential):
 
 
 class ConvNet(nn.Module):
-    """Blocks of a 3x3 convolution, ELU and max-pooling by 2, then one linear classifier.
+    """Convolutional blocks, then one linear classifier.
 
     Args:
         image_size: Pixels on a side.
@@ -55,7 +53,6 @@ class ConvNet(nn.Module):
         ``(B, 3, H, W)`` to ``(B, C)``.
 
     References:
-        Clevert et al., Fast and Accurate Deep Network Learning by ELUs, 2016, arXiv:1511.07289
         Lin et al., Network In Network (mean of each channel), 2014, arXiv:1312.4400
     """
 
@@ -69,17 +66,8 @@ class ConvNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        widths = [3, *channels]
-        self.blocks = nn.Sequential(
-            *(_block(a, b, batch_norm) for a, b in zip(widths, channels, strict=False))
-        )
-        side = image_size >> len(channels)
-        if side < 1:
-            raise UserError(
-                f"model.channels: {len(channels)} blocks halve {image_size} pixels to nothing; "
-                "fewer of them, or a larger --data.image_size"
-            )
-        places = side**2 if pool == "flatten" else 1
+        self.blocks = ConvBlocks(image_size, channels, batch_norm)
+        places = self.blocks.side**2 if pool == "flatten" else 1
         squeeze = nn.Identity() if pool == "flatten" else nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(
             squeeze, nn.Flatten(), nn.Dropout(dropout), nn.Linear(places * channels[-1], classes)
@@ -154,17 +142,6 @@ def first_filters(net: nn.Module, image_size: int) -> Tensor | None:
         if isinstance(layer, nn.Linear):
             return layer.weight.detach().reshape(-1, 3, image_size, image_size)
     return None
-
-
-def _block(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
-    norm = [nn.BatchNorm2d(outputs)] if batch_norm else []
-    # ELU rises throughout, so that it may follow the pooling: the same output, a quarter the work.
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=not batch_norm),
-        *norm,
-        nn.MaxPool2d(2),
-        nn.ELU(),
-    )
 
 
 def _find_weights(name: str, weights: str | None) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kindling.images import duplicates
+from kindling.content import duplicates
 
 log = logging.getLogger(__name__)
 

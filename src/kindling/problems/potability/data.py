@@ -14,10 +14,11 @@ from torch import Tensor
 
 from kindling.datamodule import DataModule, Split, share
 from kindling.errors import UserError
-from kindling.problems.potability.measurements import UNKNOWN, Measurements
+from kindling.problems.potability.measurements import Measurements
 from kindling.problems.potability.sample import write_sample
 from kindling.split import stratified_split
 from kindling.table import feature_columns, labels, numeric, read_table
+from kindling.targets import UNKNOWN
 
 
 class PotabilityDataModule(DataModule):
@@ -89,7 +90,7 @@ class PotabilityDataModule(DataModule):
             train, val, test = self._cut(whole, rest, self.test_fraction)
         else:
             train, val = self._cut(whole, 1.0)
-            path = self._path("test", self.test_file)
+            path = self.file("test", self.test_file)
             test = self._labelled(read_table(path), path)
         return {"train": train, "val": val, "test": test}
 
@@ -122,15 +123,7 @@ class PotabilityDataModule(DataModule):
     @cached_property
     def _table(self) -> pd.DataFrame:
         """The training file, which names the features before ``read`` is called."""
-        return read_table(self._path("train", self.train_file))
-
-    def _path(self, option: str, name: str) -> Path:
-        self.require_root()
-        path = self.root / name
-        if not path.exists():
-            there = ", ".join(sorted(file.name for file in self.root.glob("*.csv"))) or "none"
-            raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {there}")
-        return path
+        return read_table(self.file("train", self.train_file))
 
     def _choose(self, table: pd.DataFrame) -> list[str]:
         return feature_columns(table, self.target, self.chosen, self.root / self.train_file)

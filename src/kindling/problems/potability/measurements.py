@@ -5,12 +5,10 @@ N: rows, B: batch, F: features.
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-UNKNOWN = -1
-"""The label of a row that has none."""
+from kindling.loader import positions
 
 
 class PotabilityBatch(NamedTuple):
@@ -42,9 +40,7 @@ class Measurements(Dataset[PotabilityBatch]):
         return len(self.target)
 
     def __getitem__(self, index: int | Tensor) -> PotabilityBatch:
-        if not isinstance(index, Tensor) and not -len(self) <= index < len(self):
-            raise IndexError(index)  # which is how a loop over the data set ends
-        place = torch.as_tensor(index) % len(self)
+        place = positions(index, len(self))
         return PotabilityBatch(self.features[place], self.target[place], place)
 
     def take(self, index: Tensor) -> "Measurements":

@@ -44,11 +44,6 @@ class Series:
         times: npt.NDArray[np.datetime64] = self.start + np.asarray(index, np.int64) * self.step
         return times
 
-    def steps_per(self, period: np.timedelta64) -> int | None:
-        """Steps in a period such as a day; None where the step does not divide it."""
-        steps, rest = divmod(period, self.step)
-        return None if rest else int(steps)
-
 
 def read_series(
     path: Path,

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from kindling.loader import positions
+
 SECOND = 1_000_000
 DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND
 """Microseconds, as all times here."""
@@ -81,7 +83,7 @@ class Windows(Dataset[TimeseriesBatch]):
         return int(self.ends[-1])
 
     def __getitem__(self, index: int | Tensor) -> TimeseriesBatch:
-        place = torch.as_tensor(index)
+        place = positions(index, len(self))
         target, first = self.locate(place)
         start = target - self.length
         columns = [self.views[start], *(self.views[start + 1 - lag] for lag in self.lags)]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from kindling.content import duplicates, fingerprint, identical
 from kindling.errors import UserError
-from kindling.images import duplicates, fingerprint, identical
 
 
 def write(root: Path, **contents: bytes) -> list[Path]:

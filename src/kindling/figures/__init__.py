@@ -1,0 +1,1 @@
+"""Pictures that several problems draw: of classes, of numbers, of photos."""

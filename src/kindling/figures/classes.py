@@ -1,0 +1,75 @@
+"""What was taken for what: confusion, scores by class, the surest mistakes.
+
+N: samples, C: classes.
+"""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+Counts = npt.NDArray[np.int64]
+
+
+def draw_confusion(count: Counts, classes: Sequence[str]) -> Figure:
+    side = 2.4 + 0.75 * len(classes)
+    figure = Figure(figsize=(side, side - 0.3))
+    axes = figure.add_axes((1.6 / side, 1.5 / side, 1 - 1.8 / side, 1 - 2.0 / side))
+    share = count / np.maximum(count.sum(1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), part in np.ndenumerate(share):
+        color = "white" if part > 0.5 else "black" if count[row, column] else "0.7"
+        text = f"{count[row, column]:,}" + (f"\n{part:.0%}" if row == column else "")
+        axes.text(column, row, text, ha="center", va="center", color=color, fontsize="small")
+    names, places = [_wrapped(name) for name in classes], range(len(classes))
+    axes.set_xticks(places, names, rotation=45, ha="right", fontsize="small")
+    axes.set_yticks(places, names, fontsize="small")
+    axes.set(title="Confusion matrix", xlabel="predicted", ylabel="true")
+    return figure
+
+
+def draw_per_class(count: Counts, classes: Sequence[str]) -> Figure:
+    height = 1.2 + 0.6 * len(classes)
+    figure = Figure(figsize=(7, height))
+    axes = figure.add_axes((0.24, 0.4 / height, 0.72, 1 - 1.1 / height))
+    place = np.arange(len(classes))
+    for k, (name, score) in enumerate(by_class(count).items()):
+        axes.barh(place + 0.25 * (k - 1), score, 0.25, label=name)
+    names = [_wrapped(f"{name} ({n:,})") for name, n in zip(classes, count.sum(1), strict=True)]
+    axes.set_yticks(place, names)
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1))
+    axes.grid(axis="x", color="0.9")
+    axes.set_axisbelow(True)
+    axes.set_title("By class", loc="left")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
+    return figure
+
+
+def confusion(truth: Counts, said: Counts, classes: int) -> Counts:
+    """How often each class (row) was taken for each other (column), ``(C, C)``."""
+    count: Counts = np.bincount(classes * truth + said, minlength=classes**2)
+    return count.reshape(classes, classes)
+
+
+def by_class(count: Counts) -> dict[str, npt.NDArray[np.float64]]:
+    """Precision, recall and F1, ``(C,)`` each; 0 where a class neither occurs nor is said."""
+    right = np.diag(count).astype(float)
+    said, there = count.sum(0), count.sum(1)
+    return {
+        "precision": right / np.maximum(said, 1),
+        "recall": right / np.maximum(there, 1),
+        "F1": 2 * right / np.maximum(said + there, 1),
+    }
+
+
+def worst(truth: Counts, probability: npt.NDArray[np.floating], most: int) -> Counts:
+    """Places of the mistakes that the model was surest of, the surest first."""
+    wrong = np.flatnonzero(probability.argmax(1) != truth)
+    return wrong[np.argsort(-probability[wrong].max(1), kind="stable")][:most]
+
+
+def _wrapped(name: str) -> str:
+    return textwrap.fill(name, 16, break_long_words=False)
