@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
-from kindling.split import grouped_split, random_split, stratified_split
+from kindling.split import grouped_split, linked_rows, random_split, stratified_split
 
 FRACTIONS = [(0.7, 0.15, 0.15), (0.8, 0.2), (0.5, 0.3, 0.1, 0.1), (1.0,), (1 / 3, 1 / 3, 1 / 3)]
 Parts = list[NDArray[np.int64]]
@@ -93,6 +93,28 @@ def test_one_group_that_outweighs_all_goes_to_the_largest_part() -> None:
 
 def test_as_many_groups_as_parts_leaves_no_part_empty() -> None:
     assert_partition(grouped_split(np.array([7, 8, 9]), (0.8, 0.1, 0.1), seed=0), rows=3)
+
+
+def test_rows_are_linked_through_others() -> None:
+    sets = [(5, 1), (2,), (), (3, 4), (4, 5, 5), (7, 8)]
+    assert linked_rows(9, sets).tolist() == [0, 1, 2, 1, 1, 1, 6, 7, 7]
+    assert linked_rows(3, []).tolist() == [0, 1, 2]
+
+
+def test_links_against_the_closure_of_a_matrix(rng: np.random.Generator) -> None:
+    sets = [rng.integers(0, 60, rng.integers(1, 4)).tolist() for _ in range(30)]
+    near = np.eye(60, dtype=bool)
+    for together in sets:
+        near[np.ix_(together, together)] = True
+    for _ in range(60):
+        near = near @ near
+    groups = linked_rows(60, sets)
+    np.testing.assert_array_equal(groups[:, None] == groups, near)
+
+
+def test_a_long_chain_is_one_group() -> None:
+    links = [(row + 1, row) for row in range(20_000)]
+    assert not linked_rows(20_001, links).any()
 
 
 LABELS = np.tile([0, 0, 1], 100)

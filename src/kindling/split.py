@@ -3,12 +3,78 @@
 N: rows, P: parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
+
+Split = Callable[[NDArray[Any], Sequence[float], int], list[NDArray[np.int64]]]
+
+
+class Cut(NamedTuple):
+    """How rows become training, validation and test rows: by shares, or as one of several folds.
+
+    Of folds, each row is in the test part of exactly one, and the rest of its rows are cut into
+    training and validation.
+
+    Args:
+        val_fraction: Share held out for validation, of the rows that are not for the test.
+        test_fraction: Share held out for the test; 0 if there is a test file. Not used of folds.
+        seed: Seed of all cuts; folds of one seed belong together.
+        folds: Parts of a cross-validation; none cuts by shares.
+        fold: The part that is the test.
+    """
+
+    val_fraction: float
+    test_fraction: float
+    seed: int
+    folds: int | None = None
+    fold: int = 0
+
+    @property
+    def fewest(self) -> int:
+        """Rows of a class, or groups, of which each part gets one at least, in every fold."""
+        if self.folds is None:
+            return 3 if self.test_fraction else 2
+        return max(self.folds, 4 if self.folds == 2 else 3)
+
+    def __call__(self, split: Split, keys: NDArray[Any]) -> list[NDArray[np.int64]]:
+        """Rows of training, validation and, unless its share is 0, test.
+
+        Args:
+            split: :func:`stratified_split` or :func:`grouped_split`.
+            keys: What that one goes by, ``(N,)``.
+        """
+        if self.folds is None:
+            rest = 1 - self.test_fraction
+            shares = [rest * (1 - self.val_fraction), rest * self.val_fraction, self.test_fraction]
+            return split(keys, [share for share in shares if share], self.seed)
+        parts = split(keys, [1 / self.folds] * self.folds, self.seed)
+        rest_rows = np.sort(np.concatenate(parts[: self.fold] + parts[self.fold + 1 :]))
+        shares = [1 - self.val_fraction, self.val_fraction]
+        train, val = split(keys[rest_rows], shares, self.seed)
+        return [rest_rows[train], rest_rows[val], parts[self.fold]]
+
+
+def check_fold(folds: int | None, fold: int) -> None:
+    """Raise a UserError that names the option unless ``fold`` is one of ``folds``."""
+    if folds is not None and folds < 2:
+        raise UserError(f"data.folds={folds}: must be at least 2, or null for none")
+    if not 0 <= fold < (folds or 1):
+        known = "0: there are no folds (data.folds)" if folds is None else f"0 to {folds - 1}"
+        raise UserError(f"data.fold={fold}: must be {known}")
+
+
+def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
+    """Where a series is cut for a fold: what came before ``origin`` trains, up to ``stop`` tests.
+
+    All test parts are of one length, within a step, and the first leaves as much before it.
+    """
+    edges = [round(steps * (k + 1) / (folds + 1)) for k in range(folds + 1)]
+    return edges[fold], edges[fold + 1]
 
 
 def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
@@ -69,6 +135,31 @@ def grouped_split(
         left -= 1
     part_of_row = part_of_group[group_of_row]
     return [np.flatnonzero(part_of_row == part) for part in range(len(shares))]
+
+
+def linked_rows(rows: int, sets: Iterable[Sequence[int]]) -> NDArray[np.int64]:
+    """Groups for :func:`grouped_split` of rows that share something, directly or through others.
+
+    Args:
+        rows: Number of rows.
+        sets: Rows that belong together; a row may be in several sets, or in none.
+
+    Shape:
+        The first row of each row's group, ``(N,)``.
+    """
+    above = list(range(rows))
+
+    def first(row: int) -> int:
+        while above[row] != row:
+            above[row] = above[above[row]]  # halves the way for whoever comes next
+            row = above[row]
+        return row
+
+    for together in sets:
+        for row in together:
+            a, b = sorted((first(together[0]), first(row)))
+            above[b] = a
+    return np.array([first(row) for row in range(rows)], dtype=np.int64)
 
 
 def _neediest(lacking: NDArray[np.float64], empty: NDArray[np.bool_], left: int) -> int:

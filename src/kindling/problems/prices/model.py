@@ -1,0 +1,198 @@
+"""Photos and table columns to a price, by one branch each.
+
+B: batch, V: photos of a row, F: numbers, C: categories, H: height, W: width.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torchmetrics import (
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    Metric,
+    MetricCollection,
+    R2Score,
+)
+
+from kindling.datamodule import Split, at_least
+from kindling.errors import UserError
+from kindling.images import Augment, Pixels, sample_seeds
+from kindling.module import Module, Outcome, Schedule
+from kindling.normalize import Normalize
+from kindling.problems.prices.figures import draw
+from kindling.problems.prices.metrics import MedianAbsolutePercentageError
+from kindling.problems.prices.net import PhotoBranch, TableBranch, perceptron
+from kindling.problems.prices.offers import Offers, PricesBatch
+from kindling.scores import Head, Heads, Step
+
+HEAD = "price"
+LOSSES = {"l1": nn.L1Loss, "huber": nn.HuberLoss, "mse": nn.MSELoss}
+BEYOND = 2.0
+"""Deviations beyond the training prices that a prediction may go; further, it is a runaway."""
+
+
+class PricesModule(Module):
+    """Predicts a price from a row's photos, numbers and categories.
+
+    A branch without input is left out. The loss is of the standardized price or its logarithm;
+    predictions and metrics are in the price's own unit. The checkpoint carries the training rows'
+    statistics.
+
+    Args:
+        features: Numbers of a row.
+        vocabularies: Known values of each category.
+        views: Photos of a row.
+        image_size: Pixels on a side.
+        log_price: Predict the price's logarithm.
+        channels: Of each convolutional block.
+        merge: Average the features of a row's photos, or keep each photo's own.
+        embedding: Width of a category.
+        hidden: Widths of the table's layers.
+        readout: Width of the layer behind the branches.
+        dropout: Share of each layer that is dropped in training.
+        hide: Share of categories that are hidden in training, so that unseen ones are learned.
+        indicators: Tell the net which numbers are missing.
+        loss: Of the standardized price.
+        rotation: Largest turn of a training photo in degrees.
+        flip: Probability that a training photo is mirrored.
+        lr: Learning rate.
+        weight_decay: Decoupled weight decay.
+        schedule: Learning rate over the epochs.
+    """
+
+    center: Tensor
+    scale: Tensor
+    low: Tensor
+    high: Tensor
+    median: Tensor
+
+    def __init__(
+        self,
+        features: int = 0,
+        vocabularies: Sequence[int] = (),
+        views: int = 0,
+        image_size: int = 64,
+        log_price: bool = True,
+        channels: Sequence[int] = (8, 16, 32, 64, 64),
+        merge: Literal["average", "concatenate"] = "average",
+        embedding: int = 8,
+        hidden: Sequence[int] = (128, 64),
+        readout: int = 32,
+        dropout: float = 0.1,
+        hide: float = 0.05,
+        indicators: bool = True,
+        loss: Literal["l1", "huber", "mse"] = "l1",
+        rotation: float = 0.0,
+        flip: float = 0.5,
+        lr: float = 2e-3,
+        weight_decay: float = 0.01,
+        schedule: Schedule = "cosine",
+    ) -> None:
+        metrics: dict[str, Metric | MetricCollection] = {
+            "mae": MeanAbsoluteError(),
+            "rmse": MeanSquaredError(squared=False),
+            "mape": MeanAbsolutePercentageError(),
+            "median_ape": MedianAbsolutePercentageError(),
+            "r2": R2Score(),
+        }
+        super().__init__({HEAD: Head(MetricCollection(metrics))}, lr, weight_decay, schedule)
+        self.save_hyperparameters(logger=False)
+        widths = [("embedding", embedding), ("readout", readout), *(("hidden", w) for w in hidden)]
+        for name, width in widths:
+            at_least(f"model.{name}", width, 1)
+        for name, share in (("dropout", dropout), ("hide", hide)):
+            if not 0 <= share < 1:
+                raise UserError(f"model.{name}={share}: must be 0 or more and below 1")
+        if not (features or vocabularies or views):
+            raise UserError("no column to learn from: name numbers, categories or photos (data.)")
+        self.log_price, self.loss = log_price, LOSSES[loss]()
+        self.augment = Augment(rotation, flip, autocontrast=0.0)
+        self.pixels, self.normalize = Pixels(), Normalize(features, indicators=indicators)
+        self.photos = PhotoBranch(views, image_size, channels, merge) if views else None
+        self.table = None
+        if features or vocabularies:
+            inputs = self.normalize.out_features
+            self.table = TableBranch(inputs, vocabularies, embedding, hidden, dropout, hide)
+        width = sum(branch.width for branch in (self.photos, self.table) if branch is not None)
+        self.readout = perceptron(width, [readout], dropout).append(nn.Linear(readout, 1))
+        if self.photos is not None:
+            self.photos.to(memory_format=torch.channels_last)
+        # Of the training prices, or their logarithms: mean, deviation, what a prediction may be
+        # at least and at most; and their median as it is.
+        for name in ("center", "scale", "low", "high", "median"):
+            self.register_buffer(name, torch.full((), torch.nan))
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit":
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            self.fit_statistics(data.training, data.columns.numbers)
+
+    def fit_statistics(self, training: Offers, names: Sequence[str] | None = None) -> None:
+        """Take from the training rows what normalization and baseline need."""
+        self.normalize.fit(training.numbers, names)
+        if self.photos is not None:
+            self.pixels.fit(training.images, training.shown)
+        price = training.price.double()
+        value = price.log() if self.log_price else price
+        scale = value.std(correction=0)
+        scale = scale if scale > 0 else torch.ones_like(scale)
+        self.center.copy_(value.mean())
+        self.scale.copy_(scale)
+        self.low.copy_(value.min() - BEYOND * scale)
+        self.high.copy_(value.max() + BEYOND * scale)
+        self.median.copy_(price.quantile(0.5))
+
+    def forward(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+        """Prices ``(B,)``.
+
+        Shape:
+            ``photos`` ``(B, V, 3, H, W)`` uint8, ``numbers`` ``(B, F)``, NaN where missing,
+            ``codes`` ``(B, C)`` int64.
+        """
+        return self._price(self._standardized(photos, numbers, codes))
+
+    def training_step(self, batch: PricesBatch) -> Tensor:
+        if self.photos is not None:
+            views = batch.photos.shape[1]
+            # Each photo of a row is drawn for on its own.
+            index = batch.place[:, None] * views + torch.arange(views, device=batch.place.device)
+            seeds = sample_seeds(self.seed, self.current_epoch, index.flatten())
+            photos = self.augment(batch.photos.flatten(0, 1), seeds)
+            batch = batch._replace(photos=photos.unflatten(0, batch.photos.shape[:2]))
+        return super().training_step(batch)
+
+    def step(self, batch: PricesBatch) -> Step:
+        value = self._standardized(batch.photos, batch.numbers, batch.codes)
+        price = batch.price.log() if self.log_price else batch.price
+        loss = self.loss(value, (price - self.center) / self.scale)
+        return Step(loss, {HEAD: self._price(value)}, {HEAD: batch.price})
+
+    def predict(self, batch: PricesBatch) -> Heads:
+        return {HEAD: self(batch.photos, batch.numbers, batch.codes)}
+
+    def baselines(self, batch: PricesBatch) -> Mapping[str, Heads]:
+        return {"training median": {HEAD: self.median.expand(len(batch.price))}}
+
+    def figures(self, rows: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Figure]:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        split: Split = "test" if self.trainer.testing else "val"
+        return draw(HEAD, data.target, self.log_price, data.offers(split), rows, outcome)
+
+    def _standardized(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+        """What the loss is of, ``(B,)``."""
+        parts = []
+        if self.photos is not None:
+            pixels = self.pixels(photos.flatten(0, 1)).unflatten(0, photos.shape[:2])
+            parts.append(self.photos(pixels))
+        if self.table is not None:
+            parts.append(self.table(self.normalize(numbers), codes))
+        return self.readout(torch.cat(parts, 1)).squeeze(-1)  # type: ignore[no-any-return]
+
+    def _price(self, value: Tensor) -> Tensor:
+        """In the price's unit, kept from running away: an exponential would overflow."""
+        value = torch.clamp(self.center + self.scale * value, self.low, self.high)
+        return value.exp() if self.log_price else value

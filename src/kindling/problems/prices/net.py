@@ -1,0 +1,90 @@
+"""One branch for each kind of input, merged and read out to one number.
+
+B: batch, V: photos of a row, F: numbers, C: categories, H: height, W: width.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from kindling.images import ConvBlocks
+
+Merge = Literal["average", "concatenate"]
+
+
+class PhotoBranch(nn.Module):
+    """Features of a row's photos: convolutional blocks that all of them share, then their means.
+
+    Args:
+        views: Photos of a row, V.
+        image_size: Pixels on a side.
+        channels: Of each block.
+        merge: Average the photos' features, or keep each photo's own.
+
+    Shape:
+        ``(B, V, 3, H, W)`` to ``(B, width)``.
+    """
+
+    def __init__(self, views: int, image_size: int, channels: Sequence[int], merge: Merge) -> None:
+        super().__init__()
+        self.merge = merge
+        self.blocks = ConvBlocks(image_size, channels)
+        self.width = channels[-1] * (views if merge == "concatenate" else 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        means: Tensor = self.blocks(x.flatten(0, 1)).mean((2, 3))
+        features = means.reshape(*x.shape[:2], -1)  # (B, V, channels)
+        return features.mean(1) if self.merge == "average" else features.flatten(1)
+
+
+class TableBranch(nn.Module):
+    """Features of a row's numbers and categories.
+
+    Args:
+        features: Numbers, after normalization.
+        vocabularies: Values of each category, beside the place 0 of what is unseen or missing.
+        embedding: Width of a category.
+        hidden: Widths of the layers.
+        dropout: Share of each layer that is dropped in training.
+        hide: Share of categories that are taken for missing in training, so that the entry of
+            unseen ones is learned too.
+
+    Shape:
+        ``(B, F)`` and ``(B, C)`` int64 to ``(B, width)``.
+
+    References:
+        Guo and Berkhahn, Entity Embeddings of Categorical Variables, 2016, arXiv:1604.06737
+    """
+
+    def __init__(
+        self,
+        features: int,
+        vocabularies: Sequence[int],
+        embedding: int,
+        hidden: Sequence[int],
+        dropout: float,
+        hide: float,
+    ) -> None:
+        super().__init__()
+        self.hide = hide
+        self.embeddings = nn.ModuleList(nn.Embedding(size + 1, embedding) for size in vocabularies)
+        inputs = features + embedding * len(vocabularies)
+        self.layers = perceptron(inputs, hidden, dropout)
+        self.width = hidden[-1] if hidden else inputs
+
+    def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        if self.training and self.hide:
+            codes = codes * (torch.rand(codes.shape, device=codes.device) >= self.hide)
+        embedded = [embed(codes[:, k]) for k, embed in enumerate(self.embeddings)]
+        return self.layers(torch.cat([numbers, *embedded], 1))  # type: ignore[no-any-return]
+
+
+def perceptron(inputs: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
+    """Linear layers, each with an activation and dropout behind it."""
+    net = nn.Sequential()
+    for width in hidden:
+        net.extend([nn.Linear(inputs, width), nn.SiLU(), nn.Dropout(dropout)])
+        inputs = width
+    return net
