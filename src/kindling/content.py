@@ -39,8 +39,9 @@ def duplicates(groups: Mapping[str, Sequence[Path]]) -> list[dict[str, list[Path
 
 
 def fingerprint(files: Sequence[Path], root: Path) -> str:
-    """SHA-256 over the names below ``root`` and the contents, in whatever order they are given."""
-    names = [os.fsencode(file.relative_to(root).as_posix()) for file in files]
+    """SHA-256 over the names, as seen from ``root``, and the contents, given in any order."""
+    # A table may list photos outside of its folder.
+    names = [os.fsencode(Path(os.path.relpath(file, root)).as_posix()) for file in files]
     whole = hashlib.sha256()
     for name, digest in sorted(zip(names, _digests(files), strict=True)):
         whole.update(name + b"\0" + digest)

@@ -13,11 +13,16 @@ from rich.table import Table
 from torch import Tensor
 
 from kindling.evaluation import Interval, score, skill
-from kindling.module import Heads, Module, Outcome
+from kindling.module import Module, Outcome
 from kindling.runs import TENSORBOARD, shown
+from kindling.scores import Heads
 from kindling.targets import UNKNOWN, known
+from kindling.words import short
 
 Results = dict[str, Any]
+
+CLASSES = 20
+"""Classes that the terminal has room for, a line each."""
 
 
 def evaluate(module: Module, outcome: Outcome, block: int) -> Results:
@@ -85,20 +90,21 @@ def show(results: Results, run: Path, console: Console) -> None:
     for name, value in results["metrics"].items():
         table.add_row(
             name,
-            f"{value['value']:.4g}",
-            f"{value['low']:.4g} to {value['high']:.4g}",
-            f"{baseline['metrics'][name]['value']:.4g}",
+            short(value["value"]),
+            f"{short(value['low'])} to {short(value['high'])}",
+            short(baseline["metrics"][name]["value"]),
             f"{results['skill'][name]:.1%}",
         )
     console.print(table)
     for other in others:
-        scores = ", ".join(f"{name} {v['value']:.4g}" for name, v in other["metrics"].items())
+        scores = ", ".join(f"{name} {short(v['value'])}" for name, v in other["metrics"].items())
         console.print(f"beside it    {other['name']}: {scores}")
     for head, count in results.get("known_targets", {}).items():
         unscored = "" if count else ": not scored"
         console.print(f"targets      {head}, {count:,} of {results['samples']:,} samples{unscored}")
-    if "per_class" in results:
-        console.print(_class_table(results["per_class"]))
+    if by_class := results.get("per_class"):
+        many = f"classes      {len(by_class):,}, scored one by one in results.json"
+        console.print(many if len(by_class) > CLASSES else _class_table(by_class))
     data = results["data"]
     origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
     split = {"val": "validation"}.get(results["split"], results["split"])

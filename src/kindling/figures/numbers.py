@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from kindling.words import short
+
 Values = npt.NDArray[np.floating]
 
 SQUARE = (0.15, 0.13, 0.8, 0.8)
@@ -57,7 +59,7 @@ def draw_error_bands(truth: Values, error: Values, name: str, unit: str) -> Figu
     figure = Figure(figsize=(8, 5))
     axes = figure.add_axes((0.1, 0.2, 0.87, 0.7))
     axes.boxplot([error[part] for part in parts], whis=(5, 95), showfliers=False)
-    ranges = [f"{truth[p].min():,.4g} to\n{truth[p].max():,.4g}\n({len(p):,})" for p in parts]
+    ranges = [f"{short(truth[p].min())} to\n{short(truth[p].max())}\n({len(p):,})" for p in parts]
     axes.set_xticks(range(1, len(parts) + 1), ranges, fontsize="small")
     axes.axhline(0, color="0.6", linewidth=1)
     axes.grid(axis="y", color="0.93")

@@ -1,9 +1,12 @@
 """A page of photos, each with what there is to say of it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from matplotlib.figure import Figure
 from torch import Tensor
+
+from kindling.images.read import printable
 
 ROWS, COLUMNS = 3, 4
 MOST = ROWS * COLUMNS
@@ -29,5 +32,5 @@ def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:
 
 def shortened(file: str) -> str:
     """Names of files are often hashes: the first letters are enough to find one."""
-    name = file.rpartition("/")[2]
+    name = printable(Path(file.rpartition("/")[2]))
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."

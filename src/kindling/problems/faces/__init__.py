@@ -1,0 +1,1 @@
+"""Photos of faces to who it is and how old."""

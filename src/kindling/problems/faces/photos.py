@@ -1,0 +1,54 @@
+"""Decoded faces, one at a time or a whole batch at once.
+
+M: photos decoded, N: photos of a split, B: batch, H: height, W: width.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from kindling.loader import positions
+
+
+class FacesBatch(NamedTuple):
+    """Photos as bytes, and who is in them at what age.
+
+    Shape:
+        ``image`` ``(B, 3, H, W)`` uint8. ``identity`` ``(B,)`` int64: place of the person among
+        those of training, or ``UNKNOWN``. ``age`` ``(B,)`` in years, NaN where it is not known.
+        ``place`` ``(B,)`` int64: of the samples in their split. Without B for a single sample.
+    """
+
+    image: Tensor
+    identity: Tensor
+    age: Tensor
+    place: Tensor
+
+
+class Faces(Dataset[FacesBatch]):
+    """Some of the photos that were decoded together.
+
+    Args:
+        images: ``(M, 3, H, W)`` uint8, shared by all splits.
+        rows: ``(N,)`` int64: where this split's photos lie in ``images``.
+        identity: ``(N,)`` int64.
+        age: ``(N,)``.
+        names: What the N photos are called.
+    """
+
+    def __init__(
+        self, images: Tensor, rows: Tensor, identity: Tensor, age: Tensor, names: Sequence[str]
+    ) -> None:
+        self.images, self.rows = images, rows
+        self.identity, self.age, self.names = identity, age, names
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int | Tensor) -> FacesBatch:
+        place = positions(index, len(self))
+        image = self.images.index_select(0, self.rows[place].reshape(-1))
+        image = image.reshape(*place.shape, *image.shape[1:])
+        return FacesBatch(image, self.identity[place], self.age[place], place)
