@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
@@ -26,11 +27,27 @@ def test_every_epoch_is_another_permutation_that_follows_from_the_seed() -> None
     assert not torch.equal(epochs[0], order(Batches(100, 32, seed=8)))
 
 
-def test_leaves_out_a_lone_last_sample_in_training_alone() -> None:
-    assert [len(batch) for batch in Batches(9, 4, seed=0)] == [4, 4]
+def test_a_lone_last_sample_of_training_goes_with_the_batch_before() -> None:
+    assert [len(batch) for batch in Batches(9, 4, seed=0)] == [4, 5]
     assert [len(batch) for batch in Batches(9, 4)] == [4, 4, 1]
     assert len(Batches(9, 4, seed=0)) == 2
     assert [len(batch) for batch in Batches(1, 4, seed=0)] == [1]
+
+
+@pytest.mark.parametrize("size", [*range(1, 30), 64])
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_see_each_sample_once_in_as_many_batches(
+    size: int, seed: int | None, processes: int
+) -> None:
+    dealt = [list(Batches(size, 4, seed, rank, processes)) for rank in range(processes)]
+    assert len({len(batches) for batches in dealt}) == 1
+    assert {len(batches) for batches in dealt} == {len(Batches(size, 4, seed, 0, processes))}
+    every = torch.cat([batch for batches in dealt for batch in batches])
+    assert sorted(every.tolist()) == list(range(size))
+    least = 1 if seed is None else 2
+    if size >= least * processes:
+        assert min(len(batch) for batches in dealt for batch in batches) >= least
 
 
 def test_goes_on_in_mid_epoch_with_the_batches_that_were_left() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -14,7 +15,9 @@ from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 from kindling import results
 from kindling.errors import UserError
 from kindling.loader import Batches, load
-from kindling.module import PENDING, Head, Heads, Module, Outcome, Step
+from kindling.metrics_table import MetricsTable
+from kindling.module import Module, Outcome
+from kindling.scores import PENDING, Head, Heads, Step
 
 
 class LineBatch(NamedTuple):
@@ -151,16 +154,17 @@ def test_results_count_the_targets_that_are_known() -> None:
 
 
 def test_training_logs_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[str] = []
-    model = Line()
-    logged = model.log
-    monkeypatch.setattr(
-        model, "log", lambda name, *a, **k: (calls.append(name), logged(name, *a, **k))
+    rows: list[dict[str, float]] = []
+    monkeypatch.setattr(MetricsTable, "log_metrics", lambda _, row, step: rows.append(dict(row)))
+    model, runner = (
+        Line(),
+        trainer(max_epochs=2, logger=MetricsTable(Path("metrics.csv")), log_every_n_steps=1),
     )
-    trainer(max_epochs=2).fit(model, loader(64, 4, seed=0), loader(64, 4))
-    assert calls.count("lr") == 2
-    assert calls.count("train/loss") == calls.count("train/mse") == 2
-    assert len(calls) < 20, "16 steps an epoch, and no call in any of them"
+    monkeypatch.setattr(model, "log", lambda *a, **k: pytest.fail("16 steps, a call in each"))
+    runner.fit(model, loader(64, 4, seed=0), loader(64, 4))
+    val, train = {"val/loss", "val/mse", "val/mae"}, {"train/loss", "train/mse", "train/mae", "lr"}
+    assert [set(row) for row in rows] == 2 * [val | {"epoch"}, train | {"epoch"}]
+    assert runner.callback_metrics["val/loss"].item() == rows[2]["val/loss"]
 
 
 def test_the_cosine_ends_at_zero() -> None:

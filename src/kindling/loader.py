@@ -14,37 +14,59 @@ class Batches(SequentialSampler):
     """Positions of the samples of each batch, ``(B,)`` int64; the last batch may be smaller.
 
     Shuffled, an epoch's order is a function of ``seed`` and the epoch alone, so that a resumed run
-    sees the batches that it would have seen. A lone sample at the end of a shuffled epoch is left
-    out, because batch normalization cannot train on one.
+    sees the batches that it would have seen.
+
+    Several processes deal out what all their batches hold together, so that each sample is seen
+    once and every process has as many batches as the others, which wait for it. The few at the end
+    that are no batch for all of them, of one sample at least, go with the batch before; of two at
+    least in a shuffled epoch, since batch normalization cannot train on one.
 
     Args:
         size: Samples in the data set.
-        batch_size: Samples in a batch.
+        batch_size: Samples in a batch of one process.
         seed: Seed of the order; ``None`` keeps the order of the data set.
+        rank: This process.
+        processes: How many there are.
     """
 
     # A sequential sampler by type, because the Trainer replaces any other to overfit on one batch.
 
-    def __init__(self, size: int, batch_size: int, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        seed: int | None = None,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
         super().__init__(range(size))
         self.size, self.batch_size, self.seed = size, batch_size, seed
+        self.rank, self.processes = rank, processes
         self.epoch, self.first = 0, 0
 
     def __len__(self) -> int:
-        batches, rest = divmod(self.size, self.batch_size)
-        dropped = self.seed is not None and rest == 1 and batches > 0
-        return batches + (rest > 0) - dropped
+        batches, rest = divmod(self.size, self._together)
+        least = self.processes * (1 if self.seed is None else 2)
+        return max(1, batches + (rest >= least)) if self.size else 0
 
     def __iter__(self) -> Iterator[Tensor]:  # type: ignore[override]
         order = None if self.seed is None else self._order(self.seed)
         first, self.first = self.first, 0
-        for batch in range(first, len(self)):
-            span = slice(batch * self.batch_size, min((batch + 1) * self.batch_size, self.size))
-            yield torch.arange(span.start, span.stop) if order is None else order[span].long()
+        last = len(self) - 1
+        for batch in range(first, last + 1):
+            stop = self.size if batch == last else (batch + 1) * self._together
+            start = batch * self._together + self.rank
+            place = torch.arange(start, max(start, stop), self.processes)
+            yield place if order is None else order[place].long()
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the Trainer at the start of each epoch."""
         self.epoch = epoch
+
+    @property
+    def _together(self) -> int:
+        """Samples in a batch of all processes."""
+        return self.batch_size * self.processes
 
     def _order(self, seed: int) -> Tensor:
         # 32 bits are enough for the positions and halve what a series of 50 million steps costs.
@@ -63,7 +85,10 @@ class Loader(DataLoader[T]):
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         self._delivered = self.sampler.first  # type: ignore[attr-defined]
-        for batch in super().__iter__():
+        # What torch's own iterator does beside a gather takes longer than a small one does.
+        here = self.num_workers == 0 and not self.pin_memory
+        batches = map(self.dataset.__getitem__, self.sampler) if here else super().__iter__()
+        for batch in batches:
             self._delivered += 1
             yield batch
 

@@ -1,58 +1,25 @@
 """The base of every model: one step for all stages, metrics per head and stage, baselines."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
+from torch.optim import Optimizer
 
 from kindling.errors import UserError
-from kindling.targets import known
+from kindling.scores import Head, Heads, Scores, Step, named
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
-Heads = dict[str, Tensor]
 Schedule = Literal["constant", "cosine"]
 
-# Batches kept before their metrics are updated in one call: an update costs about as much as a
-# small net's whole step, and hardly more for 64 batches than for one.
-PENDING = 64
-
-
-@dataclass(frozen=True)
-class Head:
-    """One output of a model.
-
-    Args:
-        metrics: Given predictions and targets as a step returns them.
-        classes: Names, where predictions are probabilities: ``(B, C)``, or ``(B,)`` of the second
-            of two classes. Targets are places in this list.
-        per_class: Metrics that yield ``(C,)``, reported by the name of the class.
-        optional: Whether samples may lack the target; those are not scored.
-    """
-
-    metrics: MetricCollection
-    classes: Sequence[str] = ()
-    per_class: MetricCollection | None = None
-    optional: bool = False
-
-
-class Step(NamedTuple):
-    """What a step yields: predictions and targets by head, as the metrics take them.
-
-    ``losses`` are those of the heads, where there are several: means over the samples that have
-    the head's target, 0 if none has.
-    """
-
-    loss: Tensor
-    predictions: Heads
-    targets: Heads
-    losses: Heads = {}
+SCORES = "scores"
+"""The checkpoint's entry for what an epoch's training scores are made of so far."""
 
 
 class Outcome(NamedTuple):
@@ -97,9 +64,7 @@ class Module(LightningModule):
         self.weight_decay, self.schedule = weight_decay, schedule
         self.seed = 0
         # A module may not be called "train".
-        self.scores = nn.ModuleDict({f"{stage}_scores": self._fresh() for stage in STAGES})
-        self._pending: dict[Stage, list[Step]] = {stage: [] for stage in STAGES}
-        self._losses: dict[Stage, list[Tensor]] = {stage: [] for stage in STAGES}
+        self.scores = nn.ModuleDict({f"{stage}_scores": Scores(self.heads) for stage in STAGES})
 
     # What a problem provides.
 
@@ -119,27 +84,32 @@ class Module(LightningModule):
         """Pictures of an evaluated split; ``rows`` identifies its samples."""
         return {}
 
+    def curves(self) -> Mapping[str, float]:
+        """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
+        return {}
+
     # The Trainer's hooks, in the order in which they are called.
 
     def on_fit_start(self) -> None:
-        self.seed = torch.initial_seed()
+        self.seed = torch.initial_seed() % 2**31
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # What a step draws, dropout for one, follows from its place in the run: a run that was
         # stopped goes on exactly as it would have.
-        seed = self.seed * 1_000_003 + self.global_step
+        place = self.global_step * self.trainer.world_size + self.global_rank
+        seed = self.seed * 1_000_003 + place
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
     def training_step(self, batch: Any) -> Tensor:
         step = self.step(batch)
-        self._keep("train", step)
+        self._scores("train").keep(step)
         return step.loss
 
     def on_train_epoch_end(self) -> None:
-        self._log_scores("train")
-        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        lr = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self._log_scores("train", {"lr": lr, **self.curves()})
 
     def validation_step(self, batch: Any) -> Outcome:  # type: ignore[override]
         return self._evaluate("val", batch)
@@ -156,6 +126,10 @@ class Module(LightningModule):
     def predict_step(self, batch: Any) -> Outcome:
         return Outcome(batch.place, self.predict(batch), {}, {})
 
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
+        for parameter in self.parameters():
+            parameter.grad = None
+
     def configure_optimizers(self) -> Any:
         fused = all(p.device.type in ("cpu", "cuda") for p in self.parameters())
         optimizer = torch.optim.AdamW(
@@ -166,91 +140,47 @@ class Module(LightningModule):
         epochs = max(self.trainer.max_epochs or 1, 1)
         return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)]
 
+    # A checkpoint in the middle of an epoch carries what the epoch's scores are made of.
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[SCORES] = self._scores("train").state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._scores("train").restore(checkpoint[SCORES])
+
     # Scores.
 
     def named(self, head: str, metric: str) -> str:
         """The name that logs and results use: ``mse``, or ``age/mae`` of several heads."""
-        return f"{head}/{metric}" if len(self.heads) > 1 else metric
+        return named(self.heads, head, metric)
 
     def _evaluate(self, stage: Stage, batch: Any) -> Outcome:
         step = self.step(batch)
-        self._keep(stage, step)
+        self._scores(stage).keep(step)
         return Outcome(batch.place, step.predictions, step.targets, self.baselines(batch))
 
-    def _keep(self, stage: Stage, step: Step) -> None:
-        loss, predictions, targets, losses = step
-        kept = Step(loss.detach(), _detached(predictions), targets, _detached(losses))
-        self._pending[stage].append(kept)
-        if len(self._pending[stage]) >= PENDING:
-            self._update(stage)
+    def _log_scores(self, stage: Stage, beside: Mapping[str, float] | None = None) -> None:
+        scores = self._scores(stage).compute(self.trainer.strategy)
+        self._publish({**(beside or {}), **{f"{stage}/{k}": v for k, v in scores.items()}})
 
-    def _update(self, stage: Stage) -> None:
-        pending = self._pending[stage]
-        if not pending:
-            return
-        for name, metrics in self._collections(stage):
-            prediction = torch.cat([step.predictions[name] for step in pending])
-            target = torch.cat([step.targets[name] for step in pending])
-            if self.heads[name].optional:
-                there = known(target)
-                prediction, target = prediction[there], target[there]
-            if len(target):
-                metrics.update(prediction, target)
-        self._losses[stage].append(_sums(pending))
-        pending.clear()
+    def _publish(self, values: Mapping[str, float | Tensor]) -> None:
+        """Show an epoch's scores to loggers and callbacks.
 
-    def _log_scores(self, stage: Stage) -> None:
-        self._update(stage)
-        # The sums are over all processes, so that what is logged is too.
-        total = self.trainer.strategy.reduce(
-            torch.stack(self._losses[stage]).sum(0), reduce_op="sum"
-        )
-        self._losses[stage].clear()
-        names = ["loss", *(f"{head}/loss" for head in self.heads)]
-        # Of a head that no sample has a target for, the mean is NaN and says nothing.
-        means = zip(names, total.unbind(), strict=False)
-        values = {f"{stage}/{name}": s / n for name, (s, n) in means if n > 0}
-        for head, metrics in self._collections(stage):
-            if self._scored(head, metrics):
-                for name, value in metrics.compute().items():
-                    values[f"{stage}/{self.named(head, name)}"] = value
-            metrics.reset()
-        self.log_dict(values, sync_dist=False)
+        Of a small net, what ``log_dict`` keeps books on costs as much as several steps. It is
+        needed where the Trainer returns what was logged.
+        """
+        if self.trainer.state.fn != TrainerFn.FITTING:
+            self.log_dict(dict(values), sync_dist=False)
+        elif not self.trainer.sanity_checking:
+            numbers = {name: float(value) for name, value in values.items()}
+            self.trainer.callback_metrics.update(
+                {name: torch.tensor(number) for name, number in numbers.items()}
+            )
+            row = {"epoch": self.current_epoch, **numbers}
+            for logger in self.trainer.loggers:
+                logger.log_metrics(row, self.global_step)
 
-    def _scored(self, head: str, metrics: MetricCollection) -> bool:
-        """Whether any process has seen a target of this head."""
-        if not self.heads[head].optional:
-            return True
-        seen = any(metric.update_called for metric in metrics.values())
-        number = torch.tensor(float(seen), device=self.device)
-        return bool(self.trainer.strategy.reduce(number, reduce_op="sum") > 0)
-
-    def _collections(self, stage: Stage) -> Iterator[tuple[str, MetricCollection]]:
+    def _scores(self, stage: Stage) -> Scores:
         scores = self.scores[f"{stage}_scores"]
-        assert isinstance(scores, nn.ModuleDict)
-        for head, metrics in scores.items():
-            assert isinstance(metrics, MetricCollection)
-            yield head, metrics
-
-    def _fresh(self) -> nn.ModuleDict:
-        return nn.ModuleDict({name: head.metrics.clone() for name, head in self.heads.items()})
-
-
-def _detached(heads: Heads) -> Heads:
-    return {head: value.detach() for head, value in heads.items()}
-
-
-def _sums(steps: Sequence[Step]) -> Tensor:
-    """Summed losses and the samples that they are of: all heads', then each's; ``(1 + H, 2)``."""
-    size = torch.tensor([len(next(iter(step.targets.values()))) for step in steps])
-    sums = [_weighted([step.loss for step in steps], size)]
-    for head in steps[0].losses:
-        size = torch.stack([known(step.targets[head]).sum() for step in steps])
-        sums.append(_weighted([step.losses[head] for step in steps], size))
-    return torch.stack(sums)
-
-
-def _weighted(losses: list[Tensor], size: Tensor) -> Tensor:
-    loss = torch.stack(losses)
-    weight = size.to(loss)
-    return torch.stack([(loss * weight).sum(), weight.sum()])
+        assert isinstance(scores, Scores)
+        return scores

@@ -1,0 +1,106 @@
+"""How time and memory of an epoch grow with rows, windows and photos, over a factor of 100.
+
+python scripts/growth.py
+
+Writes data of three sizes, trains a small net of each problem on them, and draws both. The first
+epoch, which decodes photos, is left out.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from bench import timed_run
+from matplotlib.figure import Figure
+from PIL import Image
+
+FACTORS = (1, 10, 100)
+EPOCHS = 3
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--output", type=Path, default=Path("logs/growth.csv"))
+    parser.add_argument("--scale", type=float, default=1.0, help="of all sizes, to try it out")
+    chosen = parser.parse_args(args)
+    rows = []
+    for name, (size, write, flags) in PROBLEMS.items():
+        for factor in FACTORS:
+            samples = round(size * factor * chosen.scale)
+            with tempfile.TemporaryDirectory() as folder:
+                write(Path(folder), samples)
+                run = timed_run([*flags, f"--data.root={folder}", f"--trainer.max_epochs={EPOCHS}"])
+            rows.append({"problem": name, "samples": samples, **run})
+            print(f"{name:10} {samples:>9,}  {run['epoch_s']:8.3f} s  {run['peak_mib']:6.0f} MiB")
+    table = pd.DataFrame(rows)
+    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(chosen.output, index=False)
+    draw(table).savefig(chosen.output.with_suffix(".png"), dpi=100)
+    print(f"chart  {chosen.output.with_suffix('.png')}")
+
+
+def write_rows(folder: Path, samples: int) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(samples, 9)), columns=[f"x{k}" for k in range(9)])
+    table["Potability"] = (table.sum(axis=1) > 0).astype(int)
+    table.to_csv(folder / "water_potability.csv", index=False)
+
+
+def write_windows(folder: Path, samples: int) -> None:
+    rng = np.random.default_rng(0)
+    for name, steps in (("train", samples), ("test", 2000)):
+        times = pd.date_range("2011-01-01", periods=steps, freq="15min")
+        values = np.sin(np.arange(steps) / 15) + 0.1 * rng.normal(size=steps)
+        table = pd.DataFrame({"timestamp": times, "consumption": values})
+        table.to_csv(folder / f"electricity_{name}.csv", index=False)
+
+
+def write_photos(folder: Path, samples: int) -> None:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", samples), ("test", 20)):
+        for label in range(2):
+            (folder / f"clouds_{part}" / f"{label}").mkdir(parents=True)
+        for k in range(count):
+            pixels = rng.integers(100 * (k % 2), 100 + 100 * (k % 2), (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"clouds_{part}" / f"{k % 2}" / f"{k}.jpg")
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Time and peak memory by samples, beside what is linear."""
+    figure = Figure(figsize=(9, 4.2))
+    left, right = figure.subplots(1, 2)
+    figure.subplots_adjust(0.08, 0.14, 0.98, 0.9, 0.25)
+    for name, rows in table.groupby("problem", sort=False):
+        left.loglog(rows["samples"], rows["epoch_s"], "o-", label=name)
+        right.semilogx(rows["samples"], rows["peak_mib"], "o-", label=name)
+        last = rows.iloc[-1]
+        linear = rows["samples"] * last["epoch_s"] / last["samples"]
+        left.loglog(rows["samples"], linear, ":", color="0.6")
+    left.set(title="Seconds an epoch (dotted: linear)", xlabel="samples")
+    right.set(title="Peak memory, MiB", xlabel="samples", ylim=(0, None))
+    for axes in (left, right):
+        axes.grid(color="0.93")
+        axes.legend(frameon=False)
+    return figure
+
+
+Write = Callable[[Path, int], None]
+PROBLEMS: dict[str, tuple[int, Write, Sequence[str]]] = {
+    "rows": (2_000, write_rows, ("--config=potability",)),
+    "windows": (
+        10_000,
+        write_windows,
+        ("--config=timeseries", "--model.hidden=8", "--data.lags=[]", "--data.calendar=false"),
+    ),
+    "photos": (
+        150,
+        write_photos,
+        ("--config=clouds", "--data.image_size=32", "--model.channels=[8,16]"),
+    ),
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The progress bar of a terminal, drawn as often as one can see, not once a step."""
+
+import time
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+
+PERIOD = 0.1
+"""Seconds between two updates."""
+
+
+class ProgressBar(RichProgressBar):
+    """Lightning's rich bar with the last validation loss, updated ten times a second.
+
+    A small net takes thousands of steps a second, and to draw each would cost as much as to train.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(leave=False)
+        self._next = 0.0
+
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        if self._due():
+            super().on_train_batch_end(*args, **kwargs)
+
+    def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        # Lightning would add a bar in every epoch and remove none.
+        if self.val_progress_bar_id is None:
+            super().on_validation_batch_start(*args, **kwargs)
+
+    def on_validation_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        if self._due():
+            super().on_validation_batch_end(*args, **kwargs)
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        scores = trainer.callback_metrics
+        return {"val/loss": float(scores["val/loss"])} if "val/loss" in scores else {}
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + PERIOD
+        return True
