@@ -9,7 +9,7 @@ import torch
 from kindling.checkpoints import ORIGIN, AtomicCheckpointIO, load
 from kindling.errors import UserError
 
-CONTENT = {ORIGIN: {"task": "timeseries", "config": ""}, "weights": torch.arange(5)}
+CONTENT = {ORIGIN: {"task": "timeseries", "config": "model:\ndata:\n"}, "weights": torch.arange(5)}
 
 
 def test_reads_what_it_wrote(tmp_path: Path) -> None:
@@ -68,10 +68,22 @@ def test_a_checkpoint_cut_short_is_named(tmp_path: Path) -> None:
         load(path)
 
 
+def test_an_altered_checkpoint_is_named_and_another_offered(tmp_path: Path) -> None:
+    path, best = tmp_path / "last.ckpt", tmp_path / "best.ckpt"
+    for file in (path, best):
+        AtomicCheckpointIO().save_checkpoint({ORIGIN: {}, "weight": torch.ones(1000)}, file)
+    content = bytearray(path.read_bytes())
+    place = content.index(torch.ones(1000).numpy().tobytes())
+    content[place + 2000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged.*best\.ckpt \(--ckpt_path\)"):
+        load(path)
+
+
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
     torch.save({ORIGIN: {}, "payload": Payload()}, path)
-    with pytest.raises(UserError, match="not a checkpoint"):
+    with pytest.raises(UserError, match="could run code"):
         load(path)
 
 

@@ -1,10 +1,13 @@
 """Checkpoints: written whole or not at all, and recognized when they are read."""
 
 import os
+import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from kindling.errors import UserError
@@ -43,11 +46,40 @@ def load(path: Path) -> dict[str, Any]:
         UserError: It is no checkpoint, a damaged one, or one of another project.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        # Torch reads altered bytes without a word; the archive knows what they were.
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip() is not None
+        checkpoint: Any = None
+        if not damaged:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # the unpickler fails in many ways on what is no checkpoint
-        raise UserError(f"{path}: not a checkpoint, or a damaged one") from error
-    if not isinstance(checkpoint, dict) or ORIGIN not in checkpoint:
+        raise UserError(f"{path}: {_refusal(error)}{_instead(path)}") from error
+    if damaged:
+        raise UserError(f"{path}: a damaged checkpoint{_instead(path)}")
+    if not _is_ours(checkpoint):
         raise UserError(f"{path}: a checkpoint that was not written here")
-    return checkpoint
+    ours: dict[str, Any] = checkpoint
+    return ours
+
+
+def _is_ours(checkpoint: Any) -> bool:
+    """Whether it has what every checkpoint of this project has, the configuration as plain YAML."""
+    try:
+        config = yaml.safe_load(checkpoint[ORIGIN]["config"])
+        return isinstance(checkpoint[ORIGIN]["task"], str) and {"model", "data"} <= config.keys()
+    except (TypeError, KeyError, IndexError, AttributeError, yaml.YAMLError):
+        return False
+
+
+def _refusal(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower():
+        return "holds more than weights and plain values, and could run code when it is loaded"
+    return "not a checkpoint, or a damaged one"
+
+
+def _instead(path: Path) -> str:
+    """What else the run has."""
+    others = sorted(file.name for file in path.parent.glob("*.ckpt") if file != path)
+    return f"; beside it lies {', '.join(others)} (--ckpt_path)" if others else ""

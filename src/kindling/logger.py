@@ -8,6 +8,9 @@ from lightning.pytorch.loggers import Logger
 from lightning_utilities.core.rank_zero import rank_zero_only
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -15,6 +18,10 @@ from kindling.module import STAGES
 
 FINAL = "final"
 """The writer of what the HPARAMS tab shows: a run's settings and its final scores alone."""
+
+
+FLUSH = 5
+"""Seconds after which curves are written to the file, for whoever watches them."""
 
 
 class RunLogger(Logger):
@@ -53,8 +60,24 @@ class TensorBoard(RunLogger):
     def writer(self, stage: str = "") -> SummaryWriter:
         """The writer of a stage, made when it is first asked for; of the run itself without."""
         if stage not in self._writers:
-            self._writers[stage] = SummaryWriter(self._folder / stage)
+            self._writers[stage] = SummaryWriter(self._folder / stage, flush_secs=FLUSH)
         return self._writers[stage]
+
+    @rank_zero_only
+    def forget_later_steps(self) -> None:
+        """Remove what a killed run has written of steps that will be trained again.
+
+        TensorBoard has a mark for this, but shows such curves twice all the same.
+        """
+        for path in self._folder.rglob("events.out.tfevents.*"):
+            events = list(RawEventFileLoader(str(path)).Load())
+            kept = [event for event in events if Event.FromString(event).step <= self._step]
+            if len(kept) < len(events):
+                unfinished = path.with_name(f".{path.name}")
+                with unfinished.open("wb") as stream:
+                    for event in kept:
+                        RecordWriter(stream).write(event)
+                unfinished.replace(path)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from matplotlib import rc_context
 from torch import Tensor
 
 from kindling import results
@@ -17,8 +18,8 @@ from kindling.module import Module, Outcome
 class Evaluation(Callback):
     """Writes results, predictions and figures of what is tested, validated or predicted.
 
-    In training, figures of the validation split are drawn after the epochs 1, 2, 4, 8, ...: often
-    enough to watch, too rarely to cost anything.
+    In training, figures of the validation split are drawn after the epochs 1, 4, 16, 64, ...: often
+    enough to watch, too rarely to cost much; of several processes, the first draws its own share.
 
     Args:
         run: The run's folder.
@@ -34,8 +35,8 @@ class Evaluation(Callback):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
     ) -> None:
-        epoch = trainer.current_epoch + 1
-        if self.checkpoint or (not trainer.sanity_checking and epoch & (epoch - 1) == 0):
+        drawn = trainer.is_global_zero and not trainer.sanity_checking
+        if self.checkpoint or (drawn and _drawn(trainer.current_epoch + 1)):
             self._batches.append(outputs)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -101,13 +102,16 @@ class Evaluation(Callback):
         self, trainer: Trainer, split: Split, outcome: Outcome, folder: Path | None = None
     ) -> None:
         module, data = _pair(trainer)
-        for name, figure in module.figures(data.describe(split, outcome.place), outcome).items():
-            for logger in trainer.loggers:
-                if isinstance(logger, TensorBoard):
-                    logger.log_figure(split, name, figure, trainer.global_step)
-            if folder is not None:
-                folder.mkdir(exist_ok=True)
-                figure.savefig(folder / f"{name}.png", dpi=150)
+        rows = data.describe(split, outcome.place)
+        # A dollar in the name of a class or a column is no formula.
+        with rc_context({"text.parse_math": False}):
+            for name, figure in module.figures(rows, outcome).items():
+                for logger in trainer.loggers:
+                    if isinstance(logger, TensorBoard):
+                        logger.log_figure(split, name, figure, trainer.global_step)
+                if folder is not None:
+                    folder.mkdir(exist_ok=True)
+                    figure.savefig(folder / f"{name}.png", dpi=150)
 
     def _write_predictions(
         self, trainer: Trainer, split: Split, outcome: Outcome, path: Path
@@ -116,7 +120,13 @@ class Evaluation(Callback):
         rows = data.describe(split, outcome.place)
         table = results.predictions_table(module, rows, data.target_names, outcome)
         path.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(path, index=False)
+        # A file's name need not be UTF-8, and stands there as it is.
+        table.to_csv(path, index=False, errors="surrogateescape")
+
+
+def _drawn(epoch: int) -> bool:
+    """Whether this is a power of four."""
+    return epoch & (epoch - 1) == 0 and epoch.bit_length() % 2 == 1
 
 
 def _cat(batches: list[Outcome], part: Callable[..., Tensor]) -> Tensor:

@@ -9,9 +9,13 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+from torch.distributed import ReduceOp
 
 from kindling import runs
 from kindling.errors import Diverged, Stopped
+
+TOGETHER = 10
+"""Batches after which several processes ask one another whether to stop."""
 
 
 class Guard(Callback):
@@ -41,14 +45,14 @@ class Guard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._signal:
+        if self._heard(trainer, batch_idx):
             self._stop(trainer)
         self._watch(trainer, outputs["loss"])
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any
     ) -> None:
-        if self._signal and not trainer.sanity_checking:
+        if self._signal and trainer.world_size == 1 and not trainer.sanity_checking:
             self._stop(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -70,6 +74,16 @@ class Guard(Callback):
         for signum, handler in self._handlers.items():
             signal.signal(signum, handler)
         self._handlers.clear()
+
+    def _heard(self, trainer: Trainer, batch_idx: int) -> bool:
+        """Whether this or, now and then, another process was told to stop: all stop together."""
+        if trainer.world_size == 1:
+            return bool(self._signal)
+        if (batch_idx + 1) % TOGETHER:
+            return False
+        signals = torch.tensor(float(self._signal), device=trainer.strategy.root_device)
+        self._signal = int(trainer.strategy.reduce(signals, reduce_op=ReduceOp.MAX))  # type: ignore[arg-type]
+        return bool(self._signal)
 
     def _stop(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.run / runs.LAST)

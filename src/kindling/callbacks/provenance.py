@@ -54,6 +54,7 @@ class Provenance(Callback):
             "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
             "python": platform.python_version(),
             "device": _device(trainer),
+            "parameters": sum(p.numel() for p in pl_module.parameters() if p.requires_grad),
             "seed": self.seed,
             "command": shlex.join(["kindling", *sys.argv[1:]]),
             "start": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -69,8 +70,9 @@ class Provenance(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        task = trainer.datamodule.task  # type: ignore[attr-defined]
-        checkpoint[ORIGIN] = {"task": task, "config": self.config}
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        origin = {"task": data.task, "config": self.config, "data": data.fingerprint}
+        checkpoint[ORIGIN] = origin
 
 
 def commit() -> dict[str, Any]:
