@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from kindling import arguments, help
-from kindling.errors import UserError
+from kindling.errors import Stopped, UserError
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -28,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from kindling import cli
 
         cli.run(invocation)
+    except Stopped as error:
+        # Of several processes the first speaks; from the others, a failure would end it at once.
+        return 0 if os.environ.get("LOCAL_RANK", "0") != "0" else _fail(str(error), error.status)
     except UserError as error:
         return _fail(str(error), error.status)
     except SystemExit as done:

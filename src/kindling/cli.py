@@ -10,16 +10,18 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
-from kindling import checkpoints, checks, paths, results, runs
+from kindling import checkpoints, checks, paths, results, resume, runs
 from kindling.arguments import Invocation, configs
+from kindling.callbacks.checkpoint import Checkpoint
 from kindling.callbacks.evaluation import Evaluation
 from kindling.callbacks.gradients import GradientNorms
 from kindling.callbacks.guard import Guard
+from kindling.callbacks.progress import ProgressBar
 from kindling.callbacks.provenance import Provenance
 from kindling.datamodule import DataModule, at_least
 from kindling.errors import UserError
@@ -28,21 +30,35 @@ from kindling.messages import explain
 from kindling.metrics_table import MetricsTable
 from kindling.module import Module
 from kindling.parser import ParseError, Parser
-from kindling.process import lightning_errors, notes, quieten, signals
+from kindling.process import (
+    NoProfiler,
+    leave_group,
+    lightning_errors,
+    notes,
+    quieten,
+    rank,
+    signals,
+    spare_cuda,
+)
+from kindling.threads import fastest
 
 
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
     quieten()
+    spare_cuda()
     console = Console(highlight=False, soft_wrap=True)
     with notes():
         if invocation.command == "train":
             fitted = _run(replace(invocation, command="fit"))
+            leave_group()
+            if rank():
+                return fitted
             fitted.show_profile(console)
             flags = [f"--config={fitted.folder / runs.CONFIG}"]
             invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
         cli = _run(invocation)
-    if cli.trainer.is_global_zero:
+    if not rank():
         cli.show_profile(console)
         cli.report(console)
     return cli
@@ -99,10 +115,14 @@ class KindlingCLI(LightningCLI):
         parser.add_argument("--data", type=LightningDataModule, required=True)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--threads", type=int | None, help="Of torch on the CPU.")
+        parser.add_argument(
+            "--threads", type=int | None, help="Of torch on the CPU; null measures."
+        )
+        changed = "Go on with a run though its data have changed."
+        parser.add_argument("--allow_changed_data", type=bool, default=False, help=changed)
         parser.add_argument("--logs", default=str(paths.LOGS), help="Folder of the runs.")
         # By name, so that a config with callbacks of its own does not replace these.
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(Checkpoint, "checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         for name in checks.linked(configs(self.flags), self.flags):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
@@ -149,9 +169,19 @@ class KindlingCLI(LightningCLI):
         self._check_epochs()
         self.datamodule.prepare_data()
         self.datamodule.setup(self.command)
+        self._choose_threads()
+        self._check_origin()
         self.folder = self._make_folder()
         with self._discard_unused():
             self.trainer = self._make_trainer()
+
+    def _choose_threads(self) -> None:
+        """For a new run on the CPU; one that goes on keeps to what it has."""
+        chosen = self.settings.threads is not None or self.origin or self.command != "fit"
+        alone = self.settings.trainer.devices in (1, "1", "auto") and not torch.cuda.is_available()
+        if alone and not chosen:
+            self.settings.threads = fastest(self.model, self.datamodule.first_batch())
+            torch.set_num_threads(self.settings.threads)
 
     def _check_pair(self) -> None:
         for thing, base in ((self.model, Module), (self.datamodule, DataModule)):
@@ -160,6 +190,18 @@ class KindlingCLI(LightningCLI):
         task = self.datamodule.task
         if (origin := self.origin.get(checkpoints.ORIGIN, {}).get("task", task)) != task:
             raise UserError(f"{self.checkpoint}: a checkpoint of {origin}, not of {task}")
+
+    def _check_origin(self) -> None:
+        """A run goes on as what it is, and is never tested on what it was trained on."""
+        if self.given_run is None or not self.origin:
+            return
+        origin = self.origin[checkpoints.ORIGIN]
+        if self.command == "fit":
+            resume.refuse_changes(origin["config"], self.config_yaml)
+            allowed = self.settings.allow_changed_data
+            resume.refuse_other_data(origin.get("data"), self.datamodule.fingerprint, allowed)
+        elif origin.get("data") == self.datamodule.fingerprint:
+            resume.refuse_changes(origin["config"], self.config_yaml, resume.CUT)
 
     def _check_epochs(self) -> None:
         """Going on with a run that is finished would train nothing and say so nowhere."""
@@ -174,13 +216,15 @@ class KindlingCLI(LightningCLI):
             )
 
     def _make_folder(self) -> Path:
+        if rank():
+            return Path(self.settings.logs)  # of several processes, the first alone writes
         if self.command == "fit" and self.given_run is None:
             return runs.create(Path(self.settings.logs), self.datamodule.task)
         return self.given_run or Path.cwd()
 
     @contextmanager
     def _discard_unused(self) -> Iterator[None]:
-        made = self.command == "fit" and self.given_run is None
+        made = self.command == "fit" and self.given_run is None and not rank()
         with runs.discard_unused(self.folder) if made else nullcontext():
             yield
 
@@ -188,6 +232,9 @@ class KindlingCLI(LightningCLI):
         settings = self._get(self.config_init, "trainer")
         ours = {
             "default_root_dir": self.folder,
+            "profiler": settings.profiler or NoProfiler(),
+            # Each process deals itself its share of the samples.
+            "use_distributed_sampler": False,
             "logger": self._loggers(settings.logger) or False,
             "callbacks": [*_listed(settings.callbacks), *self._callbacks()],
             "plugins": [*_listed(settings.plugins), checkpoints.AtomicCheckpointIO()],
@@ -213,7 +260,7 @@ class KindlingCLI(LightningCLI):
     def _callbacks(self) -> list[Callback]:
         callbacks: list[Callback] = []
         if self.settings.trainer.enable_progress_bar is not False:
-            callbacks.append(RichProgressBar(leave=False))
+            callbacks.append(ProgressBar())
         if self.command == "fit":
             self.evaluation = Evaluation(self.folder)
             provenance = Provenance(
@@ -229,7 +276,8 @@ class KindlingCLI(LightningCLI):
     def config_yaml(self) -> str:
         """The whole configuration, such that it runs again as it is."""
         settings = self.settings.clone()
-        settings.pop("config", None)
+        for name in ("config", "allow_changed_data"):
+            settings.pop(name, None)
         return str(self._parser(self.command).dump(settings, skip_none=False))
 
     # Commands.
@@ -239,6 +287,8 @@ class KindlingCLI(LightningCLI):
             if subcommand == "fit":
                 self._fit()
                 return
+            if rank():
+                return  # a split that is shared out would be scored with samples repeated
             quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
             with self._fitting_weights():
                 getattr(self.trainer, subcommand)(
@@ -268,6 +318,7 @@ class KindlingCLI(LightningCLI):
             runs.point_latest(self.folder)
             self._introduce(Console(highlight=False, soft_wrap=True))
             if self.tensorboard in self.trainer.loggers:
+                self.tensorboard.forget_later_steps()
                 self.tensorboard.log_settings(self._hyperparameters())
                 if len(self.model.heads) > 1:
                     self.tensorboard.log_layout(list(self.model.heads))

@@ -1,5 +1,6 @@
 """The base of every data module: sample or real root, splits made once, one loader for all."""
 
+import fcntl
 import logging
 import shutil
 import tempfile
@@ -19,6 +20,10 @@ from kindling.errors import UserError
 from kindling.loader import Batches, Loader, load
 
 Split = Literal["train", "val", "test", "predict"]
+
+EVALUATED = 4
+"""Batches that are evaluated as one: without gradients, they take no more memory than one with."""
+
 log = logging.getLogger(__name__)
 
 
@@ -31,7 +36,7 @@ class DataModule(LightningDataModule):
     Args:
         root: Folder of the data; null is a generated sample.
         input: File or folder to predict, in place of the test split.
-        batch_size: Samples in a batch.
+        batch_size: Samples in a batch of training; evaluated are four times as many at once.
         num_workers: Processes that load batches; 0 loads in the training process.
     """
 
@@ -53,6 +58,7 @@ class DataModule(LightningDataModule):
         self.num_workers = at_least("data.num_workers", num_workers, 0)
         self.splits: dict[Split, Dataset[Any]] = {}
         self._fingerprint = ""
+        self._opened: dict[Path, tuple[int, int]] = {}
 
     # What a problem provides.
 
@@ -92,6 +98,7 @@ class DataModule(LightningDataModule):
         if not path.exists():
             there = ", ".join(file.name for file in self._tables()) or "none"
             raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {there}")
+        self._opened.setdefault(path, _version(path))
         return path
 
     def only_table(self, option: str, name: str | None) -> Path:
@@ -101,7 +108,7 @@ class DataModule(LightningDataModule):
         self.require_root()
         match self._tables():
             case [path]:
-                return path
+                return self.file(option, path.name)
             case []:
                 raise UserError(f"{self.root}: no CSV file in this folder (--data.root)")
             case several:
@@ -131,6 +138,13 @@ class DataModule(LightningDataModule):
             self.require_root()
             self.splits = dict(self.read())
             self.splits["predict"] = self.splits["test"]
+            self._refuse_changed()
+
+    def _refuse_changed(self) -> None:
+        """What the columns, the splits and the fingerprint are of shall be one and the same."""
+        for path, version in self._opened.items():
+            if _version(path) != version:
+                raise UserError(f"{path}: changed while it was read; start again")
 
     def train_dataloader(self) -> Loader[Any]:
         overfit = self.trainer and self.trainer.overfit_batches  # type: ignore[attr-defined]
@@ -145,9 +159,21 @@ class DataModule(LightningDataModule):
     def predict_dataloader(self) -> Loader[Any]:
         return self._loader("predict")
 
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        # A batch is a tuple of tensors; to look for them in it takes longer than to move them.
+        if device.type == "cpu":
+            return batch
+        return type(batch)(*(part.to(device, non_blocking=True) for part in batch))
+
     def _loader(self, split: Split, seed: int | None = None) -> Loader[Any]:
         dataset = self.splits[split]
-        batches = Batches(len(dataset), self.batch_size, seed)  # type: ignore[arg-type]
+        size = self.batch_size if split == "train" else EVALUATED * self.batch_size
+        rank, processes = 0, 1
+        if self.trainer is not None:
+            rank, processes = self.trainer.global_rank, self.trainer.world_size
+        batches = Batches(len(dataset), size, seed, rank, processes)  # type: ignore[arg-type]
         return load(dataset, batches, self.num_workers)
 
     @property
@@ -155,11 +181,26 @@ class DataModule(LightningDataModule):
         """SHA-256 over the names and contents of the files that were read."""
         if not self._fingerprint:
             self._fingerprint = fingerprint(self.files(), self.root)
+            self._refuse_changed()
         return self._fingerprint
+
+    def first_batch(self) -> Any:
+        """The first samples of training, as many as there are in a batch."""
+        training = self.splits["train"]
+        return training[torch.arange(min(self.batch_size, len(training)))]  # type: ignore[arg-type]
 
     def sizes(self) -> dict[str, int]:
         """Samples in each split."""
         return {s: len(d) for s, d in self.splits.items() if s != "predict"}  # type: ignore[arg-type]
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Length and time of a file, 0 where there is none any more."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns
 
 
 def at_least(name: str, value: int, low: int) -> int:
@@ -179,15 +220,18 @@ def share(name: str, value: float) -> float:
 def write_once(folder: Path, write: Any) -> None:
     """Let ``write`` fill ``folder``, whole or not at all, also when two processes try at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _write(folder, write)
+
+
+def _write(folder: Path, write: Any) -> None:
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         write(unfinished)
         unfinished.chmod(0o755)
         unfinished.rename(folder)
         log.info("wrote the sample: %s", folder)
-    except OSError:
-        # The other process was first: its sample is the same, by the same seed.
-        if not folder.is_dir():
-            raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -6,11 +6,14 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
 import torch
+import torch.distributed
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.profilers import PassThroughProfiler
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 from kindling.errors import Stopped, UserError
 
@@ -26,9 +29,15 @@ QUIET = (
     # They are for training; a test or a prediction goes without.
     r".*callbacks used to create the checkpoint need to be provided.*",
     r".*The `srun` command is available.*",
+    # A letter that the figures' font lacks is drawn as a box.
+    r"Glyph .* missing from font.*",
     # Lightning 2.6 on torch 2.12 and newer.
     r".*isinstance\(treespec, LeafSpec\).*",
 )
+
+
+LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo")
+"""What the backends of several processes say when one is gone."""
 
 
 @contextmanager
@@ -52,11 +61,29 @@ def lightning_errors() -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise UserError(str(error)) from error
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in LOST):
+            raise
+        raise UserError(
+            f"another process of this run has ended ({str(error).splitlines()[0]}); look for what "
+            "it said, and go on with: make resume RUN=..."
+        ) from error
     except SystemExit as error:
         # The Trainer makes an exit status of 1 of Ctrl-C.
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise
+
+
+def rank() -> int:
+    """This process's number among those of the run; the first, 0, alone prints and writes."""
+    return int(getattr(rank_zero_only, "rank", 0))
+
+
+def leave_group() -> None:
+    """End the connection to the other processes, if there are any: a test is for one alone."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def spare_cuda() -> None:
@@ -86,6 +113,7 @@ class Notes(logging.Handler):
 def notes() -> Iterator[None]:
     """Show what the project's own code has to say about the data."""
     handler, logger = Notes(), logging.getLogger("kindling")
+    handler.setLevel(logging.ERROR if rank() else logging.INFO)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
@@ -94,11 +122,23 @@ def notes() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
+class NoProfiler(PassThroughProfiler):
+    """Measures nothing, at no cost: Lightning's makes 50 generators a step for that."""
+
+    _nothing = nullcontext()
+
+    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
+        return self._nothing
+
+
 def quieten() -> None:
     """Leave out what Lightning says at every start."""
     # Of methods that the oldest supported version knows by no other name, Lightning's own included.
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What says which of several processes has ended the others by ending.
+    launcher = "lightning.fabric.strategies.launchers.subprocess_script"
+    logging.getLogger(launcher).setLevel(logging.INFO)
     for pattern in QUIET:
         warnings.filterwarnings("ignore", pattern)
