@@ -14,6 +14,8 @@ PARTS = ("model", "data")
 
 def check(configs: list[Path], flags: list[str]) -> None:
     """Refuse what the parser would ignore, answer late or answer at length."""
+    for path in configs:
+        _check_sections(signatures.merged([path]), path)
     merged = signatures.merged(configs)
     computed = linked(configs, flags)
     for path in configs:
@@ -44,6 +46,17 @@ def options(configs: list[Path]) -> list[str]:
     return [f"{part}.{name}" for part, settings in known.items() for name in settings]
 
 
+def _check_sections(config: Mapping[str, Any], path: Path) -> None:
+    """Refuse words or lists where settings have names."""
+    sections = {name: config.get(name) for name in ("trainer", "checkpoint", "early_stopping")}
+    for part in PARTS:
+        if isinstance(section := config.get(part), dict):
+            sections[f"{part}.init_args"] = section.get("init_args")
+    for name, section in sections.items():
+        if not isinstance(section, dict | None):
+            raise UserError(f"{path}: {name} holds no settings; expected lines such as name: value")
+
+
 def _known(merged: Mapping[str, Any]) -> dict[str, dict[str, Setting]]:
     """Settings by part and name."""
     paths = {part: _class_path(part, merged, []) for part in PARTS}
@@ -58,7 +71,7 @@ def _class_path(part: str, merged: Mapping[str, Any], flags: list[str]) -> str |
         name, equals, value = flag.partition("=")
         if name in (f"--{part}", f"--{part}.class_path"):
             path = value if equals else following
-    if path is not None and "." not in path:
+    if path is not None and (not isinstance(path, str) or "." not in path):
         raise UserError(f"{part}={path}: name the class with its module, package.module.{path}")
     return path
 

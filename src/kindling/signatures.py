@@ -33,11 +33,18 @@ def merged(configs: Sequence[Path]) -> dict[str, Any]:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
-            raise UserError(f"{path}{line}: not valid YAML") from error
+            raise UserError(f"{path}{line}: {_fault(error)}") from error
         if not isinstance(content or {}, dict):
             raise UserError(f"{path}: holds no settings; expected lines such as trainer: ...")
         whole = _merge(whole, content or {})
     return whole
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, yaml.constructor.ConstructorError):
+        reason = " ".join(str(error.problem).split())
+        return f"not plain YAML ({reason}); settings are numbers, words, lists and mappings"
+    return "not valid YAML"
 
 
 def settings(class_path: str) -> list[Setting]:
@@ -59,9 +66,10 @@ def _class(class_path: str) -> ast.ClassDef:
     module, _, name = class_path.rpartition(".")
     try:
         spec = importlib.util.find_spec(module) if module else None
-    except ModuleNotFoundError:
+    except (ImportError, ValueError):
         spec = None
-    if spec is None or spec.origin is None:
+    # What is compiled or built into Python has no settings to read.
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise UserError(f"{class_path}: no such class (class_path)")
     tree = ast.parse(Path(spec.origin).read_text())
     node = next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name), None)

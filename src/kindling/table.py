@@ -36,7 +36,7 @@ def read_table(path: Path) -> pd.DataFrame:
         UserError: The file cannot be read, or is not a table with a header and rows.
     """
     text = _read_text(path)
-    separator = _separator(text)
+    separator = separator_of(text)
     records = _records(text, separator, path)
     header_row, header = next(records, (1, []))
     _check_header(header, header_row, path)
@@ -160,8 +160,8 @@ def _read_text(path: Path) -> str:
         raise UserError(f"{path}, row {row}: not UTF-8: save the file as CSV UTF-8") from error
 
 
-def _separator(text: str) -> str:
-    """Return the mark that cuts the header into most names."""
+def separator_of(text: str) -> str:
+    """Return the comma, semicolon or tab that cuts the header into most names."""
     # Far more than a header, yet below the csv module's limit for one cell.
     start = text.lstrip("\r\n")[:100_000]
 

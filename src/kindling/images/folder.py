@@ -41,6 +41,8 @@ def scan(root: Path) -> ImageFolder:
     """
     _require_folder(root)
     classes = [entry for entry in _visible(root) if entry.is_dir()]
+    for folder in classes:
+        _require_text(folder)
     if not classes:
         raise UserError(
             f"{printable(root)}: no class folders; put the photos of each class in one of its own"
@@ -80,6 +82,14 @@ def find_images(path: Path) -> list[Path]:
 def _require_folder(path: Path) -> None:
     if not path.is_dir():
         raise UserError(f"{printable(path)}: no such folder; check the path")
+
+
+def _require_text(folder: Path) -> None:
+    """A class is named in files that are UTF-8."""
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{printable(folder)}: its name is not UTF-8; rename the folder") from error
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from kindling.images import ImageFolder, find_images, load_images, scan
 from kindling.problems.clouds.photos import Photos
 from kindling.problems.clouds.repeated import without_repeated
 from kindling.problems.clouds.sample import write_sample
-from kindling.split import stratified_split
+from kindling.split import Cut, check_fold, stratified_split
 from kindling.targets import UNKNOWN
 
 
@@ -31,6 +31,8 @@ class CloudsDataModule(DataModule):
         image_size: Pixels on a side, to which photos are resized.
         val_fraction: Share of the training photos of each class that is held out for validation.
         split_seed: Seed of the cut, apart from the run's own so that runs stay comparable.
+        folds: Parts of a cross-validation of the training folder; null takes all of it.
+        fold: The part that is the test, in place of the test folder.
         drop_duplicates: Take photos out of training that are in the test or validation split too,
             byte for byte.
         batch_size: Photos in a batch.
@@ -48,14 +50,18 @@ class CloudsDataModule(DataModule):
         image_size: int = 128,
         val_fraction: float = 0.2,
         split_seed: int = 0,
+        folds: int | None = None,
+        fold: int = 0,
         drop_duplicates: bool = True,
         batch_size: int = 32,
         num_workers: int = 0,
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
+        check_fold(folds, fold)
         self.train_folder, self.test_folder = train, test
         self.image_size = at_least("data.image_size", image_size, 8)
-        self.val_fraction, self.split_seed = share("data.val_fraction", val_fraction), split_seed
+        held_out = share("data.val_fraction", val_fraction)
+        self.cut = Cut(held_out, 0.0, split_seed, folds, fold)
         self.drop_duplicates = drop_duplicates
         self._classes: list[str] = []
 
@@ -84,19 +90,18 @@ class CloudsDataModule(DataModule):
     def read(self) -> Mapping[Split, Photos]:
         train, test = self._folders
         self._check_classes(train)
-        fractions = (1 - self.val_fraction, self.val_fraction)
-        kept, val = stratified_split(
-            np.array(train.classes)[train.labels], fractions, self.split_seed
-        )
-        rows = {"train": kept, "val": val, "test": np.arange(len(test.files))}
+        kept, val, *fold = self.cut(stratified_split, np.array(train.classes)[train.labels])
+        if fold:
+            test = train
+        rows = {"train": kept, "val": val, "test": fold[0] if fold else np.arange(len(test.files))}
         files = {"train": train.files, "val": train.files, "test": test.files}
         rows = without_repeated(rows, files, self.root, self.drop_duplicates)
         self._check_left(train, rows["train"])
-        images = {"train": self._load(train.files), "test": self._load(test.files)}
+        images = self._load(train.files)
         return {
-            "train": _photos(train, images["train"], rows["train"]),
-            "val": _photos(train, images["train"], rows["val"]),
-            "test": _photos(test, images["test"], rows["test"]),
+            "train": _photos(train, images, rows["train"]),
+            "val": _photos(train, images, rows["val"]),
+            "test": _photos(test, images if fold else self._load(test.files), rows["test"]),
         }
 
     def read_input(self, path: Path) -> Photos:

@@ -21,7 +21,7 @@ from torchmetrics.classification import (
 from kindling.datamodule import Split
 from kindling.errors import UserError
 from kindling.images import Augment, Pixels, sample_seeds
-from kindling.module import Head, Heads, Module, Outcome, Schedule, Step
+from kindling.module import Module, Outcome, Schedule
 from kindling.problems.clouds.figures import draw
 from kindling.problems.clouds.net import (
     Backbone,
@@ -31,6 +31,7 @@ from kindling.problems.clouds.net import (
 )
 from kindling.problems.clouds.photos import CloudsBatch, Photos
 from kindling.problems.clouds.views import draw_augmentation, draw_feature_maps, draw_filters
+from kindling.scores import Head, Heads, Step
 
 HEAD = "cloud"
 SCORES = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}

@@ -16,7 +16,7 @@ from kindling.datamodule import DataModule, Split, share
 from kindling.errors import UserError
 from kindling.problems.potability.measurements import Measurements
 from kindling.problems.potability.sample import write_sample
-from kindling.split import stratified_split
+from kindling.split import Cut, check_fold, stratified_split
 from kindling.table import feature_columns, labels, numeric, read_table
 from kindling.targets import UNKNOWN
 
@@ -34,6 +34,8 @@ class PotabilityDataModule(DataModule):
         val_fraction: Share held out for validation, of the rows that are not for the test.
         test_fraction: Share held out for the test, where there is no test file.
         split_seed: Seed of the cut, apart from the run's own, so that runs stay comparable.
+        folds: Parts of a cross-validation of the training file; null cuts it once.
+        fold: The part that is the test, in place of the test file.
         batch_size: Rows in a batch.
         num_workers: Processes that load batches; 0 loads in the training process.
     """
@@ -51,15 +53,23 @@ class PotabilityDataModule(DataModule):
         val_fraction: float = 0.2,
         test_fraction: float = 0.2,
         split_seed: int = 0,
+        folds: int | None = None,
+        fold: int = 0,
         batch_size: int = 64,
         num_workers: int = 0,
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
-        self.train_file, self.test_file = train, test
+        check_fold(folds, fold)
+        self.train_file, self.test_file = train, test if folds is None else None
         self.target, self.chosen = target, features
-        self.val_fraction = share("data.val_fraction", val_fraction)
-        self.test_fraction = share("data.test_fraction", test_fraction)
-        self.split_seed = split_seed
+        held_out = share("data.test_fraction", test_fraction)
+        self.cut = Cut(
+            share("data.val_fraction", val_fraction),
+            held_out if self.test_file is None else 0.0,
+            split_seed,
+            folds,
+            fold,
+        )
         self.columns: list[str] = []
 
     @property
@@ -85,13 +95,12 @@ class PotabilityDataModule(DataModule):
         self.columns = self.columns or self._choose(self._table)
         whole = self._labelled(self._table, self.root / self.train_file)
         del self._table  # the tensors are all that is needed from here on
-        if self.test_file is None:
-            rest = 1 - self.test_fraction
-            train, val, test = self._cut(whole, rest, self.test_fraction)
-        else:
-            train, val = self._cut(whole, 1.0)
+        parts = self.cut(stratified_split, whole.target.numpy())
+        splits = [whole.take(torch.from_numpy(rows)) for rows in parts]
+        if self.test_file is not None:
             path = self.file("test", self.test_file)
-            test = self._labelled(read_table(path), path)
+            splits.append(self._labelled(read_table(path), path))
+        train, val, test = splits
         return {"train": train, "val": val, "test": test}
 
     def read_input(self, path: Path) -> Measurements:
@@ -135,9 +144,3 @@ class PotabilityDataModule(DataModule):
     def _measurements(self, table: pd.DataFrame, path: Path, target: Tensor) -> Measurements:
         features = torch.from_numpy(numeric(table, self.columns, path))
         return Measurements(features, target, torch.tensor(table.index.to_numpy()))
-
-    def _cut(self, whole: Measurements, rest: float, *test: float) -> list[Measurements]:
-        """Training and validation rows as shares of ``rest``, then the test rows if any."""
-        fractions = (rest * (1 - self.val_fraction), rest * self.val_fraction, *test)
-        parts = stratified_split(whole.target.numpy(), fractions, self.split_seed)
-        return [whole.take(torch.from_numpy(part)) for part in parts]

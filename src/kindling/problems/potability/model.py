@@ -20,11 +20,12 @@ from torchmetrics.classification import (
 
 from kindling.datamodule import at_least
 from kindling.errors import UserError
-from kindling.module import Head, Heads, Module, Outcome, Schedule, Step
+from kindling.module import Module, Outcome, Schedule
 from kindling.normalize import Normalize
 from kindling.problems.potability.figures import draw
 from kindling.problems.potability.measurements import Measurements, PotabilityBatch
 from kindling.problems.potability.net import Perceptron
+from kindling.scores import Head, Heads, Step
 
 CLASSES = ("0", "1")
 """Not potable and potable, as the file has them."""

@@ -23,6 +23,7 @@ from kindling.problems.timeseries.windows import (
     blocks,
     context,
 )
+from kindling.split import check_fold, rolling_origin
 
 MONDAY = 3 * DAY
 """From a Monday's midnight to the epoch, which was a Thursday."""
@@ -55,6 +56,9 @@ class TimeseriesDataModule(DataModule):
         val_blocks: Blocks over which validation is spread, fewer where they would get too short;
             1 holds out the last part.
         test_fraction: Share of the series that is the test part, where there is no test file.
+        folds: Parts of a cross-validation of the training file by rolling origin: each is tested
+            on once, in place of the test file, by what was trained on all before it.
+        fold: The part that is the test; the first has the least before it.
         batch_size: Windows in a batch.
         num_workers: Processes that load batches; 0 loads in the training process.
     """
@@ -76,11 +80,15 @@ class TimeseriesDataModule(DataModule):
         val_fraction: float = 0.1,
         val_blocks: int = 4,
         test_fraction: float = 0.2,
+        folds: int | None = None,
+        fold: int = 0,
         batch_size: int = 512,
         num_workers: int = 0,
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
-        self.train_file, self.test_file = train, test
+        check_fold(folds, fold)
+        self.train_file, self.test_file = train, test if folds is None else None
+        self.folds, self.fold = folds, fold
         self.time, self.value, self.problems = time, value, problems
         self.window = at_least("data.window", window, 1)
         self.lags = [_duration(lag) for lag in lags]
@@ -111,14 +119,17 @@ class TimeseriesDataModule(DataModule):
         return ["last value", "same time yesterday", "same time last week"]
 
     def read(self) -> Mapping[Split, Windows]:
-        whole = self._read(self.root / self.train_file)
+        whole = self._read(self.file("train", self.train_file))
         self.step = _microseconds(whole)
         steps = len(whole)
-        if self.test_file is None:
+        if self.folds is not None:
+            steps, stop = rolling_origin(steps, self.folds, self.fold)
+            test, held = whole, Stretch(steps, stop)
+        elif self.test_file is None:
             steps -= round(steps * self.test_fraction)
             test, held = whole, Stretch(steps, len(whole))
         else:
-            test = self._read(self.root / self.test_file)
+            test = self._read(self.file("test", self.test_file))
             held = Stretch(0, len(test))
         self._train = torch.from_numpy(whole.values)
         self._kept, validation = blocks(steps, self.val_fraction, self._blocks(steps))

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, MetricCollection
 
 from kindling.errors import UserError
-from kindling.module import Head, Heads, Module, Outcome, Schedule, Step
+from kindling.module import Module, Outcome, Schedule
 from kindling.problems.timeseries.figures import draw
 from kindling.problems.timeseries.windows import TimeseriesBatch
+from kindling.scores import Head, Heads, Step
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 

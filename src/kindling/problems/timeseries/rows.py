@@ -16,11 +16,13 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from kindling.errors import UserError
+from kindling.table import separator_of
 
 Values = npt.NDArray[np.float32]
 Ticks = npt.NDArray[np.int64]  # microseconds since 1970: enough for any sensor, year 9999 fits
 
 _CELLS = 200_000  # read at a time; pandas reads text three times slower at a million
+_HEADER = 100_000  # letters, at most
 _NOT_A_TIME = np.iinfo(np.int64).min  # what NaT is as an integer
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 _MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
@@ -41,9 +43,14 @@ def explained(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: not a well-formed CSV file: {reason}") from error
 
 
-def read_header(path: Path, time: str, value: str) -> list[str]:
+def read_separator(path: Path) -> str:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, skipinitialspace=True)
+        return separator_of(file.readline(_HEADER))
+
+
+def read_header(path: Path, separator: str, time: str, value: str) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
         header, first = next(reader, []), next(reader, [])
     if not header:
         raise UserError(f"{path}: row 1 is empty; it must name the columns")
@@ -89,11 +96,16 @@ class Chunk(NamedTuple):
         raise UserError(f"{self.path}, row {row}, timestamp {time!r}: {what}")
 
 
-def read_chunks(path: Path, header: list[str], time: str, value: str) -> Iterator[Chunk]:
+def read_chunks(
+    path: Path, separator: str, header: list[str], time: str, value: str
+) -> Iterator[Chunk]:
     columns = [header.index(time), header.index(value)]
     layout = ""
     with pd.read_csv(
         path,
+        sep=separator,
+        # Where commas do not part the cells they are decimal marks; so may be points.
+        decimal="." if separator == "," else ",",
         header=0,
         names=range(len(header)),
         dtype={columns[0]: str},

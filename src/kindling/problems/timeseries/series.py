@@ -15,6 +15,7 @@ from kindling.problems.timeseries.rows import (
     explained,
     read_chunks,
     read_header,
+    read_separator,
 )
 
 Problems = Literal["error", "interpolate", "drop"]
@@ -54,6 +55,8 @@ def read_series(
 ) -> Series:
     """Read two columns of a CSV file as a series with a regular step.
 
+    The separator is a comma, a semicolon or a tab. Unless it is a comma, decimals may have one.
+
     The step, unless given, is the commonest difference between times in the beginning of the
     file. Times are ISO 8601, another layout that pandas knows, or numbers: seconds, or the finer
     unit that puts them before the year 4000. One layout holds for the whole file; of day first
@@ -76,10 +79,11 @@ def read_series(
         UserError: The file, a row or a cell cannot be used; the header is row 1.
     """
     with explained(path):
-        header = read_header(path, time, value)
+        separator = read_separator(path)
+        header = read_header(path, separator, time, value)
         capacity = count_lines(path) * _SPARSEST[problems]
         grid = None
-        for chunk in read_chunks(path, header, time, value):
+        for chunk in read_chunks(path, separator, header, time, value):
             grid = grid or Grid(path, capacity, *find_grid(chunk, step))
             if problems == "error":
                 grid.check(chunk)
