@@ -13,11 +13,12 @@ dotted = $(findstring .,$(firstword $(subst =, ,$(1))))
 FLAGS = $(foreach word,$(words),$(if $(call dotted,$(word)),'--$(subst ␣,$(space),$(word))'))
 PRESETS = $(foreach name,$(PRESET),--config $(name))
 ROOT = $(if $(DATA),--data.root='$(DATA)')
+COMPARED = $(if $(NAME),--name '$(NAME)') $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FOLDS),--folds $(FOLDS))
 KINDLING = $(BIN)/kindling
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume tensorboard test test-all lint format clean
+.PHONY: help install train evaluate predict resume compare crossval runs reproduce tensorboard test test-all bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -43,6 +44,21 @@ resume: $(STAMP)  ## Go on from a run's last checkpoint: RUN=logs/t/latest [ARGS
 	$(call need,RUN,folder,logs/timeseries/latest)
 	@$(KINDLING) train --run '$(RUN)' $(FLAGS) $(ARGS)
 
+compare: $(STAMP)  ## Variants over seeds: TASK=t [SEEDS=n] [FOLDS=k] [NAME=..] [DATA=dir]; or RUNS="logs/t/version_0 ..."
+	$(if $(RUNS),,$(call need,TASK,name,timeseries))
+	@$(BIN)/python scripts/compare.py $(if $(RUNS),--runs $(RUNS),--task $(TASK)) $(COMPARED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
+
+crossval: $(STAMP)  ## k-fold cross-validation: TASK=t [FOLDS=5] [NAME=..] [DATA=dir] [ARGS=...]
+	$(call need,TASK,name,potability)
+	@$(BIN)/python scripts/crossval.py --task $(TASK) $(COMPARED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
+
+runs: $(STAMP)  ## All runs: when, what was changed, how good: [TASK=t] [ARGS=--all]
+	@$(BIN)/python scripts/runs.py $(if $(TASK),--task $(TASK)) $(ARGS)
+
+reproduce: $(STAMP)  ## Make a run again and compare its scores: RUN=logs/t/latest
+	$(call need,RUN,folder,logs/timeseries/latest)
+	@$(BIN)/python scripts/reproduce.py --run '$(RUN)' $(ARGS)
+
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
 	@$(BIN)/tensorboard --logdir logs/.tensorboard $(ARGS)
 
@@ -51,6 +67,11 @@ test: $(STAMP)  ## The project's tests, but for the slow ones
 
 test-all: $(STAMP)  ## All of the project's tests
 	@$(BIN)/pytest -n 2 -m '' $(ARGS)
+
+bench: $(STAMP)  ## Training beside plain loops: LOOPS=script.py DATA=dir [ARGS="--only clouds"]
+	$(call need,LOOPS,script,loops.py DATA=data)
+	$(call need,DATA,dir,data LOOPS=loops.py)
+	@$(BIN)/python scripts/bench.py --loops '$(LOOPS)' --data '$(DATA)' $(ARGS)
 
 lint: $(STAMP)  ## Style and types
 	@$(BIN)/ruff check

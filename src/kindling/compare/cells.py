@@ -1,0 +1,139 @@
+"""How far the run of a cell has got, by what lies in its folder. Nothing here imports torch."""
+
+import fcntl
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from kindling import runs
+from kindling.compare.plan import Cell
+from kindling.compare.record import RESULTS, Record
+from kindling.errors import UserError
+
+USAGE = "usage.json"
+OUTPUT = "output.txt"
+
+
+def finished(cell: Cell) -> Path | None:
+    """The newest run that has test scores and the cell's settings."""
+    return next((run for run in _made(cell) if (run / RESULTS).is_file()), None)
+
+
+def unfinished(cell: Cell) -> Path | None:
+    """The newest run with the cell's settings that can be gone on with."""
+    return next((run for run in _made(cell) if (run / runs.LAST).is_file()), None)
+
+
+def command(cell: Cell, threads: int) -> list[str]:
+    """What goes on with the cell's run, or starts it.
+
+    A run that was killed before its first checkpoint is removed: there is nothing in it.
+    """
+    python = [sys.executable, "-m", "kindling"]
+    run = unfinished(cell)
+    if run is None:
+        for empty in _made(cell):
+            if not any((empty / runs.BEST.parent).glob("*.ckpt")):
+                shutil.rmtree(empty)
+        where = [f"--logs={cell.folder}", f"--threads={threads}"]
+        quiet = "--trainer.enable_progress_bar=false"
+        return [*python, "train", *cell.flags, *where, quiet]
+    return [*python, "test" if _trained(cell, run) else "train", f"--run={run}"]
+
+
+def lock(cell: Cell) -> IO[str] | None:
+    """The right to work in the cell's folder, or nothing while another process has it.
+
+    It is held by whoever inherits the file, so that a run that outlives the comparison which
+    started it is not started a second time.
+    """
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    held = (cell.folder / ".lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        return None
+    return held
+
+
+def epochs(cell: Cell) -> int:
+    """Epochs that the cell's newest run has behind it."""
+    newest = next(iter(_versions(cell)), None)
+    return _epochs(newest) if newest else 0
+
+
+class Usage:
+    """What the cell's processes have used: ``usage.json``.
+
+    :mod:`kindling.compare.watch` adds the peak memory at the end of each. It is known if no
+    process was killed, and the training time if a single one did it all.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self.path = cell.folder / USAGE
+        content = json.loads(self.path.read_text()) if self.path.exists() else {}
+        self.starts: list[dict[str, Any]] = content.get("starts", [])
+        self.prediction_s: float | None = content.get("prediction_s")
+
+    def start(self, command: str, afresh: bool) -> None:
+        if afresh:
+            self.starts, self.prediction_s = [], None
+        self.starts.append({"command": command, "peak_mib": None})
+        self._write()
+
+    def timed(self, prediction_s: float) -> None:
+        self.prediction_s = prediction_s
+        self._write()
+
+    @property
+    def peak_mib(self) -> float | None:
+        peaks = [start["peak_mib"] for start in self.starts]
+        return None if not peaks or None in peaks else float(max(peaks))
+
+    @property
+    def trained_at_once(self) -> bool:
+        return [start["command"] for start in self.starts].count("train") <= 1
+
+    def _write(self) -> None:
+        unfinished = self.path.with_name(f".{USAGE}")
+        content = {"starts": self.starts, "prediction_s": self.prediction_s}
+        unfinished.write_text(json.dumps(content, indent=2) + "\n")
+        unfinished.replace(self.path)
+
+
+def _epochs(run: Path) -> int:
+    table = run / "metrics.csv"
+    return max(0, table.read_bytes().count(b"\n") - 1) if table.exists() else 0
+
+
+def _trained(cell: Cell, run: Path) -> bool:
+    """Whether the run only has to be tested, also where it was killed before it could say so."""
+    if not (run / runs.BEST).is_file():
+        return False
+    if Record(run).seconds is not None:
+        return True
+    most = cell.settings.get("trainer.max_epochs")
+    all_rows = isinstance(most, int) and 0 < most <= _epochs(run)
+    # The last checkpoint is written after the epoch's row.
+    times = [(run / name).stat().st_mtime_ns for name in (runs.LAST, "metrics.csv") if all_rows]
+    return all_rows and times[0] >= times[1]
+
+
+def _made(cell: Cell) -> list[Path]:
+    """The runs with the cell's settings, the newest first; others stay where they are."""
+    return [run for run in _versions(cell) if _matches(cell, run)]
+
+
+def _matches(cell: Cell, run: Path) -> bool:
+    try:
+        return bool(Record(run).settings == cell.settings)
+    except UserError:
+        return False  # killed while it wrote its configuration
+
+
+def _versions(cell: Cell) -> list[Path]:
+    folders = (cell.folder / cell.task).glob("version_*")
+    return sorted(folders, key=lambda run: int(run.name.removeprefix("version_")), reverse=True)

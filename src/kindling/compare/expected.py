@@ -1,0 +1,81 @@
+"""The cells of a plan, each with every setting that its run will have."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from kindling import arguments
+from kindling.cli import KindlingCLI
+from kindling.compare.plan import Cell, Plan, Unit, check_name, command_flags
+from kindling.compare.settings import LOADER, Settings, flat
+from kindling.datamodule import DataModule
+from kindling.process import lightning_errors, quieten
+
+
+class Parsed(KindlingCLI):
+    """A command's configuration, and nothing made of it."""
+
+    def instantiate_classes(self) -> None:
+        pass
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+class Examined(KindlingCLI):
+    """A run's data as they are, and its model, with nothing written but the sample."""
+
+    def instantiate_classes(self) -> None:
+        self.config_init = self.parser.instantiate_classes(self.config)
+        self.datamodule = self._get(self.config_init, "data")
+        self.datamodule.prepare_data()
+        self.datamodule.setup("fit")
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def cells(plan: Plan, units: Sequence[Unit], folder: Path, flags: Sequence[str]) -> list[Cell]:
+    """Variants in turn for the first seed, then for the next, so that pairs are whole early.
+
+    Raises:
+        UserError: A flag of a variant, or one of ``flags``, is wrong.
+    """
+    whole = {
+        variant: settings(command_flags(plan, variant, units[0], flags))
+        for variant in plan.variants
+    }
+    return [
+        Cell(
+            plan.task,
+            variant,
+            unit,
+            folder / "runs" / check_name(variant) / unit.name,
+            command_flags(plan, variant, unit, flags),
+            whole[variant] | unit.settings,
+        )
+        for unit in units
+        for variant in plan.variants
+    ]
+
+
+def examine(flags: Sequence[str]) -> DataModule:
+    """The data that a run with these flags would be made on.
+
+    Raises:
+        UserError: They are not there, or not right, or do not go with the model.
+    """
+    quieten()
+    with lightning_errors():
+        data = Examined(arguments.read(["fit", *flags])).datamodule
+    assert isinstance(data, DataModule)
+    return data
+
+
+def settings(flags: Sequence[str]) -> Settings:
+    """The settings of a run with these flags, as its ``config.yaml`` will have them."""
+    quieten()
+    with lightning_errors():
+        parsed = Parsed(arguments.read(["fit", *flags]))
+    return flat(yaml.load(parsed.config_yaml, LOADER))

@@ -1,0 +1,128 @@
+"""The comparison as charts: curves of validation, scores and differences.
+
+E: epochs.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from kindling.compare.interval import Estimate
+from kindling.compare.scores import Variant, aliases
+from kindling.compare.table import Comparison
+
+CURVES = 4
+METRICS = 8
+"""Of the curves and of the metrics, those that there is room for."""
+
+
+def draw_curves(variants: Sequence[Variant], unit: str) -> Figure | None:
+    """Validation scores by epoch: mean over the runs, and a band from the lowest to the highest.
+
+    The mean ends where the first run does.
+    """
+    trained = [variant for variant in variants if any(r.curves for r in variant.records)]
+    metrics = _curves(trained)
+    if not metrics:
+        return None
+    figure = Figure(figsize=(4.6 * len(metrics), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        for k, variant in enumerate(trained):
+            _band(axes, variant, metric, f"C{k}")
+        axes.set_title(f"{metric}, validation", loc="left")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.grid(color="0.93")
+    panels[0].legend(frameon=False, title=f"mean and range over {unit}s", title_fontsize="small")
+    return figure
+
+
+def draw_scores(comparison: Comparison) -> Figure:
+    """Each metric's scores run by run with the mean, and the differences to the first variant."""
+    metrics = list(comparison.scores)[:METRICS]
+    names = comparison.names
+    figure = Figure(
+        figsize=(9, 0.7 + len(metrics) * (0.55 + 0.28 * len(names))), layout="constrained"
+    )
+    panels = figure.subplots(len(metrics), 2, squeeze=False)
+    for (left, right), metric in zip(panels, metrics, strict=True):
+        for place, variant in enumerate(comparison.variants):
+            _dots(left, variant, metric, place)
+            score = comparison.scores[metric].get(variant.name)
+            if variant.records and score is not None and score.difference is not None:
+                _whisker(right, score.difference, place, f"C{place}")
+        left.set_title(metric, loc="left", fontsize="medium")
+        right.set_title(f"{metric}, minus {names[0]}", loc="left", fontsize="medium")
+        right.axvline(0, color="0.4", linewidth=1)
+        for axes in (left, right):
+            axes.set_yticks(range(len(names)), names)
+            axes.set_ylim(len(names) - 0.5, -0.5)
+            axes.grid(axis="x", color="0.93")
+            axes.set_axisbelow(True)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+        right.tick_params(labelleft=False)
+    what = f"dots: a {comparison.unit} each, line: their mean; bars: paired difference, 95 %"
+    figure.suptitle(what, fontsize="small", color="0.4")
+    return figure
+
+
+def _curves(variants: Sequence[Variant]) -> list[str]:
+    """Names of the scores that validation logs, the monitored one first."""
+    names = dict.fromkeys(
+        name.removeprefix("val/")
+        for variant in variants
+        for record in variant.records
+        for row in record.curves[:1]
+        for name in row
+        if name.startswith("val/")
+    )
+    longer = aliases(set(names))
+    kept = [name for name in names if name not in longer and not name.endswith("/loss")]
+    return kept[:CURVES]
+
+
+def _band(axes: Axes, variant: Variant, metric: str, color: str) -> None:
+    curves = [_curve(record.curves, metric) for record in variant.records]
+    curves = [curve for curve in curves if len(curve)]
+    if not curves:
+        return
+    longest, shortest = max(map(len, curves)), min(map(len, curves))
+    table = np.full((len(curves), longest), np.nan)
+    for row, curve in zip(table, curves, strict=True):
+        row[: len(curve)] = curve
+    epochs = np.arange(1, longest + 1)
+    axes.plot(epochs[:shortest], table[:, :shortest].mean(0), color=color, label=variant.name)
+    if len(curves) > 1:
+        low, high = np.nanmin(table, 0), np.nanmax(table, 0)
+        axes.fill_between(epochs, low, high, color=color, alpha=0.18, linewidth=0)
+
+
+def _curve(rows: Sequence[dict[str, float]], metric: str) -> NDArray[np.float64]:
+    """``(E,)``, also where a model of one head leaves the head's name out."""
+    for name in (f"val/{metric}", f"val/{metric.rpartition('/')[2]}"):
+        values = [row[name] for row in rows if name in row]
+        if values:
+            return np.array(values)
+    return np.array([])
+
+
+def _dots(axes: Axes, variant: Variant, metric: str, place: int) -> None:
+    values = [scores[metric] for scores in variant.scores.values() if metric in scores]
+    if not values:
+        return
+    color = f"C{place}" if variant.records else "0.6"
+    axes.plot(values, [place] * len(values), "o", color=color, alpha=0.5, markersize=5)
+    axes.plot([np.mean(values)] * 2, [place - 0.3, place + 0.3], color=color, linewidth=2)
+
+
+def _whisker(axes: Axes, difference: Estimate | float, place: int, color: str) -> None:
+    if not isinstance(difference, Estimate):
+        axes.plot([difference], [place], "o", color=color)
+        return
+    axes.plot([difference.low, difference.high], [place, place], color=color, linewidth=2)
+    axes.plot([difference.mean], [place], "o", color=color)

@@ -1,0 +1,153 @@
+"""What a comparison consists of: variants times seeds, or times the folds of a cross-validation.
+
+Nothing here imports torch.
+"""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kindling import arguments, paths
+from kindling.compare.settings import Settings
+from kindling.errors import UserError
+from kindling.words import did_you_mean
+
+FOLDER = paths.CONFIGS / "compare"
+SEEDS = 3
+NAME = re.compile(r"[\w+-][\w+. -]*")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Variants of a task by name, each with the flags that it adds to those of all."""
+
+    task: str
+    variants: dict[str, list[str]]
+    seeds: int = SEEDS
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What runs of one variant differ in; those of two variants that share it are a pair."""
+
+    name: str
+    settings: Settings
+
+    @property
+    def flags(self) -> list[str]:
+        return [f"--{name}={value}" for name, value in self.settings.items()]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run that a comparison needs.
+
+    Args:
+        task: Of the run.
+        variant: Its name.
+        unit: Its seed or fold.
+        folder: Where its runs are written, as ``--logs`` has it.
+        flags: All of them, but for where the run is written and on how many threads.
+        settings: That a run must have to be this one.
+    """
+
+    task: str
+    variant: str
+    unit: Unit
+    folder: Path
+    flags: list[str]
+    settings: Settings
+
+    @property
+    def title(self) -> str:
+        return f"{self.variant}, {self.unit.name.replace('_', ' ')}"
+
+
+def seeds(count: int) -> list[Unit]:
+    return [Unit(f"seed_{k}", {"seed_everything": k}) for k in range(_some("seeds", count, 1))]
+
+
+def folds(count: int) -> list[Unit]:
+    return [
+        Unit(f"fold_{k}", {"data.folds": count, "data.fold": k})
+        for k in range(_some("folds", count, 2))
+    ]
+
+
+def read(task: str, path: Path | None = None) -> Plan:
+    """The plan of a task in ``configs/compare``, or in a file of one's own.
+
+    Raises:
+        UserError: There is none, or it is not made of names and flags.
+    """
+    check_task(task)
+    path = path or FOLDER / f"{task}.yaml"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; it names variants and the flags of each")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not valid YAML") from error
+    named = content.get("variants") if isinstance(content, dict) else None
+    if not isinstance(named, dict) or not named:
+        raise UserError(f"{path}: names no variants; expected lines such as variants: ...")
+    if unknown := sorted(str(name) for name in set(content) - {"variants", "seeds", "flags"}):
+        raise UserError(f"{path}: {unknown[0]}: expected variants, seeds or flags")
+    shared = _flags(content.get("flags"), path)
+    variants = {_name(name, path): [*shared, *_flags(f, path)] for name, f in named.items()}
+    if len({check_name(name) for name in variants}) < len(variants):
+        raise UserError(f"{path}: two variants differ in blanks alone; rename one of them")
+    seeds = content.get("seeds", SEEDS)
+    if type(seeds) is not int:
+        raise UserError(f"{path}: seeds: {seeds}: expected a number of seeds")
+    return Plan(task, variants, seeds)
+
+
+def alone(task: str) -> Plan:
+    """The task as it is configured, and nothing else."""
+    check_task(task)
+    return Plan(task, {"default": []})
+
+
+def check_task(task: str) -> None:
+    tasks = arguments.names(paths.CONFIGS)
+    if task not in tasks:
+        raise UserError(f"{task}: no such task{did_you_mean(task, tasks)}")
+
+
+def check_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise UserError(f"{name!r}: not a name (NAME): use letters, digits, spaces and -_.+")
+    return name.replace(" ", "_")
+
+
+def command_flags(plan: Plan, variant: str, unit: Unit, flags: Sequence[str]) -> list[str]:
+    """The task, what the variant adds, the flags of all variants, then seed or fold."""
+    return [f"--config={plan.task}", *plan.variants[variant], *flags, *unit.flags]
+
+
+def _name(name: Any, path: Path) -> str:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise UserError(f"{path}: {name}: not a variant's name; use letters, digits and spaces")
+    return name
+
+
+def _flags(value: Any, path: Path) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, str):
+        raise UserError(f"{path}: {value}: expected flags in one line, such as --model.lr=0.1")
+    return shlex.split(value)
+
+
+def _some(what: str, count: int, least: int) -> int:
+    if count < least:
+        raise UserError(f"{what}={count}: must be at least {least}")
+    return count

@@ -1,0 +1,102 @@
+"""What a comparison leaves in its folder and shows in the terminal."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from kindling.callbacks.provenance import commit
+from kindling.compare import figures, table
+from kindling.compare.settings import differing, shown
+from kindling.compare.table import Comparison, Grid
+from kindling.runs import TENSORBOARD
+from kindling.runs import shown as place
+
+
+def report(comparison: Comparison, folder: Path, console: Console, beside: Grid) -> None:
+    """Write tables and charts, and show the tables.
+
+    Args:
+        comparison: What to report.
+        folder: Where to, made if need be.
+        console: The terminal.
+        beside: A further table, shown first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    grids = [
+        grid for grid in (beside, table.scores(comparison), table.differences(comparison)) if grid
+    ]
+    for grid in grids:
+        table.show(grid, console)
+    table.write(comparison, folder)
+    origin = _origin(comparison)
+    text = "\n".join(table.markdown(grid) for grid in grids)
+    listed = "".join(f"- {' '.join(line.split())}\n" for line in origin.splitlines())
+    (folder / "compare.md").write_text(f"{text}\n{_explained(comparison)}\n\n{listed}")
+    if curves := figures.draw_curves(comparison.variants, comparison.unit):
+        curves.savefig(folder / "curves.png", dpi=120)
+    figures.draw_scores(comparison).savefig(folder / "scores.png", dpi=120)
+    _link(comparison, folder)
+    console.print(_explained(comparison), style="dim")
+    console.print(origin)
+    console.print(f"tables       {place(folder)}/compare.md, scores.csv, runs.csv")
+    console.print(f"charts       {place(folder)}/curves.png, scores.png")
+    console.print(f"curves       tensorboard --logdir {place(folder / TENSORBOARD)}")
+
+
+def settings_grid(comparison: Comparison) -> Grid:
+    """The settings in which the variants differ, a row each, and nothing else."""
+    first = [v.records[0].settings for v in comparison.variants if v.records]
+    named = [v.name for v in comparison.variants if v.records]
+    rows = [[name, *(shown(s.get(name)) for s in first)] for name in differing(first)]
+    return [["setting", *named], *rows] if rows else []
+
+
+def _explained(comparison: Comparison) -> str:
+    most = max(len(variant.records) for variant in comparison.variants)
+    if most < 2:
+        return f"one run each: no spread and no interval; they need several {comparison.unit}s"
+    return (
+        f"mean ± standard deviation over {comparison.unit}s; differences paired by "
+        f"{comparison.unit}, with a 95 % interval (docs/compare.md says of what)"
+    )
+
+
+def _origin(comparison: Comparison) -> str:
+    """When, at which commit, by which command and on what data."""
+    record = next(variant.records[0] for variant in comparison.variants if variant.records)
+    data = record.results["data"]
+    origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
+    counts = {r.results["samples"] for v in comparison.variants for r in v.records}
+    samples = f"{min(counts):,}" + (f" to {max(counts):,}" if len(counts) > 1 else "")
+    git = commit()
+    head = "no commit" if git["commit"] is None else git["commit"][:10]
+    dirty = ", with changes" if git["dirty"] else ""
+    lines = (
+        f"data         {origin}; test split, {samples} samples",
+        f"made         {datetime.now(UTC):%Y-%m-%d}, commit {head}{dirty}",
+        f"command      python {shlex.join(_command())}",
+    )
+    return "\n".join(lines)
+
+
+def _command() -> Sequence[str]:
+    name, *rest = sys.argv
+    return [place(Path(name).resolve()), *rest]
+
+
+def _link(comparison: Comparison, folder: Path) -> None:
+    """Let TensorBoard show the runs of this comparison, by variant and seed, and no others."""
+    links = folder / TENSORBOARD
+    for variant in comparison.variants:
+        for record in variant.records:
+            number = record.pair[comparison.unit == "fold"]
+            link = links / variant.name.replace(" ", "_") / f"{comparison.unit}_{number}"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            target = os.path.relpath(record.folder, link.parent)
+            link.symlink_to(target, target_is_directory=True)

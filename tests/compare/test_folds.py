@@ -1,0 +1,199 @@
+"""Folds of a cross-validation: disjoint, complete, and true to classes, groups and time."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from kindling import resume
+from kindling.datamodule import DataModule
+from kindling.errors import UserError
+from kindling.problems.clouds.data import CloudsDataModule
+from kindling.problems.faces.data import FacesDataModule
+from kindling.problems.potability.data import PotabilityDataModule
+from kindling.problems.prices.data import PricesDataModule
+from kindling.problems.timeseries.data import TimeseriesDataModule
+from kindling.problems.timeseries.windows import Windows
+from kindling.split import Cut, check_fold, grouped_split, rolling_origin, stratified_split
+
+Rows = NDArray[np.int64]
+
+
+@pytest.fixture(params=range(6))
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    return np.random.default_rng(request.param)
+
+
+def cuts(split: Any, keys: NDArray[Any], folds: int) -> list[list[Rows]]:
+    return [Cut(0.2, 0.0, 3, folds, fold)(split, keys) for fold in range(folds)]
+
+
+def assert_folds(every: list[list[Rows]], rows: int) -> None:
+    """Each fold is a partition; each row is tested on exactly once."""
+    for parts in every:
+        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(rows))
+        assert all(len(part) and (np.diff(part) > 0).all() for part in parts)
+    tested = np.concatenate([parts[2] for parts in every])
+    np.testing.assert_array_equal(np.sort(tested), np.arange(rows))
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 10])
+def test_stratified_folds(rng: np.random.Generator, folds: int) -> None:
+    labels = rng.permutation(np.repeat(np.arange(3), rng.integers(40, 200, size=3)))
+    every = cuts(stratified_split, labels, folds)
+    assert_folds(every, len(labels))
+    for train, val, test in every:
+        for label in range(3):
+            count = (labels == label).sum()
+            assert abs((labels[test] == label).sum() - count / folds) < 1
+            rest = count - (labels[test] == label).sum()
+            assert abs((labels[val] == label).sum() - 0.2 * rest) < 1
+            assert (labels[train] == label).any()
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_groups_stay_together_in_folds(rng: np.random.Generator, folds: int) -> None:
+    groups = rng.integers(0, 60, size=300)
+    every = cuts(grouped_split, groups, folds)
+    assert_folds(every, 300)
+    for parts in every:
+        names = [set(groups[part]) for part in parts]
+        assert sum(map(len, names)) == len(set().union(*names))
+        assert abs(len(parts[2]) - 300 / folds) < 15
+
+
+@pytest.mark.parametrize("folds", [2, 3, 4, 7])
+def test_the_fewest_rows_of_a_class_are_enough(folds: int) -> None:
+    cut = Cut(0.2, 0.0, 0, folds, 0)
+    labels = np.array(["often"] * 60 + ["rare"] * cut.fewest)
+    assert_folds(cuts(stratified_split, labels, folds), len(labels))
+    with pytest.raises(UserError, match="too few"):
+        cuts(stratified_split, labels[:-1], folds)
+
+
+def test_without_folds_the_shares_decide() -> None:
+    labels = np.tile([0, 1], 100)
+    same = stratified_split(labels, [0.8 * 0.75, 0.8 * 0.25, 0.2], 7)
+    for part, other in zip(Cut(0.25, 0.2, 7)(stratified_split, labels), same, strict=True):
+        np.testing.assert_array_equal(part, other)
+    assert len(Cut(0.25, 0.0, 7)(stratified_split, labels)) == 2
+
+
+def test_rolling_origin_goes_on_in_time() -> None:
+    cut = [rolling_origin(1000, 4, fold) for fold in range(4)]
+    assert cut == [(200, 400), (400, 600), (600, 800), (800, 1000)]
+    uneven = [rolling_origin(1003, 7, fold) for fold in range(7)]
+    assert [stop for _, stop in uneven[:-1]] == [origin for origin, _ in uneven[1:]]
+    assert uneven[-1][1] == 1003
+    assert {stop - origin for origin, stop in uneven} <= {125, 126}
+
+
+@pytest.mark.parametrize(
+    ("folds", "fold", "said"),
+    [
+        (1, 0, "data.folds=1: must be at least 2"),
+        (5, 5, "data.fold=5: must be 0 to 4"),
+        (5, -1, "data.fold=-1: must be 0 to 4"),
+        (None, 1, "data.fold=1: must be 0: there are no folds"),
+    ],
+)
+def test_a_fold_that_is_none(folds: int | None, fold: int, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        check_fold(folds, fold)
+
+
+# The data modules, over their samples.
+
+
+def identifiers(data: DataModule) -> dict[str, set[str]]:
+    """What identifies the samples of each split."""
+    found = {}
+    for split in ("train", "val", "test"):
+        place = torch.arange(len(data.splits[split]))  # type: ignore[arg-type, index]
+        columns = data.describe(split, place)  # type: ignore[arg-type]
+        found[split] = {str(values) for values in zip(*columns.values(), strict=True)}
+        assert len(found[split]) == len(place)
+    return found
+
+
+MODULES: list[Any] = [
+    (PotabilityDataModule, {}),
+    (CloudsDataModule, {"image_size": 8}),
+    (FacesDataModule, {"image_size": 8}),
+    (FacesDataModule, {"image_size": 8, "by": "person"}),
+    (PricesDataModule, {"use_photos": False}),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings"), MODULES)
+def test_each_sample_is_tested_on_in_one_fold(kind: Any, settings: dict[str, Any]) -> None:
+    tested: list[set[str]] = []
+    wholes = []
+    for fold in range(3):
+        data = kind(**settings, folds=3, fold=fold)
+        data.prepare_data()
+        data.setup("fit")
+        names = identifiers(data)
+        assert sum(map(len, names.values())) == len(set().union(*names.values()))
+        tested.append(names["test"])
+        wholes.append(names["train"] | names["val"] | names["test"])
+    assert len(set().union(*tested)) == sum(map(len, tested)), "no sample is tested on twice"
+    # What is rare, or repeats what is held out, need not be tested on.
+    assert len(set().union(*tested)) > 0.95 * len(set().union(*wholes))
+
+
+def test_statistics_are_of_the_fold_alone() -> None:
+    means = []
+    for fold in range(3):
+        data = PotabilityDataModule(folds=3, fold=fold)
+        data.prepare_data()
+        data.setup("fit")
+        means.append(data.training.features.nanmean(0))
+    assert not torch.equal(means[0], means[1])
+    assert not torch.equal(means[1], means[2])
+
+
+def test_a_series_is_never_tested_on_what_lies_before_its_training() -> None:
+    last = []
+    for fold in range(3):
+        data = TimeseriesDataModule(window=8, folds=3, fold=fold)
+        data.prepare_data()
+        data.setup("fit")
+        ends = {}
+        for split in ("train", "val", "test"):
+            windows = data.splits[split]  # type: ignore[index]
+            assert isinstance(windows, Windows)
+            ends[split] = windows.locate(torch.arange(len(windows)))[0]
+        assert max(ends["train"].max(), ends["val"].max()) < ends["test"].min() - 8
+        last.append((ends["test"].min(), ends["test"].max()))
+    assert all(stop < start for (_, stop), (start, _) in pairwise(last))
+
+
+def test_a_test_file_stays_out_of_the_folds(tmp_path: Path) -> None:
+    rows = "".join(f"{k},{k % 2}\n" for k in range(60))
+    (tmp_path / "water_potability.csv").write_text(f"ph,Potability\n{rows}")
+    data = PotabilityDataModule(tmp_path, test="not_there.csv", folds=3, fold=1)
+    data.setup("fit")
+    assert data.sizes() == {"train": 32, "val": 8, "test": 20}
+    assert [path.name for path in data.files()] == ["water_potability.csv"]
+
+
+def test_a_run_is_not_tested_on_another_fold() -> None:
+    config = """
+model: {{class_path: kindling.problems.potability.model.PotabilityModule}}
+data:
+  class_path: kindling.problems.potability.data.PotabilityDataModule
+  init_args: {{{}}}
+"""
+    with pytest.raises(UserError, match=r"data.fold=1: the run was trained with 0"):
+        resume.refuse_changes(
+            config.format("folds: 5, fold: 0"), config.format("folds: 5, fold: 1"), resume.CUT
+        )
+    # A run from before there were folds had none.
+    resume.refuse_changes(config.format(""), config.format("folds: null, fold: 0"), resume.CUT)
+    with pytest.raises(UserError, match=r"data.folds=5: the run was trained with null"):
+        resume.refuse_changes(config.format(""), config.format("folds: 5"), resume.CUT)

@@ -1,0 +1,145 @@
+"""What a comparison consists of, and that a run is recognized as the one that was asked for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kindling import arguments, paths
+from kindling.__main__ import main
+from kindling.compare import cells, expected, plan, settings
+from kindling.compare.plan import Plan
+from kindling.errors import UserError
+
+SHIPPED = sorted(path.stem for path in plan.FOLDER.glob("*.yaml"))
+SMOKE = ["--config=smoke", "--data.window=8", "--data.lags=[]", "--model.hidden=8"]
+
+
+def test_every_task_has_a_comparison_that_is_neither_task_nor_preset() -> None:
+    assert arguments.names(paths.CONFIGS) == SHIPPED
+    assert not set(SHIPPED) & set(arguments.names(paths.PRESETS))
+    with pytest.raises(UserError, match="no such config"):
+        arguments.find_config("compare")
+
+
+@pytest.mark.parametrize("task", SHIPPED)
+def test_shipped_variants_are_sound_and_differ(task: str, tmp_path: Path) -> None:
+    shipped = plan.read(task)
+    assert (plan.FOLDER / f"{task}.yaml").read_text().startswith("# ")
+    assert 2 <= len(shipped.variants) <= 4
+    wanted = expected.cells(shipped, plan.seeds(1), tmp_path, [])
+    assert len({str(cell.settings) for cell in wanted}) == len(wanted)
+    assert settings.differing([cell.settings for cell in wanted])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("task", SHIPPED)
+def test_every_task_has_folds(task: str, tmp_path: Path) -> None:
+    [first, second] = expected.cells(plan.alone(task), plan.folds(2), tmp_path, [])
+    assert (first.settings["data.folds"], first.settings["data.fold"]) == (2, 0)
+    assert (second.settings["data.folds"], second.settings["data.fold"]) == (2, 1)
+    assert second.folder == tmp_path / "runs" / "default" / "fold_1"
+
+
+def test_flags_of_all_variants_overrule_those_of_one(tmp_path: Path) -> None:
+    chosen = Plan("timeseries", {"a b": ["--model.cell=gru", "--model.lr=0.5"]})
+    flags = ["--model.lr=0.25", "--config", "smoke"]
+    [cell] = expected.cells(chosen, plan.seeds(1), tmp_path, flags)
+    assert cell.settings["model.cell"] == "gru"
+    assert cell.settings["model.lr"] == 0.25
+    assert cell.settings["trainer.max_epochs"] == 2
+    assert cell.folder == tmp_path / "runs" / "a_b" / "seed_0"
+
+
+def test_a_run_is_recognized_by_its_settings(tmp_path: Path) -> None:
+    chosen = Plan("timeseries", {"small": SMOKE, "other": [*SMOKE, "--model.cell=gru"]})
+    small, other = expected.cells(chosen, plan.seeds(1), tmp_path, [])
+    assert cells.finished(small) is None
+    command = cells.command(small, 1)
+    assert main(command[3:]) == 0
+    run = small.folder / "timeseries" / "version_0"
+    assert cells.finished(small) == run
+    elsewhere = plan.Cell("timeseries", "other", other.unit, small.folder, [], other.settings)
+    assert cells.finished(elsewhere) is None
+    (run / "results.json").unlink()
+    assert cells.finished(small) is None
+    assert cells.command(small, 1)[3:] == ["test", f"--run={run}"]
+
+
+WRONG: list[tuple[Any, str]] = [
+    ("variants: [a, b]", "names no variants"),
+    ("seeds: 3", "names no variants"),
+    ("variants: {a: {lr: 1}}", "expected flags in one line"),
+    ("variants: {a/b: --model.lr=1}", "not a variant's name"),
+    ("variants: {a b: , a_b: }", "differ in blanks alone"),
+    ("variants: {a: }\nseeds: many", "expected a number of seeds"),
+    ("variants: {a: }\nvariant: {}", "variant: expected variants, seeds or flags"),
+    ("variants: {a: [", "line 1: not valid YAML"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG)
+def test_a_wrong_plan_is_named(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said) as error:
+        plan.read("timeseries", path)
+    assert str(path) in str(error.value)
+
+
+def test_what_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"timeserie: no such task; did you mean timeseries\?"):
+        plan.read("timeserie")
+    with pytest.raises(UserError, match="no such file; it names variants"):
+        plan.read("timeseries", tmp_path / "none.yaml")
+    with pytest.raises(UserError, match="seeds=0: must be at least 1"):
+        plan.seeds(0)
+    with pytest.raises(UserError, match="folds=1: must be at least 2"):
+        plan.folds(1)
+    with pytest.raises(UserError, match="not a name"):
+        plan.check_name("../up")
+
+
+def test_a_wrong_flag_of_a_variant_is_known_before_anything_is_run(tmp_path: Path) -> None:
+    chosen = Plan("timeseries", {"a": [], "b": ["--model.cel=gru"]})
+    with pytest.raises(UserError, match=r"model.cel: no such setting; did you mean model.cell\?"):
+        expected.cells(chosen, plan.seeds(2), tmp_path, [])
+
+
+def test_settings_by_the_names_that_are_typed(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "seed_everything": 1,
+                "logs": "/x",
+                "trainer": {"max_epochs": 3, "enable_progress_bar": False},
+                "model": {"class_path": "a.B", "init_args": {"lr": 0.1, "sizes": [1, 2]}},
+            }
+        )
+    )
+    assert settings.read(path) == {
+        "seed_everything": 1,
+        "trainer.max_epochs": 3,
+        "model": "a.B",
+        "model.lr": 0.1,
+        "model.sizes": [1, 2],
+    }
+
+
+def test_the_trainer_s_defaults_are_those_of_lightning() -> None:
+    import inspect
+
+    from lightning.pytorch import Trainer
+
+    real = {
+        f"trainer.{name}": parameter.default
+        for name, parameter in inspect.signature(Trainer.__init__).parameters.items()
+        if name not in ("self", "max_epochs", "log_every_n_steps", "enable_model_summary")
+    }
+    known = settings.of_task(paths.CONFIGS / "timeseries.yaml")
+    assert {name: known[name] for name in real if name in known} == {
+        name: value for name, value in real.items() if name in known
+    }
+    assert "trainer.precision" in known
