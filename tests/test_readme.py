@@ -1,5 +1,6 @@
 """Every command in the README runs: what make would run is run here, on a smaller scale."""
 
+import json
 import os
 import re
 import runpy
@@ -12,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import kindling.problems
 from kindling import arguments, paths
 from kindling.__main__ import main
 
@@ -97,8 +99,30 @@ def write_my_series(folder: Path) -> None:
 
 
 def run_kindling(args: list[str], tmp_path: Path) -> None:
+    if any(arg.startswith("--trainer.devices=") for arg in args):
+        run_processes([sys.executable, "-m", "kindling", *args], args[0])
+        return
     informs = not args or "--help" in args or "--print_config" in args
     assert main([*args, *([] if informs else limits(args[0]))]) == 0
+
+
+def run_torchrun(args: list[str], tmp_path: Path) -> None:
+    """Both nodes at once; the command of the second is the same but for its rank."""
+    if "--node_rank=1" in args:
+        assert " ".join(args).replace("rank=1", "rank=0") in README
+        return
+    second = [arg.replace("rank=0", "rank=1") for arg in args]
+    program = [sys.executable, "-m", "torch.distributed.run"]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    other = subprocess.Popen([*program, *second, *limits("train")], env=one_thread)
+    run_processes([*program, *args], "train")
+    assert other.wait(timeout=60) == 0
+
+
+def run_processes(command: list[str], stage: str) -> None:
+    """In processes of their own, since each starts others by its own command line."""
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, *limits(stage)], env=one_thread, check=True)
 
 
 def run_python(args: list[str], tmp_path: Path) -> None:
@@ -117,4 +141,32 @@ def glob(pattern: str) -> list[Path]:
 RUNNERS: dict[str, Callable[[list[str], Path], None]] = {
     "kindling": run_kindling,
     "python": run_python,
+    "torchrun": run_torchrun,
 }
+
+
+def test_the_problem_of_ones_own_trains_and_predicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files that the README shows, put where it says, are a whole problem."""
+    blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", README, re.DOTALL)
+    for name, content in blocks:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    problems = tmp_path / "src" / "kindling" / "problems"
+    (problems / "queue" / "__init__.py").touch()
+    monkeypatch.setattr(kindling.problems, "__path__", [str(problems)])
+    monkeypatch.setattr(paths, "SAMPLES", tmp_path / "sample")
+    flags = ["--trainer.enable_progress_bar=false", f"--logs={tmp_path / 'logs'}"]
+    assert main(["train", f"--config={tmp_path / 'configs' / 'queue.yaml'}", *flags]) == 0
+    assert "training mean" in capsys.readouterr().out
+    run = tmp_path / "logs" / "queue" / "version_0"
+    results = json.loads((run / "results.json").read_text())
+    assert results["skill"]["mae"] > 0.7
+    (tmp_path / "new.csv").write_text("people,hour\n10,9\n10,17\n")
+    assert (
+        main(["predict", "--run", str(run), f"--data.input={tmp_path / 'new.csv'}", flags[0]]) == 0
+    )
+    text = (run / "predictions" / "new.csv").read_text().splitlines()
+    assert [round(float(line.split(",")[1]) / 10) for line in text[1:]] == [2, 3]

@@ -24,7 +24,7 @@ SHARED = {
     "--config NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
     "--seed_everything N": "Seed of weights and order (default: 0).",
     "--early_stopping.patience N": "Epochs without a better score before training stops.",
-    "--threads N": "CPU threads of torch (default: one a core); a small net is fastest on one.",
+    "--threads N": "CPU threads of torch (default: one or all, whichever a step is faster with).",
     "--logs DIR": "Where runs are written (default: logs).",
     "--run DIR": "A run whose config and checkpoint to use, and to write into.",
     "--ckpt_path FILE": "A checkpoint, where it is not the run's best (fit: last).",
