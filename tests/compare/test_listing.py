@@ -64,10 +64,10 @@ def test_the_command(make: Make, logs: Path, capsys: pytest.CaptureFixture[str])
     make("version_0", {"mse": 0.1234})
     assert main([f"--logs={logs}"]) == 0
     assert "mse 0.1234" in capsys.readouterr().out
-    assert main([f"--logs={logs}", "--task=prices"]) == 2
-    assert "no runs of prices there" in capsys.readouterr().err
-    assert main(["--task=price"]) == 2
-    assert "price: no such task; did you mean prices?" in capsys.readouterr().err
+    assert main([f"--logs={logs.parent}", "--task=timeseries"]) == 2
+    assert "no runs of timeseries there" in capsys.readouterr().err
+    assert main(["--task=timeserie"]) == 2
+    assert "timeserie: no such task; did you mean timeseries?" in capsys.readouterr().err
 
 
 def test_no_runs_at_all(tmp_path: Path) -> None:

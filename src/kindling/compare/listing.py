@@ -61,8 +61,7 @@ def _when(record: Record) -> str:
 
 
 def _commit(record: Record) -> str:
-    git = record.provenance["git"]
-    return str(git["commit"])[:10] + ("*" if git["dirty"] else "")
+    return record.commit
 
 
 def _data(record: Record) -> str:

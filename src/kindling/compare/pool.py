@@ -1,20 +1,16 @@
 """Runs in processes of their own, as many at once as there is room for. Imports no torch."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kindling.compare import cells
-from kindling.compare.cells import Usage
+from kindling.compare.job import Job
 from kindling.compare.plan import Cell
 from kindling.errors import Stopped
 
@@ -27,53 +23,6 @@ GRACE = 60.0
 """Seconds that a process has to save what it has when all are told to stop."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-WATCH = Path(__file__).with_name("watch.py")
-
-
-class Job:
-    """A process that works on a cell's run, and holds the cell's lock as long as it lives."""
-
-    def __init__(self, cell: Cell, held: IO[str], command: Sequence[str], threads: int) -> None:
-        self.cell = cell
-        self.status: int | None = None
-        self._held = held
-        afresh = not any(part.startswith("--run=") for part in command)
-        usage = Usage(cell)
-        usage.start(command[3], afresh)
-        with (cell.folder / cells.OUTPUT).open("w") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-S", str(WATCH), str(usage.path), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-                pass_fds=[held.fileno()],
-                # Ctrl-C is for the comparison, which passes it on once.
-                start_new_session=True,
-            )
-
-    def ended(self) -> bool:
-        if self.status is None:
-            self.status = self._process.poll()
-            if self.status is not None:
-                self._held.close()
-        return self.status is not None
-
-    def stop(self) -> None:
-        """Let the run save what it has."""
-        if not self.ended():
-            self._process.terminate()
-
-    def kill(self) -> None:
-        if not self.ended():
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-    def complaint(self) -> str:
-        """The last line that the process wrote."""
-        lines = (self.cell.folder / cells.OUTPUT).read_text(errors="replace").split("\n")
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "no word")
-        return f"exit status {self.status}: {said.removeprefix('kindling: ')}"
 
 
 class Pool:

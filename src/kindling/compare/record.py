@@ -66,6 +66,12 @@ class Record:
         return str(baseline.get("name", "")), _values(baseline)
 
     @property
+    def commit(self) -> str:
+        """Ten digits, and a mark where files differed from the commit."""
+        git = self.provenance.get("git", {})
+        return f"{git.get('commit') or 'unknown'}"[:10] + ("*" if git.get("dirty") else "")
+
+    @property
     def seconds(self) -> float | None:
         """Of training; of a run that was gone on with, of its last part."""
         seconds = self.provenance.get("wall_time_s")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kindling.callbacks.provenance import commit
 from kindling.compare import figures, table
 from kindling.compare.settings import differing, shown
 from kindling.compare.table import Comparison, Grid
@@ -73,12 +72,10 @@ def _origin(comparison: Comparison) -> str:
     origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
     counts = {r.results["samples"] for v in comparison.variants for r in v.records}
     samples = f"{min(counts):,}" + (f" to {max(counts):,}" if len(counts) > 1 else "")
-    git = commit()
-    head = "no commit" if git["commit"] is None else git["commit"][:10]
-    dirty = ", with changes" if git["dirty"] else ""
+    commits = dict.fromkeys(r.commit for v in comparison.variants for r in v.records)
     lines = (
         f"data         {origin}; test split, {samples} samples",
-        f"made         {datetime.now(UTC):%Y-%m-%d}, commit {head}{dirty}",
+        f"made         {datetime.now(UTC):%Y-%m-%d}, commit {' and '.join(commits)}",
         f"command      python {shlex.join(_command())}",
     )
     return "\n".join(lines)
