@@ -113,12 +113,14 @@ class Notes(logging.Handler):
 def notes() -> Iterator[None]:
     """Show what the project's own code has to say about the data."""
     handler, logger = Notes(), logging.getLogger("kindling")
+    level = logger.level
     handler.setLevel(logging.ERROR if rank() else logging.INFO)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
         yield
     finally:
+        logger.setLevel(level)
         logger.removeHandler(handler)
 
 

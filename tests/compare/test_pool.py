@@ -62,6 +62,18 @@ def starts(wanted: list[Cell]) -> list[list[str]]:
     return [path.read_text().split() if path.exists() else [] for path in paths]
 
 
+def stop_when_started(wanted: list[Cell], count: int, signum: int = signal.SIGTERM) -> None:
+    """Send this process a signal once so many of the cells have been started."""
+    patience = time.monotonic() + 100
+
+    def wait() -> None:
+        while sum(map(len, starts(wanted))) < count and time.monotonic() < patience:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signum)
+
+    threading.Thread(target=wait).start()
+
+
 def test_what_is_finished_is_not_run_again(wanted: list[Cell]) -> None:
     pool(Fake()).work(wanted[:3])
     assert starts(wanted) == [["train"], ["train"], ["train"], []]
@@ -78,9 +90,10 @@ def test_other_settings_are_another_run(wanted: list[Cell]) -> None:
 
 
 def test_as_many_at_once_as_are_allowed(wanted: list[Cell]) -> None:
-    start = time.monotonic()
-    pool(Fake(1.0), jobs=4).work(wanted)
-    assert time.monotonic() - start < 3.5
+    stop_when_started(wanted, 3)
+    with pytest.raises(Stopped):
+        pool(Fake(100), jobs=3).work(wanted)
+    assert starts(wanted) == [["train"], ["train"], ["train"], []]
 
 
 def test_one_that_fails_does_not_stop_the_others(wanted: list[Cell]) -> None:
@@ -96,9 +109,9 @@ def test_one_that_fails_does_not_stop_the_others(wanted: list[Cell]) -> None:
 
 def test_stopped_runs_save_and_go_on(wanted: list[Cell]) -> None:
     pool(Fake()).work(wanted[:1])
-    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    stop_when_started(wanted, 3)
     with pytest.raises(Stopped, match="stopped by SIGTERM; 1 of 4 runs are finished") as stopped:
-        pool(Fake(30)).work(wanted)
+        pool(Fake(100)).work(wanted)
     assert stopped.value.status == 143
     assert all((cells.unfinished(c) is not None) for c in wanted[1:3])
     pool(Fake()).work(wanted)
@@ -158,9 +171,10 @@ def test_the_command_goes_on_where_there_is_something(wanted: list[Cell]) -> Non
     run = first.folder / "t" / "version_0"
     cells.command(first, 1)
     assert not run.exists(), "nothing was saved in it"
-    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    (first.folder / "starts.txt").unlink()
+    stop_when_started([first], 1, signal.SIGINT)
     with pytest.raises(Stopped, match="SIGINT"):
-        pool(Fake(30)).work([first])
+        pool(Fake(100)).work([first])
     assert cells.command(first, 1)[3:] == ["train", f"--run={run}"]
     (run / "checkpoints" / "best.ckpt").touch()
     (run / "provenance.json").write_text('{"wall_time_s": 3.0}')
