@@ -55,9 +55,11 @@ class Batches(SequentialSampler):
         last = len(self) - 1
         for batch in range(first, last + 1):
             stop = self.size if batch == last else (batch + 1) * self._together
-            start = batch * self._together + self.rank
-            place = torch.arange(start, max(start, stop), self.processes)
-            yield place if order is None else order[place].long()
+            start = min(batch * self._together + self.rank, stop)
+            if order is None:
+                yield torch.arange(start, stop, self.processes)
+            else:
+                yield order[start : stop : self.processes].long()
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the Trainer at the start of each epoch."""

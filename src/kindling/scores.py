@@ -63,6 +63,9 @@ class Scores(nn.Module):
         super().__init__()
         self.heads = heads
         self.metrics = nn.ModuleDict({name: head.metrics.clone() for name, head in heads.items()})
+        for metric in (m for _, metrics in self._collections() for m in metrics.values()):
+            # Targets were checked when they were read; to look at them again would hold up a GPU.
+            metric.validate_args = False
         self._pending: list[Step] = []
         self._losses: list[Tensor] = []
 

@@ -26,6 +26,8 @@ class Checkpoint(ModelCheckpoint):
     more often would cost, and it repeats it exactly. The end of training always writes it.
     """
 
+    state_key = "Checkpoint"  # asked for at each hook, and Lightning would put it together anew
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._due, self._overdue = 0.0, math.inf

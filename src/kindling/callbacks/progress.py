@@ -19,10 +19,17 @@ class ProgressBar(RichProgressBar):
     def __init__(self) -> None:
         super().__init__(leave=False)
         self._next = 0.0
+        self._epoch = -1
 
-    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
         if self._due():
-            super().on_train_batch_end(*args, **kwargs)
+            self._show_epoch(trainer, *args)
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        if self._due():
+            if self._epoch != trainer.current_epoch:
+                self._show_epoch(trainer, args[0])
+            super().on_train_batch_end(trainer, *args, **kwargs)
 
     def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
         # Lightning would add a bar in every epoch and remove none.
@@ -36,6 +43,10 @@ class ProgressBar(RichProgressBar):
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         scores = trainer.callback_metrics
         return {"val/loss": float(scores["val/loss"])} if "val/loss" in scores else {}
+
+    def _show_epoch(self, trainer: Trainer, *args: Any) -> None:
+        self._epoch = trainer.current_epoch
+        super().on_train_epoch_start(trainer, *args)
 
     def _due(self) -> bool:
         now = time.monotonic()
