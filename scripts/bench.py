@@ -6,10 +6,12 @@ The loops are a script outside of the project that is called as ``LOOPS PROBLEM 
 --epochs N --steps N [--limit]`` and prints a JSON line with ``epoch_s``, ``step_us`` and
 ``peak_mib``; ``--limit`` is its floor, with every tensor in memory and no metrics. Both sides take
 turns. Everything that a normal run does is left on: validation, metrics, checkpoints, TensorBoard
-and, in a terminal of its own, the progress bar. The first epoch is left out on both sides.
+and, in a terminal of its own, the progress bar. The first epoch is left out on both sides. An
+epoch of Kindling's sees the same rows: what it holds out of training it validates on.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -19,7 +21,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -31,6 +35,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.data import DataLoader, Dataset
+
+from kindling.images import Augment, load_images, scan
+from kindling.loader import Batches, load
+from kindling.problems.clouds.photos import Photos
+
+FIGURES = ("epoch_s", "step_us", "peak_mib")
 
 
 @dataclass(frozen=True)
@@ -41,11 +52,11 @@ class Case:
         problem: As the loops call it.
         configs: Of Kindling's run.
         folder: Of the data, below the real data's.
-        flags: Of Kindling's run.
         epochs: Of Kindling's run; the loops, which only repeat themselves, take fewer.
         loop_epochs: Of the loops.
+        flags: Of Kindling's run.
         steps: Training batches in an epoch; all if none are given.
-        name: In the table.
+        variants: Further flags of Kindling's run, by their name in the table.
     """
 
     problem: str
@@ -53,9 +64,9 @@ class Case:
     folder: str
     epochs: int
     loop_epochs: int
-    flags: Sequence[str] = field(default=())
+    flags: Sequence[str] = ()
     steps: int | None = None
-    name: str = ""
+    variants: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"": ()})
 
 
 CASES = (
@@ -67,15 +78,13 @@ CASES = (
         loop_epochs=200,
         flags=("--data.train=water_train.csv", "--data.test=water_test.csv"),
     ),
-    Case("clouds", ("clouds", "clouds_course"), "clouds", epochs=5, loop_epochs=4),
     Case(
         "clouds",
         ("clouds", "clouds_course"),
         "clouds",
-        epochs=5,
-        loop_epochs=4,
-        flags=("--trainer.precision=bf16-mixed",),
-        name="clouds, bf16",
+        epochs=4,
+        loop_epochs=2,
+        variants={"": (), ", bf16": ("--trainer.precision=bf16-mixed",)},
     ),
     Case(
         "timeseries",
@@ -102,34 +111,81 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", help="problems to measure")
     parser.add_argument("--output", type=Path, default=Path("logs/bench.csv"))
     chosen = parser.parse_args(args)
-    rows = [
-        measure(case, chosen.loops.resolve(), chosen.data.resolve(), chosen.rounds)
-        for case in CASES
-        if not chosen.only or case.problem in chosen.only
-    ]
-    table = pd.DataFrame(rows).assign(**machine())
+    loops, data = chosen.loops.resolve(), chosen.data.resolve()
+    cases = [case for case in CASES if not chosen.only or case.problem in chosen.only]
+    rows = [row for case in cases for row in measure(case, loops, data, chosen.rounds)]
+    photos = [] if chosen.only and "photos" not in chosen.only else [measure_photos(loops, data)]
+    table = pd.DataFrame([*rows, *photos]).assign(**machine())
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(chosen.output, index=False)
     show(rows, Console(soft_wrap=True))
+    for row in photos:
+        show_photos(row)
     print(f"table  {chosen.output}")
 
 
-def measure(case: Case, loops: Path, data: Path, rounds: int) -> dict[str, Any]:
-    """Medians of all sides, which take turns."""
-    found: dict[str, list[Mapping[str, float]]] = {"loop": [], "floor": [], "kindling": []}
+def measure(case: Case, loops: Path, data: Path, rounds: int) -> list[dict[str, Any]]:
+    """Medians of all sides, which take turns: a row for each variant."""
+    found: dict[str, list[Mapping[str, float]]] = defaultdict(list)
     for _ in range(rounds):
         found["loop"].append(run_loop(case, loops, data))
         found["floor"].append(run_loop(case, loops, data, "--limit"))
-        found["kindling"].append(run_kindling(case, data))
-    row: dict[str, Any] = {"case": case.name or case.problem}
-    for side, runs in found.items():
-        for name in ("epoch_s", "step_us", "peak_mib"):
+        for name, flags in case.variants.items():
+            found[f"kindling{name}"].append(run_kindling(case, data, flags))
+    return [
+        {"case": f"{case.problem}{name}"}
+        | compared({s: found[s] for s in ("loop", "floor")}, found[f"kindling{name}"])
+        for name in case.variants
+    ]
+
+
+def compared(
+    others: Mapping[str, Sequence[Mapping[str, float]]], ours: Sequence[Mapping[str, float]]
+) -> dict[str, float]:
+    """Each side's median of each figure, and its ratio to those of the others."""
+    row: dict[str, float] = {}
+    for side, runs in {**others, "kindling": ours}.items():
+        for name in FIGURES:
             row[f"{side}_{name}"] = statistics.median(run[name] for run in runs)
-    for side in ("loop", "floor"):
-        for name in ("epoch_s", "step_us", "peak_mib"):
+    for side in others:
+        for name in FIGURES:
             row[f"{name} / {side}"] = row[f"kindling_{name}"] / row[f"{side}_{name}"]
-    print(json.dumps(row), flush=True)
     return row
+
+
+def measure_photos(loops: Path, data: Path, batch_size: int = 32) -> dict[str, Any]:
+    """Photos a second without a net: read, resized, augmented and batched, on both sides.
+
+    The loops' script has ``problem(name, data)``, whose first item is a data set of the photos.
+    """
+    files = scan(data / "clouds" / "clouds_train").files
+    theirs = seconds(DataLoader(_photos_of(loops, data), batch_size, shuffle=True))
+    with tempfile.TemporaryDirectory() as cache:
+        start = time.perf_counter()
+        images = load_images(files, (128, 128), Path(cache))
+        decoding = time.perf_counter() - start
+        every = torch.arange(len(files))
+        photos = Photos(images, every, torch.zeros_like(every), files)
+        batches, augment = load(photos, Batches(len(files), batch_size, seed=0)), Augment().train()
+        first, *later = [seconds(augment(b.image) for b in batches) for _ in range(4)]
+    rates = {
+        "loop_photos_s": len(files) / theirs,
+        "kindling_first_photos_s": len(files) / (decoding + first),
+        "kindling_later_photos_s": len(files) / statistics.median(later),
+    }
+    ratios = {
+        f"{name} photos / loop": rates[f"kindling_{name}_photos_s"] / rates["loop_photos_s"]
+        for name in ("first", "later")
+    }
+    return {"case": "photos", **rates, **ratios}
+
+
+def seconds(batches: Iterable[Any]) -> float:
+    """How long it takes to have seen all batches."""
+    start = time.perf_counter()
+    for _ in batches:
+        pass
+    return time.perf_counter() - start
 
 
 def run_loop(case: Case, loops: Path, data: Path, *flags: str) -> dict[str, float]:
@@ -140,10 +196,10 @@ def run_loop(case: Case, loops: Path, data: Path, *flags: str) -> dict[str, floa
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def run_kindling(case: Case, data: Path) -> dict[str, float]:
-    flags = [f"--config={name}" for name in case.configs]
-    flags += [f"--data.root={data / case.folder}", f"--trainer.max_epochs={case.epochs}"]
-    return timed_run([*flags, *case.flags])
+def run_kindling(case: Case, data: Path, flags: Sequence[str] = ()) -> dict[str, float]:
+    configs = [f"--config={name}" for name in case.configs]
+    root, epochs = f"--data.root={data / case.folder}", f"--trainer.max_epochs={case.epochs}"
+    return timed_run([*configs, root, epochs, *case.flags, *flags])
 
 
 def timed_run(flags: Sequence[str]) -> dict[str, float]:
@@ -191,6 +247,16 @@ def _drain(terminal: int, shown: list[bytes]) -> None:
         shown.append(part)
 
 
+def _photos_of(loops: Path, data: Path) -> Dataset[Any]:
+    """The loops' own training photos."""
+    spec = importlib.util.spec_from_file_location("loops", loops)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.problem("clouds", data)[0]  # type: ignore[no-any-return]
+
+
 def machine() -> dict[str, str]:
     cpu = next(
         (
@@ -217,6 +283,14 @@ def show(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
         table.add_row(row["case"], *seconds, *(f"{row[name]:.2f}" for name in names))
     console.print("time of an epoch, and ratios of kindling to the others")
     console.print(table)
+
+
+def show_photos(row: Mapping[str, Any]) -> None:
+    print(
+        f"photos a second without a net: loop {row['loop_photos_s']:.0f}, kindling in the first "
+        f"epoch {row['kindling_first_photos_s']:.0f} ({row['first photos / loop']:.1f} times), "
+        f"later {row['kindling_later_photos_s']:.0f} ({row['later photos / loop']:.1f} times)"
+    )
 
 
 if __name__ == "__main__":

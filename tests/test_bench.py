@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from kindling import paths
+from kindling.problems.clouds import sample as clouds
 
 LOOPS = """
 import json, sys
@@ -50,7 +51,9 @@ def test_the_table_has_medians_and_their_ratios(
     monkeypatch.setattr(bench, "run_kindling", lambda *_: {**run, "epoch_s": next(times)})
     monkeypatch.setattr(bench, "CASES", [bench.CASES[0]])
     output = tmp_path / "out" / "bench.csv"
-    bench.main([f"--loops={loops}", f"--data={tmp_path}", f"--output={output}"])
+    bench.main(
+        ["--only=potability", f"--loops={loops}", f"--data={tmp_path}", f"--output={output}"]
+    )
     [row] = pd.read_csv(output).to_dict("records")
     assert (row["loop_epoch_s"], row["floor_epoch_s"], row["kindling_epoch_s"]) == (2, 1, 4)
     assert (row["epoch_s / loop"], row["step_us / floor"]) == (2, 3)
@@ -95,3 +98,19 @@ def test_the_loops_are_called_as_they_ask_for(
         '{"epoch_s": 2.0, "step_us": 200.0, "peak_mib": 100.0}'
     )
     assert bench.run_loop(case, loops, tmp_path, "--limit")["epoch_s"] == 1
+
+
+def test_photos_are_counted_against_the_loops_own(
+    bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clouds.write_sample(tmp_path / "clouds")
+    script = tmp_path / "loops.py"
+    script.write_text("def problem(name, data):\n    return ([1] * 64, None)\n")
+    output = tmp_path / "photos.csv"
+    bench.main(["--only=photos", f"--loops={script}", f"--data={tmp_path}", f"--output={output}"])
+    [row] = pd.read_csv(output).to_dict("records")
+    for name in ("first", "later"):
+        ratio = row[f"kindling_{name}_photos_s"] / row["loop_photos_s"]
+        assert row[f"{name} photos / loop"] == pytest.approx(ratio)
+    assert row["kindling_later_photos_s"] > row["kindling_first_photos_s"]
+    assert "photos a second without a net" in capsys.readouterr().out
