@@ -272,7 +272,7 @@ def machine() -> dict[str, str]:
 
 def show(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("problem")
+    table.add_column("problem", no_wrap=True)
     for name in ("loop", "floor", "kindling", "epoch / loop", "step / loop", "step / floor"):
         table.add_column(name, justify="right")
     table.add_column("memory / floor", justify="right")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -148,6 +149,16 @@ def test_the_table_says_what_it_is_of(capsys: pytest.CaptureFixture[str], traine
 
 # Presets that name columns of a real set, which the sample does not have.
 OF_REAL_SETS = {"prices_houses": "houses"}
+
+
+@pytest.mark.parametrize("task", arguments.names(paths.CONFIGS))
+def test_half_precision_trains_and_reports(task: str, kindling: Run, logs: Path) -> None:
+    flags = [f"--config={task}", "--config=smoke", "--trainer.precision=bf16-mixed"]
+    assert kindling("train", *flags) == 0
+    run = logs / task / "latest"
+    assert list((run / "figures").glob("*.png"))
+    metrics = json.loads((run / "results.json").read_text())["metrics"]
+    assert all(math.isfinite(score["value"]) for score in metrics.values())
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from kindling.errors import UserError
-from kindling.scores import Head, Heads, Scores, Step, named
+from kindling.scores import Head, Heads, Scores, Step, in_full, named
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
@@ -132,7 +132,7 @@ class Module(LightningModule):
         self._log_scores("test")
 
     def predict_step(self, batch: Any) -> Outcome:
-        return Outcome(batch.place, self.predict(batch), {}, {})
+        return Outcome(batch.place, in_full(self.predict(batch)), {}, {})
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
         # Without the profiling around the optimizer's own, which takes longer than this.
@@ -167,7 +167,7 @@ class Module(LightningModule):
     def _evaluate(self, stage: Stage, batch: Any) -> Outcome:
         step = self.step(batch)
         self._scores(stage).keep(step)
-        return Outcome(batch.place, step.predictions, step.targets, self.baselines(batch))
+        return Outcome(batch.place, in_full(step.predictions), step.targets, self.baselines(batch))
 
     def _log_scores(self, stage: Stage, beside: Mapping[str, float] | None = None) -> None:
         scores = self._scores(stage).compute(self.trainer.strategy)

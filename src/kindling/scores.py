@@ -71,7 +71,7 @@ class Scores(nn.Module):
 
     def keep(self, step: Step) -> None:
         """Count a batch."""
-        predictions, losses = _detached(step.predictions), _detached(step.losses)
+        predictions, losses = in_full(step.predictions), in_full(step.losses)
         self._pending.append(Step(step.loss.detach(), predictions, step.targets, losses))
         if len(self._pending) >= PENDING:
             self._update()
@@ -141,8 +141,14 @@ def named(heads: Mapping[str, Head], head: str, metric: str) -> str:
     return f"{head}/{metric}" if len(heads) > 1 else metric
 
 
-def _detached(heads: Heads) -> Heads:
-    return {head: value.detach() for head, value in heads.items()}
+def in_full(heads: Heads) -> Heads:
+    """Without gradients, and in single precision at least: scores and files are made of them."""
+    return {head: _in_full(value.detach()) for head, value in heads.items()}
+
+
+def _in_full(value: Tensor) -> Tensor:
+    kind = torch.promote_types(value.dtype, torch.float32)
+    return value.to(kind) if value.is_floating_point() else value
 
 
 def _states(metrics: MetricCollection) -> dict[str, dict[str, Any]]:
