@@ -23,7 +23,8 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -37,6 +38,7 @@ from rich.table import Table
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader, Dataset
 
+from kindling.compare.job import WATCH
 from kindling.images import Augment, load_images, scan
 from kindling.loader import Batches, load
 from kindling.problems.clouds.photos import Photos
@@ -118,7 +120,7 @@ def main(args: Sequence[str] | None = None) -> None:
     table = pd.DataFrame([*rows, *photos]).assign(**machine())
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(chosen.output, index=False)
-    show(rows, Console(soft_wrap=True))
+    show(rows, Console(width=None if sys.stdout.isatty() else 120))
     for row in photos:
         show_photos(row)
     print(f"table  {chosen.output}")
@@ -192,8 +194,25 @@ def run_loop(case: Case, loops: Path, data: Path, *flags: str) -> dict[str, floa
     steps = [f"--steps={case.steps}"] if case.steps else []
     command = [sys.executable, str(loops), case.problem, f"--data={data}"]
     command += [f"--epochs={case.loop_epochs}", *steps, *flags]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    with watched(command) as (watch, usage):
+        done = subprocess.run(watch, check=True, capture_output=True, text=True)
+        return {**json.loads(done.stdout.splitlines()[-1]), "peak_mib": peak(usage)}
+
+
+@contextmanager
+def watched(command: Sequence[str]) -> Iterator[tuple[list[str], Path]]:
+    """A command that leaves its peak memory in a file, and that file.
+
+    The system counts for a process what the one that started it had in use: this one, a lot.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        usage = Path(folder) / "usage.json"
+        usage.write_text(json.dumps({"starts": [{}]}))
+        yield [sys.executable, "-S", str(WATCH), str(usage), *command], usage
+
+
+def peak(usage: Path) -> float:
+    return float(json.loads(usage.read_text())["starts"][-1]["peak_mib"])
 
 
 def run_kindling(case: Case, data: Path, flags: Sequence[str] = ()) -> dict[str, float]:
@@ -206,7 +225,9 @@ def timed_run(flags: Sequence[str]) -> dict[str, float]:
     """A normal run, timed by what it wrote into TensorBoard at the end of each epoch."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "kindling", "fit", f"--logs={folder}", *flags]
-        peak = run_in_terminal(command)
+        with watched(command) as (watch, usage):
+            run_in_terminal(watch)
+            peak_mib = peak(usage)
         [run] = Path(folder).glob("*/version_0")
         events = EventAccumulator(str(run / "train"), {"tensors": 0})
         events.Reload()
@@ -215,25 +236,23 @@ def timed_run(flags: Sequence[str]) -> dict[str, float]:
     return {
         "epoch_s": seconds / (len(curve) - 1),
         "step_us": 1e6 * seconds / (curve[-1].step - curve[0].step),
-        "peak_mib": peak,
+        "peak_mib": peak_mib,
     }
 
 
-def run_in_terminal(command: Sequence[str]) -> float:
-    """Run in a terminal of its own, so that the progress bar is drawn; MiB at its peak."""
+def run_in_terminal(command: Sequence[str]) -> None:
+    """Run in a terminal of its own, so that the progress bar is drawn."""
     ours, its = pty.openpty()
     process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, close_fds=True)
     os.close(its)
     shown: list[bytes] = []
     reader = threading.Thread(target=_drain, args=(ours, shown))
     reader.start()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    status = process.wait()
     reader.join()
     os.close(ours)
-    if process.returncode:
+    if status:
         sys.exit(b"".join(shown).decode(errors="replace")[-2000:])
-    return usage.ru_maxrss / 1024
 
 
 def _drain(terminal: int, shown: list[bytes]) -> None:

@@ -32,7 +32,14 @@ def main(args: Sequence[str] | None = None) -> None:
             samples = round(size * factor * chosen.scale)
             with tempfile.TemporaryDirectory() as folder:
                 write(Path(folder), samples)
-                run = timed_run([*flags, f"--data.root={folder}", f"--trainer.max_epochs={EPOCHS}"])
+                run = timed_run(
+                    [
+                        *flags,
+                        "--threads=1",
+                        f"--data.root={folder}",
+                        f"--trainer.max_epochs={EPOCHS}",
+                    ]
+                )
             rows.append({"problem": name, "samples": samples, **run})
             print(f"{name:10} {samples:>9,}  {run['epoch_s']:8.3f} s  {run['peak_mib']:6.0f} MiB")
     table = pd.DataFrame(rows)

@@ -1,7 +1,6 @@
 """The benchmark's own arithmetic, on a loop that says how long it took and a run of Kindling's."""
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +56,8 @@ def test_the_table_has_medians_and_their_ratios(
     [row] = pd.read_csv(output).to_dict("records")
     assert (row["loop_epoch_s"], row["floor_epoch_s"], row["kindling_epoch_s"]) == (2, 1, 4)
     assert (row["epoch_s / loop"], row["step_us / floor"]) == (2, 3)
-    assert row["peak_mib / floor"] == pytest.approx(1.15)
+    assert row["peak_mib / floor"] == pytest.approx(115 / row["floor_peak_mib"])
+    assert 5 < row["floor_peak_mib"] < 100, "of a script that imports nothing"
     assert "cores" in row["machine"]
     assert "potability" in capsys.readouterr().out
 
@@ -94,9 +94,8 @@ def test_the_loops_are_called_as_they_ask_for(
     bench: ModuleType, loops: Path, tmp_path: Path
 ) -> None:
     case = bench.Case("clouds", (), "clouds", epochs=3, loop_epochs=7)
-    assert bench.run_loop(case, loops, tmp_path) == json.loads(
-        '{"epoch_s": 2.0, "step_us": 200.0, "peak_mib": 100.0}'
-    )
+    timed = bench.run_loop(case, loops, tmp_path)
+    assert (timed["epoch_s"], timed["step_us"]) == (2, 200)
     assert bench.run_loop(case, loops, tmp_path, "--limit")["epoch_s"] == 1
 
 

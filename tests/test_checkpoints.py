@@ -6,16 +6,20 @@ from typing import Any
 import pytest
 import torch
 
-from kindling.checkpoints import ORIGIN, AtomicCheckpointIO, load
+from kindling.checkpoints import NEEDED, ORIGIN, AtomicCheckpointIO, load
 from kindling.errors import UserError
 
-CONTENT = {ORIGIN: {"task": "timeseries", "config": "model:\ndata:\n"}, "weights": torch.arange(5)}
+CONTENT = {
+    ORIGIN: {"task": "timeseries", "config": "model:\ndata:\n"},
+    **dict.fromkeys(NEEDED),
+    "state_dict": torch.arange(5),
+}
 
 
 def test_reads_what_it_wrote(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints" / "best.ckpt"
     AtomicCheckpointIO().save_checkpoint(CONTENT, path)
-    assert torch.equal(load(path)["weights"], CONTENT["weights"])
+    assert torch.equal(load(path)["state_dict"], CONTENT["state_dict"])
     assert [p.name for p in path.parent.iterdir()] == ["best.ckpt"]
 
 
@@ -31,7 +35,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_whole(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match="No space left on device; the one before it is whole"):
         AtomicCheckpointIO().save_checkpoint({**CONTENT, "weights": torch.zeros(5)}, path)
-    assert torch.equal(load(path)["weights"], CONTENT["weights"])
+    assert torch.equal(load(path)["state_dict"], CONTENT["state_dict"])
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from kindling.errors import UserError
 
 ORIGIN = "kindling"
 """The checkpoint's entry that says which task and configuration it is of."""
+
+NEEDED = {"state_dict", "loops", "epoch", "global_step"}
+"""What every checkpoint has."""
+
+RESUMED = {"optimizer_states", "lr_schedulers", "callbacks", "scores"}
+"""What one has beside weights, to go on from."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -64,11 +71,19 @@ def load(path: Path) -> dict[str, Any]:
     return ours
 
 
+def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Raise a UserError for a checkpoint of weights alone."""
+    if missing := sorted(RESUMED - checkpoint.keys()):
+        lacks = ", ".join(missing)
+        raise UserError(f"{path}: lacks {lacks}: it can be tested, but not gone on with")
+
+
 def _is_ours(checkpoint: Any) -> bool:
     """Whether it has what every checkpoint of this project has, the configuration as plain YAML."""
     try:
         config = yaml.safe_load(checkpoint[ORIGIN]["config"])
-        return isinstance(checkpoint[ORIGIN]["task"], str) and {"model", "data"} <= config.keys()
+        named = isinstance(checkpoint[ORIGIN]["task"], str) and {"model", "data"} <= config.keys()
+        return named and checkpoint.keys() >= NEEDED
     except (TypeError, KeyError, IndexError, AttributeError, yaml.YAMLError):
         return False
 

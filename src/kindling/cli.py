@@ -80,6 +80,8 @@ class KindlingCLI(LightningCLI):
         self.command, self.checkpoint = invocation.command, invocation.checkpoint
         self.given_run = invocation.run
         self.origin = checkpoints.load(self.checkpoint) if self.checkpoint else {}
+        if self.checkpoint and self.command == "fit":
+            checkpoints.require_resumable(self.checkpoint, self.origin)
         shared = {"default_config_files": [str(paths.CONFIGS / "trainer.yaml")]}
         with self._over_embedded_config(invocation.flags) as self.flags:
             super().__init__(

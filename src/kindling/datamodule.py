@@ -18,6 +18,7 @@ from kindling import paths
 from kindling.content import fingerprint
 from kindling.errors import UserError
 from kindling.loader import Batches, Loader, load
+from kindling.split import TooFew
 
 Split = Literal["train", "val", "test", "predict"]
 
@@ -136,7 +137,10 @@ class DataModule(LightningDataModule):
             self.splits = {"predict": self.read_input(self.input)}
         elif not self.splits:
             self.require_root()
-            self.splits = dict(self.read())
+            try:
+                self.splits = dict(self.read())
+            except TooFew as error:
+                raise UserError(f"{self.root}: {error}") from error
             self.splits["predict"] = self.splits["test"]
             self._refuse_changed()
 

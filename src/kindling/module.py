@@ -156,7 +156,8 @@ class Module(LightningModule):
         checkpoint[SCORES] = self._scores("train").state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._scores("train").restore(checkpoint[SCORES])
+        if SCORES in checkpoint:  # one of weights alone can be tested
+            self._scores("train").restore(checkpoint[SCORES])
 
     # Scores.
 

@@ -68,16 +68,24 @@ def predictions_table(
     for head, prediction in outcome.predictions.items():
         suffix = f"_{head}" if len(outcome.predictions) > 1 else ""
         classes = module.heads[head].classes
+        predicted = _predicted(prediction, classes, suffix)
         if head in outcome.targets:
-            columns[targets[head]] = _named(outcome.targets[head], classes)
-        if not classes:
-            columns[f"prediction{suffix}"] = prediction.numpy()
-            continue
-        probability = _per_class(prediction)
-        columns[f"prediction{suffix}"] = _named(probability.argmax(-1), classes)
-        for k, name in enumerate(classes):
-            columns[f"probability{suffix}_{name}"] = probability[:, k].numpy()
+            # A file may call its target as a column here is called.
+            taken = targets[head] in columns.keys() | predicted.keys()
+            name = f"{targets[head]}_target" if taken else targets[head]
+            columns[name] = _named(outcome.targets[head], classes)
+        columns |= predicted
     return pd.DataFrame(columns)
+
+
+def _predicted(prediction: Tensor, classes: Sequence[str], suffix: str) -> dict[str, Any]:
+    if not classes:
+        return {f"prediction{suffix}": prediction.numpy()}
+    probability = _per_class(prediction)
+    columns: dict[str, Any] = {f"prediction{suffix}": _named(probability.argmax(-1), classes)}
+    for k, name in enumerate(classes):
+        columns[f"probability{suffix}_{name}"] = probability[:, k].numpy()
+    return columns
 
 
 def show(results: Results, run: Path, console: Console) -> None:

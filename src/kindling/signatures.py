@@ -13,6 +13,9 @@ from docstring_parser import parse as parse_docstring
 from kindling import paths
 from kindling.errors import UserError
 
+MOST = 10_000
+"""Values in a configuration."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -36,8 +39,21 @@ def merged(configs: Sequence[Path]) -> dict[str, Any]:
             raise UserError(f"{path}{line}: {_fault(error)}") from error
         if not isinstance(content or {}, dict):
             raise UserError(f"{path}: holds no settings; expected lines such as trainer: ...")
+        if _endless(content):
+            raise UserError(f"{path}: more than {MOST:,} values with its aliases (*) written out")
         whole = _merge(whole, content or {})
     return whole
+
+
+def _endless(content: Any) -> bool:
+    """Whether aliases make a few lines into more values than anybody would write."""
+    left, seen = [content], 0
+    while left and seen < MOST:
+        seen += 1
+        value = left.pop()
+        if isinstance(value, dict | list):
+            left.extend(value.values() if isinstance(value, dict) else value)
+    return bool(left)
 
 
 def _fault(error: Exception) -> str:

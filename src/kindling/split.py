@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from kindling.errors import UserError
 
+
+class TooFew(UserError):
+    """Rows, classes or groups that cannot be split as asked for."""
+
+
 Split = Callable[[NDArray[Any], Sequence[float], int], list[NDArray[np.int64]]]
 
 
@@ -188,7 +193,7 @@ def _shares(fractions: Sequence[float], available: int, what: str) -> NDArray[np
         listed = ", ".join(f"{share:g}" for share in shares)
         raise UserError(f"split fractions {listed}: each must be above 0 and together 1")
     if available < len(shares):
-        raise UserError(
+        raise TooFew(
             f"{available} {what}, too few for {len(shares)} parts: add rows or split into fewer"
         )
     normalized: NDArray[np.float64] = shares / shares.sum()
