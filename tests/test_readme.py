@@ -23,6 +23,9 @@ COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
 # This is `make test`, CI lints, and nobody wants a test to clean or to open a browser.
 TARGETS_ALONE = re.compile(r"make (test|test-all|lint|format|clean|tensorboard|help)$")
 TASKS = arguments.names(paths.CONFIGS)
+# Of those that train several times in processes of their own.
+SMALLER = {"compare.py": ["--seeds=1"], "crossval.py": ["--folds=2"], "sweep.py": ["--trials=1"]}
+SEVERAL = re.compile(r"make (compare TASK|crossval|sweep|reproduce)")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,10 @@ def test_there_are_commands() -> None:
     assert len(COMMANDS) > 15
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(c, marks=pytest.mark.slow) if SEVERAL.match(c) else c for c in COMMANDS],
+)
 def test_command(command: str, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "LOGS", tmp_path / "logs")
     if TARGETS_ALONE.match(command):
@@ -128,9 +134,15 @@ def run_processes(command: list[str], stage: str) -> None:
 def run_python(args: list[str], tmp_path: Path) -> None:
     script, *rest = args
     runs = [str(p) for arg in rest for p in ([arg] if "*" not in arg else glob(arg))]
+    smaller = SMALLER.get(Path(script).name, [])
+    if "--task" in rest and smaller:
+        smaller = [*smaller, "--jobs=1", "--config=smoke", f"--logs={tmp_path / 'logs'}"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [script, *runs])
-        runpy.run_path(str(paths.PROJECT / script), run_name="__main__")
+        patch.setattr(sys, "argv", [script, *runs, *smaller])
+        try:
+            runpy.run_path(str(paths.PROJECT / script), run_name="__main__")
+        except SystemExit as done:
+            assert not done.code, done.code
 
 
 def glob(pattern: str) -> list[Path]:

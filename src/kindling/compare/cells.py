@@ -26,10 +26,15 @@ def unfinished(cell: Cell) -> Path | None:
     return next((run for run in _made(cell) if (run / runs.LAST).is_file()), None)
 
 
-def command(cell: Cell, threads: int) -> list[str]:
+def command(cell: Cell, threads: int, verb: str = "train") -> list[str]:
     """What goes on with the cell's run, or starts it.
 
     A run that was killed before its first checkpoint is removed: there is nothing in it.
+
+    Args:
+        cell: Whose run.
+        threads: Of the process.
+        verb: ``train``, or ``fit`` for a run that is not to be tested.
     """
     python = [sys.executable, "-m", "kindling"]
     run = unfinished(cell)
@@ -39,8 +44,8 @@ def command(cell: Cell, threads: int) -> list[str]:
                 shutil.rmtree(empty)
         where = [f"--logs={cell.folder}", f"--threads={threads}"]
         quiet = "--trainer.enable_progress_bar=false"
-        return [*python, "train", *cell.flags, *where, quiet]
-    return [*python, "test" if _trained(cell, run) else "train", f"--run={run}"]
+        return [*python, verb, *cell.flags, *where, quiet]
+    return [*python, "test" if trained(cell, run) else verb, f"--run={run}"]
 
 
 def lock(cell: Cell) -> IO[str] | None:
@@ -59,10 +64,15 @@ def lock(cell: Cell) -> IO[str] | None:
     return held
 
 
+def newest(cell: Cell) -> Path | None:
+    """The run that was started last, with whatever settings."""
+    return next(iter(_versions(cell)), None)
+
+
 def epochs(cell: Cell) -> int:
     """Epochs that the cell's newest run has behind it."""
-    newest = next(iter(_versions(cell)), None)
-    return _epochs(newest) if newest else 0
+    run = newest(cell)
+    return _epochs(run) if run else 0
 
 
 class Usage:
@@ -109,7 +119,7 @@ def _epochs(run: Path) -> int:
     return max(0, table.read_bytes().count(b"\n") - 1) if table.exists() else 0
 
 
-def _trained(cell: Cell, run: Path) -> bool:
+def trained(cell: Cell, run: Path) -> bool:
     """Whether the run only has to be tested, also where it was killed before it could say so."""
     if not (run / runs.BEST).is_file():
         return False

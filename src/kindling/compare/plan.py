@@ -87,27 +87,40 @@ def read(task: str, path: Path | None = None) -> Plan:
     """
     check_task(task)
     path = path or FOLDER / f"{task}.yaml"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; it names variants and the flags of each")
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not valid YAML") from error
+    content = load(path, "it names variants and the flags of each")
     named = content.get("variants") if isinstance(content, dict) else None
     if not isinstance(named, dict) or not named:
         raise UserError(f"{path}: names no variants; expected lines such as variants: ...")
     if unknown := sorted(str(name) for name in set(content) - {"variants", "seeds", "flags"}):
         raise UserError(f"{path}: {unknown[0]}: expected variants, seeds or flags")
-    shared = _flags(content.get("flags"), path)
-    variants = {_name(name, path): [*shared, *_flags(f, path)] for name, f in named.items()}
+    shared = typed_flags(content.get("flags"), path)
+    variants = {_name(name, path): [*shared, *typed_flags(f, path)] for name, f in named.items()}
     if len({check_name(name) for name in variants}) < len(variants):
         raise UserError(f"{path}: two variants differ in blanks alone; rename one of them")
     seeds = content.get("seeds", SEEDS)
     if type(seeds) is not int:
         raise UserError(f"{path}: seeds: {seeds}: expected a number of seeds")
     return Plan(task, variants, seeds)
+
+
+def load(path: Path, says: str) -> Any:
+    """What a YAML file holds.
+
+    Args:
+        path: The file.
+        says: What it is for, where there is none.
+
+    Raises:
+        UserError: There is none, or it is not YAML.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; {says}")
+    try:
+        return yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not valid YAML") from error
 
 
 def alone(task: str) -> Plan:
@@ -139,7 +152,8 @@ def _name(name: Any, path: Path) -> str:
     return name
 
 
-def _flags(value: Any, path: Path) -> list[str]:
+def typed_flags(value: Any, path: Path) -> list[str]:
+    """Flags as a file has them, in one line."""
     if value is None:
         return []
     if not isinstance(value, str):

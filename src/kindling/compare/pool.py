@@ -43,16 +43,7 @@ class Pool:
         self._running: list[Job] = []
         self._bars: dict[str, Any] = {}
         self._said: set[str] = set()
-        self._display = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            refresh_per_second=4,
-        )
+        self._display = display(console)
 
     def work(self, wanted: Sequence[Cell]) -> None:
         """Run every cell that is not finished; ``failed`` has those that could not be.
@@ -65,7 +56,7 @@ class Pool:
         if done:
             self._display.console.print(f"finished     {done} of {len(wanted)} runs, from before")
         whole = self._display.add_task("all", total=len(wanted), completed=done, unit="runs")
-        with self._display, _signals() as heard:
+        with self._display, signals() as heard:
             try:
                 while (waiting or self._running) and not heard:
                     self._start(waiting)
@@ -74,7 +65,8 @@ class Pool:
                     left = len(waiting) + len(self._running)
                     self._display.update(whole, completed=len(wanted) - left)
             finally:
-                self._stop()
+                stop(self._running)
+                self._running.clear()
         if heard:
             left = sum(cells.finished(cell) is None for cell in wanted)
             raise Stopped(
@@ -120,21 +112,35 @@ class Pool:
                 said = f"finished     {job.cell.title}"
             self._display.console.print(said, markup=False)
 
-    def _stop(self) -> None:
-        """Let what is still running save what it has, and wait for it."""
-        for job in self._running:
-            job.stop()
-        patience = time.monotonic() + GRACE
-        while [job for job in self._running if not job.ended()]:
-            if time.monotonic() > patience:
-                for job in self._running:
-                    job.kill()
-            time.sleep(LOOK)
-        self._running.clear()
+
+def display(console: Console) -> Progress:
+    """Bars of what runs, gone at the end."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        refresh_per_second=4,
+    )
+
+
+def stop(running: Sequence[Job]) -> None:
+    """Let what is still running save what it has, and wait for it."""
+    for job in running:
+        job.stop()
+    patience = time.monotonic() + GRACE
+    while [job for job in running if not job.ended()]:
+        if time.monotonic() > patience:
+            for job in running:
+                job.kill()
+        time.sleep(LOOK)
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
+def signals() -> Iterator[list[int]]:
     """The signals heard so far, none of which ends this process by itself."""
     heard: list[int] = []
     before = {s: signal.signal(s, lambda signum, frame: heard.append(signum)) for s in SIGNALS}

@@ -92,8 +92,12 @@ def _link(comparison: Comparison, folder: Path) -> None:
     for variant in comparison.variants:
         for record in variant.records:
             number = record.pair[comparison.unit == "fold"]
-            link = links / variant.name.replace(" ", "_") / f"{comparison.unit}_{number}"
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
-            target = os.path.relpath(record.folder, link.parent)
-            link.symlink_to(target, target_is_directory=True)
+            at = links / variant.name.replace(" ", "_") / f"{comparison.unit}_{number}"
+            link_run(at, record.folder)
+
+
+def link_run(link: Path, run: Path) -> None:
+    """Let TensorBoard find a run at another place, by the name that it has there."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(run, link.parent), target_is_directory=True)
