@@ -18,7 +18,7 @@ KINDLING = $(BIN)/kindling
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume compare crossval runs reproduce tensorboard test test-all bench lint format clean
+.PHONY: help install train evaluate predict resume compare crossval sweep runs reproduce tensorboard test test-all test-floor schema bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -52,6 +52,10 @@ crossval: $(STAMP)  ## k-fold cross-validation: TASK=t [FOLDS=5] [NAME=..] [DATA
 	$(call need,TASK,name,potability)
 	@$(BIN)/python scripts/crossval.py --task $(TASK) $(COMPARED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
+sweep: $(STAMP)  ## Search settings by validation: TASK=t [TRIALS=50] [NAME=..] [DATA=dir] [ARGS=...]
+	$(call need,TASK,name,potability)
+	@$(BIN)/python scripts/sweep.py --task $(TASK) $(if $(TRIALS),--trials $(TRIALS)) $(COMPARED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
+
 runs: $(STAMP)  ## All runs: when, what was changed, how good: [TASK=t] [ARGS=--all]
 	@$(BIN)/python scripts/runs.py $(if $(TASK),--task $(TASK)) $(ARGS)
 
@@ -67,6 +71,14 @@ test: $(STAMP)  ## The project's tests, but for the slow ones
 
 test-all: $(STAMP)  ## All of the project's tests
 	@$(BIN)/pytest -n 2 -m '' $(ARGS)
+
+test-floor:  ## The project's tests on the oldest supported versions (needs uv)
+	@uv venv --quiet --allow-existing --python $(PYTHON) .venv-floor
+	@uv pip install --quiet --python .venv-floor/bin/python --resolution lowest-direct -e . --group dev
+	@.venv-floor/bin/pytest -n 2 $(ARGS)
+
+schema: $(STAMP)  ## What editors check configs by, made anew: configs/schema.json
+	@$(BIN)/python scripts/schema.py
 
 bench: $(STAMP)  ## Training beside plain loops: LOOPS=script.py DATA=dir [ARGS="--only clouds"]
 	$(call need,LOOPS,script,loops.py DATA=data)

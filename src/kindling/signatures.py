@@ -25,6 +25,7 @@ class Setting:
     choices: tuple[str, ...]
     default: Any
     doc: str
+    annotation: str = ""
 
 
 def merged(configs: Sequence[Path]) -> dict[str, Any]:
@@ -108,10 +109,12 @@ def _arguments(node: ast.ClassDef) -> Iterator[Setting]:
     for parameter, default in zip(parameters, defaults, strict=True):
         annotation = ast.unparse(parameter.annotation) if parameter.annotation else ""
         value = ast.literal_eval(default) if default is not None else None
-        yield Setting(parameter.arg, _choices(annotation), value, docs.get(parameter.arg) or "")
+        doc = docs.get(parameter.arg) or ""
+        yield Setting(parameter.arg, choices(annotation), value, doc, annotation)
 
 
-def _choices(annotation: str) -> tuple[str, ...]:
+def choices(annotation: str) -> tuple[str, ...]:
+    """The values of a ``Literal``; of any other annotation, none."""
     literal, _, values = annotation.partition("[")
     if literal != "Literal":
         return ()
