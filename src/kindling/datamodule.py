@@ -88,6 +88,14 @@ class DataModule(LightningDataModule):
     def target_names(self) -> Mapping[str, str]:
         """The file's own name for each head's target."""
 
+    def meanings(self) -> Mapping[str, Mapping[str, Any]]:
+        """What an exported model's user must know of a field of a batch or a head, by its name.
+
+        ``meaning``, ``unit``, the names of ``columns``, and whatever else makes the field from raw
+        input; as JSON has it.
+        """
+        return {}
+
     def block_length(self, samples: int) -> int:
         """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""
         return 1

@@ -6,9 +6,10 @@ from kindling.images.cache import load_images
 from kindling.images.folder import ImageFolder, find_images, scan
 from kindling.images.listed import listed_images
 from kindling.images.pixels import Pixels
-from kindling.images.read import read_image
+from kindling.images.read import PHOTO, read_image
 
 __all__ = [
+    "PHOTO",
     "Augment",
     "ConvBlocks",
     "ImageFolder",

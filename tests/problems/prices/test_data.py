@@ -116,7 +116,7 @@ def test_a_row_is_described_by_its_line_and_what_the_file_calls_it(root: Path) -
 def test_what_columns_were_taken_for_is_said_in_one_line(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="kindling.problems"):
+    with caplog.at_level(logging.INFO, logger="kindling"):
         module(root, photos=["front"])
     (record,) = [r for r in caplog.records if r.getMessage().startswith("columns")]
     assert record.getMessage() == (

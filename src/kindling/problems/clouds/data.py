@@ -12,7 +12,7 @@ from torch import Tensor
 from kindling import paths
 from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
-from kindling.images import ImageFolder, find_images, load_images, scan
+from kindling.images import PHOTO, ImageFolder, find_images, load_images, scan
 from kindling.problems.clouds.photos import Photos
 from kindling.problems.clouds.repeated import without_repeated
 from kindling.problems.clouds.sample import write_sample
@@ -121,6 +121,9 @@ class CloudsDataModule(DataModule):
         if self.input is not None and split == "predict":
             above = self.input if self.input.is_dir() else self.input.parent
         return {"file": [files[k].relative_to(above).as_posix() for k in place.tolist()]}
+
+    def meanings(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"image": PHOTO}
 
     def state_dict(self) -> dict[str, Any]:
         return {"classes": self.classes}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kindling import paths
 from kindling.datamodule import DataModule, Split, at_least, share
-from kindling.images import find_images, load_images
+from kindling.images import PHOTO, find_images, load_images
 from kindling.problems.faces.cut import Rows, cut_rows
 from kindling.problems.faces.listing import Columns, Listing, read_listing
 from kindling.problems.faces.photos import Faces
@@ -140,6 +140,9 @@ class FacesDataModule(DataModule):
     def describe(self, split: Split, place: Tensor) -> Mapping[str, Sequence[str]]:
         names = self.photos(split).names
         return {"file": [names[k] for k in place.tolist()]}
+
+    def meanings(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"image": PHOTO, "age": {"unit": "years"}}
 
     def state_dict(self) -> dict[str, Any]:
         return {"classes": self.classes, "ages": self.ages}

@@ -118,6 +118,10 @@ class PotabilityDataModule(DataModule):
         assert isinstance(measurements, Measurements)
         return {"row": measurements.rows[place].tolist()}
 
+    def meanings(self) -> Mapping[str, Mapping[str, Any]]:
+        meaning = {"meaning": "measurements, NaN where missing", "unit": "of the training file"}
+        return {"features": {**meaning, "columns": self.columns}}
+
     def state_dict(self) -> dict[str, Any]:
         return {"columns": self.columns}
 

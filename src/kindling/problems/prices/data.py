@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kindling import paths
+from kindling.columns import Columns, Kind, choose, report
 from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
-from kindling.problems.prices.columns import Columns, Kind, choose, report
+from kindling.images import PHOTO
 from kindling.problems.prices.offers import Offers
 from kindling.problems.prices.photos import decode, row_files, same_photos
 from kindling.problems.prices.sample import write_sample
-from kindling.problems.prices.vocabulary import encode, vocabularies
 from kindling.split import Cut, check_fold, grouped_split
 from kindling.table import numeric, read_table, refuse
+from kindling.vocabulary import UNSEEN, encode, vocabularies
 
 FIXED = ("use_photos", "use_table", "log_price", "image_size")
 """Settings that a trained model cannot do without."""
@@ -162,6 +163,24 @@ class PricesDataModule(DataModule):
         offers = self.offers(split)
         names = {n: [v[k] for k in place.tolist()] for n, v in offers.identifiers.items()}
         return {"row": offers.rows[place].tolist(), **names}
+
+    def meanings(self) -> Mapping[str, Mapping[str, Any]]:
+        columns = self.columns
+        coded = f"places in vocabulary, from 1 on; {UNSEEN} where missing or not in it"
+        return {
+            "photos": {**PHOTO, "columns": columns.photos},
+            "numbers": {
+                "meaning": "numbers of a row, NaN where missing",
+                "unit": "of the training file",
+                "columns": columns.numbers,
+            },
+            "codes": {
+                "meaning": "categories of a row",
+                "unit": coded,
+                "columns": columns.categories,
+                "vocabulary": self.vocabulary,
+            },
+        }
 
     def state_dict(self) -> dict[str, Any]:
         columns, vocabulary = self._known()

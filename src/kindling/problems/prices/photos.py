@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kindling.columns import looks_like
 from kindling.content import identical
 from kindling.images import listed_images, load_images
-from kindling.problems.prices.columns import looks_like
 from kindling.split import linked_rows
 
 

@@ -162,6 +162,28 @@ class TimeseriesDataModule(DataModule):
         week, day = (max(1, period // (self.step or 1)) for period in (WEEK, DAY))
         return next((length for length in (week, day) if samples >= 10 * length), 1)
 
+    def meanings(self) -> Mapping[str, Mapping[str, Any]]:
+        step = str(timedelta(microseconds=self.step or 0))
+        spans = [str(timedelta(microseconds=lag)).removesuffix(", 0:00:00") for lag in self.lags]
+        waves = [f"{wave} of the {p}" for p in ("day", "week") for wave in ("sine", "cosine")]
+        return {
+            "window": {
+                "meaning": "the last values of the series, oldest first; each lag beside them is "
+                "counted from the step that follows the row's own",
+                "unit": f"of {self.value}",
+                "columns": [self.value, *(f"{span} before" for span in spans)],
+                "step": step,
+                "lags_in_steps": [self._steps(lag) for lag in self.lags],
+            },
+            "calendar": {
+                "meaning": "where the step that follows the row's own lies in its day, counted "
+                "from midnight, and in its week, counted from Monday's, as angles",
+                "unit": "-1 to 1",
+                "columns": waves,
+            },
+            "value": {"meaning": f"the next {self.value}", "unit": f"of {self.value}"},
+        }
+
     def state_dict(self) -> dict[str, Any]:
         return {"step": self.step}
 

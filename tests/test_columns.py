@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kindling.columns import Columns, choose, looks_like
 from kindling.errors import UserError
-from kindling.problems.prices.columns import Columns, choose, looks_like
 from kindling.table import read_table
 
 PATH = Path("some.csv")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kindling.errors import UserError
-from kindling.problems.prices.vocabulary import encode, vocabularies
+from kindling.vocabulary import encode, vocabularies
 
 PATH = Path("some.csv")
 

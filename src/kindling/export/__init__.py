@@ -1,0 +1,1 @@
+"""A trained model as a file that is used without this project: ONNX and ``torch.export``."""
