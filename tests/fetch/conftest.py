@@ -1,0 +1,97 @@
+"""A web server that cuts connections, sends wrong bytes, sends elsewhere and falls silent."""
+
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+Zip = Callable[..., Path]
+
+
+class Server:
+    """Serves ``content``; what each request meets is taken from ``faults``, in turn.
+
+    Faults: ``cut`` ends after half of what is asked for, ``stall`` falls silent there, ``drop``
+    sends nothing, ``500`` and other statuses, ``shifted`` goes on at another place, ``away``
+    redirects to ``elsewhere``.
+    """
+
+    def __init__(self) -> None:
+        self.content, self.tag, self.elsewhere = b"", '"1"', ""
+        self.ranges, self.lengths = True, True
+        self.faults: list[str] = []
+        self.asked: list[str | None] = []
+        self.silence = threading.Event()
+
+    def start(self) -> None:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *args: object) -> None: ...
+
+            def do_GET(self) -> None:
+                server.answer(self)
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_port}/set.zip"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append(request.headers.get("Range"))
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault.isdigit():
+            request.send_error(int(fault))
+        elif fault == "away":
+            request.send_response(302)
+            request.send_header("Location", self.elsewhere)
+            request.end_headers()
+        elif fault != "drop":
+            self._send(request, fault)
+
+    def _send(self, request: BaseHTTPRequestHandler, fault: str) -> None:
+        start = self._start(request) + (fault == "shifted")
+        body, whole = self.content[start:], len(self.content)
+        request.send_response(206 if start else 200)
+        if start:
+            request.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
+        if self.lengths:
+            request.send_header("Content-Length", str(len(body)))
+        if self.ranges:
+            request.send_header("ETag", self.tag)
+        request.end_headers()
+        request.wfile.write(body[: len(body) // 2] if fault in ("cut", "stall") else body)
+        request.wfile.flush()
+        if fault == "stall":
+            self.silence.wait(10)
+
+    def _start(self, request: BaseHTTPRequestHandler) -> int:
+        wanted = request.headers.get("Range", "")
+        same = request.headers.get("If-Range") == self.tag
+        return int(wanted[6:-1]) if wanted and same and self.ranges else 0
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    serving = Server()
+    serving.start()
+    yield serving
+    serving.silence.set()
+    serving.http.shutdown()
+    serving.http.server_close()
+
+
+@pytest.fixture
+def zipped(tmp_path: Path) -> Zip:
+    """An archive of texts or bytes by name."""
+
+    def write(files: dict[str, str | bytes], name: str = "set.zip") -> Path:
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            for member, content in files.items():
+                archive.writestr(member, content)
+        return tmp_path / name
+
+    return write
