@@ -41,7 +41,6 @@ from torch.utils.data import DataLoader, Dataset
 from kindling.compare.job import WATCH
 from kindling.images import Augment, load_images, scan
 from kindling.loader import Batches, load
-from kindling.problems.clouds.photos import Photos
 
 FIGURES = ("epoch_s", "step_us", "peak_mib")
 
@@ -160,6 +159,9 @@ def measure_photos(loops: Path, data: Path, batch_size: int = 32) -> dict[str, A
 
     The loops' script has ``problem(name, data)``, whose first item is a data set of the photos.
     """
+    # Here, so that the other problems can be measured where this one was taken out.
+    from kindling.problems.clouds.photos import Photos
+
     files = scan(data / "clouds" / "clouds_train").files
     theirs = seconds(DataLoader(_photos_of(loops, data), batch_size, shuffle=True))
     with tempfile.TemporaryDirectory() as cache:

@@ -1,0 +1,1 @@
+"""Samples of new problems with photos: plain shapes."""
