@@ -18,7 +18,7 @@ KINDLING = $(BIN)/kindling
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume compare crossval sweep runs reproduce tensorboard test test-all test-floor schema bench lint format clean
+.PHONY: help install train evaluate predict resume compare crossval sweep runs reproduce export data new rename remove tensorboard test test-all test-floor schema bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -62,6 +62,29 @@ runs: $(STAMP)  ## All runs: when, what was changed, how good: [TASK=t] [ARGS=--
 reproduce: $(STAMP)  ## Make a run again and compare its scores: RUN=logs/t/latest
 	$(call need,RUN,folder,logs/timeseries/latest)
 	@$(BIN)/python scripts/reproduce.py --run '$(RUN)' $(ARGS)
+
+export: $(STAMP)  ## ONNX and torch.export, checked: RUN=logs/t/latest [DATA=dir] [ARGS="--format onnx"]
+	$(call need,RUN,folder,logs/timeseries/latest)
+	@$(BIN)/python scripts/export.py --run '$(RUN)' $(ROOT) $(FLAGS) $(ARGS)
+
+data: $(STAMP)  ## Fetch the real data: TASK=timeseries|potability|clouds|prices [ARGS="--client MT_001"]
+	$(call need,TASK,name,timeseries)
+	@$(BIN)/python scripts/fetch.py --task '$(TASK)' $(ARGS)
+
+new: $(STAMP)  ## A problem of your own: TASK=name KIND=tabular|images|series|... [TARGET=regression] [DATA=my.csv] [TARGET_COLUMN=..]
+	$(call need,TASK,name,churn KIND=tabular)
+	$(call need,KIND,kind,tabular TASK=churn)
+	@$(BIN)/python scripts/new.py --task '$(TASK)' --kind '$(KIND)' $(if $(TARGET),--target '$(TARGET)') $(if $(DATA),--data '$(DATA)') $(if $(TARGET_COLUMN),--column '$(TARGET_COLUMN)')
+	@$(BIN)/python scripts/schema.py
+
+rename: $(STAMP)  ## The package by another name: NAME=myproject [FORCE=1]
+	$(call need,NAME,name,myproject)
+	@$(BIN)/python scripts/rename.py --name '$(NAME)' $(if $(FORCE),--force)
+
+remove: $(STAMP)  ## Take a problem out: TASK=clouds [FORCE=1]
+	$(call need,TASK,name,clouds)
+	@$(BIN)/python scripts/remove.py --task '$(TASK)' $(if $(FORCE),--force)
+	@$(BIN)/python scripts/schema.py
 
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
 	@$(BIN)/tensorboard --logdir logs/.tensorboard $(ARGS)

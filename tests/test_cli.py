@@ -151,7 +151,13 @@ def test_the_table_says_what_it_is_of(capsys: pytest.CaptureFixture[str], traine
 OF_REAL_SETS = {"prices_houses": "houses"}
 
 
-@pytest.mark.parametrize("task", arguments.names(paths.CONFIGS))
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param(task, marks=[] if task in ("potability", "clouds") else pytest.mark.slow)
+        for task in arguments.names(paths.CONFIGS)
+    ],
+)
 def test_half_precision_trains_and_reports(task: str, kindling: Run, logs: Path) -> None:
     flags = [f"--config={task}", "--config=smoke", "--trainer.precision=bf16-mixed"]
     assert kindling("train", *flags) == 0

@@ -66,8 +66,19 @@ def killed(moment: str, args: list[str]) -> int:
     return os.WTERMSIG(status)
 
 
-@pytest.mark.parametrize("task", matrix.TASKS)
-@pytest.mark.parametrize("moment", matrix.MOMENTS)
+def short(task: str, moment: str) -> bool:
+    """Whether the cell is in the short form: of photos, one moment."""
+    return task in ("timeseries", "potability") or moment == "in mid-epoch"
+
+
+@pytest.mark.parametrize(
+    ("task", "moment"),
+    [
+        pytest.param(task, moment, marks=[] if short(task, moment) else pytest.mark.slow)
+        for task in matrix.TASKS
+        for moment in matrix.MOMENTS
+    ],
+)
 def test_a_killed_run_ends_as_if_it_had_not_been(
     task: str, moment: str, whole: Callable[[str], Path], tmp_path: Path
 ) -> None:
