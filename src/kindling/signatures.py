@@ -32,18 +32,28 @@ def merged(configs: Sequence[Path]) -> dict[str, Any]:
     """The configs over what every run shares, as the parser merges them."""
     whole: dict[str, Any] = {}
     for path in (paths.CONFIGS / "trainer.yaml", *configs):
-        try:
-            content = yaml.safe_load(path.read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark else ""
-            raise UserError(f"{path}{line}: {_fault(error)}") from error
+        content = load(path)
         if not isinstance(content or {}, dict):
             raise UserError(f"{path}: holds no settings; expected lines such as trainer: ...")
-        if _endless(content):
-            raise UserError(f"{path}: more than {MOST:,} values with its aliases (*) written out")
         whole = _merge(whole, content or {})
     return whole
+
+
+def load(path: Path) -> Any:
+    """What a YAML file holds.
+
+    Raises:
+        UserError: It is not YAML, or not of plain values, or of too many.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: {_fault(error)}") from error
+    if _endless(content):
+        raise UserError(f"{path}: more than {MOST:,} values with its aliases (*) written out")
+    return content
 
 
 def _endless(content: Any) -> bool:

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from kindling import arguments, paths
+from kindling import arguments, paths, signatures
 from kindling.compare.settings import Settings
 from kindling.errors import UserError
 from kindling.words import did_you_mean
@@ -115,12 +113,7 @@ def load(path: Path, says: str) -> Any:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; {says}")
-    try:
-        return yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not valid YAML") from error
+    return signatures.load(path)
 
 
 def alone(task: str) -> Plan:
