@@ -15,7 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
-from kindling import checkpoints, checks, paths, results, resume, runs
+from kindling import checkpoints, checks, memory, paths, results, resume, runs
 from kindling.arguments import Invocation, configs
 from kindling.callbacks.checkpoint import Checkpoint
 from kindling.callbacks.evaluation import Evaluation
@@ -171,6 +171,9 @@ class KindlingCLI(LightningCLI):
         self._check_epochs()
         self.datamodule.prepare_data()
         self.datamodule.setup(self.command)
+        if not torch.cuda.is_available():
+            # From here on, and not while files are read: parts of them need not stay.
+            memory.keep_freed()
         self._choose_threads()
         self._check_origin()
         self.folder = self._make_folder()
