@@ -18,7 +18,7 @@ KINDLING = $(BIN)/kindling
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume compare crossval sweep runs reproduce export data new rename remove tensorboard test test-all test-floor schema bench lint format clean
+.PHONY: help install train evaluate predict resume compare crossval sweep runs reproduce export data new rename remove tensorboard test test-all test-floor schema pictures bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -103,6 +103,9 @@ test-floor:  ## The project's tests on the oldest supported versions (needs uv)
 schema: $(STAMP)  ## What editors check configs by, made anew: configs/schema.json
 	@$(BIN)/python scripts/schema.py
 
+pictures: $(STAMP)  ## README's pictures, by headless Chromium: [RUN="logs/t/latest .."], or of a fresh run
+	@$(BIN)/python scripts/pictures.py $(if $(RUN),--run $(RUN)) $(ARGS)
+
 bench: $(STAMP)  ## Training beside plain loops: LOOPS=script.py DATA=dir [ARGS="--only clouds"]
 	$(call need,LOOPS,script,loops.py DATA=data)
 	$(call need,DATA,dir,data LOOPS=loops.py)
@@ -123,7 +126,8 @@ clean:  ## Remove the environment, the samples and caches; runs stay
 $(STAMP): pyproject.toml constraints.txt
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip install --quiet --python $(BIN)/python -c constraints.txt -e . --group dev; \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e . \
+	    --group dev; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
 	  $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \

@@ -101,6 +101,8 @@ CASES = (
             *("--trainer.limit_train_batches=150", "--trainer.limit_val_batches=0.05"),
         ),
     ),
+    Case("prices", ("prices",), "prices", epochs=50, loop_epochs=10),
+    Case("faces", ("faces",), "faces", epochs=40, loop_epochs=5),
 )
 
 
@@ -113,9 +115,10 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=Path("logs/bench.csv"))
     chosen = parser.parse_args(args)
     loops, data = chosen.loops.resolve(), chosen.data.resolve()
-    cases = [case for case in CASES if not chosen.only or case.problem in chosen.only]
+    cases = [case for case in CASES if wanted(case.problem, chosen.only, data / case.folder)]
     rows = [row for case in cases for row in measure(case, loops, data, chosen.rounds)]
-    photos = [] if chosen.only and "photos" not in chosen.only else [measure_photos(loops, data)]
+    shown = wanted("photos", chosen.only, data / "clouds")
+    photos = [measure_photos(loops, data)] if shown else []
     table = pd.DataFrame([*rows, *photos]).assign(**machine())
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(chosen.output, index=False)
@@ -123,6 +126,15 @@ def main(args: Sequence[str] | None = None) -> None:
     for row in photos:
         show_photos(row)
     print(f"table  {chosen.output}")
+
+
+def wanted(name: str, only: Sequence[str] | None, folder: Path) -> bool:
+    """Whether a part is asked for and its data are there; if they are not, a line says so."""
+    if only and name not in only:
+        return False
+    if not folder.is_dir():
+        print(f"{name}: left out, no folder {folder}")
+    return folder.is_dir()
 
 
 def measure(case: Case, loops: Path, data: Path, rounds: int) -> list[dict[str, Any]]:

@@ -50,6 +50,7 @@ def test_the_table_has_medians_and_their_ratios(
     monkeypatch.setattr(bench, "run_kindling", lambda *_: {**run, "epoch_s": next(times)})
     monkeypatch.setattr(bench, "CASES", [bench.CASES[0]])
     output = tmp_path / "out" / "bench.csv"
+    (tmp_path / "potability").mkdir()
     bench.main(
         ["--only=potability", f"--loops={loops}", f"--data={tmp_path}", f"--output={output}"]
     )
@@ -60,6 +61,16 @@ def test_the_table_has_medians_and_their_ratios(
     assert 5 < row["floor_peak_mib"] < 100, "of a script that imports nothing"
     assert "cores" in row["machine"]
     assert "potability" in capsys.readouterr().out
+
+
+def test_a_part_without_its_data_is_left_out_by_name(
+    bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not bench.wanted("faces", None, tmp_path / "faces")
+    assert capsys.readouterr().out == f"faces: left out, no folder {tmp_path / 'faces'}\n"
+    assert bench.wanted("faces", ["faces"], tmp_path)
+    assert not bench.wanted("faces", ["prices"], tmp_path)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
