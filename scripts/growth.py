@@ -90,7 +90,7 @@ def draw(table: pd.DataFrame) -> Figure:
     right.set(title="Peak memory, MiB", xlabel="samples", ylim=(0, None))
     for axes in (left, right):
         axes.grid(color="0.93")
-        axes.legend(frameon=False)
+        axes.legend(loc="upper left", frameon=False)
     return figure
 
 

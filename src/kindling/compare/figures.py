@@ -38,7 +38,8 @@ def draw_curves(variants: Sequence[Variant], unit: str) -> Figure | None:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.grid(color="0.93")
-    panels[0].legend(frameon=False, title=f"mean and range over {unit}s", title_fontsize="small")
+    title = f"mean and range over {unit}s"
+    panels[0].legend(loc="upper right", frameon=False, title=title, title_fontsize="small")
     return figure
 
 

@@ -32,7 +32,7 @@ def draw_rates(
     axes.set_title("loss of a step, smoothed", loc="left")
     axes.set_xlabel("learning rate")
     axes.grid(color="0.93")
-    axes.legend(frameon=False)
+    axes.legend(loc="lower left", frameon=False)
     return figure
 
 
@@ -51,5 +51,5 @@ def draw_speeds(speeds: Mapping[int, float], kept: int) -> Figure:
     axes.set_title("samples a second in training", loc="left")
     axes.set_xlabel("batch size")
     axes.grid(color="0.93")
-    axes.legend(frameon=False)
+    axes.legend(loc="lower right", frameon=False)
     return figure

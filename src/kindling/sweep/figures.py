@@ -40,7 +40,7 @@ def draw_history(
     axes.set_xlabel("trial")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.grid(color="0.93")
-    axes.legend(frameon=False)
+    axes.legend(loc="upper right", frameon=False)
     return figure
 
 

@@ -74,7 +74,7 @@ def _histogram(residual: Values, naive: Values) -> Figure:
     axes.hist(naive, edges, color="0.7", label="last value")
     axes.hist(residual, edges, histtype="step", color="C1", linewidth=1.5, label="forecast")
     axes.set(title="Residuals", xlabel="forecast - actual", ylabel="steps")
-    axes.legend()
+    axes.legend(loc="upper left")
     return figure
 
 
