@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as reference
 
 from kindling.errors import UserError
 from kindling.images import Augment, sample_seeds
-from kindling.images.augment import _uniform, mirror, rotate, stretch
+from kindling.images.augment import Fill, _uniform, mirror, relight, stretch, turn
 
 SHAPES = [(16, 16), (12, 20), (21, 9)]
 DTYPES = [torch.uint8, torch.float32]
@@ -23,9 +23,13 @@ def photos(
     return images if dtype == torch.uint8 else images.to(dtype) / 255
 
 
+def rotate(images: Tensor, degrees: Tensor) -> Tensor:
+    return turn(images, degrees, torch.ones(len(images)), "black")
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", SHAPES)
-def test_rotate_agrees_with_torchvision(size: tuple[int, int], dtype: torch.dtype) -> None:
+def test_turn_agrees_with_torchvision(size: tuple[int, int], dtype: torch.dtype) -> None:
     degrees = torch.tensor([0.0, 3.0, 30.0, 44.9, 135.0, 250.0])
     images = photos(len(degrees), size, dtype)
     turned = rotate(images, degrees)
@@ -43,6 +47,58 @@ def test_rotation_is_counterclockwise_and_black_outside() -> None:
     assert rotate(images, torch.tensor([90.0]))[0, 0, 12, 3] == 100
     turned = rotate(images, torch.tensor([45.0]))
     assert turned[0, :, [0, 0, -1, -1], [0, -1, 0, -1]].eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", SHAPES)
+def test_turn_and_zoom_agree_with_torchvision(size: tuple[int, int], dtype: torch.dtype) -> None:
+    degrees, zoom = torch.tensor([0.0, 0.0, 30.0, 44.9]), torch.tensor([0.7, 1.5, 0.8, 1.3])
+    images = photos(len(degrees), size, dtype)
+    moved = turn(images, degrees, zoom, "black")
+    for image, angle, scale, result in zip(
+        images, degrees.tolist(), zoom.tolist(), moved, strict=True
+    ):
+        # torchvision's affine turns clockwise.
+        expected = reference.affine(
+            image, -angle, [0, 0], scale, [0.0, 0.0], InterpolationMode.BILINEAR
+        )
+        gap = (result.double() - expected.double()).abs()
+        assert gap.max() <= (1 if dtype == torch.uint8 else 2e-5)
+        assert gap.mean() < 0.02
+
+
+@pytest.mark.parametrize(("fill", "darkest"), [("black", 0), ("mirror", 90)])
+def test_what_comes_into_view(fill: Fill, darkest: int) -> None:
+    images = torch.full((2, 3, 16, 16), 90, dtype=torch.uint8)
+    moved = turn(images, torch.tensor([45.0, 0.0]), torch.tensor([1.0, 0.6]), fill)
+    assert moved.amin((1, 2, 3)).tolist() == [darkest, darkest]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_light_is_torchvisions_brightness(dtype: torch.dtype) -> None:
+    images, light = photos(4, dtype=dtype), torch.tensor([0.5, 1.0, 1.3, 2.0])
+    lit = relight(images, light, torch.ones(4))
+    assert lit.dtype == dtype
+    for image, factor, result in zip(images, light.tolist(), lit, strict=True):
+        expected = reference.adjust_brightness(image, factor)
+        gap = (result.double() - expected.double()).abs()
+        assert gap.max() <= (1 if dtype == torch.uint8 else 1e-6)
+
+
+def test_contrast_spreads_pixels_about_their_mean() -> None:
+    images = photos(3, dtype=torch.float32)
+    lit = relight(images, torch.ones(3), torch.tensor([0.5, 1.0, 1.2]))
+    assert torch.allclose(lit.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1e-5)
+    spread = lit.std((1, 2, 3)) / images.std((1, 2, 3))
+    assert torch.allclose(spread, torch.tensor([0.5, 1.0, 1.2]), atol=1e-4)
+
+
+def test_factors_are_as_often_above_one_as_below() -> None:
+    images = torch.full((4000, 1, 1, 1), 0.25)
+    lit = Augment(rotation=0, flip=0, autocontrast=0, light=1.0)(images).flatten() / 0.25
+    assert 0.5 <= lit.min() < 0.51
+    assert 1.99 < lit.max() <= 2.0
+    assert 0.45 < (lit > 1).float().mean() < 0.55
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -167,8 +223,9 @@ def test_flip_and_autocontrast_do_not_hang_together() -> None:
 @pytest.mark.parametrize("chance", [0.2, 0.5])
 def test_flip_and_autocontrast_happen_as_often_as_asked(chance: float) -> None:
     images = photos(1, (4, 4)).expand(4000, -1, -1, -1)
-    for settings in ({"flip": chance, "autocontrast": 0}, {"flip": 0, "autocontrast": chance}):
-        views = Augment(rotation=0, **settings)(images, torch.arange(4000))
+    for flip, autocontrast in ((chance, 0.0), (0.0, chance)):
+        augment = Augment(rotation=0, flip=flip, autocontrast=autocontrast)
+        views = augment(images, torch.arange(4000))
         changed = (views != images).flatten(1).any(dim=1).float().mean()
         assert changed == pytest.approx(chance, abs=5 * (chance * (1 - chance) / 4000) ** 0.5)
 
@@ -180,9 +237,12 @@ def test_flip_and_autocontrast_happen_as_often_as_asked(chance: float) -> None:
         ("rotation", 361),
         ("flip", 1.1),
         ("autocontrast", -0.1),
+        ("zoom", 1.5),
+        ("light", -1),
+        ("contrast", 2),
         ("flip", float("nan")),
     ],
 )
 def test_settings_out_of_range_are_named(setting: str, value: float) -> None:
     with pytest.raises(UserError, match=f"{setting}={value}: choose a number from 0 to"):
-        Augment(**{setting: value})
+        Augment(**{setting: value})  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 B: batch, C: channels, H: height, W: width
 """
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,29 +12,43 @@ from torch.nn import functional
 from kindling.errors import UserError
 
 Integer = TypeVar("Integer", int, Tensor)
+Fill = Literal["black", "mirror"]
 _32_BITS = 0xFFFFFFFF
 
 
 class Augment(nn.Module):
-    """Rotation, horizontal flip and autocontrast, in training only.
+    """Rotation, zoom, horizontal flip, autocontrast and light, in training only.
 
     Args:
-        rotation: Largest turn in degrees, counterclockwise; the turn is uniform from 0 up to it,
-            and the corners that come into view are black.
+        rotation: Largest turn in degrees, counterclockwise; the turn is uniform from 0 up to it.
         flip: Probability of a horizontal flip.
         autocontrast: Probability that each channel is stretched to the full range.
+        zoom: Scaled by a factor from ``1 / (1 + zoom)`` to ``1 + zoom``, all alike in logarithm.
+        light: As ``zoom``, for the factor that all pixels are multiplied by.
+        contrast: As ``zoom``, for the distances of the pixels from their mean.
+        fill: What comes into view where a turn or a zoom reaches beyond the photo.
 
     Shape:
         ``(B, C, H, W)``, bytes or floats from 0 to 1, to the same.
     """
 
     def __init__(
-        self, rotation: float = 45.0, flip: float = 0.5, autocontrast: float = 0.5
+        self,
+        rotation: float = 45.0,
+        flip: float = 0.5,
+        autocontrast: float = 0.5,
+        zoom: float = 0.0,
+        light: float = 0.0,
+        contrast: float = 0.0,
+        fill: Fill = "black",
     ) -> None:
         super().__init__()
         self.rotation = _within(360, "rotation", rotation)
         self.flip = _within(1, "flip", flip)
         self.autocontrast = _within(1, "autocontrast", autocontrast)
+        self.zoom = _within(1, "zoom", zoom)
+        self.light, self.contrast = _within(1, "light", light), _within(1, "contrast", contrast)
+        self.fill = fill
 
     @torch.no_grad()
     def forward(self, images: Tensor, seeds: Tensor | None = None) -> Tensor:
@@ -49,13 +63,15 @@ class Augment(nn.Module):
             return images
         if seeds is None:
             seeds = torch.randint(_32_BITS, (len(images),), device=images.device)
-        angle, flip, contrast = (_uniform(seeds, draw) for draw in range(3))
-        if self.rotation:
-            images = rotate(images, angle * self.rotation)
+        angle, flip, full, zoom, light, contrast = (_uniform(seeds, draw) for draw in range(6))
+        if self.rotation or self.zoom:
+            images = turn(images, angle * self.rotation, _factor(zoom, self.zoom), self.fill)
         if self.flip:
             images = mirror(images, flip < self.flip)
         if self.autocontrast:
-            images = stretch(images, contrast < self.autocontrast)
+            images = stretch(images, full < self.autocontrast)
+        if self.light or self.contrast:
+            images = relight(images, _factor(light, self.light), _factor(contrast, self.contrast))
         return images
 
 
@@ -73,21 +89,21 @@ def sample_seeds(seed: int, epoch: int, index: Tensor) -> Tensor:
     return _mix(_mix(_mix(seed) + epoch) + index)
 
 
-def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Counterclockwise turn about the middle, bilinear, black outside.
+def turn(images: Tensor, degrees: Tensor, zoom: Tensor, fill: Fill) -> Tensor:
+    """Counterclockwise turn about the middle and enlargement, bilinear.
 
     Shape:
-        ``(B, C, H, W)`` and ``(B)`` to ``(B, C, H, W)``.
+        ``(B, C, H, W)``, ``(B)`` and ``(B)`` to ``(B, C, H, W)``.
     """
     height, width = images.shape[-2:]
     x, y = _middles(width, images.device), _middles(height, images.device) * (height / width)
-    turn = degrees.deg2rad()[:, None, None]
+    move = torch.polar(1 / zoom, degrees.deg2rad())[:, None, None]
     # A turn is a product of complex numbers, and those lie in memory as a grid of (x, y) does.
-    place = torch.complex(*torch.meshgrid(x, y, indexing="xy"))
-    grid = torch.view_as_real(place * torch.polar(torch.ones_like(turn), turn))
+    grid = torch.view_as_real(torch.complex(*torch.meshgrid(x, y, indexing="xy")) * move)
     grid[..., 1] *= width / height
-    turned = functional.grid_sample(images.float(), grid, align_corners=False)
-    return (turned if images.is_floating_point() else turned.round_()).to(images.dtype)
+    padding = "reflection" if fill == "mirror" else "zeros"
+    turned = functional.grid_sample(images.float(), grid, padding_mode=padding, align_corners=False)
+    return _of_type(turned, images)
 
 
 def mirror(images: Tensor, chosen: Tensor) -> Tensor:
@@ -106,6 +122,29 @@ def stretch(images: Tensor, chosen: Tensor) -> Tensor:
     low = low.masked_fill(kept, 0)
     scale = (span * (1 / full)).masked_fill(kept, 1)
     return images.sub(low).div(scale).clamp_(0, full).to(images.dtype)
+
+
+def relight(images: Tensor, light: Tensor, contrast: Tensor) -> Tensor:
+    """All pixels times ``light``, after their distances from the photo's mean times ``contrast``.
+
+    Shape:
+        ``(B, C, H, W)``, ``(B)`` and ``(B)`` to ``(B, C, H, W)``.
+    """
+    pixels = images.float()
+    mean = pixels.mean((1, 2, 3), keepdim=True)
+    light, contrast = light[:, None, None, None], contrast[:, None, None, None]
+    lit = mean.lerp(pixels, contrast) * light
+    return _of_type(lit.clamp_(0, 1 if images.is_floating_point() else 255), images)
+
+
+def _of_type(pixels: Tensor, images: Tensor) -> Tensor:
+    """Floats as bytes again, if the images are."""
+    return (pixels if images.is_floating_point() else pixels.round_()).to(images.dtype)
+
+
+def _factor(uniform: Tensor, most: float) -> Tensor:
+    """From ``1 / (1 + most)`` to ``1 + most``; its logarithm is uniform."""
+    return (1 + most) ** (2 * uniform - 1)
 
 
 def _within(most: float, name: str, value: float) -> float:

@@ -78,6 +78,17 @@ def test_a_change_is_forecast_wherever_the_level_lies() -> None:
     torch.testing.assert_close(model(data.window + 50, data.calendar), here + 50)
 
 
+def test_increments_are_each_steps_change_from_the_one_before() -> None:
+    model, data = module(increments=True), batch()
+    seen: list[torch.Tensor] = []
+    model.net.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model(data.window, data.calendar)
+    plain, changes = seen[0].chunk(2, -1)
+    assert plain.shape == changes.shape
+    assert changes[:, 0].eq(0).all()
+    torch.testing.assert_close(changes[:, 1:], plain[:, 1:] - plain[:, :-1])
+
+
 def test_the_loss_is_in_deviations_and_the_scores_in_units() -> None:
     model, data = module(), batch()
     step = model.step(data)

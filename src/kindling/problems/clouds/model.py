@@ -56,6 +56,10 @@ class CloudsModule(Module):
         rotation: Largest turn of a training photo in degrees.
         flip: Probability that a training photo is mirrored.
         autocontrast: Probability that a training photo's channels are stretched.
+        zoom: A training photo is scaled by up to 1 + zoom, up or down.
+        light: A training photo is made brighter or darker by up to 1 + light.
+        contrast: A training photo's contrast is raised or lowered by up to 1 + contrast.
+        fill: What comes into view at the edges of a turned or scaled photo.
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.
@@ -75,6 +79,10 @@ class CloudsModule(Module):
         rotation: float = 45.0,
         flip: float = 0.5,
         autocontrast: float = 0.5,
+        zoom: float = 0.0,
+        light: float = 0.0,
+        contrast: float = 0.0,
+        fill: Literal["black", "mirror"] = "black",
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
@@ -87,7 +95,7 @@ class CloudsModule(Module):
         if weights is not None and net in ("conv", "linear"):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
         self.label_smoothing, self.image_size = label_smoothing, image_size
-        self.augment = Augment(rotation, flip, autocontrast)
+        self.augment = Augment(rotation, flip, autocontrast, zoom, light, contrast, fill)
         self.net: nn.Module
         if net == "linear":
             self.net = LinearNet(image_size, len(classes))

@@ -74,6 +74,8 @@ class TimeseriesModule(Module):
         layers: Recurrent layers on top of one another.
         dropout: Share of the state that is dropped in training.
         change: Predict the change from the last value, and give the window relative to it.
+        increments: Give each step's change from the step before too: the value to come is near the
+            last one, and what the same time of other days tells of it is which way it goes.
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.
@@ -87,6 +89,7 @@ class TimeseriesModule(Module):
         layers: int = 1,
         dropout: float = 0.0,
         change: bool = True,
+        increments: bool = False,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
@@ -103,8 +106,8 @@ class TimeseriesModule(Module):
                 raise UserError(f"model.{name}={size}: must be at least 1")
         if not 0 <= dropout < 1:
             raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
-        self.change = change
-        self.net = RecurrentNet(inputs, cell, hidden, layers, dropout)
+        self.change, self.increments = change, increments
+        self.net = RecurrentNet(2 * inputs if increments else inputs, cell, hidden, layers, dropout)
         self.center: Tensor
         self.scale: Tensor
         self.register_buffer("center", torch.zeros(()))
@@ -124,6 +127,8 @@ class TimeseriesModule(Module):
         """
         level = window[:, -1:, :1] if self.change else self.center
         inputs = torch.cat([(window - level) / self.scale, calendar], -1)  # (B, T, F)
+        if self.increments:
+            inputs = torch.cat([inputs, inputs.diff(dim=1, prepend=inputs[:, :1])], -1)
         return level.flatten() + self.scale * self.net(inputs)  # type: ignore[no-any-return]
 
     def step(self, batch: TimeseriesBatch) -> Step:
