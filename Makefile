@@ -18,7 +18,7 @@ KINDLING = $(BIN)/kindling
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume compare crossval sweep runs reproduce export data new rename remove tensorboard test test-all test-floor schema pictures bench lint format clean
+.PHONY: help install train evaluate predict resume compare crossval results sweep runs reproduce export data check new rename remove tensorboard test test-all test-floor schema pictures bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -56,6 +56,9 @@ sweep: $(STAMP)  ## Search settings by validation: TASK=t [TRIALS=50] [NAME=..] 
 	$(call need,TASK,name,potability)
 	@$(BIN)/python scripts/sweep.py --task $(TASK) $(if $(TRIALS),--trials $(TRIALS)) $(COMPARED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
+results: $(STAMP)  ## The scores of docs/results.md again: DATA=dir of data sets [ARGS="--only clouds"]
+	@$(BIN)/python scripts/results.py $(if $(DATA),--data '$(DATA)') $(ARGS)
+
 runs: $(STAMP)  ## All runs: when, what was changed, how good: [TASK=t] [ARGS=--all]
 	@$(BIN)/python scripts/runs.py $(if $(TASK),--task $(TASK)) $(ARGS)
 
@@ -70,6 +73,10 @@ export: $(STAMP)  ## ONNX and torch.export, checked: RUN=logs/t/latest [DATA=dir
 data: $(STAMP)  ## Fetch the real data: TASK=timeseries|potability|clouds|prices [ARGS="--client MT_001"]
 	$(call need,TASK,name,timeseries)
 	@$(BIN)/python scripts/fetch.py --task '$(TASK)' $(ARGS)
+
+check: $(STAMP)  ## Examine a data set before training: TASK=t [DATA=dir] [PRESET=..] [ARGS=--output=f.png]
+	$(call need,TASK,name,timeseries)
+	@$(BIN)/python scripts/check.py --task '$(TASK)' $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
 new: $(STAMP)  ## A problem of your own: TASK=name KIND=tabular|images|series|... [TARGET=regression] [DATA=my.csv] [TARGET_COLUMN=..]
 	$(call need,TASK,name,churn KIND=tabular)

@@ -41,6 +41,8 @@ def make(*words: str) -> str:
         ),
         (["compare", "RUNS=a b", "NAME=n"], "scripts/compare.py --runs a b --name 'n'"),
         (["crossval", "TASK=t", "FOLDS=3"], "scripts/crossval.py --task t --folds 3"),
+        (["results"], "scripts/results.py"),
+        (["results", "DATA=d", "ARGS=--only t"], "scripts/results.py --data 'd' --only t"),
         (["runs"], "scripts/runs.py"),
         (["runs", "TASK=t", "ARGS=--all"], "scripts/runs.py --task t --all"),
         (["reproduce", "RUN=r"], "scripts/reproduce.py --run 'r'"),

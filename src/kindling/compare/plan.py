@@ -85,7 +85,11 @@ def read(task: str, path: Path | None = None) -> Plan:
     """
     check_task(task)
     path = path or FOLDER / f"{task}.yaml"
-    content = load(path, "it names variants and the flags of each")
+    return parse(task, load(path, "it names variants and the flags of each"), path)
+
+
+def parse(task: str, content: Any, path: Path) -> Plan:
+    """A plan of what a file holds; errors name the file."""
     named = content.get("variants") if isinstance(content, dict) else None
     if not isinstance(named, dict) or not named:
         raise UserError(f"{path}: names no variants; expected lines such as variants: ...")
