@@ -31,6 +31,13 @@ class ProgressBar(RichProgressBar):
                 self._show_epoch(trainer, args[0])
             super().on_train_batch_end(trainer, *args, **kwargs)
 
+    def on_train_end(self, trainer: Trainer, *args: Any) -> None:
+        # What stays on the screen shall be where training ended, not where it was last drawn.
+        if self._epoch >= 0:
+            done = trainer.fit_loop.batch_idx
+            super().on_train_batch_end(trainer, args[0], None, None, done)
+        super().on_train_end(trainer, *args)
+
     def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
         # Lightning would add a bar in every epoch and remove none.
         if self.val_progress_bar_id is None:
