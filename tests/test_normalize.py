@@ -10,7 +10,7 @@ import torch.fx
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
-from kindling.normalize import Normalize
+from kindling.normalize import Logarithms, Normalize
 
 Method = Literal["standard", "robust"]
 METHODS: list[Method] = ["standard", "robust"]
@@ -158,3 +158,29 @@ def test_gradients_pass_through_to_present_values(rows: NDArray[np.float32]) -> 
     assert values.grad is not None
     assert values.grad.isfinite().all()
     assert torch.equal(values.grad == 0, values.isnan())
+
+
+def test_the_logarithm_is_taken_where_it_makes_a_feature_less_skewed() -> None:
+    rng = np.random.default_rng(0)
+    even, skewed = rng.uniform(1, 2, 500), rng.lognormal(0, 1, 500)
+    rows = np.column_stack([even, skewed, skewed - skewed.min(), -skewed, np.full(500, 3.0)])
+    rows[::7, 1] = np.nan
+    logarithms = Logarithms(5)
+    values = torch.from_numpy(rows).float()
+    assert torch.equal(logarithms(values).nan_to_num(), values.nan_to_num()), "before fit"
+    logarithms.fit(values)
+    changed = logarithms(values).numpy()
+    np.testing.assert_allclose(changed[:, 1], np.log(rows[:, 1]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(changed[:, [0, 2, 3, 4]], values.numpy()[:, [0, 2, 3, 4]])
+
+
+def test_a_logarithm_of_what_is_below_all_training_values_is_that_of_the_least() -> None:
+    logarithms = Logarithms(1)
+    logarithms.fit(torch.tensor([[1.0], [2.0], [3.0], [100.0]]))
+    values = torch.tensor([[0.5], [0.0], [-3.0], [1.0], [torch.nan]], requires_grad=True)
+    output = logarithms(values)
+    assert output.detach()[:4].eq(0).all()
+    assert output[4].isnan().all()
+    output[:4].sum().backward()
+    assert values.grad is not None
+    assert values.grad[:4].isfinite().all()

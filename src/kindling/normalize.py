@@ -91,6 +91,47 @@ class Normalize(nn.Module):
             raise UserError(f"feature {name} has no value in the training rows: leave it out")
 
 
+class Logarithms(nn.Module):
+    """Takes the logarithm of the features that are less skewed by it, as areas and incomes are.
+
+    Such a feature is above 0 in all rows given to :meth:`fit`; what is below its least value there
+    counts as that. Until then no feature is changed.
+
+    Args:
+        features: Number of features.
+
+    Shape:
+        ``(..., F)`` with NaN where missing, to the same.
+    """
+
+    least: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        # Of the features that are changed; 0 of the others.
+        self.register_buffer("least", torch.zeros(features))
+
+    def fit(self, values: Tensor) -> None:
+        """Choose the features by the training rows, ``(N, F)``."""
+        rows = values.detach().cpu().double()
+        least = torch.where(rows.isnan(), torch.inf, rows).amin(0)
+        logarithms = torch.where(least > 0, rows, torch.nan).log()
+        better = _skew(logarithms).abs() < _skew(rows).abs()
+        self.least.copy_(torch.where(better, least, 0))
+
+    def forward(self, values: Tensor) -> Tensor:
+        chosen = self.least > 0
+        # One of the others' own, so that no gradient is of a logarithm of 0.
+        positive = torch.where(chosen, values.clamp(min=self.least), 1)
+        return torch.where(chosen, positive.log(), values)
+
+
+def _skew(rows: Tensor) -> Tensor:
+    """The third moment of each feature, ``(N, F)`` to ``(F,)``; NaN where it has no spread."""
+    gaps = rows - rows.nanmean(0)
+    return gaps.pow(3).nanmean(0) / gaps.square().nanmean(0).pow(1.5)
+
+
 def _standard(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
 

@@ -15,7 +15,7 @@ CLASSES = ["a", "b", "c"]
 NETS: dict[str, dict[str, Any]] = {
     "course": {"channels": [8, 16], "batch_norm": False, "pool": "flatten"},
     "default": {"channels": [8, 16, 16]},
-    "dropout": {"channels": [8, 16], "dropout": 0.3, "label_smoothing": 0.1},
+    "dropout": {"channels": [8, 16], "dropout": 0.3},
     "linear": {"net": "linear"},
     "mobilenet": {"net": "mobilenet_v3_small"},
 }
@@ -245,7 +245,6 @@ def test_backbones_of_every_build_give_our_classes(name: str) -> None:
         ({"channels": [8, 0]}, "model.channels=[8, 0]: one width a block"),
         ({"channels": [8] * 6}, "6 blocks halve 32 pixels to nothing"),
         ({"dropout": 1.0}, "model.dropout=1.0"),
-        ({"label_smoothing": -0.1}, "model.label_smoothing=-0.1"),
         ({"rotation": 400.0}, "rotation=400.0"),
     ],
 )

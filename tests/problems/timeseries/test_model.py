@@ -89,6 +89,20 @@ def test_increments_are_each_steps_change_from_the_one_before() -> None:
     torch.testing.assert_close(changes[:, 1:], plain[:, 1:] - plain[:, :-1])
 
 
+def test_a_patch_is_several_steps_side_by_side() -> None:
+    data = batch()
+    steps, columns = data.window.shape[1], data.window.shape[2] + data.calendar.shape[2]
+    model = module(patch=steps // 2)
+    seen: list[torch.Tensor] = []
+    model.net.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model(data.window, data.calendar)
+    assert seen[0].shape == (len(data.window), 2, columns * steps // 2)
+    whole = module()
+    whole.net.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    whole(data.window, data.calendar)
+    assert torch.equal(seen[0].flatten(), seen[1].flatten())
+
+
 def test_the_loss_is_in_deviations_and_the_scores_in_units() -> None:
     model, data = module(), batch()
     step = model.step(data)
@@ -110,7 +124,15 @@ def test_the_recurrence_looks_at_every_step() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"hidden": 0}, {"hidden": -4}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}]
+    "wrong",
+    [
+        {"hidden": 0},
+        {"hidden": -4},
+        {"layers": 0},
+        {"patch": 0},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+    ],
 )
 def test_sizes_out_of_range_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match=f"model.{next(iter(wrong))}="):

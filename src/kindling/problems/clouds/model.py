@@ -52,7 +52,6 @@ class CloudsModule(Module):
         batch_norm: Normalize after each convolution of "conv".
         pool: What the classifier of "conv" sees, each place ("flatten") or each channel's mean.
         dropout: Share of the classifier's inputs that is dropped in training, of "conv".
-        label_smoothing: Share of a photo's label that is spread over all classes.
         rotation: Largest turn of a training photo in degrees.
         flip: Probability that a training photo is mirrored.
         autocontrast: Probability that a training photo's channels are stretched.
@@ -75,7 +74,6 @@ class CloudsModule(Module):
         batch_norm: bool = True,
         pool: Literal["flatten", "average"] = "average",
         dropout: float = 0.0,
-        label_smoothing: float = 0.0,
         rotation: float = 45.0,
         flip: float = 0.5,
         autocontrast: float = 0.5,
@@ -89,12 +87,11 @@ class CloudsModule(Module):
     ) -> None:
         super().__init__({HEAD: _head(classes)}, lr, weight_decay, schedule)
         self.save_hyperparameters(logger=False)
-        for name, share in (("dropout", dropout), ("label_smoothing", label_smoothing)):
-            if not 0 <= share < 1:
-                raise UserError(f"model.{name}={share}: must be 0 or more and below 1")
+        if not 0 <= dropout < 1:
+            raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
         if weights is not None and net in ("conv", "linear"):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
-        self.label_smoothing, self.image_size = label_smoothing, image_size
+        self.image_size = image_size
         self.augment = Augment(rotation, flip, autocontrast, zoom, light, contrast, fill)
         self.net: nn.Module
         if net == "linear":
@@ -139,9 +136,7 @@ class CloudsModule(Module):
 
     def step(self, batch: CloudsBatch) -> Step:
         logits = self(batch.image)
-        loss = nn.functional.cross_entropy(
-            logits, batch.label, label_smoothing=self.label_smoothing
-        )
+        loss = nn.functional.cross_entropy(logits, batch.label)
         return Step(loss, {HEAD: logits.softmax(-1)}, {HEAD: batch.label})
 
     def predict(self, batch: CloudsBatch) -> Heads:

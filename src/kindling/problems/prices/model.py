@@ -22,7 +22,7 @@ from kindling.datamodule import Split, at_least
 from kindling.errors import UserError
 from kindling.images import Augment, Pixels, sample_seeds
 from kindling.module import Module, Outcome, Schedule
-from kindling.normalize import Normalize
+from kindling.normalize import Logarithms, Normalize
 from kindling.problems.prices.figures import draw
 from kindling.problems.prices.metrics import MedianAbsolutePercentageError
 from kindling.problems.prices.net import PhotoBranch, TableBranch, perceptron
@@ -56,6 +56,7 @@ class PricesModule(Module):
         dropout: Share of each layer that is dropped in training.
         hide: Share of categories that are hidden in training, so that unseen ones are learned.
         indicators: Tell the net which numbers are missing.
+        logarithms: Take the logarithm of numbers that are less skewed by it.
         loss: Of the standardized price.
         rotation: Largest turn of a training photo in degrees.
         flip: Probability that a training photo is mirrored.
@@ -85,6 +86,7 @@ class PricesModule(Module):
         dropout: float = 0.1,
         hide: float = 0.05,
         indicators: bool = True,
+        logarithms: bool = True,
         loss: Literal["l1", "huber", "mse"] = "l1",
         rotation: float = 0.0,
         flip: float = 0.5,
@@ -112,6 +114,7 @@ class PricesModule(Module):
         self.log_price, self.loss = log_price, LOSSES[loss]()
         self.augment = Augment(rotation, flip, autocontrast=0.0)
         self.pixels, self.normalize = Pixels(), Normalize(features, indicators=indicators)
+        self.logarithms = Logarithms(features) if logarithms else nn.Identity()
         self.photos = PhotoBranch(views, image_size, channels, merge) if views else None
         self.table = None
         if features or vocabularies:
@@ -133,7 +136,9 @@ class PricesModule(Module):
 
     def fit_statistics(self, training: Offers, names: Sequence[str] | None = None) -> None:
         """Take from the training rows what normalization and baseline need."""
-        self.normalize.fit(training.numbers, names)
+        if isinstance(self.logarithms, Logarithms):
+            self.logarithms.fit(training.numbers)
+        self.normalize.fit(self.logarithms(training.numbers), names)
         if self.photos is not None:
             self.pixels.fit(training.images, training.shown)
         price = training.price.double()
@@ -189,7 +194,8 @@ class PricesModule(Module):
             pixels = self.pixels(photos.flatten(0, 1)).unflatten(0, photos.shape[:2])
             parts.append(self.photos(pixels))
         if self.table is not None:
-            parts.append(self.table(self.normalize(numbers), codes))
+            numbers = self.normalize(self.logarithms(numbers))
+            parts.append(self.table(numbers, codes))
         return self.readout(torch.cat(parts, 1)).squeeze(-1)  # type: ignore[no-any-return]
 
     def _price(self, value: Tensor) -> Tensor:

@@ -76,6 +76,8 @@ class TimeseriesModule(Module):
         change: Predict the change from the last value, and give the window relative to it.
         increments: Give each step's change from the step before too: the value to come is near the
             last one, and what the same time of other days tells of it is which way it goes.
+        patch: Steps of the window that the recurrent layer takes as one, so that it has fewer to
+            remember (Nie et al., 2023, arXiv:2211.14730, for transformers).
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.
@@ -90,6 +92,7 @@ class TimeseriesModule(Module):
         dropout: float = 0.0,
         change: bool = True,
         increments: bool = False,
+        patch: int = 1,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
@@ -101,13 +104,14 @@ class TimeseriesModule(Module):
         }
         super().__init__({"value": Head(MetricCollection(metrics))}, lr, weight_decay, schedule)
         self.save_hyperparameters(logger=False)
-        for name, size in (("hidden", hidden), ("layers", layers)):
+        for name, size in (("hidden", hidden), ("layers", layers), ("patch", patch)):
             if size < 1:
                 raise UserError(f"model.{name}={size}: must be at least 1")
         if not 0 <= dropout < 1:
             raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
-        self.change, self.increments = change, increments
-        self.net = RecurrentNet(2 * inputs if increments else inputs, cell, hidden, layers, dropout)
+        self.change, self.increments, self.patch = change, increments, patch
+        columns = patch * (2 * inputs if increments else inputs)
+        self.net = RecurrentNet(columns, cell, hidden, layers, dropout)
         self.center: Tensor
         self.scale: Tensor
         self.register_buffer("center", torch.zeros(()))
@@ -118,6 +122,9 @@ class TimeseriesModule(Module):
             statistics = self.trainer.datamodule.statistics  # type: ignore[attr-defined]
             self.center.fill_(statistics.center)
             self.scale.fill_(statistics.scale)
+            window = self.trainer.datamodule.window  # type: ignore[attr-defined]
+            if window % self.patch:
+                raise UserError(f"model.patch={self.patch}: does not divide data.window={window}")
 
     def forward(self, window: Tensor, calendar: Tensor) -> Tensor:
         """Forecasts ``(B,)`` in the units of the series.
@@ -129,6 +136,8 @@ class TimeseriesModule(Module):
         inputs = torch.cat([(window - level) / self.scale, calendar], -1)  # (B, T, F)
         if self.increments:
             inputs = torch.cat([inputs, inputs.diff(dim=1, prepend=inputs[:, :1])], -1)
+        if self.patch > 1:
+            inputs = inputs.reshape(inputs.shape[0], -1, self.patch * inputs.shape[-1])
         return level.flatten() + self.scale * self.net(inputs)  # type: ignore[no-any-return]
 
     def step(self, batch: TimeseriesBatch) -> Step:
