@@ -134,6 +134,7 @@ def test_tensorboard_has_stages_on_one_chart_and_settings_beside_final_scores(
     start = final.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     for name in (b"model.cell", b"model.lr", b"data.window", b"seed", b"sample"):
         assert name in start
+    assert b"model.inputs" not in start, "what the model takes from the data is no setting"
 
 
 def test_the_table_says_what_it_is_of(capsys: pytest.CaptureFixture[str], trained: Path) -> None:

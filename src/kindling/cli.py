@@ -126,7 +126,8 @@ class KindlingCLI(LightningCLI):
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        for name in checks.linked(configs(self.flags), self.flags):
+        self.linked = checks.linked(configs(self.flags), self.flags)
+        for name in self.linked:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -341,9 +342,11 @@ class KindlingCLI(LightningCLI):
     def _hyperparameters(self) -> dict[str, Any]:
         """What the HPARAMS tab tells runs apart by."""
         settings = {"seed": self.settings.seed_everything, "sample": self.datamodule.is_sample}
+        # What the model takes from the data is no setting, and not yet known to the configuration.
+        apart = {*NO_SETTINGS, *self.linked}
         for part in ("model", "data"):
             init = self.settings[part].init_args.as_dict()
-            settings |= {f"{part}.{k}": v for k, v in init.items() if k not in NO_SETTINGS}
+            settings |= {f"{part}.{k}": v for k, v in init.items() if k not in apart}
         return {**settings, "trainer.max_epochs": self.settings.trainer.max_epochs}
 
     def _introduce(self, console: Console) -> None:

@@ -18,6 +18,7 @@ from kindling import paths
 from kindling.content import fingerprint
 from kindling.errors import UserError
 from kindling.loader import Batches, Loader, load
+from kindling.material import Material, of_files
 from kindling.split import TooFew
 
 Split = Literal["train", "val", "test", "predict"]
@@ -95,6 +96,13 @@ class DataModule(LightningDataModule):
         input; as JSON has it.
         """
         return {}
+
+    def material(self) -> Material:
+        """What `make check` looks at: also where training refuses it, so before anything is cut.
+
+        The tables and photos among ``files()``; a problem that knows more of them says it.
+        """
+        return of_files(self.files(), list(self.target_names.values()))
 
     def block_length(self, samples: int) -> int:
         """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""

@@ -28,7 +28,7 @@ CLASSES = 20
 def evaluate(module: Module, outcome: Outcome, block: int) -> Results:
     """Metrics of the model and its baselines, and its skill against the first of them."""
     scored = {
-        name: _score(module, predictions, outcome.targets, block)
+        name: score_heads(module, predictions, outcome.targets, block)
         for name, predictions in {"": outcome.predictions, **outcome.baselines}.items()
     }
     metrics, baselines = scored.pop(""), {name: s for name, s in scored.items() if s}
@@ -133,7 +133,10 @@ def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
     return table
 
 
-def _score(module: Module, predictions: Heads, targets: Heads, block: int) -> dict[str, Interval]:
+def score_heads(
+    module: Module, predictions: Heads, targets: Heads, block: int
+) -> dict[str, Interval]:
+    """Every head's metrics; a head without any known target has none."""
     scored: dict[str, Interval] = {}
     for head, prediction in predictions.items():
         scores = score(module.heads[head].metrics, prediction, targets[head], block)

@@ -1,6 +1,6 @@
 """Collects what a split yields batch by batch, and reports it at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,18 +66,8 @@ class Evaluation(Callback):
         self._write_predictions(trainer, "predict", self._gather(), self.output)
 
     def _gather(self) -> Outcome:
-        """All batches as one, on the CPU."""
         batches, self._batches = self._batches, []
-        first = batches[0]
-        return Outcome(
-            _cat(batches, lambda b: b.place),
-            {h: _cat(batches, lambda b, h=h: b.predictions[h]) for h in first.predictions},
-            {h: _cat(batches, lambda b, h=h: b.targets[h]) for h in first.targets},
-            {
-                name: {h: _cat(batches, lambda b, n=name, h=h: b.baselines[n][h]) for h in heads}
-                for name, heads in first.baselines.items()
-            },
-        )
+        return gathered(batches)
 
     def _report(self, trainer: Trainer, split: Split, file: str) -> Outcome:
         module, data = _pair(trainer)
@@ -124,12 +114,26 @@ class Evaluation(Callback):
         table.to_csv(path, index=False, errors="surrogateescape")
 
 
+def gathered(batches: Sequence[Outcome]) -> Outcome:
+    """All batches as one, on the CPU."""
+    first = batches[0]
+    return Outcome(
+        _cat(batches, lambda b: b.place),
+        {h: _cat(batches, lambda b, h=h: b.predictions[h]) for h in first.predictions},
+        {h: _cat(batches, lambda b, h=h: b.targets[h]) for h in first.targets},
+        {
+            name: {h: _cat(batches, lambda b, n=name, h=h: b.baselines[n][h]) for h in heads}
+            for name, heads in first.baselines.items()
+        },
+    )
+
+
 def _drawn(epoch: int) -> bool:
     """Whether this is a power of four."""
     return epoch & (epoch - 1) == 0 and epoch.bit_length() % 2 == 1
 
 
-def _cat(batches: list[Outcome], part: Callable[..., Tensor]) -> Tensor:
+def _cat(batches: Sequence[Outcome], part: Callable[..., Tensor]) -> Tensor:
     return torch.cat([part(batch) for batch in batches]).cpu()
 
 

@@ -85,15 +85,23 @@ def read_images(paths: Sequence[Path], size: tuple[int, int]) -> Iterator[Tensor
         UserError: Some images cannot be read. All are tried first, and the message names them.
     """
     faults: list[UserError] = []
+    for tried in attempts(paths, size):
+        faults += [pixels for pixels in tried if isinstance(pixels, UserError)]
+        if not faults:
+            yield torch.from_numpy(np.stack([p for p in tried if not isinstance(p, UserError)]))
+    if faults:
+        raise _joined(faults)
+
+
+def attempts(
+    paths: Sequence[Path], size: tuple[int, int]
+) -> Iterator[list[NDArray[np.uint8] | UserError]]:
+    """The same stacks as lists, with the error in the place of an image that cannot be read."""
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(paths), _STACK):
             with warnings.catch_warnings(action="ignore"):
                 tried = list(pool.map(lambda p: _attempt(p, size), paths[start : start + _STACK]))
-            faults += [pixels for pixels in tried if isinstance(pixels, UserError)]
-            if not faults:
-                yield torch.from_numpy(np.stack([p for p in tried if not isinstance(p, UserError)]))
-    if faults:
-        raise _joined(faults)
+            yield tried
 
 
 def _joined(faults: list[UserError]) -> UserError:

@@ -13,6 +13,7 @@ from kindling import paths
 from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
 from kindling.images import PHOTO, ImageFolder, find_images, load_images, scan
+from kindling.material import Material, Pictures
 from kindling.problems.clouds.photos import Photos
 from kindling.problems.clouds.repeated import without_repeated
 from kindling.problems.clouds.sample import write_sample
@@ -124,6 +125,15 @@ class CloudsDataModule(DataModule):
 
     def meanings(self) -> Mapping[str, Mapping[str, Any]]:
         return {"image": PHOTO}
+
+    def material(self) -> Material:
+        names = (self.train_folder, self.test_folder)
+        return Material(
+            pictures=[
+                Pictures(name, folder.files, [folder.classes[k] for k in folder.labels])
+                for name, folder in zip(names, self._folders, strict=True)
+            ]
+        )
 
     def state_dict(self) -> dict[str, Any]:
         return {"classes": self.classes}

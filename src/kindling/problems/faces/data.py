@@ -13,6 +13,7 @@ from torch import Tensor
 from kindling import paths
 from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.images import PHOTO, find_images, load_images
+from kindling.material import Material, Sheet
 from kindling.problems.faces.cut import Rows, cut_rows
 from kindling.problems.faces.listing import Columns, Listing, read_listing
 from kindling.problems.faces.photos import Faces
@@ -143,6 +144,12 @@ class FacesDataModule(DataModule):
 
     def meanings(self) -> Mapping[str, Mapping[str, Any]]:
         return {"image": PHOTO, "age": {"unit": "years"}}
+
+    def material(self) -> Material:
+        file, who, age = self.columns.file, self.columns.identity, self.columns.age
+        path = self.only_table("table", self.table)
+        targets = [name for name in (who, age) if name is not None]
+        return Material([Sheet(path, targets, photos=[file], groups=[who] if who else [])])
 
     def state_dict(self) -> dict[str, Any]:
         return {"classes": self.classes, "ages": self.ages}

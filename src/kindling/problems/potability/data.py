@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kindling.datamodule import DataModule, Split, share
 from kindling.errors import UserError
+from kindling.material import SPLITS, Material, Sheet
 from kindling.problems.potability.measurements import Measurements
 from kindling.problems.potability.sample import write_sample
 from kindling.split import Cut, check_fold, stratified_split
@@ -121,6 +122,15 @@ class PotabilityDataModule(DataModule):
     def meanings(self) -> Mapping[str, Mapping[str, Any]]:
         meaning = {"meaning": "measurements, NaN where missing", "unit": "of the training file"}
         return {"features": {**meaning, "columns": self.columns}}
+
+    def material(self) -> Material:
+        columns = self.columns or self._choose(self._table)
+        cut = SPLITS if self.test_file is None else SPLITS[:2]
+        sheets = [Sheet(self.root / self.train_file, [self.target], cut, columns)]
+        if self.test_file is not None:
+            path = self.root / self.test_file
+            sheets.append(Sheet(path, [self.target], SPLITS[2:], columns))
+        return Material(sheets)
 
     def state_dict(self) -> dict[str, Any]:
         return {"columns": self.columns}

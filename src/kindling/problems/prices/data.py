@@ -16,6 +16,7 @@ from kindling.columns import Columns, Kind, choose, report
 from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
 from kindling.images import PHOTO
+from kindling.material import SPLITS, Material, Sheet
 from kindling.problems.prices.offers import Offers
 from kindling.problems.prices.photos import decode, row_files, same_photos
 from kindling.problems.prices.sample import write_sample
@@ -181,6 +182,11 @@ class PricesDataModule(DataModule):
                 "vocabulary": self.vocabulary,
             },
         }
+
+    def material(self) -> Material:
+        columns = self.columns
+        kinds = (columns.numbers, columns.categories, columns.photos)
+        return Material([Sheet(self._path, [self.target], SPLITS, *kinds)])
 
     def state_dict(self) -> dict[str, Any]:
         columns, vocabulary = self._known()

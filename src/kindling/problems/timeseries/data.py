@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
+from kindling.material import Material, Recorded
+from kindling.problems.timeseries.rows import read_rows
 from kindling.problems.timeseries.sample import write_sample
 from kindling.problems.timeseries.series import Series, read_series
 from kindling.problems.timeseries.windows import (
@@ -183,6 +186,13 @@ class TimeseriesDataModule(DataModule):
             },
             "value": {"meaning": f"the next {self.value}", "unit": f"of {self.value}"},
         }
+
+    def material(self) -> Material:
+        def recorded(path: Path) -> Recorded:
+            read = partial(read_rows, path, self.time, self.value)
+            return Recorded(path, self.value, read, self.problems != "error")
+
+        return Material(series=[recorded(path) for path in self.files() if path.is_file()])
 
     def state_dict(self) -> dict[str, Any]:
         return {"step": self.step}

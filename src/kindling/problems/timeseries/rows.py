@@ -16,6 +16,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from kindling.errors import UserError
+from kindling.material import Recording
 from kindling.table import separator_of
 
 Values = npt.NDArray[np.float32]
@@ -119,6 +120,21 @@ def read_chunks(
                 times = rows[columns[0]].fillna("")
                 layout = layout or _find_layout(times)
                 yield _parse(path, times, rows[columns[1]], layout)
+
+
+def read_rows(path: Path, time: str, value: str, most: int) -> Recording:
+    """The first ``most`` rows, or a few more, as they stand there, however irregular."""
+    parts: list[Recording] = []
+    with explained(path):
+        separator = read_separator(path)
+        header = read_header(path, separator, time, value)
+        for chunk in read_chunks(path, separator, header, time, value):
+            parts.append(Recording(chunk.rows, chunk.ticks, chunk.values))
+            if sum(len(part.lines) for part in parts) >= most:
+                break
+    if not parts:
+        raise UserError(f"{path}: no rows below the header; name a file with data")
+    return Recording(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _parse(path: Path, times: "pd.Series[str]", cells: "pd.Series[float]", layout: str) -> Chunk:

@@ -13,6 +13,7 @@ from torch import Tensor
 from kindling.columns import Columns, Kind, choose, report
 from kindling.datamodule import DataModule, Split, at_least, share
 from kindling.errors import UserError
+from kindling.material import SPLITS, Material, Sheet
 from kindling.scaffold.tabular.rows import Rows
 from kindling.scaffold.tabular.sample import write_sample
 from kindling.scaffold.tabular.target import read_target, unknown
@@ -142,6 +143,11 @@ class TabularDataModule(DataModule):
         rows = self.rows(split)
         names = {n: [v[k] for k in place.tolist()] for n, v in rows.identifiers.items()}
         return {"row": rows.lines[place].tolist(), **names}
+
+    def material(self) -> Material:
+        columns = self.columns
+        kinds = (columns.numbers, columns.categories)
+        return Material([Sheet(self._path, [self.target], SPLITS, *kinds)])
 
     def state_dict(self) -> dict[str, Any]:
         columns, vocabulary, classes = self._known()
