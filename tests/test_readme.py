@@ -1,4 +1,7 @@
-"""Every command in the README runs: what make would run is run here, on a smaller scale."""
+"""Every command in the README and the pages that it was parted into runs, on a smaller scale.
+
+What make would run is run here.
+"""
 
 import json
 import os
@@ -17,9 +20,12 @@ import kindling.problems
 from kindling import arguments, paths
 from kindling.__main__ import main
 
-README = (paths.PROJECT / "README.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+PAGES = ("README.md", "docs/processes.md")
+SHOWN = "\n".join((paths.PROJECT / page).read_text() for page in PAGES)
+OWN = (paths.PROJECT / "docs" / "own.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", SHOWN, re.DOTALL)
+# A command that stands on two pages is one.
+COMMANDS = list(dict.fromkeys(line for block in BLOCKS for line in block.splitlines()))
 # This is `make test`, CI lints, and nobody wants a test to clean, to open a browser or to download.
 ALONE = ("test", "test-all", "test-floor", "lint", "format", "clean", "tensorboard", "help")
 TARGETS_ALONE = re.compile(rf"make ({'|'.join(ALONE)}|data\b.*)$")
@@ -33,7 +39,7 @@ SEVERAL = re.compile(r"make (compare TASK|crossval|sweep|reproduce)")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where each task that a command goes on with has a run."""
     logs = tmp_path_factory.mktemp("logs")
-    for task in {task for task in TASKS if f"logs/{task}/" in README}:
+    for task in {task for task in TASKS if f"logs/{task}/" in SHOWN}:
         short = [*limits("train"), "--trainer.max_epochs=1", f"--logs={logs}"]
         assert main(["train", f"--config={task}", *short]) == 0
     return logs
@@ -67,7 +73,7 @@ def test_command(command: str, logs: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def expanded(command: str) -> list[list[str]]:
-    """The commands that a line of the README comes down to."""
+    """The commands that a line of a page comes down to."""
     if not command.startswith("make "):
         return [shlex.split(command)]
     # Without what a `make test` around this test passes on.
@@ -81,7 +87,7 @@ def expanded(command: str) -> list[list[str]]:
 
 
 def place(arg: str, logs: Path, tmp_path: Path) -> str:
-    """The README's folders by folders that exist here."""
+    """The pages' folders by folders that exist here."""
     if "my/folder" in arg:
         write_my_series(tmp_path / "my")
     for name, folder in (("my/folder", tmp_path / "my"), ("logs/", logs)):
@@ -118,7 +124,7 @@ def run_kindling(args: list[str], tmp_path: Path) -> None:
 def run_torchrun(args: list[str], tmp_path: Path) -> None:
     """Both nodes at once; the command of the second is the same but for its rank."""
     if "--node_rank=1" in args:
-        assert " ".join(args).replace("rank=1", "rank=0") in README
+        assert " ".join(args).replace("rank=1", "rank=0") in SHOWN
         return
     second = [arg.replace("rank=0", "rank=1") for arg in args]
     program = [sys.executable, "-m", "torch.distributed.run"]
@@ -165,8 +171,8 @@ RUNNERS: dict[str, Callable[[list[str], Path], None]] = {
 def test_the_problem_of_ones_own_trains_and_predicts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The files that the README shows, put where it says, are a whole problem."""
-    blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", README, re.DOTALL)
+    """The files that the page shows, put where it says, are a whole problem."""
+    blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", OWN, re.DOTALL)
     for name, content in blocks:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
