@@ -30,7 +30,7 @@ from kindling import paths, runs
 from kindling.compare import command
 from kindling.errors import UserError
 
-FRESH: Sequence[Sequence[str]] = ((), ("--model.cell=lstm",), ("--model.cell=rnn",))
+FRESH: Sequence[Sequence[str]] = ((), ("--model.cell=gru",), ("--model.cell=rnn",))
 """Flags of the runs that are made where none is named."""
 
 RESULTS = "results.json"

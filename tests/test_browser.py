@@ -98,7 +98,7 @@ def test_settings_and_final_scores_are_served(ask: Ask, logs: Path) -> None:
         "sliceSize": 10,
     }
     [group] = json.loads(ask("hparams/session_groups", wanted))["sessionGroups"]
-    assert group["hparams"]["model.cell"] == "gru"
+    assert group["hparams"]["model.cell"] == "lstm"
     assert group["hparams"]["trainer.max_epochs"] == 2
     scores = {v["name"]["tag"]: v["value"] for v in group["metricValues"]}
     results = json.loads((logs / RUN / "results.json").read_text())
@@ -126,7 +126,7 @@ def test_a_browser_shows_figures(page: Page, address: str) -> None:
 
 def test_a_browser_shows_settings_beside_scores(page: Page, address: str) -> None:
     page.open(f"{address}#hparams")
-    page.wait_for("model.cell", "gru", "test/mse", "trainer.max_epochs")
+    page.wait_for("model.cell", "lstm", "test/mse", "trainer.max_epochs")
 
 
 def test_text_that_is_not_there_is_named(page: Page) -> None:

@@ -19,8 +19,8 @@ TASKS = arguments.names(paths.CONFIGS)
     [
         ("kindling ", list(arguments.COMMANDS)),
         ("kindling tr", ["train"]),
-        ("kindling train --config=time", ["--config=timeseries"]),
-        ("kindling train --config time", ["timeseries"]),
+        ("kindling train --config=smo", ["--config=smoke"]),
+        ("kindling train --config time", ["timeseries", "timeseries_96"]),
         ("kindling train --config ", [*TASKS, *PRESETS]),
         ("kindling train --config timeseries --model.ce", ["--model.cell"]),
         ("kindling train --config timeseries --model.cell=", ["gru", "lstm", "rnn"]),

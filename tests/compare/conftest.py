@@ -17,7 +17,7 @@ CONFIG = {
     "trainer": {"max_epochs": 3, "enable_progress_bar": None},
     "model": {
         "class_path": "kindling.problems.timeseries.model.TimeseriesModule",
-        "init_args": {"cell": "lstm", "lr": 0.002},
+        "init_args": {"cell": "lstm", "lr": 0.008},
     },
     "data": {
         "class_path": "kindling.problems.timeseries.data.TimeseriesDataModule",

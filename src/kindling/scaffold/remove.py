@@ -90,6 +90,9 @@ def _own(task: str) -> Iterator[Path]:
     yield from (PROBLEMS / task, TESTS / "problems" / task, paths.CONFIGS / f"{task}.yaml")
     for kind in ("compare", "sweep"):
         yield paths.CONFIGS / kind / f"{task}.yaml"
+    for plan in sorted((paths.CONFIGS / "results").glob("*.yaml")):
+        if re.search(rf"^task: {task}$", plan.read_text(), re.MULTILINE):
+            yield plan
     yield from sorted(paths.PRESETS.glob(f"{task}_*.yaml"))
     docs = paths.PROJECT / "docs"
     yield docs / f"{task}.md"
