@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ def test_as_many_at_once_as_are_allowed(wanted: list[Cell]) -> None:
     with pytest.raises(Stopped):
         pool(Fake(100), jobs=3).work(wanted)
     assert starts(wanted) == [["train"], ["train"], ["train"], []]
+
+
+def test_a_run_of_other_settings_than_were_asked_for_is_named(wanted: list[Cell]) -> None:
+    other = cell(wanted[0].folder.parents[1], "a", 7)
+    changed = replace(wanted[0], settings=other.settings)
+    first = pool(Fake())
+    first.work([changed])
+    [said] = first.failed.values()
+    assert said.startswith("made with other settings; was a configuration edited meanwhile?")
 
 
 def test_one_that_fails_does_not_stop_the_others(wanted: list[Cell]) -> None:

@@ -54,7 +54,9 @@ class Job:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def complaint(self) -> str:
-        """The last line that the process wrote."""
+        """The last line that the process wrote, unless it ended well: then, what else is wrong."""
+        if self.status == 0:
+            return "made with other settings; was a configuration edited meanwhile? start again"
         lines = (self.cell.folder / cells.OUTPUT).read_text(errors="replace").split("\n")
         said = next((line.strip() for line in reversed(lines) if line.strip()), "no word")
         return f"exit status {self.status}: {said.removeprefix('kindling: ')}"
