@@ -164,14 +164,8 @@ class KindlingCLI(LightningCLI):
             init["root"] = str(Path(init["root"]).expanduser().absolute())
 
     def instantiate_classes(self) -> None:
-        self.config_init = self.parser.instantiate_classes(self.config)
-        self.datamodule = self._get(self.config_init, "data")
-        self.model = self._get(self.config_init, "model")
-        self._check_pair()
         # Before there is a run folder: wrong data shall leave none behind.
-        self._check_epochs()
-        self.datamodule.prepare_data()
-        self.datamodule.setup(self.command)
+        self._make_pair()
         if not torch.cuda.is_available():
             # From here on, and not while files are read: parts of them need not stay.
             memory.keep_freed()
@@ -180,6 +174,16 @@ class KindlingCLI(LightningCLI):
         self.folder = self._make_folder()
         with self._discard_unused():
             self.trainer = self._make_trainer()
+
+    def _make_pair(self) -> None:
+        """The model, and the data with their splits."""
+        self.config_init = self.parser.instantiate_classes(self.config)
+        self.datamodule = self._get(self.config_init, "data")
+        self.model = self._get(self.config_init, "model")
+        self._check_pair()
+        self._check_epochs()
+        self.datamodule.prepare_data()
+        self.datamodule.setup(self.command)
 
     def _choose_threads(self) -> None:
         """For a new run on the CPU; one that goes on keeps to what it has."""

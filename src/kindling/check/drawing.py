@@ -26,7 +26,7 @@ def draw_classes(
     axes.set_yticks(place + 0.4 - height / 2, [classes[k] for k in order], fontsize="small")
     axes.invert_yaxis()
     axes.set_xlabel("samples")
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(loc="lower right", frameon=False, fontsize="small")
 
 
 def draw_numbers(axes: Axes, chosen: Mapping[str, NDArray[np.float64]]) -> None:
@@ -37,7 +37,7 @@ def draw_numbers(axes: Axes, chosen: Mapping[str, NDArray[np.float64]]) -> None:
         label = part or "left out"
         axes.hist(values, edges, weights=weights, histtype="step", label=label, color=COLORS[part])
     axes.set_ylabel("% of the split")
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(loc="upper right", frameon=False, fontsize="small")
 
 
 def draw_series(axes: Axes, read: dict[Recorded, Recording]) -> None:
@@ -53,7 +53,7 @@ def draw_series(axes: Axes, read: dict[Recorded, Recording]) -> None:
             gap = recording.ticks[place : place + 2].astype("datetime64[us]")
             axes.axvspan(gap[0], gap[1], color="C3", linewidth=1)
     axes.tick_params(axis="x", rotation=30)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(loc="upper left", frameon=False, fontsize="small")
 
 
 def draw_changes(axes: Axes, changes: dict[Recorded, NDArray[np.float64]]) -> None:

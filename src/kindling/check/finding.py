@@ -50,6 +50,14 @@ class Section:
         self.findings.append(Finding(level, text, list(each)))
 
 
+def drawn(count: int, most: int, what: str, section: Section) -> NDArray[np.int64]:
+    """Places of all of them, or of as many as are looked at; the section says so then."""
+    if count <= most:
+        return np.arange(count)
+    section.add("note", f"{most:,} of {count:,} {what} were looked at, drawn by seed 0")
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+
+
 QUANTILES = {
     "least": 0,
     "5 %": 0.05,

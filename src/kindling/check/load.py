@@ -47,19 +47,15 @@ class Examined(KindlingCLI):
     def instantiate_classes(self) -> None:
         try:
             with lightning_errors():
-                self._prepare()
+                self._make_pair()
+                self._learn_statistics()
         except UserError as error:
             if self.made is None:  # a setting is wrong, and there is nothing to look at
                 raise
             self.refusal = error
 
-    def _prepare(self) -> None:
-        self.config_init = self.parser.instantiate_classes(self.config)
-        self.datamodule = self._get(self.config_init, "data")
-        self.model = self._get(self.config_init, "model")
-        self._check_pair()
-        self.datamodule.prepare_data()
-        self.datamodule.setup("fit")
+    def _learn_statistics(self) -> None:
+        """What the model takes from the training split, by a Trainer that writes nothing."""
         trainer = Trainer(
             accelerator="cpu",
             devices=1,

@@ -33,28 +33,27 @@ def check_outliers(rows: Rows, section: Section) -> None:
         known = values[~np.isnan(values)]
         if len(known) < FEWEST:
             continue
-        low, median, high = np.quantile(known, (0.25, 0.5, 0.75))
-        if high == low:
+        distance = distances(values)
+        worst = farthest(distance, FAR)
+        if not len(worst):
             continue
-        distance = _distance(values)
-        far = np.flatnonzero(distance > FAR)
-        if not len(far):
-            continue
-        worst = far[np.argsort(-distance[far], kind="stable")]
         named = [f"{rows.names[k]}: {short(float(values[k]))}" for k in worst]
         level, doubt = _judged(values, distance)
         section.add(
             level,
-            f"{name}: more than {FAR:g} interquartile ranges beyond the quartiles: {len(far):,} of "
-            f"{len(known):,} values, the median being {short(float(median))} ({examples(named)})"
-            f"{doubt}",
+            f"{name}: more than {FAR:g} interquartile ranges beyond the quartiles: "
+            f"{len(worst):,} of {len(known):,} values, the median being "
+            f"{short(float(np.median(known)))} ({examples(named)}){doubt}",
         )
     if rows.numbers:
         section.panels.append(("numbers, in interquartile ranges", lambda axes: _boxes(axes, rows)))
 
 
-def _distance(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interquartile ranges beyond the quartiles, 0 between them and where missing, ``(N,)``."""
+def distances(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interquartile ranges beyond the quartiles; 0 between them and where missing, ``(N,)``.
+
+    All are 0 where the quartiles are equal.
+    """
     low, high = np.nanquantile(values, (0.25, 0.75))
     if high == low:
         return np.zeros_like(values)
@@ -62,11 +61,17 @@ def _distance(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.nan_to_num(np.maximum(beyond, 0))
 
 
+def farthest(distance: NDArray[np.float64], limit: float) -> NDArray[np.int64]:
+    """Places of the distances above ``limit``, the largest first."""
+    far = np.flatnonzero(distance > limit)
+    return far[np.argsort(-distance[far], kind="stable")]
+
+
 def _judged(values: NDArray[np.float64], distance: NDArray[np.float64]) -> tuple[Level, str]:
     """Whether the farthest values are a fault, and which."""
     slip = distance > SLIP
     if np.nanmin(values) > 0:  # amounts over many powers of ten are no faults
-        slip &= _distance(np.log(values)) > FAR
+        slip &= distances(np.log(values)) > FAR
     if not slip.any():
         return "note", ""
     if slip.sum() > 1 and len(np.unique(values[slip])) == 1:

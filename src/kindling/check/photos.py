@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from PIL import Image
 
-from kindling.check.finding import Section, examples, limited
+from kindling.check.finding import Section, drawn, examples, limited
 from kindling.errors import UserError
 from kindling.images.read import attempts, formats, printable
 
@@ -55,13 +55,9 @@ def look(album: Album, refused: bool, image_size: int | None, section: Section) 
     Returns:
         The album with its pixels, of a part of the photos where they are many.
     """
-    if len(album.files) > MOST:
-        section.add(
-            "note", f"{MOST:,} of {len(album.files):,} photos were looked at, drawn by seed 0"
-        )
-        chosen = np.sort(np.random.default_rng(0).choice(len(album.files), MOST, replace=False))
-        parts = (album.files, album.split, album.label)
-        album = Album(*([part[k] for k in chosen] for part in parts))  # type: ignore[arg-type]
+    chosen = drawn(len(album.files), MOST, "photos", section)
+    parts = (album.files, album.split, album.label)
+    album = Album(*([part[k] for k in chosen] for part in parts))  # type: ignore[arg-type]
     _read(album)
     if album.faults:
         count = f"photos that cannot be read: {len(album.faults):,} of {len(album.files):,}"

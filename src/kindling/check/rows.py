@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kindling.check.finding import Section
+from kindling.check.finding import Section, drawn
 from kindling.columns import looks_like
 from kindling.errors import UserError
 from kindling.material import Sheet
@@ -84,10 +84,7 @@ def read_rows(
     cells = cells.where(cells.notna(), None)
     kinds = _kinds(first, cells)
     numbers = _numbers(tables, kinds["numbers"], section)
-    kept = np.arange(len(cells))
-    if len(cells) > most:
-        kept = np.sort(np.random.default_rng(0).choice(len(cells), most, replace=False))
-        section.add("note", f"{most:,} of {len(cells):,} rows were looked at, drawn by seed 0")
+    kept = drawn(len(cells), most, "rows", section)
     known = {*first.targets, *kinds["numbers"], *kinds["categories"], *kinds["photos"]}
     return Rows(
         cells.iloc[kept].reset_index(drop=True),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 FOLDS = 5
@@ -93,10 +94,8 @@ def _bins(x: NDArray[np.float64], training: NDArray[np.float64]) -> NDArray[np.i
 
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """From 0 to 1, equal values sharing the mean of theirs."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    mean: NDArray[np.float64] = last - (counts + 1) / 2
-    return mean[place] / max(len(values) - 1, 1)
+    rank = pd.Series(values).rank().to_numpy(np.float64)
+    return (rank - 1) / max(len(values) - 1, 1)
 
 
 def auroc(said: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:

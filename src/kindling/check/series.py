@@ -13,6 +13,7 @@ from rich.table import Table
 
 from kindling.check.drawing import draw_changes, draw_series
 from kindling.check.finding import Level, Section, examples, spread_table
+from kindling.check.outliers import distances, farthest
 from kindling.errors import UserError
 from kindling.material import Recorded, Recording
 from kindling.words import short
@@ -119,16 +120,10 @@ def _check_jumps(name: str, recording: Recording, section: Section) -> None:
     """Changes far beyond the usual ones."""
     lines, ticks, values = recording
     change = _changes(recording)
-    known = change[~np.isnan(change)]
-    if len(known) < STEPS:
+    if np.count_nonzero(~np.isnan(change)) < STEPS:
         return
-    low, high = np.quantile(known, (0.25, 0.75))
-    if high == low:
-        return
-    distance = np.nan_to_num(np.maximum(low - change, change - high) / (high - low))
-    far = np.flatnonzero(distance > FAR)
-    if len(far):
-        worst = far[np.argsort(-distance[far], kind="stable")]
+    worst = farthest(distances(change), FAR)
+    if len(worst):
         named = [
             f"row {lines[k + 1]}, {_moment(ticks[k + 1])}: {short(float(values[k]))} to "
             f"{short(float(values[k + 1]))}"
@@ -137,7 +132,7 @@ def _check_jumps(name: str, recording: Recording, section: Section) -> None:
         section.add(
             "note",
             f"{name}: jumps of more than {FAR:g} interquartile ranges of the usual change: "
-            f"{len(far):,} ({examples(named)})",
+            f"{len(worst):,} ({examples(named)})",
         )
 
 

@@ -99,10 +99,7 @@ def parse(task: str, content: Any, path: Path) -> Plan:
     variants = {_name(name, path): [*shared, *typed_flags(f, path)] for name, f in named.items()}
     if len({check_name(name) for name in variants}) < len(variants):
         raise UserError(f"{path}: two variants differ in blanks alone; rename one of them")
-    seeds = content.get("seeds", SEEDS)
-    if type(seeds) is not int:
-        raise UserError(f"{path}: seeds: {seeds}: expected a number of seeds")
-    return Plan(task, variants, seeds)
+    return Plan(task, variants, typed_count("seeds", content.get("seeds", SEEDS), path))
 
 
 def load(path: Path, says: str) -> Any:
@@ -156,6 +153,13 @@ def typed_flags(value: Any, path: Path) -> list[str]:
     if not isinstance(value, str):
         raise UserError(f"{path}: {value}: expected flags in one line, such as --model.lr=0.1")
     return shlex.split(value)
+
+
+def typed_count(what: str, value: Any, path: Path) -> int:
+    """A number of seeds or folds, as a file has it."""
+    if type(value) is not int:
+        raise UserError(f"{path}: {what}: {value}: expected a number of {what}")
+    return value
 
 
 def _some(what: str, count: int, least: int) -> int:

@@ -31,8 +31,13 @@ class Published:
     data: str | None
     units: list[Unit]
 
-    def flags(self, data: Path) -> list[str]:
-        return [] if self.data is None else [f"--data.root={(data / self.data).absolute()}"]
+    def root(self, data: Path | None) -> Path | None:
+        """Its folder in that of all real data, whether it is there or not."""
+        return None if self.data is None or data is None else (data / self.data).absolute()
+
+    def flags(self, data: Path | None) -> list[str]:
+        root = self.root(data)
+        return [f"--data.root={root}"] if root else []
 
 
 def read(path: Path) -> Published:
@@ -49,9 +54,10 @@ def read(path: Path) -> Published:
     chosen = plan.parse(task, content, path)
     if data is not None and not isinstance(data, str):
         raise UserError(f"{path}: data: {data}: expected the name of a folder")
-    if folds is not None and type(folds) is not int:
-        raise UserError(f"{path}: folds: {folds}: expected a number of folds")
-    units = plan.seeds(chosen.seeds) if folds is None else plan.folds(folds)
+    if folds is None:
+        units = plan.seeds(chosen.seeds)
+    else:
+        units = plan.folds(plan.typed_count("folds", folds, path))
     return Published(path.stem, chosen, data, units)
 
 
@@ -81,14 +87,14 @@ def publish(
     """
     pages = []
     for one in chosen:
-        if one.data is not None and (data is None or not (data / one.data).is_dir()):
-            where = "name the folder that it lies in by DATA" if data is None else data / one.data
+        root = one.root(data)
+        if one.data is not None and not (root and root.is_dir()):
+            where = root or "name the folder that it lies in by DATA"
             console.print(f"left out     {one.name}: no data here ({where})")
             continue
         console.print(f"results      {one.name}")
         folder = logs.absolute() / one.plan.task / "results" / one.name
-        flags = [] if data is None else one.flags(data)
-        comparison.compare(one.plan, one.units, folder, flags, jobs, console)
+        comparison.compare(one.plan, one.units, folder, one.flags(data), jobs, console)
         pages.append(f"## {one.name}\n\n{(folder / 'compare.md').read_text()}")
     page = logs / "results.md"
     page.parent.mkdir(parents=True, exist_ok=True)
