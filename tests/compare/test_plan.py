@@ -14,6 +14,7 @@ from kindling.errors import UserError
 
 TASKS = arguments.names(paths.CONFIGS)
 SHIPPED = sorted({path.stem for path in plan.FOLDER.glob("*.yaml")} & set(TASKS))
+FURTHER = sorted(path for path in plan.FOLDER.glob("*.yaml") if path.stem not in TASKS)
 SMOKE = ["--config=smoke", "--data.window=8", "--data.lags=[]", "--model.hidden=8"]
 
 
@@ -34,6 +35,15 @@ def test_shipped_variants_are_sound_and_differ(task: str, tmp_path: Path) -> Non
     assert len({str(cell.settings) for cell in wanted}) == len(wanted)
     assert settings.differing([cell.settings for cell in wanted])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", FURTHER, ids=lambda path: path.stem)
+def test_further_plans_are_sound(path: Path, tmp_path: Path) -> None:
+    """Those that are named by --plan, of the task that their name begins with."""
+    further = plan.read(path.stem.partition("_")[0], path)
+    assert path.read_text().startswith("# ")
+    wanted = expected.cells(further, plan.seeds(1), tmp_path, [])
+    assert len({str(cell.settings) for cell in wanted}) == len(wanted)
 
 
 @pytest.mark.parametrize("task", SHIPPED)

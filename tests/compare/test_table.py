@@ -2,16 +2,18 @@
 
 import csv
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from kindling.compare import comparison, record, report, table
 from kindling.compare.cells import Usage
 from kindling.compare.costs import MEMORY, PARAMETERS, PREDICTION, TRAINING, costs
-from kindling.compare.figures import draw_curves, draw_scores
+from kindling.compare.figures import draw_curves, draw_scores, draw_times, frontier
 from kindling.compare.interval import Estimate, mean_interval
 from kindling.compare.scores import Variant, aliases, aligned, baseline, statistics_of, variant
 from kindling.compare.table import Comparison
@@ -59,6 +61,13 @@ def test_tables(compared: Comparison) -> None:
         ["mse", "-0.100 (-0.150 to -0.050)"],
     ]
     assert table.markdown(grid).splitlines()[1] == "| --- | ---: | ---: | ---: |"
+
+
+def test_many_variants_have_rows() -> None:
+    few = [["", "a", "b"], ["mse", "1", "2"]]
+    assert table.fitted(few) == few
+    names = [f"v{k}" for k in range(table.COLUMNS)]
+    assert table.fitted([["", *names], ["mse", *"12345678"]])[:2] == [["", "mse"], ["v0", "1"]]
 
 
 def test_files_hold_every_digit(compared: Comparison, tmp_path: Path) -> None:
@@ -131,6 +140,25 @@ def test_charts(compared: Comparison) -> None:
     gru = compared.scores["mse"]["gru"].difference
     assert isinstance(gru, Estimate)
     assert list(differences.lines[0].get_xdata()) == pytest.approx([gru.low, gru.high])
+
+
+def test_scores_by_time(make: Make) -> None:
+    found = [
+        replace(variant(cell, [make(cell, {"mse": 1.0}, cell=cell)]), costs={TRAINING: seconds})
+        for cell, seconds in (("lstm", 20.0), ("gru", 10.0), ("rnn", None))
+    ]
+    figure = draw_times(Comparison(found, {}))
+    assert figure is not None
+    (axes,) = figure.axes
+    assert axes.get_title(loc="left") == "val/loss, best epoch"
+    assert [text.get_text() for text in axes.texts] == ["lstm", "gru"], "the others have no time"
+    assert list(axes.lines[0].get_xdata()) == [10.0], "the slower one is no better"
+    assert draw_times(Comparison(found[1:], {})) is None, "one time says nothing"
+
+
+def test_what_is_not_as_good_as_something_quicker_is_off_the_frontier() -> None:
+    seconds, scores = np.array([4.0, 1.0, 2.0, 1.0, 3.0]), np.array([0.1, 0.5, 0.6, 0.4, 0.2])
+    assert frontier(seconds, scores) == [3, 4, 0]
 
 
 def test_a_comparison_leaves_its_files(compared: Comparison, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The comparison as charts: curves of validation, scores and differences.
+"""The comparison as charts: curves of validation, scores, differences, scores by time.
 
 E: epochs.
 """
@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from kindling.compare.costs import TRAINING
 from kindling.compare.interval import Estimate
+from kindling.compare.record import Record
 from kindling.compare.scores import Variant, aliases
 from kindling.compare.table import Comparison
 
@@ -70,6 +72,51 @@ def draw_scores(comparison: Comparison) -> Figure:
     what = f"dots: a {comparison.unit} each, line: their mean; bars: paired difference, 95 %"
     figure.suptitle(what, fontsize="small", color="0.4")
     return figure
+
+
+def draw_times(comparison: Comparison) -> Figure | None:
+    """The best validation score of each variant by the time of its training, means over the runs.
+
+    The line joins the variants than which no quicker one is as good.
+    """
+    timed = [v for v in comparison.variants if v.costs.get(TRAINING) and _monitored(v.records)]
+    watched = {record.monitor for variant in timed for record in variant.records}
+    if len(timed) < 2 or len(watched) > 1:
+        return None
+    monitor, mode = watched.pop()
+    seconds = np.array([v.costs[TRAINING] for v in timed], np.float64)
+    scores = np.array([np.mean(_monitored(v.records)) for v in timed])
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    axes = figure.subplots()
+    best = frontier(seconds, scores if mode == "min" else -scores)
+    axes.plot(seconds[best], scores[best], color="0.7", linewidth=1, zorder=1)
+    axes.scatter(seconds, scores, c=["C0" if k in best else "0.6" for k in range(len(timed))])
+    for variant, x, y in zip(timed, seconds, scores, strict=True):
+        axes.annotate(variant.name, (x, y), (4, 3), textcoords="offset points", fontsize="x-small")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+    axes.tick_params(axis="x", which="minor", labelsize="x-small")
+    axes.set_xlabel(TRAINING)
+    axes.set_title(f"{monitor}, best epoch", loc="left")
+    axes.grid(color="0.93")
+    axes.set_axisbelow(True)
+    return figure
+
+
+def frontier(seconds: NDArray[np.float64], scores: NDArray[np.float64]) -> list[int]:
+    """Places, the quickest first, of what nothing as quick is below."""
+    places: list[int] = []
+    for k in np.lexsort((scores, seconds)).tolist():
+        if not places or scores[k] < scores[places[-1]]:
+            places.append(k)
+    return places
+
+
+def _monitored(records: Sequence[Record]) -> list[float]:
+    """The score that chose each run's checkpoint; none unless all runs have one."""
+    found = [best[r.monitor[0]] for r in records if (best := r.best())]
+    return found if len(found) == len(records) else []
 
 
 def _curves(variants: Sequence[Variant]) -> list[str]:

@@ -88,11 +88,18 @@ class Record:
         samples = self.provenance.get("data", {}).get("samples", {})
         return float(samples["test"] / samples["train"]) if {"test", "train"} <= set(samples) else 0
 
+    @property
+    def monitor(self) -> tuple[str, str]:
+        """What chooses the best checkpoint, and whether its ``max`` or ``min`` is best."""
+        settings = self.settings
+        mode = settings.get("checkpoint.mode", "min")
+        return settings.get("checkpoint.monitor", "val/loss"), mode
+
     def best(self) -> dict[str, float]:
         """The row of the epoch that the best checkpoint is of; empty if there is none."""
-        monitor = self.settings.get("checkpoint.monitor", "val/loss")
+        monitor, mode = self.monitor
         rows = [row for row in self.curves if monitor in row]
-        choose = max if self.settings.get("checkpoint.mode") == "max" else min
+        choose = max if mode == "max" else min
         return choose(rows, key=lambda row: row[monitor], default={})
 
 

@@ -26,9 +26,8 @@ def report(comparison: Comparison, folder: Path, console: Console, beside: Grid)
         beside: A further table, shown first.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    grids = [
-        grid for grid in (beside, table.scores(comparison), table.differences(comparison)) if grid
-    ]
+    found = (beside, table.scores(comparison), table.differences(comparison))
+    grids = [table.fitted(grid) for grid in found if grid]
     for grid in grids:
         table.show(grid, console)
     table.write(comparison, folder)
@@ -36,14 +35,19 @@ def report(comparison: Comparison, folder: Path, console: Console, beside: Grid)
     text = "\n".join(table.markdown(grid) for grid in grids)
     listed = "".join(f"- {' '.join(line.split())}\n" for line in origin.splitlines())
     (folder / "compare.md").write_text(f"{text}\n{_explained(comparison)}\n\n{listed}")
-    if curves := figures.draw_curves(comparison.variants, comparison.unit):
-        curves.savefig(folder / "curves.png", dpi=120)
-    figures.draw_scores(comparison).savefig(folder / "scores.png", dpi=120)
+    drawn = {
+        "curves.png": figures.draw_curves(comparison.variants, comparison.unit),
+        "times.png": figures.draw_times(comparison),
+        "scores.png": figures.draw_scores(comparison),
+    }
+    charts = {name: chart for name, chart in drawn.items() if chart}
+    for name, chart in charts.items():
+        chart.savefig(folder / name, dpi=120)
     _link(comparison, folder)
     console.print(_explained(comparison), style="dim")
     console.print(origin)
     console.print(f"tables       {place(folder)}/compare.md, scores.csv, runs.csv")
-    console.print(f"charts       {place(folder)}/curves.png, scores.png")
+    console.print(f"charts       {place(folder)}/{', '.join(charts)}")
     console.print(f"curves       tensorboard --logdir {place(folder / TENSORBOARD)}")
 
 

@@ -17,6 +17,9 @@ from kindling.words import short
 
 ABSENT = "–"  # noqa: RUF001 (a dash, not a minus)
 
+COLUMNS = 8
+"""Of a table, at most; more variants than that have rows."""
+
 UNLIMITED = 10_000
 """Columns."""
 
@@ -59,6 +62,11 @@ def differences(comparison: Comparison) -> Grid:
         if any(cell != ABSENT for cell in cells):
             rows.append([metric, *cells])
     return rows if others else []
+
+
+def fitted(grid: Grid) -> Grid:
+    """With a row for each variant where there are too many of them for columns."""
+    return [list(row) for row in zip(*grid, strict=True)] if len(grid[0]) > COLUMNS else grid
 
 
 def tidy(comparison: Comparison) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def _draw(folder: Path, seen: NDArray[np.float64], seed: int) -> None:
     ),
     {
         "tests/test_data.py": ["test_no_photo_lies_in_two_splits_of_the_sample"],
-        "tests/test_run.py": ["test_a_branch_alone_trains_and_predicts", "test_the_real_houses"],
+        "tests/test_run.py": ["test_the_real_houses"],
     },
     data={"target": "target", "image_size": 32},
     model={"channels": [8, 16, 32], "lr": 2e-3},
@@ -100,5 +100,14 @@ PHOTOS_TO_NUMBER = replace(
     MULTI_INPUT,
     kind="images",
     about="Photos to a number, listed in a table; its columns can be learned from too",
+    edits=[
+        *MULTI_INPUT.edits,
+        # Tested are both branches, since the table's columns are there to be learned from.
+        Edit(
+            "tests/test_run.py",
+            '    "--data.image_size=16",\n',
+            '    "--data.use_table=true",\n    "--data.image_size=16",\n',
+        ),
+    ],
     data={**MULTI_INPUT.data, "use_table": False},
 )
