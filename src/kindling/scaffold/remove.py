@@ -90,6 +90,7 @@ def _own(task: str) -> Iterator[Path]:
     yield from (PROBLEMS / task, TESTS / "problems" / task, paths.CONFIGS / f"{task}.yaml")
     for kind in ("compare", "sweep"):
         yield paths.CONFIGS / kind / f"{task}.yaml"
+        yield from sorted((paths.CONFIGS / kind).glob(f"{task}_*.yaml"))
     for plan in sorted((paths.CONFIGS / "results").glob("*.yaml")):
         if re.search(rf"^task: {task}$", plan.read_text(), re.MULTILINE):
             yield plan
