@@ -94,6 +94,7 @@ def draw_times(comparison: Comparison) -> Figure | None:
     for variant, x, y in zip(timed, seconds, scores, strict=True):
         axes.annotate(variant.name, (x, y), (4, 3), textcoords="offset points", fontsize="x-small")
     axes.set_xscale("log")
+    axes.margins(x=0.14)  # for the names
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     axes.tick_params(axis="x", which="minor", labelsize="x-small")
