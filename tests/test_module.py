@@ -16,7 +16,7 @@ from kindling import results
 from kindling.errors import UserError
 from kindling.loader import Batches, load
 from kindling.metrics_table import MetricsTable
-from kindling.module import Module, Outcome
+from kindling.module import STAGES, Module, Outcome
 from kindling.scores import PENDING, Head, Heads, Step
 
 
@@ -91,6 +91,16 @@ def test_scores_are_those_of_the_whole_split(batch_size: int) -> None:
     assert scores["test/mse"] == pytest.approx(np.mean(residual**2), rel=1e-4)
     assert scores["test/mae"] == pytest.approx(np.mean(np.abs(residual)), rel=1e-4)
     assert scores["test/loss"] == pytest.approx(np.mean(residual**2), rel=1e-4)
+
+
+def test_metrics_move_with_the_model_though_they_are_no_modules_of_it() -> None:
+    line = Line()
+    assert not [m for m in line.modules() if isinstance(m, MeanSquaredError)]
+    line.to("meta")
+    for stage in STAGES:
+        metric = line._scores(stage).metrics["y"]["mse"]
+        assert isinstance(metric, MeanSquaredError)
+        assert metric.sum_squared_error.device.type == "meta"
 
 
 def test_an_epoch_starts_with_empty_scores() -> None:

@@ -21,6 +21,7 @@ from kindling.callbacks.checkpoint import Checkpoint
 from kindling.callbacks.evaluation import Evaluation
 from kindling.callbacks.gradients import GradientNorms
 from kindling.callbacks.guard import Guard
+from kindling.callbacks.hooks import spare_unused
 from kindling.callbacks.progress import ProgressBar
 from kindling.callbacks.provenance import Provenance
 from kindling.datamodule import DataModule, at_least
@@ -174,6 +175,7 @@ class KindlingCLI(LightningCLI):
         self.folder = self._make_folder()
         with self._discard_unused():
             self.trainer = self._make_trainer()
+        spare_unused(self.trainer.callbacks)  # type: ignore[attr-defined]
 
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""

@@ -62,12 +62,20 @@ class Scores(nn.Module):
     def __init__(self, heads: Mapping[str, Head]) -> None:
         super().__init__()
         self.heads = heads
-        self.metrics = nn.ModuleDict({name: head.metrics.clone() for name, head in heads.items()})
-        for metric in (m for _, metrics in self._collections() for m in metrics.values()):
+        # In a dictionary of Python's, not as submodules: the Trainer walks over all modules of the
+        # model four times an epoch, which of a small net are metrics for the most part.
+        self.metrics = {name: head.metrics.clone() for name, head in heads.items()}
+        for metric in (m for metrics in self.metrics.values() for m in metrics.values()):
             # Targets were checked when they were read; to look at them again would hold up a GPU.
             metric.validate_args = False
         self._pending: list[Step] = []
         self._losses: list[Tensor] = []
+
+    def _apply(self, *args: Any, **kwargs: Any) -> "Scores":
+        """What moves the model to a device moves its metrics."""
+        for metrics in self.metrics.values():
+            metrics._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call, no-any-return]
 
     def keep(self, step: Step) -> None:
         """Count a batch."""
@@ -87,7 +95,7 @@ class Scores(nn.Module):
         names = ["loss", *(f"{head}/loss" for head in self.heads)]
         means = zip(names, total.unbind(), strict=False)
         values = {name: loss / samples for name, (loss, samples) in means if samples > 0}
-        for name, metrics in self._collections():
+        for name, metrics in self.metrics.items():
             if self._seen(name, metrics, strategy):
                 values |= {named(self.heads, name, k): v for k, v in metrics.compute().items()}
             metrics.reset()
@@ -98,14 +106,14 @@ class Scores(nn.Module):
         return {
             "pending": [list(step) for step in self._pending],
             "losses": list(self._losses),
-            "metrics": {name: _states(metrics) for name, metrics in self._collections()},
+            "metrics": {name: _states(metrics) for name, metrics in self.metrics.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on counting where ``state`` was taken."""
         self._pending = [Step(*step) for step in state["pending"]]
         self._losses = list(state["losses"])
-        for head, metrics in self._collections():
+        for head, metrics in self.metrics.items():
             for name, values in state["metrics"][head].items():
                 for attribute, value in values.items():
                     setattr(metrics[name], attribute, value)
@@ -113,7 +121,7 @@ class Scores(nn.Module):
     def _update(self) -> None:
         if not self._pending:
             return
-        for name, metrics in self._collections():
+        for name, metrics in self.metrics.items():
             prediction = torch.cat([step.predictions[name] for step in self._pending])
             target = torch.cat([step.targets[name] for step in self._pending])
             if self.heads[name].optional:
@@ -131,9 +139,6 @@ class Scores(nn.Module):
         seen = any(metric.update_called for metric in metrics.values())
         number = torch.tensor(float(seen), device=strategy.root_device)
         return bool(strategy.reduce(number, reduce_op="sum") > 0)
-
-    def _collections(self) -> list[tuple[str, MetricCollection]]:
-        return list(self.metrics.items())  # type: ignore[arg-type]
 
 
 def named(heads: Mapping[str, Head], head: str, metric: str) -> str:

@@ -5,8 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
 SHARE = 0.02
 """Of the time, at most, that goes into ``last.ckpt``."""
@@ -31,6 +33,11 @@ class Checkpoint(ModelCheckpoint):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._due, self._overdue = 0.0, math.inf
+
+    def _monitor_candidates(self, trainer: Trainer) -> dict[str, Tensor]:
+        # What Lightning's copies tensor by tensor, in each epoch, is only read.
+        place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        return {**trainer.callback_metrics, **{k: torch.tensor(v) for k, v in place.items()}}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
