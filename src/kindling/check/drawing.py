@@ -31,7 +31,8 @@ def draw_classes(
 
 def draw_numbers(axes: Axes, chosen: Mapping[str, NDArray[np.float64]]) -> None:
     there = {part: values for part, values in chosen.items() if len(values)}
-    edges = np.histogram_bin_edges(np.concatenate(list(there.values())), 40).tolist()
+    values = np.concatenate(list(there.values()))
+    edges = np.histogram_bin_edges(values, min(40, max(10, int(len(values) ** 0.5)))).tolist()
     for part, values in there.items():
         weights = np.full(len(values), 100 / len(values))
         label = part or "left out"
