@@ -59,6 +59,7 @@ def run(invocation: Invocation) -> "KindlingCLI":
             flags = [f"--config={fitted.folder / runs.CONFIG}"]
             invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
         cli = _run(invocation)
+    leave_group()
     if not rank():
         cli.show_profile(console)
         cli.report(console)

@@ -81,7 +81,10 @@ def rank() -> int:
 
 
 def leave_group() -> None:
-    """End the connection to the other processes, if there are any: a test is for one alone."""
+    """End the connection to other processes, if there is one.
+
+    A test is for one process alone, and so is whatever a program does after a run.
+    """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

@@ -9,7 +9,7 @@ import pytest
 from kindling.errors import UserError
 from kindling.scaffold import PROBLEMS, remove
 from kindling.scaffold.pages import without_lines
-from kindling.scaffold.removal import mention, without_task
+from kindling.scaffold.removal import defined_no_more, mention, without_task
 
 Run = Any
 TASKS = sorted(path.parent.name for path in PROBLEMS.glob("*/data.py"))
@@ -77,6 +77,20 @@ def help_with(task):
         return 1
 
 
+def test_pairs():
+    for task in ("sea", "sky"):
+        for name, size in (("sky", 1), ("sea", 2)):
+            assert task, size
+
+
+def folder(root):
+    return root / "sky.yaml"
+
+
+def test_by_file():
+    folder("")
+
+
 @pytest.fixture
 def trained():
     return LAND
@@ -97,13 +111,24 @@ def test_other():
 def test_what_names_the_problem_goes_and_the_rest_stays() -> None:
     left = ast.parse(without_task(TESTS, "sky"))
     names = [node.name for node in left.body if isinstance(node, ast.FunctionDef)]
-    assert names == ["test_both", "test_cases", "help_with", "test_other"]
+    assert names == ["test_both", "test_cases", "help_with", "test_pairs", "test_other"]
     text = ast.unparse(left)
     assert "TASKS = {'sea': 2}" in text
     assert "['sea']" in text
     assert "[('sea', 2)]" in text
+    assert "in ('sea',):" in text
+    assert "in (('sea', 2),):" in text
     assert "Flags" not in text
     assert "SkyModule" not in text
+
+
+def test_what_uses_a_fixture_of_a_conftest_that_went_goes_too() -> None:
+    conftest = "@pytest.fixture\ndef run(): return 'sky'\n\n@pytest.fixture\ndef other(): ...\n"
+    gone = defined_no_more(conftest, without_task(conftest, "sky"))
+    assert gone == {"run"}
+    left = without_task("def test_a(run): ...\n\n\ndef test_b(other): ...\n", "sky", gone)
+    assert "test_a" not in left
+    assert "test_b" in left
 
 
 def test_a_page_loses_commands_rows_and_tables_of_the_problem() -> None:
@@ -138,5 +163,6 @@ make train TASK=sea
 @pytest.mark.parametrize("task", TASKS)
 def test_everything_else_passes(task: str, inside: Path, python: Run) -> None:
     remove.remove(task, remove.plan(task), force=True)
+    assert python("scripts/schema.py").returncode == 0  # as make remove does
     done = python("-m", "pytest", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout[-3000:]

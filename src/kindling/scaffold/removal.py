@@ -6,16 +6,22 @@ table of cases, the item goes and the others stay; what used a definition that w
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from kindling.scaffold import source
 from kindling.scaffold.names import camel
 
 
-def without_task(text: str, task: str) -> str:
-    """The module without what needs the problem."""
+def without_task(text: str, task: str, gone_above: Collection[str] = ()) -> str:
+    """The module without what needs the problem.
+
+    Args:
+        text: The module.
+        task: The problem.
+        gone_above: What a ``conftest.py`` above it has lost.
+    """
     text, named = _without_items(text, task), mention(task)
-    lost: set[str] = set()
+    lost = set(gone_above)
     while True:
         body = ast.parse(text).body
         gone = [node for node in body if _needs(node, task, named, lost)]
@@ -23,6 +29,15 @@ def without_task(text: str, task: str) -> str:
             return text
         lost |= {name for node in gone for name in source.names_of(node)}
         text = source.without_nodes(text, _with_texts(body, gone))
+
+
+def defined_no_more(before: str, after: str) -> set[str]:
+    """Names that a module had, and has not without the problem."""
+    old, new = (
+        {name for node in ast.parse(text).body for name in source.names_of(node)}
+        for text in (before, after)
+    )
+    return old - new
 
 
 def tests_of(text: str) -> int:
@@ -44,8 +59,9 @@ def _needs(node: ast.stmt, task: str, named: re.Pattern[str], lost: set[str]) ->
         return False
     words = [c for c in ast.walk(node) if isinstance(c, ast.Constant) and isinstance(c.value, str)]
     if isinstance(node, ast.FunctionDef) and not (_is_test(node) or _is_fixture(node)):
-        # What helps several tests is told the problem by them; only the name of a class binds it.
-        words = [word for word in words if f"problems.{task}." in str(word.value)]
+        # What helps several tests is told the problem by them, unless it names a class or a file.
+        bound = (f"problems.{task}.", f"{task}.yaml")
+        words = [word for word in words if any(name in str(word.value) for name in bound)]
     if any(named.search(str(word.value)) and not _compared(node, word) for word in words):
         return True
     used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
@@ -76,8 +92,8 @@ def _without_items(text: str, task: str) -> str:
     return text
 
 
-def _items(tree: ast.Module, task: str) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """First and last node of each such item, where others are left."""
+def _items(tree: ast.Module, task: str) -> Iterator[tuple[ast.expr, ast.expr, ast.expr | None]]:
+    """First and last node of each such item; of a pair the pair, and what is left of it."""
     for node in ast.walk(tree):
         match node:
             case ast.Dict(keys=keys, values=values):
@@ -89,7 +105,10 @@ def _items(tree: ast.Module, task: str) -> Iterator[tuple[ast.expr, ast.expr]]:
         for first, last in pairs:
             enough = len(pairs) > 1 or isinstance(node, ast.Dict)
             if enough and _begins(first, task) and _alike(pairs):
-                yield first, last
+                if isinstance(node, ast.Tuple) and len(pairs) == 2:
+                    yield node, node, next(item for item, _ in pairs if item is not first)
+                else:
+                    yield first, last, None
 
 
 def _begins(node: ast.expr, task: str) -> bool:
@@ -113,12 +132,14 @@ def _alike(pairs: list[tuple[ast.expr, ast.expr]]) -> bool:
     return all(isinstance(word, str) and word.isidentifier() for word in words)
 
 
-def _cut(text: str, first: ast.expr, last: ast.expr) -> str:
-    """Without the item, and the comma behind it or before it."""
+def _cut(text: str, first: ast.expr, last: ast.expr, left: ast.expr | None) -> str:
+    """Without the item, and the comma behind it or before it; ``(a, b)`` becomes ``(a,)``."""
     start, end = _offset(text, first.lineno, first.col_offset), 0
     assert last.end_lineno is not None
     assert last.end_col_offset is not None
     end = _offset(text, last.end_lineno, last.end_col_offset)
+    if left is not None:
+        return f"{text[:start]}({ast.get_source_segment(text, left)},){text[end:]}"
     if comma := re.match(r"\s*,[ ]?", text[end:]):
         end += comma.end()
     elif before := re.search(r",\s*$", text[:start]):

@@ -11,7 +11,7 @@ from kindling.errors import UserError
 from kindling.scaffold import PROBLEMS, TESTS
 from kindling.scaffold.new import tidy
 from kindling.scaffold.pages import without_lines
-from kindling.scaffold.removal import mention, tests_of, without_task
+from kindling.scaffold.removal import defined_no_more, mention, tests_of, without_task
 from kindling.words import did_you_mean
 
 MOST = 15
@@ -48,12 +48,17 @@ def plan(task: str) -> Removed:
         raise UserError(f"TASK={task}: the last problem; a project needs one")
     removed = Removed([path for path in _own(task) if path.exists()])
     _refuse_imported(task)
-    for path in _others(task):
+    gone: dict[Path, set[str]] = {}
+    # What a conftest.py has lost is lost to all tests below it.
+    for path in sorted(_others(task), key=lambda path: path.name != "conftest.py"):
         text = path.read_text()
-        if (new := without_task(text, task)) != text:
+        above = [names for folder, names in gone.items() if path.is_relative_to(folder)]
+        if (new := without_task(text, task, set().union(*above))) != text:
             removed.changed[path] = new
-            if gone := tests_of(text) - tests_of(new):
-                removed.tests[path] = gone
+            if path.name == "conftest.py":
+                gone[path.parent] = defined_no_more(text, new)
+            if count := tests_of(text) - tests_of(new):
+                removed.tests[path] = count
     for page in [paths.PROJECT / "README.md", *sorted((paths.PROJECT / "docs").glob("*.md"))]:
         if page in removed.paths or not page.exists():
             continue
