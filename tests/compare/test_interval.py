@@ -74,8 +74,9 @@ def errors_of_folds(
     for part in np.split(np.arange(rows), folds):
         rest = np.setdiff1d(np.arange(rows), part)
         a, b = x[:, rest, :features], y[:, rest, None]
+        t = a.swapaxes(-1, -2)
         found = np.zeros((repeats, 20))
-        found[:, :features] = np.linalg.solve(a.mT @ a, a.mT @ b)[..., 0]
+        found[:, :features] = np.linalg.solve(t @ a, t @ b)[..., 0]
         fitted = (x[:, part] @ found[..., None])[..., 0]
         seen.append(((y[:, part] - fitted) ** 2).mean(1))
         endless.append(1 + ((found - weight) ** 2).sum(1))

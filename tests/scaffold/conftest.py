@@ -22,8 +22,9 @@ def tree(tmp_path: Path) -> Path:
     def ignored(folder: str, names: list[str]) -> set[str]:
         top = Path(folder) == paths.PROJECT
         out = {"data", "logs"} if top else {"images"} if Path(folder).name == "docs" else set()
-        hidden = {".git", ".venv", ".hypothesis", "__pycache__"}
-        return {n for n in names if n in out | hidden or n.endswith(("_cache", ".egg-info"))}
+        hidden = {".git", ".hypothesis", "__pycache__"}
+        other = {n for n in names if n.startswith(".venv") or n.endswith(("_cache", ".egg-info"))}
+        return other | {n for n in names if n in out | hidden}
 
     return shutil.copytree(paths.PROJECT, tmp_path / "tree", ignore=ignored)
 

@@ -47,7 +47,7 @@ def check_repeated(rows: Rows, section: Section) -> None:
     if by_chance := int((across & ~telling).sum()):
         section.add("note", f"rows that an earlier split has too, by chance or not: {by_chance:,}")
     if within := int((~across).sum()):
-        where = "of the same split" if rows.split.any() else "one"
+        where = "of the same split" if rows.is_cut else "one"
         section.add("note", f"rows that repeat another {where}: {within:,}")
     other = telling & ~_same_target(rows, a, b)
     if differ := [_pair(rows, a[k], b[k]) for k in np.flatnonzero(other)]:

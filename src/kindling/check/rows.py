@@ -59,9 +59,14 @@ class Rows:
         return [*self.numbers, *self.categories]
 
     @property
+    def is_cut(self) -> bool:
+        """Whether any row is in a split."""
+        return bool((self.split != "").any())
+
+    @property
     def learned(self) -> NDArray[np.bool_]:
         """Rows that are not held back for the test: all of them, where nothing was cut."""
-        return np.isin(self.split, ["train", "val"]) if self.split.any() else self.split == ""
+        return np.isin(self.split, ["train", "val"]) if self.is_cut else self.split == ""
 
 
 def read_rows(

@@ -40,8 +40,9 @@ def cut_rows(listing: Listing, by: By, cut: Cut) -> list[Rows]:
     _report(listing, photo)
     if by == "person":
         # Nobody knows who is in a photo without identity: each is somebody else.
-        group = np.where(person == NOBODY, [f"photo {k}" for k in photo], "person " + person)
-        return cut(grouped_split, group.astype(str))
+        known = zip(person, photo, strict=True)
+        group = [f"photo {k}" if name == NOBODY else f"person {name}" for name, k in known]
+        return cut(grouped_split, np.array(group))
     return _by_image(listing, photo, person, cut)
 
 
