@@ -52,14 +52,12 @@ def run(invocation: Invocation) -> "KindlingCLI":
     with notes():
         if invocation.command == "train":
             fitted = _run(replace(invocation, command="fit"))
-            leave_group()
             if rank():
                 return fitted
             fitted.show_profile(console)
             flags = [f"--config={fitted.folder / runs.CONFIG}"]
             invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
         cli = _run(invocation)
-    leave_group()
     if not rank():
         cli.show_profile(console)
         cli.report(console)
@@ -68,7 +66,9 @@ def run(invocation: Invocation) -> "KindlingCLI":
 
 def _run(invocation: Invocation) -> "KindlingCLI":
     with lightning_errors():
-        return KindlingCLI(invocation)
+        cli = KindlingCLI(invocation)
+    leave_group()
+    return cli
 
 
 class KindlingCLI(LightningCLI):

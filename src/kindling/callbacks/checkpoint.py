@@ -36,8 +36,8 @@ class Checkpoint(ModelCheckpoint):
 
     def _monitor_candidates(self, trainer: Trainer) -> dict[str, Tensor]:
         # What Lightning's copies tensor by tensor, in each epoch, is only read.
-        place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        return {**trainer.callback_metrics, **{k: torch.tensor(v) for k, v in place.items()}}
+        epoch, step = torch.tensor(trainer.current_epoch), torch.tensor(trainer.global_step)
+        return {**trainer.callback_metrics, "epoch": epoch, "step": step}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
