@@ -1,5 +1,6 @@
 """TensorBoard, with training and validation on the same chart and settings beside scores."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
+from torch.utils.tensorboard.summary import hparams, scalar
 
 from kindling.module import STAGES
 
@@ -81,14 +83,15 @@ class TensorBoard(RunLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        step = max(step or 0, self._step)
+        by_stage: dict[str, dict[str, float]] = defaultdict(dict)
         for name, value in metrics.items():
             stage, _, tag = name.partition("/")
             if stage in STAGES:
-                self.writer(stage).add_scalar(f"curves/{tag}", value, step, new_style=True)
+                by_stage[stage][f"curves/{tag}"] = value
             elif name != "epoch":
-                tag = name if "/" in name else f"curves/{name}"
-                self.writer().add_scalar(tag, value, step, new_style=True)
+                by_stage[""][name if "/" in name else f"curves/{name}"] = value
+        for stage, scalars in by_stage.items():
+            self._write(stage, scalars, max(step or 0, self._step))
 
     @rank_zero_only
     def log_settings(self, settings: Mapping[str, Any]) -> None:
@@ -108,9 +111,8 @@ class TensorBoard(RunLogger):
     @rank_zero_only
     def log_final(self, stage: str, scores: Mapping[str, float], step: int) -> None:
         """Scores that stand for the run: of its best epoch, and of the test split."""
-        for name, value in scores.items():
-            at = max(step, self._step)
-            self.writer(FINAL).add_scalar(f"{stage}/{name}", value, at, new_style=True)
+        named = {f"{stage}/{name}": value for name, value in scores.items()}
+        self._write(FINAL, named, max(step, self._step))
 
     @rank_zero_only
     def log_figure(self, stage: str, tag: str, figure: Figure, step: int) -> None:
@@ -128,6 +130,12 @@ class TensorBoard(RunLogger):
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+
+    def _write(self, stage: str, scalars: Mapping[str, float], step: int) -> None:
+        # One event for all: each one is handed to the writer's thread, which interrupts training.
+        parts = [scalar(tag, value, new_style=True) for tag, value in scalars.items()]  # type: ignore[no-untyped-call]
+        summary = Summary(value=[value for part in parts for value in part.value])
+        self.writer(stage)._get_file_writer().add_summary(summary, step)  # type: ignore[no-untyped-call]
 
 
 def _plain(value: Any) -> str | float:
