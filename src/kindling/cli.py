@@ -176,7 +176,7 @@ class KindlingCLI(LightningCLI):
         self.folder = self._make_folder()
         with self._discard_unused():
             self.trainer = self._make_trainer()
-        spare_unused(self.trainer.callbacks)  # type: ignore[attr-defined]
+        spare_unused([*self.trainer.callbacks, self.model])  # type: ignore[attr-defined]
 
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""

@@ -123,12 +123,16 @@ def load(dataset: Dataset[T], batches: Batches, num_workers: int = 0) -> Loader[
 def positions(index: int | Tensor, size: int) -> Tensor:
     """What a data set was asked for, one sample or a batch, as positions from 0 to ``size``.
 
+    A batch's are those of ``Batches``, which counts from 0.
+
     Raises:
         IndexError: A single sample that there is not, which is how a loop over a data set ends.
     """
-    if not isinstance(index, Tensor) and not -size <= index < size:
+    if isinstance(index, Tensor):
+        return index
+    if not -size <= index < size:
         raise IndexError(index)
-    return torch.as_tensor(index) % size
+    return torch.tensor(index % size)
 
 
 def _as_is(batch: T) -> T:
