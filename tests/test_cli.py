@@ -326,6 +326,8 @@ def test_a_checkpoint_alone_predicts(
         (["--model.hidden=wide"], "model.hidden=wide: expected int"),
         (["--data.root=/nowhere"], "/nowhere: no such folder (--data.root)"),
         (["--data.window=100000000"], "set a smaller window or fewer lags"),
+        (["--data.window=24", "--model.patch=5"], "model.patch=5: does not divide data.window=24"),
+        (["--data.window=9", "--model.folded=true"], "data.window=9 cannot be halved"),
         (["--trainer.accelerator=abacus"], "abacus"),
         (["--threads=0"], "threads=0: must be at least 1"),
         (["--model=Nope"], "Nope"),
@@ -449,7 +451,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    during(monkeypatch, 7, lambda module: module.net.readout.bias.data.fill_(torch.nan))
+    during(monkeypatch, 7, lambda module: module.nets[0].readout.bias.data.fill_(torch.nan))
     assert main(["fit", *SMOKE, *quiet(tmp_path)]) == 1
     assert "NaN or infinite in epoch 1, step 8" in capsys.readouterr().err
     checkpoints = tmp_path / "timeseries" / "version_0" / "checkpoints"
@@ -461,7 +463,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint_before(
 def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    during(monkeypatch, 0, lambda module: module.net.readout.bias.data.fill_(torch.nan))
+    during(monkeypatch, 0, lambda module: module.nets[0].readout.bias.data.fill_(torch.nan))
     assert main(["fit", *SMOKE, *quiet(tmp_path)]) == 1
     assert not (tmp_path / "timeseries").exists()
 

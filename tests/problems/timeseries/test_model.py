@@ -22,7 +22,7 @@ def batch(size: int = 32, calendar: bool = True) -> TimeseriesBatch:
 
 def module(cell: str = "gru", **settings: Any) -> TimeseriesModule:
     torch.manual_seed(0)
-    model = TimeseriesModule(inputs=6, cell=cell, **{"hidden": 16, **settings})
+    model = TimeseriesModule(cell=cell, **{"inputs": 6, "values": 2, "hidden": 16, **settings})  # type: ignore[arg-type]
     model.center.fill_(100.0)
     model.scale.fill_(3.5)
     return model
@@ -34,7 +34,7 @@ def test_shape_finite_gradients_and_equal_output_after_saving(
     cell: str, layers: int, tmp_path: Path
 ) -> None:
     model = module(cell, layers=layers, dropout=0.1)
-    torch.nn.init.normal_(model.net.readout.weight)
+    torch.nn.init.normal_(model.nets[0].readout.weight)
     step = model.step(batch())
     assert step.predictions["value"].shape == (32,)
     step.loss.backward()
@@ -73,34 +73,81 @@ def test_an_untrained_net_predicts_no_change() -> None:
 
 def test_a_change_is_forecast_wherever_the_level_lies() -> None:
     model, data = module(), batch()
-    torch.nn.init.normal_(model.net.readout.weight)
+    torch.nn.init.normal_(model.nets[0].readout.weight)
     here = model(data.window, data.calendar)
     torch.testing.assert_close(model(data.window + 50, data.calendar), here + 50)
 
 
+def seen(model: TimeseriesModule) -> list[torch.Tensor]:
+    """What the first recurrent layer gets, call by call."""
+    inputs: list[torch.Tensor] = []
+    model.nets[0].encoder.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    return inputs
+
+
 def test_increments_are_each_steps_change_from_the_one_before() -> None:
     model, data = module(increments=True), batch()
-    seen: list[torch.Tensor] = []
-    model.net.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    given = seen(model)
     model(data.window, data.calendar)
-    plain, changes = seen[0].chunk(2, -1)
-    assert plain.shape == changes.shape
+    values, calendar, changes = given[0].split([2, 4, 2], -1)
+    assert torch.equal(calendar, data.calendar)
     assert changes[:, 0].eq(0).all()
-    torch.testing.assert_close(changes[:, 1:], plain[:, 1:] - plain[:, :-1])
+    torch.testing.assert_close(changes[:, 1:], values[:, 1:] - values[:, :-1])
 
 
 def test_a_patch_is_several_steps_side_by_side() -> None:
     data = batch()
     steps, columns = data.window.shape[1], data.window.shape[2] + data.calendar.shape[2]
-    model = module(patch=steps // 2)
-    seen: list[torch.Tensor] = []
-    model.net.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model, whole = module(patch=steps // 2), module()
+    patches, single = seen(model), seen(whole)
     model(data.window, data.calendar)
-    assert seen[0].shape == (len(data.window), 2, columns * steps // 2)
-    whole = module()
-    whole.net.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     whole(data.window, data.calendar)
-    assert torch.equal(seen[0].flatten(), seen[1].flatten())
+    assert patches[0].shape == (len(data.window), 2, columns * steps // 2)
+    assert torch.equal(patches[0].flatten(), single[0].flatten())
+
+
+def test_folded_the_last_step_has_the_first_value_beside_the_last() -> None:
+    data = batch(calendar=False)
+    model = module(inputs=2, folded=True)
+    given = seen(model)
+    model(data.window, data.calendar)
+    values = (data.window - data.window[:, -1:, :1]) / 3.5
+    steps = data.window.shape[1]
+    assert given[0].shape == (len(data.window), steps // 2, 4)
+    for step in range(steps // 2):
+        late, early = given[0][:, -1 - step].chunk(2, -1)
+        torch.testing.assert_close(late, values[:, -1 - step])
+        torch.testing.assert_close(early, values[:, step])
+
+
+def test_bins_are_of_the_training_values() -> None:
+    data = batch()
+    model = module(bins=4)
+    given = seen(model)
+    model.encode.fit((data.window - data.window[:, -1:, :1]) / 3.5)  # type: ignore[operator]
+    model(data.window, data.calendar)
+    binned, calendar = given[0].split([8, 4], -1)
+    assert torch.equal(calendar, data.calendar)
+    assert binned.min() == 0
+    assert binned.max() == 1
+    shares = binned.unflatten(-1, (2, 4)).mean((0, 1, 2))
+    assert shares.diff().lt(0).all(), "the first bin is the fullest"
+
+
+def test_nets_learn_on_their_own_and_forecast_together() -> None:
+    data, single, several = batch(), module(), module(members=3)
+    first, second, third = (next(net.parameters()) for net in several.nets)
+    assert not torch.equal(first, second)
+    assert not torch.equal(second, third)
+    for number, net in enumerate(several.nets):
+        torch.nn.init.constant_(net.readout.bias, number / 10)
+    forecasts = several(data.window, data.calendar)
+    torch.testing.assert_close(forecasts, single(data.window, data.calendar) + 0.1 * 3.5)
+    errors = [(data.window[:, -1, 0] + 0.35 * k - data.target) / 3.5 for k in range(3)]
+    each = torch.stack(errors).square().mean()
+    together = errors[1].square().mean()
+    torch.testing.assert_close(several.step(data).loss, each)
+    torch.testing.assert_close(several.eval().step(data).loss, together)
 
 
 def test_the_loss_is_in_deviations_and_the_scores_in_units() -> None:
@@ -130,6 +177,8 @@ def test_the_recurrence_looks_at_every_step() -> None:
         {"hidden": -4},
         {"layers": 0},
         {"patch": 0},
+        {"members": 0},
+        {"bins": -1},
         {"dropout": 1.0},
         {"dropout": -0.1},
     ],

@@ -105,7 +105,12 @@ class TimeseriesDataModule(DataModule):
     @property
     def inputs(self) -> int:
         """Inputs of a step, F."""
-        return 1 + len(self.lags) + 4 * self.calendar
+        return self.values + 4 * self.calendar
+
+    @property
+    def values(self) -> int:
+        """Values of the series among a step's inputs, V."""
+        return 1 + len(self.lags)
 
     @property
     def target_names(self) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """A recurrent network that forecasts the next value of a series.
 
-B: batch, T: time steps, F: inputs a step, H: hidden width.
+B: batch, T: time steps, F: inputs a step, V: values among them, H: hidden width, M: nets.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,18 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, MetricCollection
 
+from kindling.datamodule import at_least
+from kindling.encoding import PiecewiseLinear
 from kindling.errors import UserError
 from kindling.module import Module, Outcome, Schedule
 from kindling.problems.timeseries.figures import draw
-from kindling.problems.timeseries.windows import TimeseriesBatch
+from kindling.problems.timeseries.windows import TimeseriesBatch, Windows
 from kindling.scores import Head, Heads, Step
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+FITTED = 4096
+"""Windows of training, at most, that the bins are taken from."""
 
 
 class RecurrentNet(nn.Module):
@@ -68,7 +73,8 @@ class TimeseriesModule(Module):
     checkpoint carries; MSE, RMSE and MAE are in the series' own units.
 
     Args:
-        inputs: Inputs of a step.
+        inputs: Inputs of a step, F: values of the series, then what the calendar gives.
+        values: How many of them are values of the series, V.
         cell: Recurrent layer.
         hidden: Width of the state.
         layers: Recurrent layers on top of one another.
@@ -76,8 +82,15 @@ class TimeseriesModule(Module):
         change: Predict the change from the last value, and give the window relative to it.
         increments: Give each step's change from the step before too: the value to come is near the
             last one, and what the same time of other days tells of it is which way it goes.
+        bins: Give each value as its place in so many bins of the training values, which lets a
+            small net tell a load that is switched on from one that is not; 0 gives it as it is
+            (Gorishniy et al., 2022, arXiv:2203.05556).
+        folded: Read the first half of the window backwards beside the second, so that the last step
+            has the window's first value, of the time of day that is to come, beside its last.
         patch: Steps of the window that the recurrent layer takes as one, so that it has fewer to
             remember (Nie et al., 2023, arXiv:2211.14730, for transformers).
+        members: Nets that differ by their initial weights. Each is trained by its own loss, and
+            the forecast is their mean (Lakshminarayanan et al., 2017, arXiv:1612.01474).
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.
@@ -86,13 +99,17 @@ class TimeseriesModule(Module):
     def __init__(
         self,
         inputs: int = 1,
+        values: int = 1,
         cell: Literal["rnn", "lstm", "gru"] = "lstm",
         hidden: int = 64,
         layers: int = 1,
         dropout: float = 0.0,
         change: bool = True,
         increments: bool = False,
+        bins: int = 0,
+        folded: bool = False,
         patch: int = 1,
+        members: int = 1,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
@@ -104,27 +121,33 @@ class TimeseriesModule(Module):
         }
         super().__init__({"value": Head(MetricCollection(metrics))}, lr, weight_decay, schedule)
         self.save_hyperparameters(logger=False)
-        for name, size in (("hidden", hidden), ("layers", layers), ("patch", patch)):
-            if size < 1:
-                raise UserError(f"model.{name}={size}: must be at least 1")
+        sizes = {"hidden": hidden, "layers": layers, "patch": patch, "members": members}
+        for name, size in sizes.items():
+            at_least(f"model.{name}", size, 1)
+        at_least("model.bins", bins, 0)
         if not 0 <= dropout < 1:
             raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
-        self.change, self.increments, self.patch = change, increments, patch
-        columns = patch * (2 * inputs if increments else inputs)
-        self.net = RecurrentNet(columns, cell, hidden, layers, dropout)
+        self.change, self.increments, self.folded, self.patch = change, increments, folded, patch
+        self.encode = PiecewiseLinear(bins) if bins else nn.Identity()
+        columns = inputs + values * (max(bins, 1) - 1 + increments)
+        columns *= patch * (1 + folded)
+        self.nets = nn.ModuleList(
+            RecurrentNet(columns, cell, hidden, layers, dropout) for _ in range(members)
+        )
         self.center: Tensor
         self.scale: Tensor
         self.register_buffer("center", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
 
     def setup(self, stage: str) -> None:
-        if stage == "fit":
-            statistics = self.trainer.datamodule.statistics  # type: ignore[attr-defined]
-            self.center.fill_(statistics.center)
-            self.scale.fill_(statistics.scale)
-            window = self.trainer.datamodule.window  # type: ignore[attr-defined]
-            if window % self.patch:
-                raise UserError(f"model.patch={self.patch}: does not divide data.window={window}")
+        if stage != "fit":
+            return
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self._check_window(data.window)
+        self.center.fill_(data.statistics.center)
+        self.scale.fill_(data.statistics.scale)
+        if isinstance(self.encode, PiecewiseLinear):
+            self.encode.fit(self._relative(_spread(data.splits["train"]).window)[0])
 
     def forward(self, window: Tensor, calendar: Tensor) -> Tensor:
         """Forecasts ``(B,)`` in the units of the series.
@@ -132,17 +155,44 @@ class TimeseriesModule(Module):
         Shape:
             ``window`` ``(B, T, V)`` in the units of the series, ``calendar`` ``(B, T, C)``.
         """
+        return self._forecasts(window, calendar).mean(0)
+
+    def _check_window(self, steps: int) -> None:
+        if self.folded and steps % 2:
+            raise UserError(f"model.folded: data.window={steps} cannot be halved")
+        if steps % (self.patch * (1 + self.folded)):
+            of_it = "half of " if self.folded else ""
+            raise UserError(f"model.patch={self.patch}: does not divide {of_it}data.window={steps}")
+
+    def _forecasts(self, window: Tensor, calendar: Tensor) -> Tensor:
+        """Of each net, ``(M, B)``."""
+        values, level = self._relative(window)
+        inputs = self._arranged(values, calendar)
+        changes = torch.stack([net(inputs) for net in self.nets])
+        return level.flatten() + self.scale * changes
+
+    def _relative(self, window: Tensor) -> tuple[Tensor, Tensor]:
+        """The values as nets take them, ``(B, T, V)``, and what a forecast starts from."""
         level = window[:, -1:, :1] if self.change else self.center
-        inputs = torch.cat([(window - level) / self.scale, calendar], -1)  # (B, T, F)
+        return (window - level) / self.scale, level
+
+    def _arranged(self, values: Tensor, calendar: Tensor) -> Tensor:
+        """What is known of each step, and which steps go together."""
+        inputs = torch.cat([self.encode(values), calendar], -1)  # (B, T, F)
         if self.increments:
-            inputs = torch.cat([inputs, inputs.diff(dim=1, prepend=inputs[:, :1])], -1)
+            inputs = torch.cat([inputs, values.diff(dim=1, prepend=values[:, :1])], -1)
+        if self.folded:
+            early, late = inputs.chunk(2, dim=1)
+            inputs = torch.cat([late, early.flip(1)], -1)
         if self.patch > 1:
             inputs = inputs.reshape(inputs.shape[0], -1, self.patch * inputs.shape[-1])
-        return level.flatten() + self.scale * self.net(inputs)  # type: ignore[no-any-return]
+        return inputs
 
     def step(self, batch: TimeseriesBatch) -> Step:
-        prediction = self(batch.window, batch.calendar)
-        loss = nn.functional.mse_loss(prediction / self.scale, batch.target / self.scale)
+        forecasts = self._forecasts(batch.window, batch.calendar)
+        prediction = forecasts.mean(0)
+        judged = forecasts if self.training else prediction
+        loss = ((judged - batch.target) / self.scale).square().mean()
         return Step(loss, {"value": prediction}, {"value": batch.target})
 
     def predict(self, batch: TimeseriesBatch) -> Heads:
@@ -154,3 +204,8 @@ class TimeseriesModule(Module):
 
     def figures(self, rows: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Figure]:
         return draw(rows, outcome)
+
+
+def _spread(windows: Windows) -> TimeseriesBatch:
+    """Windows from all of the split, evenly."""
+    return windows[torch.arange(0, len(windows), len(windows) // FITTED + 1)]
