@@ -32,6 +32,7 @@ CASES = [
     ("timeseries", "--model.cell=gru", SEQUENCE),
     ("timeseries", "--model.cell=rnn --model.layers=2", SEQUENCE),
     ("timeseries", "--model.change=false", SEQUENCE),
+    ("timeseries", "--model.members=2 --model.folded=true --model.patch=3", SEQUENCE),
     ("timeseries", "--data.calendar=false --data.lags=[]", ["window"]),
     ("prices", "", OFFER),
     ("prices", "--model.merge=concatenate", OFFER),
@@ -46,7 +47,7 @@ CASES = [
     ("faces", "--model.age_output=classification", ["image"]),
     ("faces", "--model.use_identity=false", ["image"]),
 ]
-SHORT = [CASES[0], CASES[8]]
+SHORT = [next(case for case in CASES if case[0] == task) for task in ("timeseries", "potability")]
 OUTPUTS = {
     "timeseries": ["value"],
     "prices": ["price"],

@@ -72,6 +72,11 @@ class TimeseriesModule(Module):
     The loss is the squared error in standard deviations of the training series, which the
     checkpoint carries; MSE, RMSE and MAE are in the series' own units.
 
+    The value to come is near the last one: what the net looks for is which way it goes. Increments
+    say so of the same time on other days; bins let a small net tell a load that is switched on from
+    one that is not; folded, a window of a day has its first value, of the time of day that is to
+    come, in its last step; patches leave fewer steps to remember.
+
     Args:
         inputs: Inputs of a step, F: values of the series, then what the calendar gives.
         values: How many of them are values of the series, V.
@@ -80,20 +85,22 @@ class TimeseriesModule(Module):
         layers: Recurrent layers on top of one another.
         dropout: Share of the state that is dropped in training.
         change: Predict the change from the last value, and give the window relative to it.
-        increments: Give each step's change from the step before too: the value to come is near the
-            last one, and what the same time of other days tells of it is which way it goes.
-        bins: Give each value as its place in so many bins of the training values, which lets a
-            small net tell a load that is switched on from one that is not; 0 gives it as it is
-            (Gorishniy et al., 2022, arXiv:2203.05556).
-        folded: Read the first half of the window backwards beside the second, so that the last step
-            has the window's first value, of the time of day that is to come, beside its last.
-        patch: Steps of the window that the recurrent layer takes as one, so that it has fewer to
-            remember (Nie et al., 2023, arXiv:2211.14730, for transformers).
-        members: Nets that differ by their initial weights. Each is trained by its own loss, and
-            the forecast is their mean (Lakshminarayanan et al., 2017, arXiv:1612.01474).
+        increments: Give each step's change from the step before too.
+        bins: Give each value as its place in so many bins of the training values; 0 gives it as it
+            is.
+        folded: Read the first half of the window backwards beside the second.
+        patch: Steps of the window that the recurrent layer takes as one.
+        members: Nets that are trained side by side, and whose mean is the forecast.
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.
+
+    References:
+        Bins: Gorishniy et al., On Embeddings for Numerical Features in Tabular Deep Learning, 2022,
+        arXiv:2203.05556
+        Patches: Nie et al., A Time Series is Worth 64 Words, 2023, arXiv:2211.14730
+        Members: Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation
+        using Deep Ensembles, 2017, arXiv:1612.01474
     """
 
     def __init__(
