@@ -128,7 +128,9 @@ def test_tensorboard_has_stages_on_one_chart_and_settings_beside_final_scores(
     shared = {f"curves/{name}" for name in ("loss", "mse", "rmse", "mae")}
     assert shared <= set(train.Tags()["tensors"]) & set(val.Tags()["tensors"])
     assert "curves/lr" in run.Tags()["tensors"]
-    assert any(tag.startswith("gradient_norm/net.encoder") for tag in run.Tags()["tensors"])
+    assert {"gradient_norm/nets.0.encoder", "gradient_norm/nets.0.readout"} <= set(
+        run.Tags()["tensors"]
+    )
     figures = {f"figures/{name}" for name in ("forecast", "residuals", "residual_histogram")}
     assert figures <= set(val.Tags()["images"])
     assert {"val/mse", "test/mse"} <= set(final.Tags()["tensors"])
