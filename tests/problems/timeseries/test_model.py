@@ -188,6 +188,19 @@ def test_sizes_out_of_range_are_named(wrong: dict[str, float]) -> None:
         module(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"patch": 5}, "model.patch=5: does not divide data.window=24"),
+        ({"patch": 8, "folded": True}, "model.patch=8: does not divide half of data.window=24"),
+    ],
+)
+def test_a_window_that_does_not_fit_is_named(settings: dict[str, Any], message: str) -> None:
+    """Also before there is a Trainer: how fast a step is, is tried first."""
+    with pytest.raises(UserError, match=message):
+        module(**settings).step(batch())
+
+
 def test_cells_differ() -> None:
     sizes = {cell: sum(p.numel() for p in module(cell).parameters()) for cell in CELLS}
     assert all(sizes[a] != sizes[b] for a, b in itertools.combinations(CELLS, 2))
