@@ -1,7 +1,14 @@
 """Numbers as several inputs, so that a net may treat each part of their range on its own."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+OUTERMOST = 0.002
+"""The share of the training numbers below the first edge, and above the last."""
+
+NARROWEST = 1e-6
+"""Of a bin, in the numbers' own units."""
 
 
 class PiecewiseLinear(nn.Module):
@@ -30,26 +37,12 @@ class PiecewiseLinear(nn.Module):
 
     def fit(self, values: Tensor) -> None:
         """Take the edges from training numbers of any shape, but for the outermost of them."""
-        shares = torch.linspace(OUTERMOST, 1 - OUTERMOST, len(self.edges), dtype=torch.double)
-        self.edges.copy_(torch.quantile(_thinned(values.detach().cpu().double().flatten()), shares))
+        shares = np.linspace(OUTERMOST, 1 - OUTERMOST, len(self.edges))
+        edges = np.quantile(values.detach().cpu().double().numpy(), shares)
+        self.edges.copy_(torch.from_numpy(edges))
 
     def forward(self, values: Tensor) -> Tensor:
         low, width = self.edges[:-1], self.edges.diff()
         # Where a number is so common that a bin has no width, it is a step.
         parts = (values.unsqueeze(-1) - low) / width.clamp(min=NARROWEST)
         return parts.clamp(0, 1).flatten(-2)
-
-
-OUTERMOST = 0.002
-"""The share of the training numbers below the first edge, and above the last."""
-
-NARROWEST = 1e-6
-"""Of a bin, in the numbers' own units."""
-
-MOST = 1_000_000
-"""Numbers that quantiles are taken of."""
-
-
-def _thinned(values: Tensor) -> Tensor:
-    """Every so many of the values, spread evenly, where there are more than needed."""
-    return values[:: len(values) // MOST + 1]

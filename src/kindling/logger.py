@@ -91,7 +91,7 @@ class TensorBoard(RunLogger):
             elif name != "epoch":
                 by_stage[""][name if "/" in name else f"curves/{name}"] = value
         for stage, scalars in by_stage.items():
-            self._write(stage, scalars, max(step or 0, self._step))
+            self._write(stage, scalars, step or 0)
 
     @rank_zero_only
     def log_settings(self, settings: Mapping[str, Any]) -> None:
@@ -111,8 +111,7 @@ class TensorBoard(RunLogger):
     @rank_zero_only
     def log_final(self, stage: str, scores: Mapping[str, float], step: int) -> None:
         """Scores that stand for the run: of its best epoch, and of the test split."""
-        named = {f"{stage}/{name}": value for name, value in scores.items()}
-        self._write(FINAL, named, max(step, self._step))
+        self._write(FINAL, {f"{stage}/{name}": value for name, value in scores.items()}, step)
 
     @rank_zero_only
     def log_figure(self, stage: str, tag: str, figure: Figure, step: int) -> None:
@@ -135,7 +134,8 @@ class TensorBoard(RunLogger):
         # One event for all: each one is handed to the writer's thread, which interrupts training.
         parts = [scalar(tag, value, new_style=True) for tag, value in scalars.items()]  # type: ignore[no-untyped-call]
         summary = Summary(value=[value for part in parts for value in part.value])
-        self.writer(stage)._get_file_writer().add_summary(summary, step)  # type: ignore[no-untyped-call]
+        writer = self.writer(stage)._get_file_writer()  # type: ignore[no-untyped-call]
+        writer.add_summary(summary, max(step, self._step))
 
 
 def _plain(value: Any) -> str | float:

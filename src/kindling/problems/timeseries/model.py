@@ -136,7 +136,7 @@ class TimeseriesModule(Module):
             raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
         self.change, self.increments, self.folded, self.patch = change, increments, folded, patch
         self.encode = PiecewiseLinear(bins) if bins else nn.Identity()
-        columns = inputs + values * (max(bins, 1) - 1 + increments)
+        columns = values * ((bins or 1) + increments) + (inputs - values)  # of a step
         columns *= patch * (1 + folded)
         self.nets = nn.ModuleList(
             RecurrentNet(columns, cell, hidden, layers, dropout) for _ in range(members)
@@ -151,8 +151,9 @@ class TimeseriesModule(Module):
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         self._check_window(data.window)
-        self.center.fill_(data.statistics.center)
-        self.scale.fill_(data.statistics.scale)
+        statistics = data.statistics
+        self.center.fill_(statistics.center)
+        self.scale.fill_(statistics.scale)
         if isinstance(self.encode, PiecewiseLinear):
             self.encode.fit(self._relative(_spread(data.splits["train"]).window)[0])
 
