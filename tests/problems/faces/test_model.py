@@ -331,10 +331,10 @@ def test_photos_with_the_largest_errors_are_shown_with_their_own_names() -> None
     faces = Faces(data.image, data.place, data.identity, data.age, [f"{k}.jpg" for k in range(12)])
     found = outcome(data, model)
     error = (found.predictions["age"] - data.age).abs().nan_to_num(-1)
-    first = draw_figures((), faces, found)["age_worst"].axes[0]
-    assert first.get_title(loc="left").endswith(f"\n{int(error.argmax())}.jpg")
+    (page,) = draw_figures((), faces, found)["age_worst"].axes
+    assert page.texts[0].get_text().endswith(f"\n{int(error.argmax())}.jpg")
     worst = data.image[error.argmax()].permute(1, 2, 0).numpy()
-    np.testing.assert_array_equal(first.get_images()[0].get_array(), worst)
+    np.testing.assert_array_equal(page.get_images()[0].get_array(), worst)
 
 
 # Wrong settings.
