@@ -4,10 +4,14 @@ B: batch, C: channels of the last block, H: height, W: width, K: blocks.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from kindling.errors import UserError
+from kindling.images.norm import pool_and_normalize
 
 
 class ConvBlocks(nn.Sequential):
@@ -38,16 +42,58 @@ class ConvBlocks(nn.Sequential):
                 "fewer of them, or a larger --data.image_size"
             )
         widths = zip([3, *channels], channels, strict=False)
-        super().__init__(*(_block(inputs, outputs, batch_norm) for inputs, outputs in widths))
+        block = NormalizedBlock if batch_norm else _plain_block
+        super().__init__(*(block(inputs, outputs) for inputs, outputs in widths))
         self.side, self.out_channels = side, channels[-1]
 
 
-def _block(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
-    norm = [nn.BatchNorm2d(outputs)] if batch_norm else []
+def _plain_block(inputs: int, outputs: int) -> nn.Sequential:
     # ELU rises throughout, so that it may follow the pooling: the same output, a quarter the work.
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=not batch_norm),
-        *norm,
-        nn.MaxPool2d(2),
-        nn.ELU(),
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.MaxPool2d(2), nn.ELU())
+
+
+class NormalizedBlock(nn.Sequential):
+    """A block with batch normalization.
+
+    In training on a CPU, less is normalized (:func:`pool_and_normalize`): the output is that of the
+    layers in a row, and they are not called, so that a forward hook of theirs is not either.
+
+    Args:
+        inputs: Channels.
+        outputs: Channels.
+
+    Shape:
+        ``(B, inputs, H, W)`` to ``(B, outputs, H / 2, W / 2)``.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(outputs), nn.MaxPool2d(2), nn.ELU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        layers: tuple[Any, ...] = tuple(self)
+        convolution, norm, _, elu = layers
+        if not self.training or not _shortened(x, norm):
+            return super().forward(x)  # type: ignore[no-any-return, no-untyped-call]
+        # The largest output of a channel with a negative weight is of its smallest input.
+        sign = torch.where(norm.weight < 0, -1.0, 1.0)
+        weight = convolution.weight * sign[:, None, None, None]
+        convolved = functional.conv2d(x, weight, padding=convolution.padding)
+        normalized = pool_and_normalize(convolved, norm.weight * sign, norm.bias, norm.eps)
+        count = convolved.numel() / convolved.shape[1]
+        norm.running_mean.lerp_(normalized.mean * sign, norm.momentum)
+        norm.running_var.lerp_(normalized.variance * count / (count - 1), norm.momentum)
+        norm.num_batches_tracked += 1
+        return elu(normalized.output)  # type: ignore[no-any-return]
+
+
+def _shortened(x: Tensor, norm: nn.Module) -> bool:
+    """Whether less needs to be normalized: not where that is untried, or not what was asked for."""
+    return (
+        type(norm) is nn.BatchNorm2d  # which Lightning may make one of several processes
+        and x.device.type == "cpu"
+        and x.dtype == norm.weight.dtype == torch.float32
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
     )
