@@ -17,7 +17,9 @@ class ProgressBar(RichProgressBar):
     """
 
     def __init__(self) -> None:
-        super().__init__(leave=False)
+        # The rate is of a thread that draws whatever was updated since: a hundred times a second by
+        # default, which takes a small net's step longer than the step.
+        super().__init__(refresh_rate=round(1 / PERIOD), leave=False)
         self._next = 0.0
         self._epoch = -1
 

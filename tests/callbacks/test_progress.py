@@ -1,0 +1,48 @@
+"""The progress bar shows where training is, and is drawn no more often than one can see."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel, RandomDataset
+from rich.live import Live
+from torch.utils.data import DataLoader
+
+from kindling.callbacks.progress import PERIOD, ProgressBar
+
+EPOCHS = 300
+
+
+class Small(BoringModel):
+    def train_dataloader(self) -> DataLoader[torch.Tensor]:
+        return DataLoader(RandomDataset(32, 2))
+
+    val_dataloader = train_dataloader
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch, by Lightning
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+@pytest.mark.filterwarnings("ignore:.*smaller than the logging interval")
+def test_the_bar_is_drawn_a_few_times_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    draw = Live.refresh
+    monkeypatch.setattr(Live, "refresh", lambda self: (drawn.append(1), draw(self)))
+    bar = ProgressBar()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=EPOCHS,
+        callbacks=[bar],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    start = time.monotonic()
+    trainer.fit(Small())
+    # An update may be drawn at once and, by its thread, again.
+    most = 2 * (time.monotonic() - start) / PERIOD
+    assert 2 < len(drawn) < most + 20
