@@ -1,4 +1,4 @@
-"""The progress bar shows where training is, and is drawn no more often than one can see."""
+"""The progress bar ends where training ended, and is drawn no more often than one can see."""
 
 import time
 from pathlib import Path
@@ -25,7 +25,7 @@ class Small(BoringModel):
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch, by Lightning
 @pytest.mark.filterwarnings("ignore:.*does not have many workers")
 @pytest.mark.filterwarnings("ignore:.*smaller than the logging interval")
-def test_the_bar_is_drawn_a_few_times_a_second(
+def test_the_bar_is_drawn_a_few_times_a_second_and_ends_with_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
@@ -46,3 +46,5 @@ def test_the_bar_is_drawn_a_few_times_a_second(
     # An update may be drawn at once and, by its thread, again.
     most = 2 * (time.monotonic() - start) / PERIOD
     assert 2 < len(drawn) < most + 20
+    assert bar.train_progress_bar.description == f"Epoch {EPOCHS - 1}/{EPOCHS - 1}"
+    assert bar.train_progress_bar.finished
