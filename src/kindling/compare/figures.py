@@ -91,10 +91,12 @@ def draw_times(comparison: Comparison) -> Figure | None:
     best = frontier(seconds, scores if mode == "min" else -scores)
     axes.plot(seconds[best], scores[best], color="0.7", linewidth=1, zorder=1)
     axes.scatter(seconds, scores, c=["C0" if k in best else "0.6" for k in range(len(timed))])
-    for variant, x, y in zip(timed, seconds, scores, strict=True):
-        axes.annotate(variant.name, (x, y), (4, 3), textcoords="offset points", fontsize="x-small")
+    up = 1 if mode == "min" else -1
+    for k, variant in enumerate(timed):
+        # Nothing is both quicker and better than a point of the line: there is room on that side.
+        _name(axes, variant.name, (seconds[k], scores[k]), -1 if k in best else 1, up)
     axes.set_xscale("log")
-    axes.margins(x=0.14)  # for the names
+    axes.margins(x=0.16)  # for the names
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     axes.tick_params(axis="x", which="minor", labelsize="x-small")
@@ -112,6 +114,19 @@ def frontier(seconds: NDArray[np.float64], scores: NDArray[np.float64]) -> list[
         if not places or scores[k] < scores[places[-1]]:
             places.append(k)
     return places
+
+
+def _name(axes: Axes, name: str, point: tuple[float, float], side: int, up: int) -> None:
+    """Write beside the point: to its right, and above if ``up`` is; of side -1, the opposite."""
+    axes.annotate(
+        name,
+        point,
+        (4 * side, 3 * side * up),
+        textcoords="offset points",
+        fontsize="x-small",
+        horizontalalignment="left" if side > 0 else "right",
+        verticalalignment="bottom" if side * up > 0 else "top",
+    )
 
 
 def _monitored(records: Sequence[Record]) -> list[float]:
