@@ -156,6 +156,20 @@ def test_scores_by_time(make: Make) -> None:
     assert draw_times(Comparison(found[1:], {})) is None, "one time says nothing"
 
 
+def test_names_of_variants_that_are_alike_lie_beside_one_another(make: Make) -> None:
+    near = {"first": 10.0, "second": 10.2, "third": 10.4, "another": 30.0}
+    found = [
+        replace(variant(name, [make(name, {"mse": 1.0})]), costs={TRAINING: seconds})
+        for name, seconds in near.items()
+    ]
+    figure = draw_times(Comparison(found, {}))
+    assert figure is not None
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == len(near)
+    assert all(box.count_overlaps(boxes) == 1 for box in boxes), "each covers itself alone"
+
+
 def test_what_is_not_as_good_as_something_quicker_is_off_the_frontier() -> None:
     seconds, scores = np.array([4.0, 1.0, 2.0, 1.0, 3.0]), np.array([0.1, 0.5, 0.6, 0.4, 0.2])
     assert frontier(seconds, scores) == [3, 4, 0]

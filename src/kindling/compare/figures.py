@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from kindling.compare.costs import TRAINING
@@ -20,6 +23,12 @@ from kindling.compare.table import Comparison
 CURVES = 4
 METRICS = 8
 """Of the curves and of the metrics, those that there is room for."""
+
+CORNERS = ((1, 1), (-1, -1), (1, -1), (-1, 1))
+"""Right or left of a point and above or below it, the first one first."""
+
+NEAR = 5
+"""Pixels around a point that no name shall cover."""
 
 
 def draw_curves(variants: Sequence[Variant], unit: str) -> Figure | None:
@@ -91,10 +100,6 @@ def draw_times(comparison: Comparison) -> Figure | None:
     best = frontier(seconds, scores if mode == "min" else -scores)
     axes.plot(seconds[best], scores[best], color="0.7", linewidth=1, zorder=1)
     axes.scatter(seconds, scores, c=["C0" if k in best else "0.6" for k in range(len(timed))])
-    up = 1 if mode == "min" else -1
-    for k, variant in enumerate(timed):
-        # Nothing is both quicker and better than a point of the line: there is room on that side.
-        _name(axes, variant.name, (seconds[k], scores[k]), -1 if k in best else 1, up)
     axes.set_xscale("log")
     axes.margins(x=0.16)  # for the names
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -104,6 +109,7 @@ def draw_times(comparison: Comparison) -> Figure | None:
     axes.set_title(f"{monitor}, best epoch", loc="left")
     axes.grid(color="0.93")
     axes.set_axisbelow(True)
+    _name_points(axes, [variant.name for variant in timed], np.stack([seconds, scores], 1))
     return figure
 
 
@@ -116,16 +122,32 @@ def frontier(seconds: NDArray[np.float64], scores: NDArray[np.float64]) -> list[
     return places
 
 
-def _name(axes: Axes, name: str, point: tuple[float, float], side: int, up: int) -> None:
-    """Write beside the point: to its right, and above if ``up`` is; of side -1, the opposite."""
-    axes.annotate(
+def _name_points(axes: Axes, names: Sequence[str], points: NDArray[np.float64]) -> None:
+    """Write each name at the corner of its point, ``(P, 2)``, where it covers the fewest others."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    figure.draw_without_rendering()  # where the axes lie is known only now
+    near = np.array([[-NEAR, -NEAR], [NEAR, NEAR]])
+    taken = [Bbox(near + place) for place in axes.transData.transform(points)]
+    for name, point in zip(names, points, strict=True):
+        texts = [_beside(axes, name, point, *corner) for corner in CORNERS]
+        boxes = [text.get_window_extent(renderer) for text in texts]
+        free = int(np.argmin([box.count_overlaps(taken) for box in boxes]))
+        taken.append(boxes[free])
+        for text in texts[:free] + texts[free + 1 :]:
+            text.remove()
+
+
+def _beside(axes: Axes, name: str, point: NDArray[np.float64], right: int, up: int) -> Annotation:
+    return axes.annotate(
         name,
-        point,
-        (4 * side, 3 * side * up),
+        (float(point[0]), float(point[1])),
+        (4 * right, 3 * up),
         textcoords="offset points",
         fontsize="x-small",
-        horizontalalignment="left" if side > 0 else "right",
-        verticalalignment="bottom" if side * up > 0 else "top",
+        horizontalalignment="left" if right > 0 else "right",
+        verticalalignment="bottom" if up > 0 else "top",
     )
 
 
