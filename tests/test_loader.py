@@ -70,6 +70,15 @@ def test_goes_on_in_mid_epoch_with_the_batches_that_were_left() -> None:
     assert len(list(resumed)) == 7, "the epoch after is whole again"
 
 
+def test_an_epoch_that_has_had_its_share_of_batches_leaves_the_next_one_whole() -> None:
+    """As the Trainer limits them, and goes on with such an epoch for its validation alone."""
+    loader = load(TensorDataset(torch.arange(50)), Batches(50, 8, seed=3))
+    loader.load_state_dict({"epoch": 2, "batches": 5})
+    loader.sampler.set_epoch(2)
+    loader.sampler.set_epoch(3)
+    assert len(list(loader)) == 7
+
+
 def test_goes_on_with_the_next_epoch_after_a_whole_one() -> None:
     loader = load(TensorDataset(torch.arange(20)), Batches(20, 8, seed=3))
     loader.sampler.set_epoch(4)

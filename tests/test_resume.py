@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 from kindling import checkpoints, cli, paths
 from kindling.__main__ import main
+from kindling.callbacks.guard import Guard
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 QUIET = "--trainer.enable_progress_bar=false"
@@ -86,6 +89,38 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     assert killed(moment, ["fit", *matrix.flags(task, 0, tmp_path)]) == signal.SIGKILL
     run = tmp_path / task / "version_0"
     torch.manual_seed(99)
+    assert main(["train", "--run", str(run), QUIET]) == 0
+    assert matrix.differences(expected, run) == []
+
+
+def told_in(hook: str) -> type[Guard]:
+    """A guard whose process is told to stop in a hook of the second epoch, after its last step."""
+
+    def tell(self: Guard, trainer: Trainer, *args: Any) -> None:
+        training = trainer.current_epoch == 1 and not trainer.sanity_checking
+        if training and (trainer.validating or trainer.is_last_batch):
+            os.kill(os.getpid(), signal.SIGTERM)
+        getattr(Guard, hook)(self, trainer, *args)
+
+    return type("Told", (Guard,), {hook: tell})
+
+
+@pytest.mark.parametrize("task", ["timeseries", "potability"])
+@pytest.mark.parametrize(
+    "hook", ["on_train_batch_end", "on_validation_start", "on_validation_batch_end"]
+)
+def test_a_run_that_is_stopped_before_or_in_validation_goes_on_with_it(
+    task: str,
+    hook: str,
+    whole: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = whole(task)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "Guard", told_in(hook))
+        assert main(["fit", *matrix.flags(task, 0, tmp_path)]) == 128 + signal.SIGTERM
+    run = tmp_path / task / "version_0"
     assert main(["train", "--run", str(run), QUIET]) == 0
     assert matrix.differences(expected, run) == []
 

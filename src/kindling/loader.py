@@ -63,6 +63,8 @@ class Batches(SequentialSampler):
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the Trainer at the start of each epoch."""
+        if epoch != self.epoch:
+            self.first = 0  # an epoch that was to go on may have had its share of batches
         self.epoch = epoch
 
     @property

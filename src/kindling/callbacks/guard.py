@@ -17,12 +17,15 @@ from kindling.errors import Diverged, Stopped
 TOGETHER = 10
 """Batches after which several processes ask one another whether to stop."""
 
+FIRST_BATCH = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+"""The Trainer's progress in a validation that it shall begin anew: within its first batch."""
+
 
 class Guard(Callback):
     """Stops between two steps, where weights, optimizer and counters agree with one another.
 
     The first signal is obeyed after the step under way, with ``last.ckpt`` saved; a second one
-    ends the process at once.
+    ends the process at once. A run that was stopped in validation begins it anew.
 
     Args:
         run: The run's folder.
@@ -45,7 +48,8 @@ class Guard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._heard(trainer, batch_idx):
+        # Not between the last step and validation: the Trainer would go on without it.
+        if self._heard(trainer, batch_idx) and not trainer.is_last_batch:
             self._stop(trainer)
         self._watch(trainer, outputs["loss"])
 
@@ -54,6 +58,13 @@ class Guard(Callback):
     ) -> None:
         if self._signal and trainer.world_size == 1 and not trainer.sanity_checking:
             self._stop(trainer)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if trainer.validating:
+            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
+            progress |= {"total": FIRST_BATCH, "current": FIRST_BATCH, "is_last_batch": False}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._raise_if_bad()
