@@ -34,7 +34,7 @@ class Guard(Callback):
 
     def __init__(self, run: Path, every: int = 50) -> None:
         self.run, self.every = run, every
-        self._signal = 0
+        self._signal, self._within_validation = 0, False
         self._handlers: dict[int, Any] = {}
         self._bad: Tensor | None = None
 
@@ -57,12 +57,13 @@ class Guard(Callback):
         self, trainer: Trainer, pl_module: LightningModule, *_: Any
     ) -> None:
         if self._signal and trainer.world_size == 1 and not trainer.sanity_checking:
+            self._within_validation = True
             self._stop(trainer)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        if trainer.validating:
+        if self._within_validation:
             progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
             progress |= {"total": FIRST_BATCH, "current": FIRST_BATCH, "is_last_batch": False}
 
