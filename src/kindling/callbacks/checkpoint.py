@@ -47,9 +47,9 @@ class Checkpoint(ModelCheckpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        if trainer.is_last_batch:
-            return  # the Trainer would go on without validation
-        if (batch_idx + 1) % EVERY == 0 and _agreed(trainer, time.monotonic() >= self._overdue):
+        # Not between the last step and validation: the Trainer would go on without it.
+        looked = (batch_idx + 1) % EVERY == 0 and not trainer.is_last_batch
+        if looked and _agreed(trainer, time.monotonic() >= self._overdue):
             self._save_last(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -21,10 +21,9 @@ class ProgressBar(RichProgressBar):
         # default, which takes a small net's step longer than the step.
         super().__init__(refresh_rate=round(1 / PERIOD), leave=False)
         self._next = 0.0
-        self._epoch, self._shown = -1, -1
+        self._shown = -1
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
-        self._epoch = trainer.current_epoch
         if self._due():
             self._show_epoch(trainer, *args)
 
@@ -38,7 +37,8 @@ class ProgressBar(RichProgressBar):
         # What stays on the screen shall be where training ended, not where it was last drawn.
         bar = self.train_progress_bar_id
         if bar is not None and self.progress is not None:
-            self.progress.update(bar, description=self._get_train_description(self._epoch))
+            last = trainer.fit_loop.epoch_progress.current.ready - 1
+            self.progress.update(bar, description=self._get_train_description(last))
             done = trainer.fit_loop.batch_idx
             super().on_train_batch_end(trainer, args[0], None, None, done)
         super().on_train_end(trainer, *args)
@@ -57,7 +57,7 @@ class ProgressBar(RichProgressBar):
         return {"val/loss": float(scores["val/loss"])} if "val/loss" in scores else {}
 
     def _show_epoch(self, trainer: Trainer, *args: Any) -> None:
-        self._epoch = self._shown = trainer.current_epoch
+        self._shown = trainer.current_epoch
         super().on_train_epoch_start(trainer, *args)
 
     def _due(self) -> bool:
