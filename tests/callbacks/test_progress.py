@@ -10,9 +10,16 @@ from lightning.pytorch.demos.boring_classes import BoringModel, RandomDataset
 from rich.live import Live
 from torch.utils.data import DataLoader
 
+from kindling.callbacks import progress
 from kindling.callbacks.progress import PERIOD, ProgressBar
 
 EPOCHS = 300
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # of torch, by Lightning
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*smaller than the logging interval"),
+]
 
 
 class Small(BoringModel):
@@ -22,29 +29,40 @@ class Small(BoringModel):
     val_dataloader = train_dataloader
 
 
-@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch, by Lightning
-@pytest.mark.filterwarnings("ignore:.*does not have many workers")
-@pytest.mark.filterwarnings("ignore:.*smaller than the logging interval")
 def test_the_bar_is_drawn_a_few_times_a_second_and_ends_with_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
     draw = Live.refresh
     monkeypatch.setattr(Live, "refresh", lambda self: (drawn.append(1), draw(self)))
-    bar = ProgressBar()
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=EPOCHS,
-        callbacks=[bar],
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-    )
     start = time.monotonic()
-    trainer.fit(Small())
+    bar = _fit(ProgressBar(), EPOCHS, tmp_path)
     # An update may be drawn at once and, by its thread, again.
     most = 2 * (time.monotonic() - start) / PERIOD
     assert 2 < len(drawn) < most + 20
     assert bar.train_progress_bar.description == f"Epoch {EPOCHS - 1}/{EPOCHS - 1}"
     assert bar.train_progress_bar.finished
+
+
+def test_a_run_that_is_over_before_an_update_is_due_has_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar = ProgressBar()
+    monkeypatch.setattr(progress, "PERIOD", 1e9)
+    _fit(bar, 2, tmp_path)
+    assert bar.train_progress_bar.description.strip() == "Epoch 1/1"
+    assert bar.train_progress_bar.finished
+
+
+def _fit(bar: ProgressBar, epochs: int, folder: Path) -> ProgressBar:
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        callbacks=[bar],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    trainer.fit(Small())
+    return bar

@@ -24,7 +24,8 @@ class ProgressBar(RichProgressBar):
         self._shown = -1
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
-        if self._due():
+        # The first is shown in any case: a short run's time could all pass in validation.
+        if self.train_progress_bar_id is None or self._due():
             self._show_epoch(trainer, *args)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
