@@ -96,7 +96,7 @@ CASES = (
         steps=150,
         flags=(
             *("--model.cell=gru", "--model.layers=2", "--model.hidden=32", "--data.window=96"),
-            *("--model.increments=false", "--model.bins=0"),
+            *("--model.increments=false", "--model.bins=0", "--model.patch=1"),
             *("--data.lags=[]", "--data.calendar=false", "--data.batch_size=32"),
             # As large a part of the validation windows as of the training windows.
             *("--trainer.limit_train_batches=150", "--trainer.limit_val_batches=0.05"),

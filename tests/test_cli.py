@@ -328,7 +328,7 @@ def test_a_checkpoint_alone_predicts(
         (["--model.hidden=wide"], "model.hidden=wide: expected int"),
         (["--data.root=/nowhere"], "/nowhere: no such folder (--data.root)"),
         (["--data.window=100000000"], "set a smaller window or fewer lags"),
-        (["--data.window=24", "--model.patch=5"], "model.patch=5: does not divide data.window=24"),
+        (["--model.patch=wide"], "model.patch=wide: expected int or list"),
         (["--data.window=9", "--model.folded=true"], "data.window=9 cannot be halved"),
         (["--trainer.accelerator=abacus"], "abacus"),
         (["--threads=0"], "threads=0: must be at least 1"),

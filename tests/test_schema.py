@@ -40,6 +40,7 @@ def test_every_config_is_one(path: Any) -> None:
         (("model", "init_args", "cell"), "tree", "'tree' is not one of"),
         (("model", "init_args", "hidden"), "many", "'many' is not of type 'integer'"),
         (("data", "init_args", "lags"), "1d", "'1d' is not of type 'array'"),
+        (("model", "init_args", "patch"), "many", "'many' is not valid under any of the given"),
         (("data", "root"), "here", "'root' was unexpected"),
         (("modle",), {}, "'modle' was unexpected"),
     ],

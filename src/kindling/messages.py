@@ -53,4 +53,4 @@ def _plain(text: str) -> str:
     """Types by the names that YAML has for them."""
     text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text).strip(" .")
     text = re.sub(r"(?:typing\.)?Literal\[([^\]]*)\]", lambda m: m[1].replace("'", ""), text)
-    return text.replace("NoneType", "null")
+    return text.replace("NoneType", "null").replace("Sequence", "list")

@@ -4,6 +4,7 @@ Made of the classes' sources: names, types, choices, defaults and docstrings. Im
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ Schema = dict[str, Any]
 FILE = paths.CONFIGS / "schema.json"
 PLAIN = {"int": "integer", "float": "number", "bool": "boolean", "str": "string", "Path": "string"}
 """Types of Python by their names, as those of JSON."""
+ALTERNATIVES = re.compile(r"\s*\|\s*(?![^\[]*\])")
+"""What stands between the types of a union, and not inside of one's brackets."""
 
 
 def schema() -> Schema:
@@ -92,9 +95,10 @@ def _settings(settings: Iterable[Setting]) -> Mapping[str, Schema]:
 
 def _typed(annotation: str) -> Schema:
     """What values an annotation allows; anything, where JSON cannot say it."""
+    parts = ALTERNATIVES.split(annotation)
+    if len(parts) > 1:
+        return {"anyOf": [_typed(part) for part in parts]}
     inner, _, rest = annotation.partition("[")
-    if "|" in annotation and "[" not in annotation:
-        return {"anyOf": [_typed(part.strip()) for part in annotation.split("|")]}
     if inner == "Literal":
         return {"enum": list(signatures.choices(annotation))}
     if inner == "Sequence":

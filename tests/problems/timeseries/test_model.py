@@ -79,9 +79,10 @@ def test_a_change_is_forecast_wherever_the_level_lies() -> None:
 
 
 def seen(model: TimeseriesModule) -> list[torch.Tensor]:
-    """What the first recurrent layer gets, call by call."""
+    """What the nets' recurrent layers get, call by call."""
     inputs: list[torch.Tensor] = []
-    model.nets[0].encoder.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    for net in model.nets:
+        net.encoder.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
     return inputs
 
 
@@ -104,6 +105,28 @@ def test_a_patch_is_several_steps_side_by_side() -> None:
     whole(data.window, data.calendar)
     assert patches[0].shape == (len(data.window), 2, columns * steps // 2)
     assert torch.equal(patches[0].flatten(), single[0].flatten())
+
+
+def test_what_the_first_patch_lacks_is_the_first_step() -> None:
+    data, model = batch(), module(patch=5)
+    given = seen(model)
+    model(data.window, data.calendar)
+    whole = seen(reference := module())
+    reference(data.window, data.calendar)
+    steps = given[0].unflatten(-1, (5, -1)).flatten(1, 2)
+    assert steps.shape[1] == 25
+    assert torch.equal(steps[:, 0], steps[:, 1])
+    assert torch.equal(steps[:, 1:], whole[0])
+
+
+def test_nets_take_patches_of_their_own_size_in_turn() -> None:
+    data, model = batch(), module(patch=[2, 6], members=3)
+    assert [net.patch for net in module(patch=[2, 6]).nets] == [2, 6]
+    assert [net.patch for net in module(patch=[2, 6], members=1).nets] == [2]
+    given = seen(model)
+    model(data.window, data.calendar)
+    assert [x.shape[1:] for x in given] == [(12, 12), (4, 36), (12, 12)]
+    assert torch.equal(given[0].flatten(), given[1].flatten())
 
 
 def test_folded_the_last_step_has_the_first_value_beside_the_last() -> None:
@@ -177,6 +200,8 @@ def test_the_recurrence_looks_at_every_step() -> None:
         {"hidden": -4},
         {"layers": 0},
         {"patch": 0},
+        {"patch": [2, -1], "members": 2},
+        {"patch": []},
         {"members": 0},
         {"bins": -1},
         {"dropout": 1.0},
@@ -188,17 +213,11 @@ def test_sizes_out_of_range_are_named(wrong: dict[str, float]) -> None:
         module(**wrong)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"patch": 5}, "model.patch=5: does not divide data.window=24"),
-        ({"patch": 8, "folded": True}, "model.patch=8: does not divide half of data.window=24"),
-    ],
-)
-def test_a_window_that_does_not_fit_is_named(settings: dict[str, Any], message: str) -> None:
+def test_a_folded_window_that_has_no_halves_is_named() -> None:
     """Also before there is a Trainer: how fast a step is, is tried first."""
-    with pytest.raises(UserError, match=message):
-        module(**settings).step(batch())
+    model = module(folded=True)
+    with pytest.raises(UserError, match=r"data\.window=23 cannot be halved"):
+        model.step(batch()._replace(window=torch.zeros(32, 23, 2)))
 
 
 def test_cells_differ() -> None:

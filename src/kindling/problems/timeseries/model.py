@@ -1,9 +1,11 @@
 """A recurrent network that forecasts the next value of a series.
 
-B: batch, T: time steps, F: inputs a step, V: values among them, H: hidden width, M: nets.
+B: batch, T: time steps, F: inputs a step, V: values among them, P: steps a patch, H: hidden width,
+M: nets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
 from typing import Any, Literal
 
 import torch
@@ -36,11 +38,14 @@ class RecurrentNet(nn.Module):
         hidden: Width of the state.
         layers: Recurrent layers on top of one another.
         dropout: Between layers, and before the readout.
+        patch: Steps that the encoder takes as one, P. What the first patch lacks is filled with
+            the first step.
 
     Shape:
         ``(B, T, F)`` to ``(B,)``.
 
     References:
+        Nie et al., A Time Series is Worth 64 Words, 2023, arXiv:2211.14730 (patches)
         Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, 2014, arXiv:1406.1078
         Hochreiter and Schmidhuber, Long Short-Term Memory, 1997, Neural Computation 9(8)
     """
@@ -52,17 +57,20 @@ class RecurrentNet(nn.Module):
         hidden: int,
         layers: int,
         dropout: float,
+        patch: int = 1,
     ) -> None:
         super().__init__()
+        self.patch = patch
         between = dropout if layers > 1 else 0.0
-        self.encoder = CELLS[cell](inputs, hidden, layers, batch_first=True, dropout=between)
+        columns = patch * inputs
+        self.encoder = CELLS[cell](columns, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden, 1)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        states, _ = self.encoder(x)  # (B, T, H)
+        states, _ = self.encoder(_in_patches(x, self.patch))  # (B, T / P, H)
         return self.readout(self.dropout(states[:, -1])).squeeze(-1)  # type: ignore[no-any-return]
 
 
@@ -75,7 +83,8 @@ class TimeseriesModule(Module):
     The value to come is near the last one: what the net looks for is which way it goes. Increments
     say so of the same time on other days; bins let a small net tell a load that is switched on from
     one that is not; folded, a window of a day has its first value, of the time of day that is to
-    come, in its last step; patches leave fewer steps to remember.
+    come, in its last step; patches leave fewer steps to remember. Nets that take their steps in
+    patches of another size err in other places, so that their mean errs less.
 
     Args:
         inputs: Inputs of a step, F: values of the series, then what the calendar gives.
@@ -89,8 +98,10 @@ class TimeseriesModule(Module):
         bins: Give each value as its place in so many bins of the training values; 0 gives it as it
             is.
         folded: Read the first half of the window backwards beside the second.
-        patch: Steps of the window that the recurrent layer takes as one.
-        members: Nets that are trained side by side, and whose mean is the forecast.
+        patch: Steps of the window that the recurrent layer takes as one. Of several sizes, the
+            members take one each, in turn.
+        members: Nets that are trained side by side, and whose mean is the forecast; one of each
+            patch size by default.
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.
@@ -115,8 +126,8 @@ class TimeseriesModule(Module):
         increments: bool = False,
         bins: int = 0,
         folded: bool = False,
-        patch: int = 1,
-        members: int = 1,
+        patch: int | Sequence[int] = 1,
+        members: int | None = None,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
@@ -128,18 +139,18 @@ class TimeseriesModule(Module):
         }
         super().__init__({"value": Head(MetricCollection(metrics))}, lr, weight_decay, schedule)
         self.save_hyperparameters(logger=False)
-        sizes = {"hidden": hidden, "layers": layers, "patch": patch, "members": members}
-        for name, size in sizes.items():
-            at_least(f"model.{name}", size, 1)
+        at_least("model.hidden", hidden, 1)
+        at_least("model.layers", layers, 1)
         at_least("model.bins", bins, 0)
+        patches = _patches(patch, members)
         if not 0 <= dropout < 1:
             raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
-        self.change, self.increments, self.folded, self.patch = change, increments, folded, patch
+        self.change, self.increments, self.folded = change, increments, folded
         self.encode = PiecewiseLinear(bins) if bins else nn.Identity()
         columns = values * ((bins or 1) + increments) + (inputs - values)  # of a step
-        columns *= patch * (1 + folded)
+        columns *= 1 + folded
         self.nets = nn.ModuleList(
-            RecurrentNet(columns, cell, hidden, layers, dropout) for _ in range(members)
+            RecurrentNet(columns, cell, hidden, layers, dropout, patch) for patch in patches
         )
         self.center: Tensor
         self.scale: Tensor
@@ -168,9 +179,6 @@ class TimeseriesModule(Module):
     def _check_window(self, steps: int) -> None:
         if self.folded and steps % 2:
             raise UserError(f"model.folded: data.window={steps} cannot be halved")
-        if steps % (self.patch * (1 + self.folded)):
-            of_it = "half of " if self.folded else ""
-            raise UserError(f"model.patch={self.patch}: does not divide {of_it}data.window={steps}")
 
     def _forecasts(self, window: Tensor, calendar: Tensor) -> Tensor:
         """Of each net, ``(M, B)``."""
@@ -186,15 +194,13 @@ class TimeseriesModule(Module):
         return (window - level) / self.scale, level
 
     def _arranged(self, values: Tensor, calendar: Tensor) -> Tensor:
-        """What is known of each step, and which steps go together."""
+        """What is known of each step, of a folded window of two steps."""
         inputs = torch.cat([self.encode(values), calendar], -1)  # (B, T, F)
         if self.increments:
             inputs = torch.cat([inputs, values.diff(dim=1, prepend=values[:, :1])], -1)
         if self.folded:
             early, late = inputs.chunk(2, dim=1)
             inputs = torch.cat([late, early.flip(1)], -1)
-        if self.patch > 1:
-            inputs = inputs.reshape(inputs.shape[0], -1, self.patch * inputs.shape[-1])
         return inputs
 
     def step(self, batch: TimeseriesBatch) -> Step:
@@ -213,6 +219,25 @@ class TimeseriesModule(Module):
 
     def figures(self, rows: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Figure]:
         return draw(rows, outcome)
+
+
+def _in_patches(x: Tensor, patch: int) -> Tensor:
+    """Steps ``(B, T, F)`` side by side, ``(B, T / P, P * F)``, T rounded up to a multiple of P."""
+    lacking = -x.shape[1] % patch
+    if lacking:
+        x = torch.cat([x[:, :1].expand(-1, lacking, -1), x], dim=1)
+    return x.reshape(x.shape[0], -1, patch * x.shape[-1]) if patch > 1 else x
+
+
+def _patches(patch: int | Sequence[int], members: int | None) -> list[int]:
+    """The patch size of each net."""
+    sizes = [patch] if isinstance(patch, int) else list(patch)
+    if not sizes:
+        raise UserError("model.patch=[]: names no size")
+    for size in sizes:
+        at_least("model.patch", size, 1)
+    count = len(sizes) if members is None else at_least("model.members", members, 1)
+    return list(islice(cycle(sizes), count))
 
 
 def _spread(windows: Windows) -> TimeseriesBatch:
