@@ -49,19 +49,27 @@ class Cut(NamedTuple):
     def __call__(self, split: Split, keys: NDArray[Any]) -> list[NDArray[np.int64]]:
         """Rows of training, validation and, unless its share is 0, test.
 
+        The test is cut first, so that it stays the same whatever is held out for validation.
+
         Args:
             split: :func:`stratified_split` or :func:`grouped_split`.
             keys: What that one goes by, ``(N,)``.
         """
-        if self.folds is None:
-            rest = 1 - self.test_fraction
-            shares = [rest * (1 - self.val_fraction), rest * self.val_fraction, self.test_fraction]
-            return split(keys, [share for share in shares if share], self.seed)
-        parts = split(keys, [1 / self.folds] * self.folds, self.seed)
-        rest_rows = np.sort(np.concatenate(parts[: self.fold] + parts[self.fold + 1 :]))
-        shares = [1 - self.val_fraction, self.val_fraction]
-        train, val = split(keys[rest_rows], shares, self.seed)
-        return [rest_rows[train], rest_rows[val], parts[self.fold]]
+        held_out = [1 - self.val_fraction, self.val_fraction]
+        if self.folds is None and not self.test_fraction:
+            return split(keys, held_out, self.seed)
+        parts = split(keys, self._shares(), self.seed)
+        test = parts.pop(self.fold if self.folds else -1)
+        rest = np.sort(np.concatenate(parts))
+        train, val = split(keys[rest], held_out, self.seed)
+        return [rest[train], rest[val], test]
+
+    def _shares(self) -> list[float]:
+        """Shares of the parts, one of which is the test; the others leave two rows at least."""
+        if self.folds is not None:
+            return [1 / self.folds] * self.folds
+        rest = 1 - self.test_fraction
+        return [rest / 2, rest / 2, self.test_fraction]
 
 
 def check_fold(folds: int | None, fold: int) -> None:

@@ -69,12 +69,32 @@ def test_the_fewest_rows_of_a_class_are_enough(folds: int) -> None:
         cuts(stratified_split, labels[:-1], folds)
 
 
-def test_without_folds_the_shares_decide() -> None:
-    labels = np.tile([0, 1], 100)
-    same = stratified_split(labels, [0.8 * 0.75, 0.8 * 0.25, 0.2], 7)
-    for part, other in zip(Cut(0.25, 0.2, 7)(stratified_split, labels), same, strict=True):
-        np.testing.assert_array_equal(part, other)
-    assert len(Cut(0.25, 0.0, 7)(stratified_split, labels)) == 2
+@pytest.mark.parametrize("split", [stratified_split, grouped_split])
+def test_without_folds_the_shares_decide(split: Any) -> None:
+    keys = np.repeat(np.arange(20), 20)
+    train, val, test = Cut(0.25, 0.2, 7)(split, keys)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, val, test])), np.arange(400))
+    assert (len(train), len(val), len(test)) == (240, 80, 80)
+    assert len(Cut(0.25, 0.0, 7)(split, keys)) == 2
+
+
+@pytest.mark.parametrize("split", [stratified_split, grouped_split])
+def test_validation_does_not_move_the_test(split: Any, rng: np.random.Generator) -> None:
+    """Runs that hold out more or less for validation are scored on the same rows."""
+    keys = rng.permutation(np.repeat(np.arange(40), rng.integers(3, 12, size=40)))
+    test = Cut(0.1, 0.2, 7)(split, keys)[2]
+    for val_fraction in (0.01, 0.3, 0.5, 0.9):
+        np.testing.assert_array_equal(Cut(val_fraction, 0.2, 7)(split, keys)[2], test)
+
+
+@pytest.mark.parametrize("test_fraction", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("split", [stratified_split, grouped_split])
+def test_the_fewest_rows_are_enough_for_a_test_as_well(split: Any, test_fraction: float) -> None:
+    cut = Cut(0.2, test_fraction, 0)
+    rare = np.arange(cut.fewest) if split is grouped_split else np.zeros(cut.fewest)
+    parts = cut(split, rare)
+    assert all(len(part) for part in parts)
+    assert sum(len(part) for part in parts) == cut.fewest
 
 
 def test_rolling_origin_goes_on_in_time() -> None:
