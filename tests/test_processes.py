@@ -14,7 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from kindling import cli
 from kindling.__main__ import main
+from kindling.errors import Stopped
 
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 SMALL = ("--config=potability", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false")
@@ -103,6 +105,23 @@ def test_when_one_is_killed_the_other_says_so_and_the_run_goes_on(
     assert process.returncode != 0
     assert "another process of this run has ended" in printed or "[rank: 1]" in printed
     goes_on(run)
+
+
+@pytest.mark.parametrize(("together", "status"), [(True, 0), (False, 143)])
+def test_a_process_that_stops_alone_fails_so_that_the_first_does_not_wait_for_it(
+    together: bool,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(invocation: object) -> None:
+        raise Stopped("stopped by SIGTERM", signal.SIGTERM, together)
+
+    monkeypatch.setattr(cli, "run", stopped)
+    for rank, expected in (("1", status), ("0", 143)):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert main(["fit", *SMALL]) == expected
+        assert bool(capsys.readouterr().err) == (rank == "0")
 
 
 @pytest.mark.slow

@@ -29,8 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         cli.run(invocation)
     except Stopped as error:
-        # Of several processes the first speaks; from the others, a failure would end it at once.
-        return 0 if os.environ.get("LOCAL_RANK", "0") != "0" else _fail(str(error), error.status)
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            return _fail(str(error), error.status)
+        # Of several processes the first speaks. A failure of another ends it at once, as it should
+        # where it would wait for that one, and should not while it saves.
+        return 0 if error.together else error.status
     except UserError as error:
         return _fail(str(error), error.status)
     except SystemExit as done:

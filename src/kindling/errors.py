@@ -18,8 +18,15 @@ class Diverged(UserError):
 
 
 class Stopped(UserError):
-    """A run that a signal ended, saved so that it can go on."""
+    """A run that a signal ended, saved so that it can go on.
 
-    def __init__(self, message: str, signum: int) -> None:
+    Args:
+        message: The line that is shown.
+        signum: The signal.
+        together: Of several processes all have heard of it and end by themselves.
+    """
+
+    def __init__(self, message: str, signum: int, together: bool = False) -> None:
         super().__init__(message)
         self.status = 128 + signum
+        self.together = together

@@ -104,6 +104,7 @@ class Guard(Callback):
             f"stopped by {name} in epoch {trainer.current_epoch}, step {trainer.global_step}; "
             f"saved; go on with: make resume RUN={runs.shown(self.run)}",
             self._signal,
+            together=True,
         )
 
     def _watch(self, trainer: Trainer, loss: Tensor) -> None:
