@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,8 +36,14 @@ SMALLER = {"compare.py": ["--seeds=1"], "crossval.py": ["--folds=2"], "sweep.py"
 SEVERAL = re.compile(r"make (compare TASK|crossval|sweep|reproduce)")
 
 
+@pytest.fixture
+def logs(trained: Path, tmp_path: Path) -> Path:
+    """A command's own: one that resumes a run leaves another than the next command expects."""
+    return shutil.copytree(trained, tmp_path / "trained", symlinks=True)
+
+
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where each task that a command goes on with has a run."""
     logs = tmp_path_factory.mktemp("logs")
     for task in {task for task in TASKS if f"logs/{task}/" in SHOWN}:

@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def test_a_run_is_reproduced(run: Path, logs: Path, capsys: pytest.CaptureFixtur
 def altered(run: Path, tmp_path: Path, file: str, *keys: str, value: Any) -> Path:
     """A copy of a run, one thing in one of its files changed."""
     copy = tmp_path / "version_0"
-    subprocess.run(["cp", "-r", str(run), str(copy)], check=True)
+    shutil.copytree(run, copy)
     content = json.loads((copy / file).read_text())
     inner = content
     for key in keys[:-1]:
@@ -126,6 +127,18 @@ def test_what_came_out_differently_is_named(
     assert "mse: not the same" in captured.err
     assert "mae" not in captured.err
     assert "torch        1.0, now" in captured.out
+
+
+@pytest.mark.slow
+def test_a_resumed_run_is_named_as_one(
+    run: Path, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = altered(run, tmp_path, "results.json", "metrics", "mse", "value", value=0.5)
+    resumed = f"kindling train --run {other} --trainer.max_epochs=3"
+    altered(other, tmp_path / "again", "provenance.json", "command", value=resumed)
+    again = tmp_path / "again" / "version_0"
+    assert SCRIPTS["reproduce"](["--run", str(again), f"--logs={logs}"]) == 1
+    assert "the run was resumed" in capsys.readouterr().err
 
 
 def test_other_data_cannot_reproduce(

@@ -55,6 +55,12 @@ def test_every_passage_that_is_changed_is_there(kind: str, target: str) -> None:
     assert not [place for place, text in files.items() if "\1" in text or "\2" in text]
 
 
+@pytest.mark.parametrize(("kind", "target"), KINDS)
+def test_no_test_is_of_a_real_set_that_is_another_problem_s(kind: str, target: str) -> None:
+    files = copied(recipe_of(kind, target), TASK, {})
+    assert not [place for place, text in files.items() if "real: Path" in text]
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [

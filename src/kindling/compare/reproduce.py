@@ -1,5 +1,6 @@
 """A run made again from its own configuration, on its own data, with its own seed."""
 
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,6 +124,13 @@ def _scores(before: Record, after: Record) -> Grid:
 
 
 def _advice(before: Record) -> str:
+    if _resumed(before.provenance):
+        return "the run was resumed: with other settings on the way it cannot be made in one go"
     if before.settings.get("trainer.deterministic"):
         return "commit, versions, data and device are the same: look for something unseeded"
     return "commit, versions, data and device are the same: try it with PRESET=deterministic"
+
+
+def _resumed(provenance: Mapping[str, Any]) -> bool:
+    words = shlex.split(provenance.get("command", ""))
+    return any(word.partition("=")[0] == "--run" for word in words)

@@ -88,7 +88,12 @@ def _draw(folder: Path, seen: NDArray[np.float64], seed: int) -> None:
         Edit(SAMPLE, 'FILE = "tabular.csv"', 'FILE = "table.csv"'),
     ),
     {
-        "tests/test_data.py": ["test_no_photo_lies_in_two_splits_of_the_sample"],
+        "tests/test_data.py": [
+            "test_no_photo_lies_in_two_splits_of_the_sample",
+            "test_no_photo_lies_in_two_splits_of_the_real_houses",
+            "assert_no_photo_in_two_splits",
+            "test_the_real_houses",
+        ],
         "tests/test_run.py": ["test_the_real_houses"],
     },
     data={"target": "target", "image_size": 32},
