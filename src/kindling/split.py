@@ -58,14 +58,14 @@ class Cut(NamedTuple):
         held_out = [1 - self.val_fraction, self.val_fraction]
         if self.folds is None and not self.test_fraction:
             return split(keys, held_out, self.seed)
-        parts = split(keys, self._shares(), self.seed)
+        parts = split(keys, self._fractions(), self.seed)
         test = parts.pop(self.fold if self.folds else -1)
         rest = np.sort(np.concatenate(parts))
         train, val = split(keys[rest], held_out, self.seed)
         return [rest[train], rest[val], test]
 
-    def _shares(self) -> list[float]:
-        """Shares of the parts, one of which is the test; the others leave two rows at least."""
+    def _fractions(self) -> list[float]:
+        """Of the parts, one of which is the test; the others leave two rows at least."""
         if self.folds is not None:
             return [1 / self.folds] * self.folds
         rest = 1 - self.test_fraction
