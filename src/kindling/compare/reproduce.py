@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from kindling import runs
+from kindling import arguments, runs
 from kindling.compare.expected import examine
 from kindling.compare.plan import Cell, Unit
 from kindling.compare.pool import Pool
@@ -132,5 +132,5 @@ def _advice(before: Record) -> str:
 
 
 def _resumed(provenance: Mapping[str, Any]) -> bool:
-    words = shlex.split(provenance.get("command", ""))
-    return any(word.partition("=")[0] == "--run" for word in words)
+    run, _ = arguments.take(shlex.split(provenance.get("command", "")), "--run")
+    return run is not None
