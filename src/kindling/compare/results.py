@@ -71,7 +71,12 @@ def choose(names: Sequence[str]) -> list[Published]:
 
 
 def publish(
-    chosen: Sequence[Published], data: Path | None, logs: Path, jobs: int | None, console: Console
+    chosen: Sequence[Published],
+    data: Path | None,
+    logs: Path,
+    jobs: int | None,
+    console: Console,
+    flags: Sequence[str] = (),
 ) -> Path:
     """Make all runs that are not there yet, and one page of all their tables.
 
@@ -81,6 +86,7 @@ def publish(
         logs: Folder of the runs.
         jobs: Processes at once; none are as many as there are cores.
         console: For the display and the tables.
+        flags: Of all runs, over those of the plans.
 
     Returns:
         The page, ``logs/results.md``.
@@ -94,7 +100,8 @@ def publish(
             continue
         console.print(f"results      {one.name}")
         folder = logs.absolute() / one.plan.task / "results" / one.name
-        comparison.compare(one.plan, one.units, folder, one.flags(data), jobs, console)
+        given = [*one.flags(data), *flags]
+        comparison.compare(one.plan, one.units, folder, given, jobs, console)
         pages.append(f"## {one.name}\n\n{(folder / 'compare.md').read_text()}")
     page = logs / "results.md"
     page.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"batch_norm": True, "init": "kaiming", "dropout": 0.2},
     {"indicators": True, "normalization": "robust", "pos_weight": True},
     {"hidden": []},
+    {"trees": 10},
 ]
 
 
@@ -82,6 +83,24 @@ def test_the_loss_is_the_cross_entropy_of_the_predictions(pos_weight: bool) -> N
     weight = (t == 0).sum() / t.sum() if pos_weight else 1.0
     expected = -(weight * t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
     assert step.loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_trees_count_for_a_third_where_the_net_is_not_being_trained() -> None:
+    model, batch = module(trees=10), whole(measurements())
+    assert model.trees is not None
+    inputs = model.normalize(batch.features)
+    net, trees = model.eval().net(inputs).squeeze(-1).sigmoid(), model.trees(inputs)
+    torch.testing.assert_close(model.predict(batch)["potability"], 2 / 3 * net + 1 / 3 * trees)
+    assert torch.equal(model.train()(batch.features), module()(batch.features))
+
+
+def test_certainty_of_both_is_finite() -> None:
+    model, batch = module(trees=10), whole(measurements())
+    assert model.trees is not None
+    torch.nn.init.constant_(model.net.output.bias, 1e3)  # type: ignore[arg-type]
+    model.trees.value.fill_(0)
+    model.trees.offset.fill_(1)
+    assert model.eval()(batch.features).isfinite().all()
 
 
 @pytest.mark.parametrize("shift", [-2.0, 0.0, 2.0])

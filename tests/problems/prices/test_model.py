@@ -21,6 +21,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "numbers alone": {"vocabularies": (), "views": 0, "indicators": False},
     "categories alone": {"features": 0, "views": 0},
     "one photo": {"views": 1, "hidden": []},
+    "trees": {"trees": 10},
+    "trees without a table": {"trees": 10, "features": 0, "vocabularies": ()},
 }
 
 
@@ -176,6 +178,28 @@ def test_the_baseline_is_the_training_median() -> None:
     data = offers()
     said = module().baselines(whole(data))["training median"][HEAD]
     assert said.tolist() == pytest.approx([float(np.median(data.price.numpy()))] * 24)
+
+
+# Trees.
+
+
+def test_trees_count_for_half_where_the_net_is_not_being_trained() -> None:
+    sure: dict[str, Any] = {"dropout": 0.0, "hide": 0.0}
+    model, alone, batch = module(trees=10, **sure), module(**sure), whole(offers())
+    assert model.trees is not None
+    assert torch.equal(model.step(batch).loss, alone.step(batch).loss)
+    numbers = model.normalize(model.logarithms(batch.numbers))
+    places = [batch.codes[:, k, None] == torch.arange(1, n + 1) for k, n in enumerate((3, 5))]
+    grown = model.trees(torch.cat([numbers, *places], 1)) * model.scale + model.center
+    net = alone.eval().predict(batch)[HEAD].log()
+    said = model.eval().predict(batch)[HEAD].log()
+    torch.testing.assert_close(said, (net + grown) / 2, rtol=1e-4, atol=1e-4)
+
+
+def test_trees_take_a_category_that_training_has_not_seen() -> None:
+    batch = whole(offers())
+    unseen = batch._replace(codes=torch.zeros_like(batch.codes))
+    assert module(trees=10).eval().predict(unseen)[HEAD].isfinite().all()
 
 
 # Photos.

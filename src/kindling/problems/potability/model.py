@@ -26,9 +26,16 @@ from kindling.problems.potability.figures import draw
 from kindling.problems.potability.measurements import Measurements, PotabilityBatch
 from kindling.problems.potability.net import Perceptron
 from kindling.scores import Head, Heads, Step
+from kindling.trees import Trees
 
 CLASSES = ("0", "1")
 """Not potable and potable, as the file has them."""
+
+TREES = 1 / 3
+"""What trees count for in the mean with the net."""
+
+SURE = 1e-6
+"""What a probability of both keeps from 0 and 1."""
 
 
 class PotabilityModule(Module):
@@ -47,6 +54,8 @@ class PotabilityModule(Module):
         normalization: Center and scale by mean and deviation, or by median and quartiles.
         indicators: Tell the net which values were missing.
         pos_weight: Weigh potable rows such that both classes count the same.
+        trees: Extremely randomized trees beside the net, grown on the training rows; they count
+            for a third of each prediction, but of those of training steps. 0 is the net alone.
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.
@@ -63,6 +72,7 @@ class PotabilityModule(Module):
         normalization: Literal["standard", "robust"] = "standard",
         indicators: bool = False,
         pos_weight: bool = False,
+        trees: int = 0,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
@@ -86,6 +96,7 @@ class PotabilityModule(Module):
         self.net = Perceptron(
             self.normalize.out_features, hidden, activation, batch_norm, init, dropout
         )
+        self.trees = Trees("extra", trees) if trees else None
         self.potable: Tensor
         self.register_buffer("potable", torch.full((), torch.nan))
 
@@ -100,6 +111,8 @@ class PotabilityModule(Module):
     def fit_statistics(self, training: Measurements, names: Sequence[str] | None = None) -> None:
         """Take from the training rows what normalization, loss and baseline need."""
         self.normalize.fit(training.features, names)
+        if self.trees is not None:
+            self.trees.fit(self.normalize(training.features), training.target)
         self.potable.copy_(training.target.float().mean())
 
     def forward(self, features: Tensor) -> Tensor:
@@ -108,7 +121,12 @@ class PotabilityModule(Module):
         Shape:
             ``features`` ``(B, F)``, as measured; NaN where missing.
         """
-        return self.net(self.normalize(features)).squeeze(-1)  # type: ignore[no-any-return]
+        inputs = self.normalize(features)
+        logits: Tensor = self.net(inputs).squeeze(-1)
+        if self.trees is None or self.training:
+            return logits
+        # Trees may be sure; the limit keeps the logit finite.
+        return torch.lerp(logits.sigmoid(), self.trees(inputs), TREES).logit(eps=SURE)
 
     def step(self, batch: PotabilityBatch) -> Step:
         logits = self(batch.features)

@@ -23,11 +23,13 @@ from kindling.errors import UserError
 from kindling.images import Augment, Pixels, sample_seeds
 from kindling.module import Module, Outcome, Schedule
 from kindling.normalize import Logarithms, Normalize
+from kindling.problems.prices.backbone import Backbone
 from kindling.problems.prices.figures import draw
 from kindling.problems.prices.metrics import MedianAbsolutePercentageError
-from kindling.problems.prices.net import PhotoBranch, TableBranch, perceptron
+from kindling.problems.prices.net import PhotoBranch, TableBranch, one_hot, perceptron
 from kindling.problems.prices.offers import Offers, PricesBatch
 from kindling.scores import Head, Heads, Step
+from kindling.trees import Trees
 
 HEAD = "price"
 LOSSES = {"l1": nn.L1Loss, "huber": nn.HuberLoss, "mse": nn.MSELoss}
@@ -50,6 +52,9 @@ class PricesModule(Module):
         log_price: Predict the price's logarithm.
         channels: Of each convolutional block.
         merge: Average the features of a row's photos, or keep each photo's own.
+        backbone: A pretrained net of timm's in the place of these blocks, frozen; null is none.
+        weights: File of its weights, in timm's format; null downloads them once.
+        components: Principal components of its features that are kept of each photo.
         embedding: Width of a category.
         hidden: Widths of the table's layers.
         readout: Width of the layer behind the branches.
@@ -57,6 +62,8 @@ class PricesModule(Module):
         hide: Share of categories that are hidden in training, so that unseen ones are learned.
         indicators: Tell the net which numbers are missing.
         logarithms: Take the logarithm of numbers that are less skewed by it.
+        trees: Boosted trees beside the net, grown on the training rows' numbers and categories;
+            predictions, but not those of training steps, are the mean of both. 0 is the net alone.
         loss: Of the standardized price.
         rotation: Largest turn of a training photo in degrees.
         flip: Probability that a training photo is mirrored.
@@ -80,6 +87,9 @@ class PricesModule(Module):
         log_price: bool = True,
         channels: Sequence[int] = (8, 16, 32, 64, 64),
         merge: Literal["average", "concatenate"] = "average",
+        backbone: str | None = None,
+        weights: str | None = None,
+        components: int = 3,
         embedding: int = 8,
         hidden: Sequence[int] = (128, 64),
         readout: int = 32,
@@ -87,6 +97,7 @@ class PricesModule(Module):
         hide: float = 0.05,
         indicators: bool = True,
         logarithms: bool = True,
+        trees: int = 0,
         loss: Literal["l1", "huber", "mse"] = "l1",
         rotation: float = 0.0,
         flip: float = 0.5,
@@ -103,7 +114,12 @@ class PricesModule(Module):
         }
         super().__init__({HEAD: Head(MetricCollection(metrics))}, lr, weight_decay, schedule)
         self.save_hyperparameters(logger=False)
-        widths = [("embedding", embedding), ("readout", readout), *(("hidden", w) for w in hidden)]
+        widths = [
+            ("embedding", embedding),
+            ("readout", readout),
+            ("components", components),
+            *(("hidden", w) for w in hidden),
+        ]
         for name, width in widths:
             at_least(f"model.{name}", width, 1)
         for name, share in (("dropout", dropout), ("hide", hide)):
@@ -115,15 +131,26 @@ class PricesModule(Module):
         self.augment = Augment(rotation, flip, autocontrast=0.0)
         self.pixels, self.normalize = Pixels(), Normalize(features, indicators=indicators)
         self.logarithms = Logarithms(features) if logarithms else nn.Identity()
-        self.photos = PhotoBranch(views, image_size, channels, merge) if views else None
+        self.photos: PhotoBranch | Backbone | None = None
+        if views and backbone is not None:
+            self.photos = Backbone(backbone, views, image_size, components, dropout)
+        elif views:
+            self.photos = PhotoBranch(views, image_size, channels, merge)
+        # A backbone's few components are numbers like the table's.
+        seen = self.photos.width if isinstance(self.photos, Backbone) else 0
         self.table = None
         if features or vocabularies:
-            inputs = self.normalize.out_features
+            inputs = self.normalize.out_features + seen
             self.table = TableBranch(inputs, vocabularies, embedding, hidden, dropout, hide)
-        width = sum(branch.width for branch in (self.photos, self.table) if branch is not None)
+        self.vocabularies = tuple(vocabularies)
+        self.trees = Trees("boosted", trees) if trees and self.table is not None else None
+        branches = (self.table or self.photos,) if seen else (self.photos, self.table)
+        width = sum(branch.width for branch in branches if branch is not None)
         self.readout = perceptron(width, [readout], dropout).append(nn.Linear(readout, 1))
-        if self.photos is not None:
+        if isinstance(self.photos, PhotoBranch):
             self.photos.to(memory_format=torch.channels_last)
+        self.weights = weights
+        self.seen: Tensor | None = None  # by a frozen net in each photo, while it is trained
         # Of the training prices, or their logarithms: mean, deviation, what a prediction may be
         # at least and at most; and their median as it is.
         for name in ("center", "scale", "low", "high", "median"):
@@ -133,13 +160,23 @@ class PricesModule(Module):
         if stage == "fit":
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             self.fit_statistics(data.training, data.columns.numbers)
+            if isinstance(self.photos, Backbone) and self.trainer.ckpt_path is None:
+                self.photos.load(self.weights)
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        if isinstance(self.photos, Backbone):
+            self._look_once(self.photos)
+
+    def on_fit_end(self) -> None:
+        self.seen = None
 
     def fit_statistics(self, training: Offers, names: Sequence[str] | None = None) -> None:
         """Take from the training rows what normalization and baseline need."""
         if isinstance(self.logarithms, Logarithms):
             self.logarithms.fit(training.numbers)
         self.normalize.fit(self.logarithms(training.numbers), names)
-        if self.photos is not None:
+        if isinstance(self.photos, PhotoBranch):
             self.pixels.fit(training.images, training.shown)
         price = training.price.double()
         value = price.log() if self.log_price else price
@@ -150,6 +187,9 @@ class PricesModule(Module):
         self.low.copy_(value.min() - BEYOND * scale)
         self.high.copy_(value.max() + BEYOND * scale)
         self.median.copy_(price.quantile(0.5))
+        if self.trees is not None:
+            columns = self._columns(self._numbers(training.numbers), training.codes)
+            self.trees.fit(columns, (value - self.center) / self.scale)
 
     def forward(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         """Prices ``(B,)``.
@@ -158,10 +198,10 @@ class PricesModule(Module):
             ``photos`` ``(B, V, 3, H, W)`` uint8, ``numbers`` ``(B, F)``, NaN where missing,
             ``codes`` ``(B, C)`` int64.
         """
-        return self._price(self._standardized(photos, numbers, codes))
+        return self._price(self._standardized(self._look(photos), numbers, codes))
 
     def training_step(self, batch: PricesBatch) -> Tensor:
-        if self.photos is not None:
+        if isinstance(self.photos, PhotoBranch):
             views = batch.photos.shape[1]
             # Each photo of a row is drawn for on its own.
             index = batch.place[:, None] * views + torch.arange(views, device=batch.place.device)
@@ -171,7 +211,7 @@ class PricesModule(Module):
         return super().training_step(batch)
 
     def step(self, batch: PricesBatch) -> Step:
-        value = self._standardized(batch.photos, batch.numbers, batch.codes)
+        value = self._standardized(self._features(batch), batch.numbers, batch.codes)
         price = batch.price.log() if self.log_price else batch.price
         loss = self.loss(value, (price - self.center) / self.scale)
         return Step(loss, {HEAD: self._price(value)}, {HEAD: batch.price})
@@ -187,16 +227,52 @@ class PricesModule(Module):
         split: Split = "test" if self.trainer.testing else "val"
         return draw(HEAD, data.target, self.log_price, data.offers(split), rows, outcome)
 
-    def _standardized(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+    def _look(self, photos: Tensor) -> Tensor:
+        """Features of rows' photos, ``(B, width)``."""
+        if self.photos is None:
+            return photos.new_zeros(photos.shape[0], 0, dtype=torch.float32)
+        if isinstance(self.photos, Backbone):
+            return self.photos(photos)  # type: ignore[no-any-return]
+        pixels = self.pixels(photos.flatten(0, 1)).unflatten(0, photos.shape[:2])
+        return self.photos(pixels)  # type: ignore[no-any-return]
+
+    def _features(self, batch: PricesBatch) -> Tensor:
+        """The same, of a batch: looked up where a frozen net has seen its photos before."""
+        if isinstance(self.photos, Backbone) and self.seen is not None:
+            return self.photos.reduce(self.seen[batch.where])
+        return self._look(batch.photos)
+
+    def _look_once(self, backbone: Backbone) -> None:
+        """What a frozen net sees in a photo is the same in every epoch."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        training, held_out = data.training, data.offers("val")
+        shown = torch.cat([training.shown, held_out.shown]).unique()  # type: ignore[no-untyped-call]
+        self.seen = backbone.look(training.images, shown)
+        if not backbone.fitted:
+            backbone.fit(self.seen[training.photos])
+
+    def _standardized(self, features: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         """What the loss is of, ``(B,)``."""
-        parts = []
-        if self.photos is not None:
-            pixels = self.pixels(photos.flatten(0, 1)).unflatten(0, photos.shape[:2])
-            parts.append(self.photos(pixels))
-        if self.table is not None:
-            numbers = self.normalize(self.logarithms(numbers))
-            parts.append(self.table(numbers, codes))
-        return self.readout(torch.cat(parts, 1)).squeeze(-1)  # type: ignore[no-any-return]
+        numbers = self._numbers(numbers)
+        if self.table is None:
+            inputs = features
+        elif isinstance(self.photos, Backbone):
+            inputs = self.table(torch.cat([numbers, features], 1), codes)
+        else:
+            inputs = torch.cat([features, self.table(numbers, codes)], 1)
+        value: Tensor = self.readout(inputs).squeeze(-1)
+        if self.trees is None or self.training:
+            return value
+        grown: Tensor = self.trees(self._columns(numbers, codes))
+        return (value + grown) / 2
+
+    def _numbers(self, numbers: Tensor) -> Tensor:
+        """As the net sees them."""
+        return self.normalize(self.logarithms(numbers))  # type: ignore[no-any-return]
+
+    def _columns(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        """What trees see: the net's numbers, and a column for each value of each category."""
+        return torch.cat([numbers, one_hot(codes, self.vocabularies)], 1)
 
     def _price(self, value: Tensor) -> Tensor:
         """In the price's unit, kept from running away: an exponential would overflow."""

@@ -81,6 +81,18 @@ class TableBranch(nn.Module):
         return self.layers(torch.cat([numbers, *embedded], 1))  # type: ignore[no-any-return]
 
 
+def one_hot(codes: Tensor, vocabularies: Sequence[int]) -> Tensor:
+    """A column for each value of each category; the place 0, unseen or missing, has none.
+
+    Shape:
+        ``(B, C)`` int64 to ``(B, sum of the vocabularies)``.
+    """
+    columns = [
+        nn.functional.one_hot(codes[:, k], size + 1)[:, 1:] for k, size in enumerate(vocabularies)
+    ]
+    return torch.cat([codes.new_zeros(codes.shape[0], 0), *columns], 1).float()
+
+
 def perceptron(inputs: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
     """Linear layers, each with an activation and dropout behind it."""
     net = nn.Sequential()

@@ -19,14 +19,16 @@ class PricesBatch(NamedTuple):
     Shape:
         ``photos`` ``(B, V, 3, H, W)`` uint8. ``numbers`` ``(B, F)``, NaN where missing. ``codes``
         ``(B, C)`` int64, 0 where unseen or missing. ``price`` ``(B,)``, NaN where unknown.
-        ``place`` ``(B,)`` int64: of the samples in their split. Without B for a single sample;
-        V, F or C is 0 where there are none.
+        ``where`` ``(B, V)`` int64: of the photos among those decoded. ``place`` ``(B,)`` int64: of
+        the samples in their split. Without B for a single sample; V, F or C is 0 where there are
+        none.
     """
 
     photos: Tensor
     numbers: Tensor
     codes: Tensor
     price: Tensor
+    where: Tensor
     place: Tensor
 
 
@@ -69,6 +71,7 @@ class Offers(Dataset[PricesBatch]):
             self.numbers[place],
             self.codes[place],
             self.price[place],
+            where,
             place,
         )
 
