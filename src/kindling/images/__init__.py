@@ -7,6 +7,7 @@ from kindling.images.folder import ImageFolder, find_images, scan
 from kindling.images.listed import listed_images
 from kindling.images.pixels import Pixels
 from kindling.images.read import PHOTO, read_image
+from kindling.images.size import check_size
 
 __all__ = [
     "PHOTO",
@@ -14,6 +15,7 @@ __all__ = [
     "ConvBlocks",
     "ImageFolder",
     "Pixels",
+    "check_size",
     "find_images",
     "listed_images",
     "load_images",

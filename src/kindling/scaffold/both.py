@@ -14,7 +14,15 @@ MULTI_INPUT = Recipe(
         **{
             name: place.replace("offers", "items")
             for name, place in shipped(
-                "prices", "data", "figures", "metrics", "model", "net", "offers", "photos"
+                "prices",
+                "backbone",
+                "data",
+                "figures",
+                "metrics",
+                "model",
+                "net",
+                "offers",
+                "photos",
             ).items()
         },
         f"{HERE}/sample.py": "problems/sample.py",
@@ -22,6 +30,7 @@ MULTI_INPUT = Recipe(
         **tests(
             "prices",
             "conftest",
+            "test_backbone",
             "test_data",
             "test_figures",
             "test_metrics",

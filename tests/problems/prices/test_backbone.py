@@ -128,6 +128,7 @@ def test_what_was_looked_up_scores_as_what_is_looked_at(
         ),
         ([f"--model.backbone={NAME}", "--model.components=0"], "model.components=0: must be"),
         ([f"--model.backbone={NAME}", "--model.components=50"], "more than 50 training rows"),
+        ([f"--model.backbone={NAME}", "--model.components=257"], f"{NAME} has 256 features"),
     ],
 )
 def test_complaints(

@@ -12,7 +12,7 @@ import torchvision
 from torch import Tensor, nn
 
 from kindling.errors import UserError
-from kindling.images import ConvBlocks
+from kindling.images import ConvBlocks, check_size
 from kindling.words import did_you_mean
 
 Pool = Literal["flatten", "average"]
@@ -98,7 +98,7 @@ class Backbone(nn.Module):
         if self.weights is not None and hasattr(self.body, "transform_input"):
             self.body.transform_input = True  # Inception's are of a normalization of its own
         _replace_last(self.body, classes)
-        _try(self.body, name, image_size)
+        check_size(self.body, f"model.net={name}", image_size)
 
     @property
     def normalization(self) -> tuple[Sequence[float], Sequence[float]] | None:
@@ -168,16 +168,3 @@ def _replace_last(body: nn.Module, classes: int) -> None:
         if isinstance(layer, nn.Conv2d) and layer.out_channels == HEADED:
             body.set_submodule(path, nn.Conv2d(layer.in_channels, classes, layer.kernel_size))  # type: ignore[arg-type]
             return
-
-
-def _try(body: nn.Module, name: str, image_size: int) -> None:
-    """One black photo: some nets take one size alone, others none that is small."""
-    try:
-        with torch.inference_mode():
-            body.eval()(torch.zeros(1, 3, image_size, image_size))
-    except (AssertionError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"model.net={name}: cannot take photos of {image_size}x{image_size}; "
-            "try --data.image_size=224"
-        ) from error
-    body.train()

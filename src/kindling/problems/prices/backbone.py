@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kindling.errors import UserError
-from kindling.images import Pixels
+from kindling.images import Pixels, check_size
 from kindling.words import did_you_mean
 
 CHUNK = 32
@@ -52,12 +52,14 @@ class Backbone(nn.Module):
         super().__init__()
         self.name, self.width = name, views * components
         self.net = _create(name)
-        _try(self.net, name, image_size)
+        check_size(self.net, f"model.backbone={name}", image_size)
         self.net.requires_grad_(False).to(memory_format=torch.channels_last)
         self.pixels, self.dropout = Pixels(), nn.Dropout(dropout)
         known = self.net.pretrained_cfg
         self.pixels.set(torch.tensor(known["mean"]), torch.tensor(known["std"]))
         size = self.net.num_features
+        if components > size:
+            raise UserError(f"model.components={components}: {name} has {size} features")
         self.register_buffer("center", torch.full((views, size), torch.nan))
         self.register_buffer("axes", torch.full((views, size, components), torch.nan))
 
@@ -152,23 +154,10 @@ def _pretrained(name: str, weights: str | None) -> Mapping[str, Tensor]:
             return timm.models.load_state_dict(weights)  # type: ignore[no-any-return]
         return timm.create_model(name, pretrained=True).state_dict()  # type: ignore[no-any-return]
     except Exception as error:  # whatever a file's reader or the hub's client has to say
-        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        why = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         if weights is not None:
             raise UserError(f"model.weights={weights}: cannot be read ({why})") from error
         raise UserError(
             f"model.backbone={name}: its weights cannot be downloaded ({why}); "
             "name a file that has them, --model.weights=FILE"
-        ) from error
-
-
-def _try(net: nn.Module, name: str, image_size: int) -> None:
-    """One black photo: some nets take one size alone, others none that is small."""
-    try:
-        with torch.inference_mode():
-            net.eval()(torch.zeros(1, 3, image_size, image_size))
-            net.train()
-    except (AssertionError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"model.backbone={name}: cannot take photos of {image_size}x{image_size}; "
-            "try --data.image_size=224"
         ) from error
