@@ -20,6 +20,8 @@ from kindling.datamodule import DataModule
 from kindling.results import write_json
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "numpy", "pandas")
+OPTIONAL = {"sklearn": "scikit-learn", "timm": "timm"}
+"""Packages that few runs need, by the module that these import."""
 
 
 class Provenance(Callback):
@@ -51,7 +53,7 @@ class Provenance(Callback):
                 "sha256": data.fingerprint,
                 "samples": data.sizes(),
             },
-            "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+            "packages": {name: importlib.metadata.version(name) for name in _packages()},
             "python": platform.python_version(),
             "device": _device(trainer),
             "parameters": sum(p.numel() for p in pl_module.parameters() if p.requires_grad),
@@ -73,6 +75,11 @@ class Provenance(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         origin = {"task": data.task, "config": self.config, "data": data.fingerprint}
         checkpoint[ORIGIN] = origin
+
+
+def _packages() -> list[str]:
+    used = [name for module, name in OPTIONAL.items() if module in sys.modules]
+    return [*PACKAGES, *used]
 
 
 def commit() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn
 import timm
 import torch
 from torch import Tensor
@@ -102,6 +103,9 @@ def trained(flags: list[str], weights: str, tmp_path_factory: pytest.TempPathFac
 def test_it_helps_to_beat_the_training_median(trained: Path) -> None:
     results = json.loads((trained / "results.json").read_text())
     assert results["skill"]["mape"] > 0.3
+    packages = json.loads((trained / "provenance.json").read_text())["packages"]
+    assert packages["timm"] == timm.__version__
+    assert packages["scikit-learn"] == sklearn.__version__
 
 
 def test_what_was_looked_up_scores_as_what_is_looked_at(
