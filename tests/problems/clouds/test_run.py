@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from kindling import cli
 from kindling.__main__ import main
+from kindling.problems.clouds.net import Backbone
 
 SMALL = (
     "--config=clouds",
@@ -181,3 +182,15 @@ def test_an_input_that_is_not_there(
     error = capsys.readouterr().err
     assert missing in error
     assert error.count("\n") == 1
+
+
+def test_a_resumed_run_does_not_fetch_weights_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(Backbone, "load_pretrained", lambda net: fetched.append(net.name))
+    flags = [f"--data.root={photos}", f"--logs={tmp_path}", "--model.net=squeezenet1_1"]
+    assert main(["fit", *SMALL, *flags, "--model.weights=DEFAULT"]) == 0
+    run = tmp_path / "clouds" / "version_0"
+    assert main(["fit", "--run", str(run), "--trainer.max_epochs=4"]) == 0
+    assert fetched == ["squeezenet1_1"]

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,24 @@ def test_what_was_looked_up_scores_as_what_is_looked_at(
     printed = re.search(r" mape +([\d.]+) ", capsys.readouterr().out)
     assert printed is not None
     assert float(printed[1]) == pytest.approx(float(best["val/mape"]), rel=1e-3)
+
+
+def test_a_resumed_run_goes_on_as_it_would_have_and_needs_no_weights(
+    flags: list[str], weights: str, tmp_path: Path
+) -> None:
+    copy = shutil.copy(weights, tmp_path / "net.pth")
+    given = [*flags, f"--model.backbone={NAME}", f"--model.weights={copy}", "--model.trees=20"]
+    given += ["--model.schedule=constant", f"--logs={tmp_path}"]
+    assert main(["fit", *given, "--trainer.max_epochs=4"]) == 0
+    assert main(["fit", *given, "--trainer.max_epochs=2"]) == 0
+    whole, stopped = (tmp_path / "prices" / f"version_{k}" for k in range(2))
+    Path(copy).unlink()
+    assert main(["fit", "--run", str(stopped), "--trainer.max_epochs=4"]) == 0
+    states = [
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for run in (whole, stopped)
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 @pytest.mark.parametrize(

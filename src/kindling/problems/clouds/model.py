@@ -110,6 +110,10 @@ class CloudsModule(Module):
             return
         training = self.trainer.datamodule.training  # type: ignore[attr-defined]
         self.fit_statistics(training)
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        # Not in setup: there, the Trainer does not know yet whether a checkpoint brings weights.
         if isinstance(self.net, Backbone) and self.trainer.ckpt_path is None:
             self.net.load_pretrained()
 

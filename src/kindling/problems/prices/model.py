@@ -160,8 +160,6 @@ class PricesModule(Module):
         if stage == "fit":
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             self.fit_statistics(data.training, data.columns.numbers)
-            if isinstance(self.photos, Backbone) and self.trainer.ckpt_path is None:
-                self.photos.load(self.weights)
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
@@ -246,9 +244,12 @@ class PricesModule(Module):
         """What a frozen net sees in a photo is the same in every epoch."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         training, held_out = data.training, data.offers("val")
+        restored = backbone.fitted  # a checkpoint has brought weights and components
+        if not restored:
+            backbone.load(self.weights)
         shown = torch.cat([training.shown, held_out.shown]).unique()  # type: ignore[no-untyped-call]
         self.seen = backbone.look(training.images, shown)
-        if not backbone.fitted:
+        if not restored:
             backbone.fit(self.seen[training.photos])
 
     def _standardized(self, features: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
