@@ -42,7 +42,8 @@ class PotabilityModule(Module):
     """Tells potable water from raw measurements, missing ones included.
 
     The checkpoint carries the training rows' statistics: what stands in for a missing value,
-    what normalizes the others, and the share of potable water.
+    what normalizes the others, and the share of potable water; and trees that are grown on these
+    rows, which training steps do without.
 
     Args:
         inputs: Feature columns.
@@ -54,8 +55,7 @@ class PotabilityModule(Module):
         normalization: Center and scale by mean and deviation, or by median and quartiles.
         indicators: Tell the net which values were missing.
         pos_weight: Weigh potable rows such that both classes count the same.
-        trees: Extremely randomized trees beside the net, grown on the training rows; they count
-            for a third of each prediction, but of those of training steps. 0 is the net alone.
+        trees: Extremely randomized trees, a third of each prediction; 0 is the net alone.
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.

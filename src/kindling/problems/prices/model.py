@@ -42,7 +42,7 @@ class PricesModule(Module):
 
     A branch without input is left out. The loss is of the standardized price or its logarithm;
     predictions and metrics are in the price's own unit. The checkpoint carries the training rows'
-    statistics.
+    statistics, and trees that are grown on them; training steps see the net without these.
 
     Args:
         features: Numbers of a row.
@@ -52,9 +52,9 @@ class PricesModule(Module):
         log_price: Predict the price's logarithm.
         channels: Of each convolutional block.
         merge: Average the features of a row's photos, or keep each photo's own.
-        backbone: A pretrained net of timm's in the place of these blocks, frozen; null is none.
-        weights: File of its weights, in timm's format; null downloads them once.
-        components: Principal components of its features that are kept of each photo.
+        backbone: Pretrained net of timm's for photos, frozen; null is these blocks.
+        weights: File of its weights in timm's format; null downloads them.
+        components: Principal components of its features kept of each photo.
         embedding: Width of a category.
         hidden: Widths of the table's layers.
         readout: Width of the layer behind the branches.
@@ -62,8 +62,7 @@ class PricesModule(Module):
         hide: Share of categories that are hidden in training, so that unseen ones are learned.
         indicators: Tell the net which numbers are missing.
         logarithms: Take the logarithm of numbers that are less skewed by it.
-        trees: Boosted trees beside the net, grown on the training rows' numbers and categories;
-            predictions, but not those of training steps, are the mean of both. 0 is the net alone.
+        trees: Boosted trees, half of each prediction; 0 is the net alone.
         loss: Of the standardized price.
         rotation: Largest turn of a training photo in degrees.
         flip: Probability that a training photo is mirrored.
