@@ -8,14 +8,13 @@ started twice, both work on the same study.
 """
 
 import argparse
-import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from kindling import paths
 from kindling.compare import command as shared
-from kindling.errors import UserError
+from kindling.extras import require
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -36,8 +35,7 @@ def _main(parser: argparse.ArgumentParser, args: Sequence[str] | None) -> None:
 
     searched = space.read(chosen.task, chosen.space)
     folder = shared.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
-    if importlib.util.find_spec("optuna") is None:
-        raise UserError("a sweep needs Optuna, which is not installed: pip install -e '.[sweep]'")
+    require("a sweep", "optuna", "Optuna", "sweep")
     from kindling.sweep.command import sweep
 
     sweep(searched, folder, flags, chosen.trials, chosen.jobs, shared.console())

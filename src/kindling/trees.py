@@ -3,7 +3,6 @@
 B: batch, F: features, K: nodes of all trees together.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kindling.errors import UserError
+from kindling.extras import require
 
 Kind = Literal["extra", "boosted"]
 
@@ -77,11 +77,7 @@ class Trees(nn.Module):
         Raises:
             UserError: There is no scikit-learn.
         """
-        if importlib.util.find_spec("sklearn") is None:
-            raise UserError(
-                f"model.trees={self.number} needs scikit-learn, which is not installed: "
-                "pip install -e '.[trees]'"
-            )
+        require(f"model.trees={self.number}", "sklearn", "scikit-learn", "trees")
         inputs = rows.detach().float().cpu().numpy()
         varies = _varying(inputs)
         wanted = target.detach().double().cpu().numpy()

@@ -4,7 +4,6 @@ M: photos, N: rows of a split, B: batch, V: photos of a row, H: height, W: width
 the net, K: components.
 """
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from kindling.errors import UserError
+from kindling.extras import require
 from kindling.images import Pixels, check_size
 from kindling.words import did_you_mean
 
@@ -128,10 +128,7 @@ class Backbone(nn.Module):
 
 
 def _timm(name: str) -> Any:
-    if importlib.util.find_spec("timm") is None:
-        raise UserError(
-            f"model.backbone={name} needs timm, which is not installed: pip install -e '.[timm]'"
-        )
+    require(f"model.backbone={name}", "timm", "timm", "timm")
     import timm  # here: it takes seconds, and few runs need it
 
     return timm
