@@ -335,6 +335,7 @@ class KindlingCLI(LightningCLI):
                 self.tensorboard.log_settings(self._hyperparameters())
                 if len(self.model.heads) > 1:
                     self.tensorboard.log_layout(list(self.model.heads))
+        self.model.resumed = self.checkpoint is not None
         with self._fitting_weights():
             self.trainer.fit(
                 self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True

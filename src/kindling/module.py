@@ -63,6 +63,8 @@ class Module(LightningModule):
         self.heads, self.lr = dict(heads), lr
         self.weight_decay, self.schedule = weight_decay, schedule
         self.seed = 0
+        # Whether a checkpoint will bring the weights. In setup the Trainer does not know of it yet.
+        self.resumed = False
         # A module may not be called "train".
         self.scores = nn.ModuleDict({f"{stage}_scores": Scores(self.heads) for stage in STAGES})
 

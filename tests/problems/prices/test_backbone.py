@@ -140,6 +140,15 @@ def test_a_resumed_run_goes_on_as_it_would_have_and_needs_no_weights(
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+def test_what_looks_before_training_sees_the_pretrained_net(
+    flags: list[str], weights: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The search for a learning rate runs before the first epoch, and needs finite losses."""
+    given = [*flags, f"--model.backbone={NAME}", f"--model.weights={weights}"]
+    assert main(["fit", *given, "--config=lr_find", f"--logs={tmp_path}"]) == 0
+    assert re.search(r"lr finder +suggests [\d.e-]+,", caplog.text)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -110,11 +110,7 @@ class CloudsModule(Module):
             return
         training = self.trainer.datamodule.training  # type: ignore[attr-defined]
         self.fit_statistics(training)
-
-    def on_fit_start(self) -> None:
-        super().on_fit_start()
-        # Not in setup: there, the Trainer does not know yet whether a checkpoint brings weights.
-        if isinstance(self.net, Backbone) and self.trainer.ckpt_path is None:
+        if isinstance(self.net, Backbone) and not self.resumed:
             self.net.load_pretrained()
 
     def fit_statistics(self, training: Photos) -> None:

@@ -159,10 +159,13 @@ class PricesModule(Module):
         if stage == "fit":
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             self.fit_statistics(data.training, data.columns.numbers)
+            if isinstance(self.photos, Backbone) and not self.resumed:
+                self.photos.load(self.weights)
+                self._look_once(self.photos)
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
-        if isinstance(self.photos, Backbone):
+        if isinstance(self.photos, Backbone) and self.seen is None:
             self._look_once(self.photos)
 
     def on_fit_end(self) -> None:
@@ -236,6 +239,7 @@ class PricesModule(Module):
     def _features(self, batch: PricesBatch) -> Tensor:
         """The same, of a batch: looked up where a frozen net has seen its photos before."""
         if isinstance(self.photos, Backbone) and self.seen is not None:
+            self.seen = self.seen.to(batch.where.device)
             return self.photos.reduce(self.seen[batch.where])
         return self._look(batch.photos)
 
@@ -243,12 +247,9 @@ class PricesModule(Module):
         """What a frozen net sees in a photo is the same in every epoch."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         training, held_out = data.training, data.offers("val")
-        restored = backbone.fitted  # a checkpoint has brought weights and components
-        if not restored:
-            backbone.load(self.weights)
         shown = torch.cat([training.shown, held_out.shown]).unique()  # type: ignore[no-untyped-call]
         self.seen = backbone.look(training.images, shown)
-        if not restored:
+        if not backbone.fitted:
             backbone.fit(self.seen[training.photos])
 
     def _standardized(self, features: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
