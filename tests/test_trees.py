@@ -29,9 +29,11 @@ def target(rows: Tensor) -> Tensor:
     return 7 + rows[:, 0] * rows[:, 1] + rows[:, 2]
 
 
-def grown(kind: Kind, rows: Tensor, target: Tensor, seed: int = 0, number: int = 20) -> Trees:
+def grown(
+    kind: Kind, rows: Tensor, target: Tensor, seed: int = 0, number: int = 20, **aim: float
+) -> Trees:
     torch.manual_seed(seed)
-    trees = Trees(kind, number)
+    trees = Trees(kind, number, **aim)
     trees.fit(rows, target)
     return trees
 
@@ -57,6 +59,17 @@ def test_they_learn_what_no_line_can(kind: Kind, rows: Tensor, target: Tensor) -
     line = torch.linalg.lstsq(design[:200].double(), target[:200].double()[:, None], driver="gelsd")
     straight = (design[200:].double() @ line.solution)[:, 0] - target[200:]
     assert error < 0.6 * straight.square().mean()
+
+
+@pytest.mark.parametrize("quantile", [0.2, 0.8])
+def test_boosted_trees_aim_at_a_quantile(quantile: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    rows, noise = torch.rand(2000, 2, generator=rng), torch.randn(2000, generator=rng)
+    target = 3 * rows[:, 0] + noise
+    trees = grown("boosted", rows[:1000], target[:1000], number=50, quantile=quantile)
+    below = (target[1000:] <= trees(rows[1000:])).float()
+    for half in (rows[1000:, 0] < 0.5, rows[1000:, 0] >= 0.5):
+        assert below[half].mean() == pytest.approx(quantile, abs=0.1), "given the row"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -26,7 +26,7 @@ class Trees(nn.Module):
     On tables, nets and trees err in different places, so that their mean is often better than
     either. ``extra`` trees are split at random thresholds, the best of one for each feature, and
     their mean counts. ``boosted`` ones are fitted in turn, each on a part of the rows, to the
-    absolute error that those before it leave.
+    error that those before it leave, in its absolute size if they aim at the median.
 
     Nothing here is trained by gradient: :meth:`fit` takes the training rows once. Until then every
     output is NaN. The checkpoint carries the trees, so that predicting needs no scikit-learn.
@@ -34,6 +34,7 @@ class Trees(nn.Module):
     Args:
         kind: How the trees come about.
         number: How many.
+        quantile: Of the target, given the row, that boosted trees aim at.
 
     Shape:
         ``(B, F)`` without missing values to ``(B,)``, in the unit of the target.
@@ -52,11 +53,11 @@ class Trees(nn.Module):
     below: Tensor
     value: Tensor
 
-    def __init__(self, kind: Kind, number: int) -> None:
+    def __init__(self, kind: Kind, number: int, quantile: float = 0.5) -> None:
         super().__init__()
         if number < 1:
             raise UserError(f"model.trees={number}: must be at least 1, or 0 for the net alone")
-        self.kind, self.number = kind, number
+        self.kind, self.number, self.quantile = kind, number, quantile
         self.register_buffer("offset", torch.full((), torch.nan))
         self.register_buffer("depth", torch.zeros((), dtype=torch.int64))
         self.register_buffer("roots", torch.zeros(0, dtype=torch.int64))
@@ -81,7 +82,7 @@ class Trees(nn.Module):
         inputs = rows.detach().float().cpu().numpy()
         varies = _varying(inputs)
         wanted = target.detach().double().cpu().numpy()
-        offset = np.median(wanted)
+        offset = np.quantile(wanted, self.quantile)
         estimator = self._estimator(torch.initial_seed() % 2**32)
         fitted = estimator.fit(inputs[:, varies], wanted - offset)
         trees = [each.tree_ for each in np.ravel(fitted.estimators_)]
@@ -103,7 +104,8 @@ class Trees(nn.Module):
         if self.kind == "extra":
             return ExtraTreesRegressor(self.number, min_samples_leaf=2, random_state=seed)
         return GradientBoostingRegressor(
-            loss="absolute_error",
+            loss="quantile",
+            alpha=self.quantile,
             learning_rate=RATE,
             n_estimators=self.number,
             subsample=0.6,

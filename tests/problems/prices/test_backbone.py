@@ -55,14 +55,17 @@ def test_features_are_those_of_timm_s_net(weights: str, images: Tensor) -> None:
     with torch.no_grad():
         expected = net((images / 255 - mean) / std)
     shown = torch.tensor([3, 0, 39])
-    found = backbone(weights).train().look(images, shown)
+    own = backbone(weights).train()
+    own.remember(images, shown)
+    found = own.recall(torch.arange(40)[:, None])[:, 0]
     torch.testing.assert_close(found[shown], expected[shown], rtol=1e-3, atol=1e-4)
     assert found[1].isnan().all(), "photos of other rows are not looked at"
 
 
 def test_components_are_the_principal_ones(weights: str, images: Tensor) -> None:
     net = backbone(weights)
-    features = net.look(images, torch.arange(40)).reshape(20, 2, -1)
+    net.remember(images, torch.arange(40))
+    features = net.recall(torch.arange(40).reshape(20, 2))
     net.fit(features)
     kept = net(images.reshape(20, 2, 3, 16, 16)).reshape(20, 2, 3).double().numpy()
     for view in range(2):
@@ -75,7 +78,7 @@ def test_components_are_the_principal_ones(weights: str, images: Tensor) -> None
 def test_training_leaves_it_as_it_was(weights: str, images: Tensor) -> None:
     net = backbone(weights).train()
     before = {name: value.clone() for name, value in net.net.state_dict().items()}
-    net.look(images, torch.arange(40))
+    net.remember(images, torch.arange(40))
     assert net.net.training, "as the Trainer left it"
     assert not any(parameter.requires_grad for parameter in net.parameters())
     for name, value in net.net.state_dict().items():

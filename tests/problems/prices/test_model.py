@@ -10,6 +10,7 @@ import torch
 
 from kindling.errors import UserError
 from kindling.problems.prices.model import HEAD, PricesModule
+from kindling.problems.prices.net import PhotoBranch
 from kindling.problems.prices.offers import Offers, PricesBatch
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -22,6 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "categories alone": {"features": 0, "views": 0},
     "one photo": {"views": 1, "hidden": []},
     "trees": {"trees": 10},
+    "trees at a quantile": {"trees": 10, "quantile": 0.3},
     "trees without a table": {"trees": 10, "features": 0, "vocabularies": ()},
 }
 
@@ -135,6 +137,20 @@ def test_the_loss_is_of_the_standardized_price(loss: str, log: bool) -> None:
     assert step.loss.item() == pytest.approx(float(expected[loss].mean()), rel=1e-3)
 
 
+def test_net_and_trees_aim_at_the_same_quantile() -> None:
+    """From columns that tell nothing, the share of prices below a prediction is the quantile."""
+    data = offers(400, views=0)
+    data.numbers.zero_()
+    data.codes.zero_()
+    for quantile in (0.25, 0.75):
+        model = module(data, views=0, trees=10, quantile=quantile, dropout=0.0)
+        learn(model, data, 100)
+        for trees in (model.trees, None):
+            model.trees = trees
+            share = (data.price < model.eval().predict(whole(data))[HEAD]).float().mean()
+            assert share == pytest.approx(quantile, abs=0.05)
+
+
 def test_metrics_against_numpy() -> None:
     rng = np.random.default_rng(0)
     truth = rng.uniform(1e5, 1e6, 200)
@@ -157,7 +173,7 @@ def test_metrics_against_numpy() -> None:
 @pytest.mark.parametrize("bias", [-1e9, -50.0, 50.0, 1e9])
 def test_no_prediction_runs_away(bias: float) -> None:
     model, data = module(), offers()
-    torch.nn.init.constant_(model.readout[-1].bias, bias)  # type: ignore[arg-type]
+    torch.nn.init.constant_(model.net.readout[-1].bias, bias)  # type: ignore[arg-type]
     said = model.eval().predict(whole(data))[HEAD]
     apart = math.exp(2.01 * data.price.log().std(correction=0))
     assert (said > data.price.min() / apart).all()
@@ -217,7 +233,8 @@ def test_averaged_photos_have_no_order_and_concatenated_ones_do() -> None:
 def shown(model: PricesModule, data: PricesBatch, stage: str) -> torch.Tensor:
     """The photos as they come to the net."""
     seen: list[torch.Tensor] = []
-    model.pixels.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    assert isinstance(model.net.photos, PhotoBranch)
+    model.net.photos.pixels.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     model._trainer = type("Trainer", (), {"current_epoch": 0, "global_step": 0})()  # type: ignore
     getattr(model, f"{stage}_step")(data)
     return seen[-1]
@@ -255,8 +272,8 @@ def test_the_entry_of_unseen_categories_is_learned_though_none_is_in_training() 
     for hide, learned in ((0.5, True), (0.0, False)):
         model = module(hide=hide)
         model.step(batch).loss.backward()
-        assert model.table is not None
-        for embed in model.table.embeddings:
+        assert model.net.table is not None
+        for embed in model.net.table.embeddings:
             gradient = embed.weight.grad  # type: ignore[union-attr]
             assert gradient is not None
             assert bool(gradient[0].any()) is learned

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kindling.datamodule import at_least
 from kindling.errors import UserError
 from kindling.extras import require
 from kindling.images import Pixels, check_size
@@ -58,8 +59,10 @@ class Backbone(nn.Module):
         known = self.net.pretrained_cfg
         self.pixels.set(torch.tensor(known["mean"]), torch.tensor(known["std"]))
         size = self.net.num_features
+        at_least("model.components", components, 1)
         if components > size:
             raise UserError(f"model.components={components}: {name} has {size} features")
+        self.seen: Tensor | None = None  # features of all photos, while there is training
         self.register_buffer("center", torch.full((views, size), torch.nan))
         self.register_buffer("axes", torch.full((views, size, components), torch.nan))
 
@@ -81,22 +84,27 @@ class Backbone(nn.Module):
             raise UserError(f"model.weights={weights}: not those of timm's {self.name}")
         self.net.load_state_dict(fitting)
 
-    def look(self, images: Tensor, shown: Tensor) -> Tensor:
-        """The net's features of many photos, on the net's device; NaN of those that are not shown.
+    def remember(self, images: Tensor, shown: Tensor) -> None:
+        """Look at photos once, since a frozen net sees the same in them in every epoch.
 
         Shape:
-            ``images`` ``(M, 3, H, W)`` uint8, ``shown`` ``(S,)`` int64, to ``(M, D)``.
+            ``images`` ``(M, 3, H, W)`` uint8, of which ``shown`` ``(S,)`` int64 are looked at.
         """
         training, device = self.net.training, self.center.device
         self.net.eval()
-        features = self.center.new_full((len(images), self.center.shape[1]), torch.nan)
+        self.seen = self.center.new_full((len(images), self.center.shape[1]), torch.nan)
         for chunk in torch.split(shown, CHUNK):
-            features[chunk] = self._embed(images[chunk].to(device))
+            self.seen[chunk] = self._embed(images[chunk].to(device))
         self.net.train(training)
-        return features
+
+    def recall(self, where: Tensor) -> Tensor:
+        """Features of photos that were looked at, ``(B, V)`` int64 to ``(B, V, D)``."""
+        assert self.seen is not None
+        self.seen = self.seen.to(where.device)
+        return self.seen[where]
 
     def fit(self, features: Tensor) -> None:
-        """Find each column's components in those of the training rows, ``(N, V, D)``.
+        """Find each column's components in the training rows' features, ``(N, V, D)``.
 
         They are scaled together: the first has a deviation of 1 over the training rows.
 

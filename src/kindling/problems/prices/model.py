@@ -20,19 +20,19 @@ from torchmetrics import (
 
 from kindling.datamodule import Split, at_least
 from kindling.errors import UserError
-from kindling.images import Augment, Pixels, sample_seeds
+from kindling.images import Augment, sample_seeds
 from kindling.module import Module, Outcome, Schedule
 from kindling.normalize import Logarithms, Normalize
 from kindling.problems.prices.backbone import Backbone
 from kindling.problems.prices.figures import draw
+from kindling.problems.prices.loss import Loss, make_loss
 from kindling.problems.prices.metrics import MedianAbsolutePercentageError
-from kindling.problems.prices.net import PhotoBranch, TableBranch, one_hot, perceptron
+from kindling.problems.prices.net import PhotoBranch, PricesNet, one_hot
 from kindling.problems.prices.offers import Offers, PricesBatch
 from kindling.scores import Head, Heads, Step
 from kindling.trees import Trees
 
 HEAD = "price"
-LOSSES = {"l1": nn.L1Loss, "huber": nn.HuberLoss, "mse": nn.MSELoss}
 BEYOND = 2.0
 """Deviations beyond the training prices that a prediction may go; further, it is a runaway."""
 
@@ -51,7 +51,7 @@ class PricesModule(Module):
         image_size: Pixels on a side.
         log_price: Predict the price's logarithm.
         channels: Of each convolutional block.
-        merge: Average the features of a row's photos, or keep each photo's own.
+        merge: Average the features of a row's photos, or keep each one's.
         backbone: Pretrained net of timm's for photos, frozen; null is these blocks.
         weights: File of its weights in timm's format; null downloads them.
         components: Principal components of its features kept of each photo.
@@ -64,6 +64,7 @@ class PricesModule(Module):
         logarithms: Take the logarithm of numbers that are less skewed by it.
         trees: Boosted trees, half of each prediction; 0 is the net alone.
         loss: Of the standardized price.
+        quantile: Of prices, where l1 and trees aim; 0.5 is the median.
         rotation: Largest turn of a training photo in degrees.
         flip: Probability that a training photo is mirrored.
         lr: Learning rate.
@@ -97,7 +98,8 @@ class PricesModule(Module):
         indicators: bool = True,
         logarithms: bool = True,
         trees: int = 0,
-        loss: Literal["l1", "huber", "mse"] = "l1",
+        loss: Loss = "l1",
+        quantile: float = 0.5,
         rotation: float = 0.0,
         flip: float = 0.5,
         lr: float = 2e-3,
@@ -113,43 +115,28 @@ class PricesModule(Module):
         }
         super().__init__({HEAD: Head(MetricCollection(metrics))}, lr, weight_decay, schedule)
         self.save_hyperparameters(logger=False)
-        widths = [
-            ("embedding", embedding),
-            ("readout", readout),
-            ("components", components),
-            *(("hidden", w) for w in hidden),
-        ]
-        for name, width in widths:
-            at_least(f"model.{name}", width, 1)
-        for name, share in (("dropout", dropout), ("hide", hide)):
-            if not 0 <= share < 1:
-                raise UserError(f"model.{name}={share}: must be 0 or more and below 1")
+        _check(
+            {"embedding": [embedding], "readout": [readout], "hidden": hidden},
+            {"dropout": dropout, "hide": hide},
+        )
         if not (features or vocabularies or views):
             raise UserError("no column to learn from: name numbers, categories or photos (data.)")
-        self.log_price, self.loss = log_price, LOSSES[loss]()
+        self.log_price, self.loss = log_price, make_loss(loss, quantile)
         self.augment = Augment(rotation, flip, autocontrast=0.0)
-        self.pixels, self.normalize = Pixels(), Normalize(features, indicators=indicators)
+        self.normalize = Normalize(features, indicators=indicators)
         self.logarithms = Logarithms(features) if logarithms else nn.Identity()
-        self.photos: PhotoBranch | Backbone | None = None
+        photos: PhotoBranch | Backbone | None = None
         if views and backbone is not None:
-            self.photos = Backbone(backbone, views, image_size, components, dropout)
+            photos = Backbone(backbone, views, image_size, components, dropout)
         elif views:
-            self.photos = PhotoBranch(views, image_size, channels, merge)
-        # A backbone's few components are numbers like the table's.
-        seen = self.photos.width if isinstance(self.photos, Backbone) else 0
-        self.table = None
-        if features or vocabularies:
-            inputs = self.normalize.out_features + seen
-            self.table = TableBranch(inputs, vocabularies, embedding, hidden, dropout, hide)
-        self.vocabularies = tuple(vocabularies)
-        self.trees = Trees("boosted", trees) if trees and self.table is not None else None
-        branches = (self.table or self.photos,) if seen else (self.photos, self.table)
-        width = sum(branch.width for branch in branches if branch is not None)
-        self.readout = perceptron(width, [readout], dropout).append(nn.Linear(readout, 1))
-        if isinstance(self.photos, PhotoBranch):
-            self.photos.to(memory_format=torch.channels_last)
-        self.weights = weights
-        self.seen: Tensor | None = None  # by a frozen net in each photo, while it is trained
+            photos = PhotoBranch(views, image_size, channels, merge)
+        numbers = self.normalize.out_features
+        self.net = PricesNet(
+            photos, numbers, vocabularies, embedding, hidden, readout, dropout, hide
+        )
+        self.vocabularies, self.weights = tuple(vocabularies), weights
+        grown = trees and self.net.table is not None
+        self.trees = Trees("boosted", trees, quantile) if grown else None
         # Of the training prices, or their logarithms: mean, deviation, what a prediction may be
         # at least and at most; and their median as it is.
         for name in ("center", "scale", "low", "high", "median"):
@@ -159,25 +146,26 @@ class PricesModule(Module):
         if stage == "fit":
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             self.fit_statistics(data.training, data.columns.numbers)
-            if isinstance(self.photos, Backbone) and not self.resumed:
-                self.photos.load(self.weights)
-                self._look_once(self.photos)
+            if isinstance(self.net.photos, Backbone) and not self.resumed:
+                self.net.photos.load(self.weights)
+                self._look_once(self.net.photos)
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
-        if isinstance(self.photos, Backbone) and self.seen is None:
-            self._look_once(self.photos)
+        if isinstance(self.net.photos, Backbone) and self.net.photos.seen is None:
+            self._look_once(self.net.photos)
 
     def on_fit_end(self) -> None:
-        self.seen = None
+        if isinstance(self.net.photos, Backbone):
+            self.net.photos.seen = None
 
     def fit_statistics(self, training: Offers, names: Sequence[str] | None = None) -> None:
         """Take from the training rows what normalization and baseline need."""
         if isinstance(self.logarithms, Logarithms):
             self.logarithms.fit(training.numbers)
         self.normalize.fit(self.logarithms(training.numbers), names)
-        if isinstance(self.photos, PhotoBranch):
-            self.pixels.fit(training.images, training.shown)
+        if isinstance(self.net.photos, PhotoBranch):
+            self.net.photos.pixels.fit(training.images, training.shown)
         price = training.price.double()
         value = price.log() if self.log_price else price
         scale = value.std(correction=0)
@@ -198,10 +186,10 @@ class PricesModule(Module):
             ``photos`` ``(B, V, 3, H, W)`` uint8, ``numbers`` ``(B, F)``, NaN where missing,
             ``codes`` ``(B, C)`` int64.
         """
-        return self._price(self._standardized(self._look(photos), numbers, codes))
+        return self._price(self._standardized(self.net.look(photos), numbers, codes))
 
     def training_step(self, batch: PricesBatch) -> Tensor:
-        if isinstance(self.photos, PhotoBranch):
+        if isinstance(self.net.photos, PhotoBranch):
             views = batch.photos.shape[1]
             # Each photo of a row is drawn for on its own.
             index = batch.place[:, None] * views + torch.arange(views, device=batch.place.device)
@@ -211,7 +199,7 @@ class PricesModule(Module):
         return super().training_step(batch)
 
     def step(self, batch: PricesBatch) -> Step:
-        value = self._standardized(self._features(batch), batch.numbers, batch.codes)
+        value = self._standardized(self._seen(batch), batch.numbers, batch.codes)
         price = batch.price.log() if self.log_price else batch.price
         loss = self.loss(value, (price - self.center) / self.scale)
         return Step(loss, {HEAD: self._price(value)}, {HEAD: batch.price})
@@ -227,41 +215,26 @@ class PricesModule(Module):
         split: Split = "test" if self.trainer.testing else "val"
         return draw(HEAD, data.target, self.log_price, data.offers(split), rows, outcome)
 
-    def _look(self, photos: Tensor) -> Tensor:
-        """Features of rows' photos, ``(B, width)``."""
-        if self.photos is None:
-            return photos.new_zeros(photos.shape[0], 0, dtype=torch.float32)
-        if isinstance(self.photos, Backbone):
-            return self.photos(photos)  # type: ignore[no-any-return]
-        pixels = self.pixels(photos.flatten(0, 1)).unflatten(0, photos.shape[:2])
-        return self.photos(pixels)  # type: ignore[no-any-return]
-
-    def _features(self, batch: PricesBatch) -> Tensor:
-        """The same, of a batch: looked up where a frozen net has seen its photos before."""
-        if isinstance(self.photos, Backbone) and self.seen is not None:
-            self.seen = self.seen.to(batch.where.device)
-            return self.photos.reduce(self.seen[batch.where])
-        return self._look(batch.photos)
-
     def _look_once(self, backbone: Backbone) -> None:
-        """What a frozen net sees in a photo is the same in every epoch."""
+        """At the photos of the training and validation rows."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         training, held_out = data.training, data.offers("val")
         shown = torch.cat([training.shown, held_out.shown]).unique()  # type: ignore[no-untyped-call]
-        self.seen = backbone.look(training.images, shown)
+        backbone.remember(training.images, shown)
         if not backbone.fitted:
-            backbone.fit(self.seen[training.photos])
+            backbone.fit(backbone.recall(training.photos))
 
-    def _standardized(self, features: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+    def _seen(self, batch: PricesBatch) -> Tensor:
+        """What the net's branch of photos tells of a batch's, ``(B, width)``."""
+        photos = self.net.photos
+        if isinstance(photos, Backbone) and photos.seen is not None:
+            return photos.reduce(photos.recall(batch.where))
+        return self.net.look(batch.photos)
+
+    def _standardized(self, seen: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         """What the loss is of, ``(B,)``."""
         numbers = self._numbers(numbers)
-        if self.table is None:
-            inputs = features
-        elif isinstance(self.photos, Backbone):
-            inputs = self.table(torch.cat([numbers, features], 1), codes)
-        else:
-            inputs = torch.cat([features, self.table(numbers, codes)], 1)
-        value: Tensor = self.readout(inputs).squeeze(-1)
+        value: Tensor = self.net(seen, numbers, codes)
         if self.trees is None or self.training:
             return value
         grown: Tensor = self.trees(self._columns(numbers, codes))
@@ -279,3 +252,12 @@ class PricesModule(Module):
         """In the price's unit, kept from running away: an exponential would overflow."""
         value = torch.clamp(self.center + self.scale * value, self.low, self.high)
         return value.exp() if self.log_price else value
+
+
+def _check(widths: Mapping[str, Sequence[int]], shares: Mapping[str, float]) -> None:
+    for name, several in widths.items():
+        for width in several:
+            at_least(f"model.{name}", width, 1)
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise UserError(f"model.{name}={share}: must be 0 or more and below 1")

@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from kindling.images import ConvBlocks
+from kindling.images import ConvBlocks, Pixels
+from kindling.problems.prices.backbone import Backbone
 
 Merge = Literal["average", "concatenate"]
 
@@ -24,18 +25,18 @@ class PhotoBranch(nn.Module):
         merge: Average the photos' features, or keep each photo's own.
 
     Shape:
-        ``(B, V, 3, H, W)`` to ``(B, width)``.
+        ``(B, V, 3, H, W)`` uint8 to ``(B, width)``.
     """
 
     def __init__(self, views: int, image_size: int, channels: Sequence[int], merge: Merge) -> None:
         super().__init__()
-        self.merge = merge
-        self.blocks = ConvBlocks(image_size, channels)
+        self.merge, self.pixels = merge, Pixels()
+        self.blocks = ConvBlocks(image_size, channels).to(memory_format=torch.channels_last)
         self.width = channels[-1] * (views if merge == "concatenate" else 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        means: Tensor = self.blocks(x.flatten(0, 1)).mean((2, 3))
-        features = means.reshape(*x.shape[:2], -1)  # (B, V, channels)
+    def forward(self, photos: Tensor) -> Tensor:
+        means: Tensor = self.blocks(self.pixels(photos.flatten(0, 1))).mean((2, 3))
+        features = means.reshape(*photos.shape[:2], -1)  # (B, V, channels)
         return features.mean(1) if self.merge == "average" else features.flatten(1)
 
 
@@ -79,6 +80,64 @@ class TableBranch(nn.Module):
             codes = codes * (torch.rand(codes.shape, device=codes.device) >= self.hide)
         embedded = [embed(codes[:, k]) for k, embed in enumerate(self.embeddings)]
         return self.layers(torch.cat([numbers, *embedded], 1))  # type: ignore[no-any-return]
+
+
+class PricesNet(nn.Module):
+    """Photos, numbers and categories to one number; a branch without input is left out.
+
+    What learned blocks tell of the photos stands beside the table's features. The few components
+    of a frozen net are numbers like the table's, and go through its layers.
+
+    Args:
+        photos: The branch of the photos, if there are any.
+        features: Numbers, after normalization.
+        vocabularies: Values of each category.
+        embedding: Width of a category.
+        hidden: Widths of the table's layers.
+        readout: Width of the layer behind the branches.
+        dropout: Share of each layer that is dropped in training.
+        hide: Share of categories that are taken for missing in training.
+
+    Shape:
+        What the branch of photos tells ``(B, width)``, numbers ``(B, F)`` and codes ``(B, C)``
+        int64 to ``(B,)``.
+    """
+
+    def __init__(
+        self,
+        photos: PhotoBranch | Backbone | None,
+        features: int,
+        vocabularies: Sequence[int],
+        embedding: int,
+        hidden: Sequence[int],
+        readout: int,
+        dropout: float,
+        hide: float,
+    ) -> None:
+        super().__init__()
+        self.photos, self.table = photos, None
+        seen = photos.width if photos is not None else 0
+        inside = seen if isinstance(photos, Backbone) else 0
+        if features or vocabularies:
+            inputs = features + inside
+            self.table = TableBranch(inputs, vocabularies, embedding, hidden, dropout, hide)
+            seen += self.table.width - inside
+        self.readout = perceptron(seen, [readout], dropout).append(nn.Linear(readout, 1))
+
+    def look(self, photos: Tensor) -> Tensor:
+        """What the branch of photos tells, ``(B, V, 3, H, W)`` uint8 to ``(B, width)``."""
+        if self.photos is None:
+            return photos.new_zeros(photos.shape[0], 0, dtype=torch.float32)
+        return self.photos(photos)  # type: ignore[no-any-return]
+
+    def forward(self, seen: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+        if self.table is None:
+            inputs = seen
+        elif isinstance(self.photos, Backbone):
+            inputs = self.table(torch.cat([numbers, seen], 1), codes)
+        else:
+            inputs = torch.cat([seen, self.table(numbers, codes)], 1)
+        return self.readout(inputs).squeeze(-1)  # type: ignore[no-any-return]
 
 
 def one_hot(codes: Tensor, vocabularies: Sequence[int]) -> Tensor:
