@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from kindling.checkpoints import NEEDED, ORIGIN, AtomicCheckpointIO, load
+from kindling.checkpoints import NEEDED, ORIGIN, AtomicCheckpointIO, fitting, load
 from kindling.errors import UserError
 
 CONTENT = {
@@ -96,3 +96,25 @@ def test_a_checkpoint_of_another_project_is_named(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, path)
     with pytest.raises(UserError, match="was not written here"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("saved", "said"),
+    [
+        ({"old.weight": (2, 3), "old.bias": (2,)}, "configured: it lacks weight and 1 more;"),
+        ({"weight": (2, 3), "bias": (2,), "scale": (2,)}, "configured: it has scale;"),
+        ({"weight": (2, 4), "bias": (2,)}, "size mismatch for weight: .*2, 4.*2, 3.*;"),
+    ],
+)
+def test_weights_of_another_net(saved: dict[str, tuple[int, ...]], said: str) -> None:
+    """In one line, however many weights there are."""
+    weights = {name: torch.zeros(shape) for name, shape in saved.items()}
+    with pytest.raises(UserError, match=said) as caught, fitting(Path("run/best.ckpt")):
+        torch.nn.Linear(3, 2).load_state_dict(weights)
+    assert str(caught.value).startswith("run/best.ckpt: does not fit the model")
+    assert str(caught.value).count("\n") == 0
+
+
+def test_another_error_while_weights_are_loaded_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="device is gone"), fitting(None):
+        raise RuntimeError("device is gone")

@@ -2,8 +2,10 @@
 
 import os
 import pickle
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,30 @@ def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
     if missing := sorted(RESUMED - checkpoint.keys()):
         lacks = ", ".join(missing)
         raise UserError(f"{path}: lacks {lacks}: it can be tested, but not gone on with")
+
+
+@contextmanager
+def fitting(path: Path | None) -> Iterator[None]:
+    """A checkpoint of another architecture, while it is loaded, as a UserError that says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "Error(s) in loading state_dict" not in str(error):
+            raise
+        raise UserError(
+            f"{path}: does not fit the model as it is configured: {_misfit(str(error))}; the "
+            "settings and the commit it fits are in its run's config.yaml and provenance.json"
+        ) from error
+
+
+def _misfit(said: str) -> str:
+    """The first thing of torch's list, which names all weights there are."""
+    first = said.splitlines()[1].strip().rstrip(".")
+    if (named := re.findall('"([^"]+)"', first)) and first.startswith(("Missing", "Unexpected")):
+        more = f" and {len(named) - 1} more" if named[1:] else ""
+        kind = "it lacks" if first.startswith("Missing") else "it has"
+        return f"{kind} {named[0]}{more}"
+    return first
 
 
 def _is_ours(checkpoint: Any) -> bool:

@@ -303,7 +303,7 @@ class KindlingCLI(LightningCLI):
             if rank():
                 return  # a split that is shared out would be scored with samples repeated
             quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
-            with self._fitting_weights():
+            with checkpoints.fitting(self.checkpoint):
                 getattr(self.trainer, subcommand)(
                     self.model,
                     datamodule=self.datamodule,
@@ -311,19 +311,6 @@ class KindlingCLI(LightningCLI):
                     weights_only=True,
                     **quiet,
                 )
-
-    @contextmanager
-    def _fitting_weights(self) -> Iterator[None]:
-        """A checkpoint of another architecture as what it is."""
-        try:
-            yield
-        except RuntimeError as error:
-            if "Error(s) in loading state_dict" not in str(error):
-                raise
-            reason = str(error).splitlines()[1].strip()
-            raise UserError(
-                f"{self.checkpoint}: does not fit the model as it is configured: {reason}"
-            ) from error
 
     def _fit(self) -> None:
         if self.trainer.is_global_zero:
@@ -336,7 +323,7 @@ class KindlingCLI(LightningCLI):
                 if len(self.model.heads) > 1:
                     self.tensorboard.log_layout(list(self.model.heads))
         self.model.resumed = self.checkpoint is not None
-        with self._fitting_weights():
+        with checkpoints.fitting(self.checkpoint):
             self.trainer.fit(
                 self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
             )

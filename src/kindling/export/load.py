@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from kindling import arguments
+from kindling import arguments, checkpoints
 from kindling.cli import KindlingCLI
 from kindling.datamodule import DataModule
 from kindling.errors import UserError
@@ -46,7 +46,7 @@ class Loaded(KindlingCLI):
         self.datamodule.prepare_data()
         self.datamodule.setup("test")
         self._check_origin()
-        with self._fitting_weights():
+        with checkpoints.fitting(self.checkpoint):
             self.model.load_state_dict(self.origin["state_dict"])
 
     def _run_subcommand(self, subcommand: str) -> None:
