@@ -92,10 +92,11 @@ class Trees(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         node = self.roots.expand(rows.shape[0], -1)  # (B, trees)
+        below = self.below.flatten()
         for _ in range(self.levels):
-            above = rows.gather(1, self.column[node]) > self.threshold[node]
-            node = self.below[node, above.long()]
-        return self.offset + self.value[node].sum(1)
+            above = rows.gather(1, _at(node, self.column)) > _at(node, self.threshold)
+            node = _at(2 * node + above, below)
+        return self.offset + _at(node, self.value).sum(1)
 
     def _estimator(self, seed: int) -> Any:
         # Here and not above: what never grows trees, as `--help`, does not wait for scikit-learn.
@@ -149,6 +150,11 @@ class Trees(nn.Module):
                 if name == "depth":
                     self.levels = int(saved)
         super()._load_from_state_dict(state, prefix, *args)
+
+
+def _at(node: Tensor, values: Tensor) -> Tensor:
+    """``values[node]``, several times as fast on a CPU."""
+    return values.index_select(0, node.flatten()).view(node.shape)
 
 
 def _varying(rows: NDArray[np.float32]) -> NDArray[np.int64]:
