@@ -18,7 +18,7 @@ from torch import Tensor
 
 from kindling.__main__ import main
 from kindling.errors import UserError
-from kindling.problems.prices.backbone import Backbone
+from kindling.problems.prices.backbone import CHUNK, Backbone
 
 NAME = "test_efficientnet"  # 0.1 million weights
 Run = Callable[..., int]
@@ -73,6 +73,17 @@ def test_components_are_the_principal_ones(weights: str, images: Tensor) -> None
         values, axes = np.linalg.eigh(np.cov(rows.T, bias=True))
         expected = (rows - rows.mean(0)) @ axes[:, ::-1][:, :3] / np.sqrt(values[-1])
         np.testing.assert_allclose(np.abs(kept[:, view]), np.abs(expected), rtol=0.01, atol=0.01)
+
+
+def test_a_graph_of_it_takes_any_number_of_photos(weights: str, images: Tensor) -> None:
+    """Also more than go through the net at a time."""
+    net, rows = backbone(weights), images.reshape(20, 2, 3, 16, 16)
+    net.remember(images, torch.arange(40))
+    net.fit(net.recall(torch.arange(40).reshape(20, 2)))
+    size = {0: torch.export.Dim("batch")}
+    graph = torch.export.export(net, (rows[:3],), dynamic_shapes=(size,)).module()
+    assert len(images) > 2 * CHUNK
+    torch.testing.assert_close(graph(rows), net(rows), rtol=1e-3, atol=1e-4)
 
 
 def test_training_leaves_it_as_it_was(weights: str, images: Tensor) -> None:
