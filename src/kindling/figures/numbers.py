@@ -6,6 +6,7 @@ N: samples.
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from kindling.words import short
 
@@ -35,9 +36,19 @@ def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = Fals
     axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=f"{len(truth):,} samples")
     if log:
         axes.set(xscale="log", yscale="log")
+        for axis in (axes.xaxis, axes.yaxis):
+            # Powers of ten would be formulas, and there may be none between the ends.
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ends[1] < 1e4 * ends[0] else (1,)))
+            axis.set_major_formatter(lambda value, _: brief(value))
+            axis.set_minor_locator(NullLocator())
     axes.grid(color="0.93")
     axes.set_axisbelow(True)
     return figure
+
+
+def brief(value: float) -> str:
+    """A round number at an axis: ``0.02``, ``500``, ``20k``, ``1.5M``."""
+    return EngFormatter(sep="")(value) if abs(value) >= 1000 else f"{value:g}"
 
 
 def bands(truth: Values, count: int = BANDS) -> list[npt.NDArray[np.int64]]:
