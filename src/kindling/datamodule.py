@@ -237,6 +237,13 @@ def share(name: str, value: float) -> float:
     return value
 
 
+def below_one(name: str, value: float) -> float:
+    """``value``, or an error that names the option, unless it is a share, none included."""
+    if not 0 <= value < 1:
+        raise UserError(f"{name}={value}: must be 0 or more and below 1")
+    return value
+
+
 def write_once(folder: Path, write: Any) -> None:
     """Let ``write`` fill ``folder``, whole or not at all, also when two processes try at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.datamodule import Split
+from kindling.datamodule import Split, below_one
 from kindling.errors import UserError
 from kindling.images import Augment, Pixels, sample_seeds
 from kindling.module import Module, Outcome, Schedule
@@ -87,8 +87,7 @@ class CloudsModule(Module):
     ) -> None:
         super().__init__({HEAD: _head(classes)}, lr, weight_decay, schedule)
         self.save_hyperparameters(logger=False)
-        if not 0 <= dropout < 1:
-            raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
+        below_one("model.dropout", dropout)
         if weights is not None and net in ("conv", "linear"):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
         self.image_size = image_size

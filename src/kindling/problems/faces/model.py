@@ -17,7 +17,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.datamodule import Split
+from kindling.datamodule import Split, below_one
 from kindling.errors import UserError
 from kindling.images import Augment, Pixels, sample_seeds
 from kindling.module import Module, Outcome, Schedule
@@ -81,8 +81,7 @@ class FacesModule(Module):
     ) -> None:
         if not (use_identity or use_age):
             raise UserError("model.use_identity=false and model.use_age=false: nothing to learn")
-        if not 0 <= dropout < 1:
-            raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
+        below_one("model.dropout", dropout)
         heads, outputs, weights = {}, {}, {}
         if use_identity:
             heads["identity"], weights["identity"] = _identity_head(classes), identity_weight

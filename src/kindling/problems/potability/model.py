@@ -18,7 +18,7 @@ from torchmetrics.classification import (
     BinaryRecall,
 )
 
-from kindling.datamodule import at_least
+from kindling.datamodule import at_least, below_one
 from kindling.errors import UserError
 from kindling.module import Module, Outcome, Schedule
 from kindling.normalize import Normalize
@@ -89,8 +89,7 @@ class PotabilityModule(Module):
         self.save_hyperparameters(logger=False)
         for width in hidden:
             at_least("model.hidden", width, 1)
-        if not 0 <= dropout < 1:
-            raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
+        below_one("model.dropout", dropout)
         self.batch_norm, self.pos_weight = batch_norm, pos_weight
         self.normalize = Normalize(inputs, normalization, indicators)
         self.net = Perceptron(

@@ -18,7 +18,7 @@ from torchmetrics import (
     R2Score,
 )
 
-from kindling.datamodule import Split, at_least
+from kindling.datamodule import Split, at_least, below_one
 from kindling.errors import UserError
 from kindling.images import Augment, sample_seeds
 from kindling.module import Module, Outcome, Schedule
@@ -259,5 +259,4 @@ def _check(widths: Mapping[str, Sequence[int]], shares: Mapping[str, float]) -> 
         for width in several:
             at_least(f"model.{name}", width, 1)
     for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise UserError(f"model.{name}={share}: must be 0 or more and below 1")
+        below_one(f"model.{name}", share)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, MetricCollection
 
-from kindling.datamodule import at_least
+from kindling.datamodule import at_least, below_one
 from kindling.encoding import PiecewiseLinear
 from kindling.errors import UserError
 from kindling.module import Module, Outcome, Schedule
@@ -143,8 +143,7 @@ class TimeseriesModule(Module):
         at_least("model.layers", layers, 1)
         at_least("model.bins", bins, 0)
         patches = _patches(patch, members)
-        if not 0 <= dropout < 1:
-            raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
+        below_one("model.dropout", dropout)
         self.change, self.increments, self.folded = change, increments, folded
         self.encode = PiecewiseLinear(bins) if bins else nn.Identity()
         columns = values * ((bins or 1) + increments) + (inputs - values)  # of a step

@@ -17,7 +17,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.datamodule import at_least
+from kindling.datamodule import at_least, below_one
 from kindling.errors import UserError
 from kindling.figures.classes import confusion, draw_confusion, draw_per_class
 from kindling.module import Module, Outcome, Schedule
@@ -67,8 +67,7 @@ class TabularModule(Module):
         self.save_hyperparameters(logger=False)
         for name, width in [("embedding", embedding), *(("hidden", w) for w in hidden)]:
             at_least(f"model.{name}", width, 1)
-        if not 0 <= dropout < 1:
-            raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
+        below_one("model.dropout", dropout)
         if not (features or vocabularies):
             raise UserError("no column to learn from: name numbers or categories (data.)")
         self.balance = balance

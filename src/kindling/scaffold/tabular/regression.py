@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, MetricCollection
 
-from kindling.datamodule import at_least
+from kindling.datamodule import at_least, below_one
 from kindling.errors import UserError
 from kindling.figures.numbers import draw_error_bands, draw_predicted
 from kindling.module import Module, Outcome, Schedule
@@ -68,8 +68,7 @@ class TabularModule(Module):
         self.save_hyperparameters(logger=False)
         for name, width in [("embedding", embedding), *(("hidden", w) for w in hidden)]:
             at_least(f"model.{name}", width, 1)
-        if not 0 <= dropout < 1:
-            raise UserError(f"model.dropout={dropout}: must be 0 or more and below 1")
+        below_one("model.dropout", dropout)
         if not (features or vocabularies):
             raise UserError("no column to learn from: name numbers or categories (data.)")
         self.loss = LOSSES[loss]()
