@@ -35,7 +35,15 @@ def read(argv: list[str]) -> Invocation:
     command, flags = split(argv)
     run, flags = take(flags, "--run")
     checkpoint, flags = take(flags, "--ckpt_path")
+    parent, flags = take(flags, "--from_run")
     invocation = Invocation(command, flags)
+    if parent is not None:
+        if command not in ("fit", "train") or run is not None or checkpoint is not None:
+            raise UserError(
+                "--from_run starts a new run: by fit or train, and without --run, --ckpt_path"
+            )
+        folder = runs.find(parent, "--from_run")
+        invocation.flags = [f"--config={folder / runs.CONFIG}", *flags, f"--from_run={folder}"]
     if run is not None or checkpoint is not None:
         _attach(invocation, run, checkpoint)
     elif command in ("validate", "test", "predict"):

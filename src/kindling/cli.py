@@ -15,7 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
-from kindling import checkpoints, checks, memory, paths, results, resume, runs
+from kindling import checkpoints, checks, memory, optimizers, paths, results, resume, runs
 from kindling.arguments import Invocation, configs
 from kindling.callbacks.checkpoint import Checkpoint
 from kindling.callbacks.evaluation import Evaluation
@@ -42,6 +42,7 @@ from kindling.process import (
     spare_cuda,
 )
 from kindling.threads import fastest
+from kindling.warm_start import Freeze, WarmStart
 
 
 def run(invocation: Invocation) -> "KindlingCLI":
@@ -125,9 +126,14 @@ class KindlingCLI(LightningCLI):
         changed = "Go on with a run though its data have changed."
         parser.add_argument("--allow_changed_data", type=bool, default=False, help=changed)
         parser.add_argument("--logs", default=str(paths.LOGS), help="Folder of the runs.")
+        started = "Run whose weights a new one starts from; its config lies below all others."
+        parser.add_argument("--from_run", type=str | None, help=started)
+        frozen = "Parts of the model that are not trained: backbone, [net.blocks.0, '*.bias'], ..."
+        parser.add_argument("--freeze", type=list[str] | str | None, help=frozen)
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        optimizers.add_arguments(parser)
         self.linked = checks.linked(configs(self.flags), self.flags)
         for name in self.linked:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
@@ -158,6 +164,9 @@ class KindlingCLI(LightningCLI):
         return data
 
     def before_instantiate_classes(self) -> None:
+        self.warm_start: WarmStart | None = None
+        if self.settings.from_run and self.command == "fit" and not self.checkpoint:
+            self.warm_start = WarmStart(runs.find(self.settings.from_run, "--from_run"))
         if self.settings.threads is not None:
             torch.set_num_threads(at_least("threads", self.settings.threads, 1))
         init = self.settings.data.get("init_args", {})
@@ -185,8 +194,21 @@ class KindlingCLI(LightningCLI):
         self.model = self._get(self.config_init, "model")
         self._check_pair()
         self._check_epochs()
+        if self.command == "fit":
+            self._choose_optimizer()
         self.datamodule.prepare_data()
         self.datamodule.setup(self.command)
+
+    def _choose_optimizer(self) -> None:
+        optimizer, scheduler = (self._get(self.config_init, k) for k in optimizers.CLASSES)
+        schedule: optimizers.Schedule = "constant"
+        if isinstance(self.model, Module):
+            optimizers.refuse_ignored(self.settings, self.flags)
+            if scheduler:
+                self.model.schedule = "constant"  # the default's, in whose place it is
+            schedule = self.model.schedule
+        config = self._get(self.config_init, "lr_scheduler_config")
+        optimizers.choose(self.model, optimizer, scheduler, config, schedule)
 
     def _choose_threads(self) -> None:
         """For a new run on the CPU; one that goes on keeps to what it has."""
@@ -206,11 +228,14 @@ class KindlingCLI(LightningCLI):
 
     def _check_origin(self) -> None:
         """A run goes on as what it is, and is never tested on what it was trained on."""
-        if self.given_run is None or not self.origin:
+        origin = self.origin.get(checkpoints.ORIGIN)
+        if origin is None:
             return
-        origin = self.origin[checkpoints.ORIGIN]
         if self.command == "fit":
             resume.refuse_changes(origin["config"], self.config_yaml)
+        if self.given_run is None:
+            return
+        if self.command == "fit":
             allowed = self.settings.allow_changed_data
             resume.refuse_other_data(origin.get("data"), self.datamodule.fingerprint, allowed)
         elif origin.get("data") == self.datamodule.fingerprint:
@@ -276,9 +301,14 @@ class KindlingCLI(LightningCLI):
             callbacks.append(ProgressBar())
         if self.command == "fit":
             self.evaluation = Evaluation(self.folder)
+            parent = self.warm_start.provenance() if self.warm_start else None
             provenance = Provenance(
-                self.folder, self.config_yaml, int(self.settings.seed_everything)
+                self.folder, self.config_yaml, int(self.settings.seed_everything), parent
             )
+            if self.warm_start:
+                callbacks.append(self.warm_start)
+            if frozen := self.settings.freeze:
+                callbacks.append(Freeze([frozen] if isinstance(frozen, str) else frozen))
             return [*callbacks, provenance, GradientNorms(), Guard(self.folder), self.evaluation]
         source = self.datamodule.input or Path("test.csv")
         output = self.folder / "predictions" / f"{source.stem}.csv"
@@ -353,11 +383,14 @@ class KindlingCLI(LightningCLI):
         device = self.trainer.strategy.root_device
         console.print(f"data         {origin}: {sizes}")
         console.print(f"model        {type(model).__name__}, {parameters:,} parameters")
+        default = f"AdamW, lr {model.lr:g}", model.schedule
+        console.print(f"optimizer    {optimizers.described(self.settings, *default)}")
         console.print(f"device       {device}, {torch.get_num_threads()} threads")
         console.print(f"run          {runs.shown(self.folder)}")
-        saved = self.origin.get("hyper_parameters", {}).get("lr", model.lr)
-        if saved != model.lr:
-            console.print(f"note         the optimizer goes on with the learning rate {saved:g}")
+        # A run of ours would have refused another rate; of a plain Trainer's, nothing is known.
+        rate = optimizers.restored_rate(self.origin)
+        if rate not in (None, optimizers.configured_rate(self.settings, model)):
+            console.print(f"note         the optimizer goes on with its learning rate, {rate:g}")
 
     def show_profile(self, console: Console) -> None:
         """Where the time went, if it was asked for."""

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from kindling.errors import UserError
+from kindling.optimizers import Schedule as Schedule
+from kindling.optimizers import configuration, scheduled, trainable
 from kindling.scores import Head, Heads, Scores, Step, in_full, named
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
-Schedule = Literal["constant", "cosine"]
 
 SCORES = "scores"
 """The checkpoint's entry for what an epoch's training scores are made of so far."""
@@ -45,7 +46,7 @@ class Module(LightningModule):
         heads: Outputs by name; with a single one, its metrics carry no prefix.
         lr: Learning rate of AdamW.
         weight_decay: Decoupled weight decay; at 0, AdamW is Adam.
-        schedule: Learning rate over the run's epochs.
+        schedule: Learning rate over the run.
     """
 
     def __init__(
@@ -143,14 +144,12 @@ class Module(LightningModule):
                 parameter.grad = None
 
     def configure_optimizers(self) -> Any:
-        fused = all(p.device.type in ("cpu", "cuda") for p in self.parameters())
+        parameters = trainable(self)
+        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
         optimizer = torch.optim.AdamW(
-            self.parameters(), self.lr, weight_decay=self.weight_decay, fused=fused
+            parameters, self.lr, weight_decay=self.weight_decay, fused=fused
         )
-        if self.schedule == "constant":
-            return optimizer
-        epochs = max(self.trainer.max_epochs or 1, 1)
-        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)]
+        return configuration(optimizer, scheduled(self.schedule, optimizer, self.trainer))
 
     # A checkpoint in the middle of an epoch carries what the epoch's scores are made of.
 

@@ -17,6 +17,12 @@ CUT = tuple(
 )
 """Settings that would move training samples into the test split."""
 
+TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze")
+"""Sections beside model and data of what a run is trained by; an older run lacks them."""
+
+NOTHING = {"frequency": 1, "warmup": 0}
+"""Settings of a section that is not there."""
+
 UNCHANGED = "--allow_changed_data=true"
 
 
@@ -34,7 +40,8 @@ def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
         if chosen and before.get(name) != after.get(name):
             raise UserError(
                 f"{name}={_shown(after.get(name))}: the run was trained with "
-                f"{_shown(before.get(name))}; leave it out, or start a new run"
+                f"{_shown(before.get(name))}; leave it out, or start a new run, from its weights "
+                "by --from_run (make finetune)"
             )
 
 
@@ -57,6 +64,14 @@ def _settings(config: str) -> Iterator[tuple[str, Any]]:
         defaults = {setting.name: setting.default for setting in signatures.settings(class_path)}
         for name, value in (defaults | (content[part].get("init_args") or {})).items():
             yield f"{part}.{name}", value
+    for part in TRAINING:
+        value = content.get(part)
+        if not isinstance(value, dict):
+            yield part, value or None
+            continue
+        yield part, value.get("class_path")
+        settings = value.get("init_args") if "class_path" in value else value
+        yield from ((f"{part}.{k}", v) for k, v in (settings or {}).items() if v != NOTHING.get(k))
 
 
 def _shown(value: Any) -> str:

@@ -33,10 +33,13 @@ class Provenance(Callback):
         run: The run's folder.
         config: The whole configuration, as YAML.
         seed: Of weights and order.
+        parent: Of a run that starts from another's weights, where they are from.
     """
 
-    def __init__(self, run: Path, config: str, seed: int) -> None:
-        self.run, self.config, self.seed = run, config, seed
+    def __init__(
+        self, run: Path, config: str, seed: int, parent: dict[str, Any] | None = None
+    ) -> None:
+        self.run, self.config, self.seed, self.parent = run, config, seed, parent
         self._record: dict[str, Any] = {}
         self._started = 0.0
 
@@ -47,6 +50,7 @@ class Provenance(Callback):
         self._started = time.monotonic()
         self._record = {
             "git": commit(),
+            **({"parent": self.parent} if self.parent else {}),
             "data": {
                 "root": str(data.root),
                 "sample": data.is_sample,
