@@ -59,8 +59,29 @@ class ReduceLROnPlateau(lightning_cli.ReduceLROnPlateau):
         monitor: Score that shall improve.
     """
 
+    trainer: Trainer | None = None
+
     def __init__(self, optimizer: Optimizer, monitor: str = MONITOR, *args: Any, **kwargs: Any):
         super().__init__(optimizer, monitor, *args, **kwargs)
+
+    def state_dict(self) -> dict[str, Any]:
+        # At the end of an epoch the Trainer saves first, and forgets in a run that goes on that
+        # there was a score to be looked at.
+        state = {k: v for k, v in super().state_dict().items() if k != "trainer"}
+        if self.trainer is not None and _within_end_of_epoch(self.trainer):
+            state["unseen"] = float(self.trainer.callback_metrics.get(self.monitor, math.nan))
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        unseen = state_dict.pop("unseen", math.nan)
+        super().load_state_dict(state_dict)
+        if not math.isnan(unseen):
+            self.step(unseen)
+
+
+def _within_end_of_epoch(trainer: Trainer) -> bool:
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return bool(progress.processed > progress.completed)
 
 
 # Private, or they would be choices of --lr_scheduler.
@@ -363,6 +384,8 @@ def _scheduled(
     planned = {"scheduler": made, "interval": interval, "frequency": config.frequency}
     if isinstance(made, lr_scheduler.ReduceLROnPlateau):
         planned["monitor"] = getattr(made, "monitor", MONITOR)
+    if isinstance(made, ReduceLROnPlateau) and (interval, config.frequency) == ("epoch", 1):
+        made.trainer = trainer
     return planned
 
 
