@@ -124,7 +124,7 @@ def _named(model: nn.Module, name: str) -> list[nn.Parameter]:
             part = attrgetter(name)(model)
             found = list(part.parameters()) if isinstance(part, nn.Module) else []
     if not found:
-        known = [k for k, part in model.named_modules() if any(True for _ in part.parameters())]
+        known = list(dict.fromkeys(_layer(k) or k for k in parameters))
         meant = did_you_mean(name, known) or f"; parts are {', '.join(_tops(known))}"
         raise UserError(f"freeze={name}: no parameter or part of the model is called so{meant}")
     return found
