@@ -150,7 +150,7 @@ def show(results: Results, run: Path, console: Console) -> None:
         console.print(many if len(by_class) > CLASSES else _class_table(by_class))
     data = results["data"]
     origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
-    split = {"val": "validation"}.get(results["split"], results["split"]) + " split"
+    split = "validation split" if results["split"] == "val" else "test split"
     if baseline:
         console.print(f"data         {origin}; {split}, {results['samples']:,} samples")
     else:

@@ -54,7 +54,7 @@ def test_a_run_that_is_over_before_an_update_is_due_has_a_bar(
     assert bar.train_progress_bar.finished
 
 
-def _fit(bar: ProgressBar, epochs: int, folder: Path) -> ProgressBar:
+def _fit(bar: RunProgressBar, epochs: int, folder: Path) -> RunProgressBar:
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=epochs,
