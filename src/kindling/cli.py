@@ -6,11 +6,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import timedelta
+from enum import Enum
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import FunctionType
 from typing import Any
 
 import torch
+import yaml
+from jsonargparse import Namespace
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import (
     Checkpoint,
@@ -195,7 +200,8 @@ class KindlingCLI(LightningCLI):
 
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""
-        self.config_init = self.parser.instantiate_classes(self.config)
+        with _first_cause():
+            self.config_init = self.parser.instantiate_classes(self.config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
         self._check_task()
@@ -357,7 +363,10 @@ class KindlingCLI(LightningCLI):
         settings = self.settings.clone()
         for name in ("config", "allow_changed_data"):
             settings.pop(name, None)
-        return str(self._parser(self.command).dump(settings, skip_none=False))
+        for name in self.linked:
+            settings.model.init_args.pop(name, None)
+        # The parser's own dump knows no Enum and no device among the defaults of callbacks.
+        return str(yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True))
 
     # Commands.
 
@@ -443,13 +452,14 @@ class KindlingCLI(LightningCLI):
         """What came out, and where it lies."""
         if rank():
             return
-        if self.evaluation.results is not None:
+        if not self.keeps_run():
+            if self.command == "fit" and self.given_run is None:
+                runs.discard(self.folder)
+            console.print("done         nothing is kept of such a run")
+        elif self.evaluation.results is not None:
             results.show(self.evaluation.results, self.folder, console)
         elif self.command == "predict":
             console.print(f"predictions  {runs.shown(self.evaluation.output)}")
-        elif not self.keeps_run():
-            runs.discard(self.folder)
-            console.print("trained      nothing is kept of such a run")
         elif (self.folder / runs.BEST).is_file():
             console.print(
                 f"trained      score it with: make evaluate RUN={runs.shown(self.folder)}"
@@ -473,6 +483,42 @@ def _described(data: LightningDataModule) -> str:
         return type(data).__name__
     origin = "the generated sample" if data.is_sample else str(data.root)
     return f"{origin}: {', '.join(f'{split} {size:,}' for split, size in data.sizes().items())}"
+
+
+@contextmanager
+def _first_cause() -> Iterator[None]:
+    """What went wrong in a class that is made in a list, and not that the list is none."""
+    try:
+        yield
+    except ValueError as error:
+        if "Union subtypes" not in str(error) or error.__cause__ is None:
+            raise
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise UserError(f"{type(cause).__name__}: {cause}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Settings as YAML has them; what is no setting but a class's default object is left out."""
+    if isinstance(value, Namespace | dict):
+        items = vars(value) if isinstance(value, Namespace) else value
+        plain = {name: _plain(part) for name, part in items.items()}
+        return {name: part for name, part in plain.items() if part is not LEFT_OUT}
+    if isinstance(value, list | tuple | set):
+        return [_plain(part) for part in value]
+    if isinstance(value, Enum):
+        return value.value if isinstance(value, str) else value.name
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, PurePath | timedelta | torch.device | torch.dtype):
+        return str(value)
+    if isinstance(value, type | FunctionType):
+        return f"{value.__module__}.{value.__qualname__}"
+    return LEFT_OUT
+
+
+LEFT_OUT = object()
 
 
 def _listed(value: Any) -> list[Any]:

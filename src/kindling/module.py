@@ -143,8 +143,9 @@ class Module(LightningModule):
         scores = self.epoch_scores(stage).compute(self.trainer.strategy)
         values: dict[str, Any] = {f"{stage}/{k}": v for k, v in scores.items()}
         values |= beside or {}
-        # Equal in all processes already; the Trainer warns where it is not told to make them so.
-        self.log_dict(values, sync_dist=self.trainer.world_size > 1)
+        if not self.trainer.barebones:
+            # Equal in all processes already; the Trainer warns where it shall not make them so.
+            self.log_dict(values, sync_dist=self.trainer.world_size > 1)
 
     def epoch_scores(self, stage: Stage) -> Scores:
         """What the epoch's scores of a stage are made of so far."""

@@ -52,7 +52,9 @@ def logged(module: str, scores: Mapping[str, float]) -> Results:
     return {
         "samples": None,
         "metrics": {name: {"value": value} for name, value in scores.items()},
-        "note": f"as {module} logged them: without intervals and baseline",
+        "note": f"as {module} logged them: without intervals and baseline"
+        if scores
+        else f"none: {module} logged nothing",
     }
 
 
@@ -136,7 +138,8 @@ def show(results: Results, run: Path, console: Console) -> None:
             row.append(short(baseline["metrics"][name]["value"]))
             row.append(f"{results['skill'][name]:.1%}")
         table.add_row(*row)
-    console.print(table)
+    if results["metrics"]:
+        console.print(table)
     if note := results.get("note"):
         console.print(f"scores       {note}")
     for other in results.get("other_baselines", ()):
