@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch import Callback, Trainer
 from torch import Tensor
-
-from kindling.module import Module
 
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
@@ -35,18 +34,23 @@ def keep_freed() -> bool:
     return all(adjust(option, value) for option, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, -1)))
 
 
-def saved_bytes(module: Module, batch: Any) -> int:
-    """Bytes that a step on ``batch`` keeps for its gradients, the weights included."""
-    total = 0
+class SavedBytes(Callback):
+    """Counts the bytes that one step keeps for its gradients, the weights included."""
 
-    def count(tensor: Tensor) -> Tensor:
-        nonlocal total
-        total += tensor.nbytes
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._counting = torch.autograd.graph.saved_tensors_hooks(self._count, lambda kept: kept)
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        self._counting.__enter__()
+
+    def on_before_backward(self, trainer: Trainer, *args: Any) -> None:
+        self._counting.__exit__()
+        trainer.should_stop = True
+
+    def _count(self, tensor: Tensor) -> Tensor:
+        self.bytes += tensor.nbytes
         return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        module.step(batch)
-    return total
 
 
 def free_bytes() -> int:

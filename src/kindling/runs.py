@@ -72,11 +72,16 @@ def discard_unused(run: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not any((run / BEST.parent).glob("*.ckpt")):
-            shutil.rmtree(run, ignore_errors=True)
-            _link(run).unlink(missing_ok=True)
-            _forget(run)
+        if not any(run.rglob("*.ckpt")):
+            discard(run)
         raise
+
+
+def discard(run: Path) -> None:
+    """Remove a run, and what points to it."""
+    shutil.rmtree(run, ignore_errors=True)
+    _link(run).unlink(missing_ok=True)
+    _forget(run)
 
 
 def _forget(run: Path) -> None:

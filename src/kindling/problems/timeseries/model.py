@@ -181,7 +181,6 @@ class TimeseriesModule(Module):
 
     def _forecasts(self, window: Tensor, calendar: Tensor) -> Tensor:
         """Of each net, ``(M, B)``."""
-        self._check_window(window.shape[1])  # a step is timed before there is a setup
         values, level = self._relative(window)
         inputs = self._arranged(values, calendar)
         changes = torch.stack([net(inputs) for net in self.nets])

@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from kindling.loader import positions
+from kindling.loader import BatchDataset
 
 SECOND = 1_000_000
 DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND
@@ -44,7 +43,7 @@ class Stretch(NamedTuple):
     stop: int
 
 
-class Windows(Dataset[TimeseriesBatch]):
+class Windows(BatchDataset[TimeseriesBatch]):
     """Every window whose context and target lie inside one stretch.
 
     Args:
@@ -82,8 +81,7 @@ class Windows(Dataset[TimeseriesBatch]):
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getitem__(self, index: int | Tensor) -> TimeseriesBatch:
-        place = positions(index, len(self))
+    def gather(self, place: Tensor) -> TimeseriesBatch:
         target, first = self.locate(place)
         start = target - self.length
         columns = [self.views[start], *(self.views[start + 1 - lag] for lag in self.lags)]
