@@ -80,6 +80,18 @@ def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
         raise UserError(f"{path}: lacks {lacks}: it can be tested, but not gone on with")
 
 
+def steps(checkpoint: Mapping[str, Any]) -> int:
+    """Training steps as loggers count them, where ``global_step`` has each of several optimizers.
+
+    None of them for a checkpoint of nothing, which is a run's that only begins.
+    """
+    if not checkpoint:
+        return 0
+    epoch = {k.removeprefix("epoch_loop."): v for k, v in checkpoint["loops"]["fit_loop"].items()}
+    by_hand = epoch["manual_optimization.optim_step_progress"]["total"]["completed"]
+    return int(epoch["batch_progress"]["total"]["ready"] if by_hand else checkpoint["global_step"])
+
+
 @contextmanager
 def fitting(path: Path | None) -> Iterator[None]:
     """A checkpoint of another architecture, while it is loaded, as a UserError that says so."""

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
-from kindling import checkpoints, checks, memory, paths, results, resume, runs
+from kindling import checkpoints, checks, loggers, memory, paths, results, resume, runs
 from kindling.arguments import Invocation, configs
 from kindling.callbacks.checkpoint import Checkpoint
 from kindling.callbacks.evaluation import Evaluation
@@ -180,7 +181,10 @@ class KindlingCLI(LightningCLI):
 
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""
-        self.config_init = self.parser.instantiate_classes(self.config)
+        config = self.config.clone()
+        # They write into the run's folder, which is not there yet.
+        config[self.command].trainer.logger = None
+        self.config_init = self.parser.instantiate_classes(config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
         self._check_pair()
@@ -243,12 +247,14 @@ class KindlingCLI(LightningCLI):
 
     def _make_trainer(self) -> Trainer:
         settings = self._get(self.config_init, "trainer")
+        # By itself it would write where the first logger does, below that one's names.
+        self._get(self.config_init, "checkpoint").dirpath = str(self.folder / runs.BEST.parent)
         ours = {
             "default_root_dir": self.folder,
             "profiler": settings.profiler or NoProfiler(),
             # Each process deals itself its share of the samples.
             "use_distributed_sampler": False,
-            "logger": self._loggers(settings.logger) or False,
+            "logger": self._loggers(self.settings.trainer.logger) or False,
             "callbacks": [*_listed(settings.callbacks), *self._callbacks()],
             "plugins": [*_listed(settings.plugins), checkpoints.AtomicCheckpointIO()],
         }
@@ -262,13 +268,17 @@ class KindlingCLI(LightningCLI):
             raise UserError(f"trainer: {error}") from error
 
     def _loggers(self, chosen: Any) -> list[Logger]:
-        """Ours, then those of the configuration; ``--trainer.logger=false`` is for none."""
-        self.tensorboard = TensorBoard(self.folder, self.origin.get("global_step", 0))
-        self.table = MetricsTable(self.folder / "metrics.csv")
-        loggers: list[Logger] = [self.table] if self.command == "fit" else []
+        """Those of the configuration, then ours; ``--trainer.logger=false`` is for none."""
+        step = checkpoints.steps(self.origin)
+        self.tensorboard = TensorBoard(self.folder, step)
+        self.table = MetricsTable(self.folder / "metrics.csv", step)
+        # A prediction has nothing to log, and would begin a run there all the same.
+        others = chosen if self.command != "predict" else None
+        self.chosen = loggers.make(others, self.folder, Path(self.settings.logs))
+        listed: list[Logger] = [*self.chosen]
         if chosen is not False and (self.command == "fit" or self.given_run):
-            loggers.append(self.tensorboard)
-        return loggers + [logger for logger in _listed(chosen) if logger is not True]
+            listed.append(self.tensorboard)
+        return [*listed, self.table] if self.command == "fit" else listed
 
     def _callbacks(self) -> list[Callback]:
         callbacks: list[Callback] = []
@@ -282,7 +292,8 @@ class KindlingCLI(LightningCLI):
             return [*callbacks, provenance, GradientNorms(), Guard(self.folder), self.evaluation]
         source = self.datamodule.input or Path("test.csv")
         output = self.folder / "predictions" / f"{source.stem}.csv"
-        self.evaluation = Evaluation(self.folder, self.checkpoint, output)
+        step = self.origin["global_step"]
+        self.evaluation = Evaluation(self.folder, self.checkpoint, output, step)
         return [*callbacks, self.evaluation]
 
     @cached_property
@@ -303,6 +314,8 @@ class KindlingCLI(LightningCLI):
             if rank():
                 return  # a split that is shared out would be scored with samples repeated
             quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
+            if self.given_run and subcommand != "predict":
+                loggers.begin(self.chosen, self.folder, yaml.safe_load(self.config_yaml))
             with checkpoints.fitting(self.checkpoint):
                 getattr(self.trainer, subcommand)(
                     self.model,
@@ -317,6 +330,8 @@ class KindlingCLI(LightningCLI):
             (self.folder / runs.CONFIG).write_text(self.config_yaml)
             runs.point_latest(self.folder)
             self._introduce(Console(highlight=False, soft_wrap=True))
+            settings, step = yaml.safe_load(self.config_yaml), checkpoints.steps(self.origin)
+            loggers.begin(self.chosen, self.folder, settings, step)
             if self.tensorboard in self.trainer.loggers:
                 self.tensorboard.forget_later_steps()
                 self.tensorboard.log_settings(self._hyperparameters())

@@ -191,7 +191,7 @@ class Module(LightningModule):
             )
             row = {"epoch": self.current_epoch, **numbers}
             for logger in self.trainer.loggers:
-                logger.log_metrics(row, self.global_step)
+                logger.log_metrics(row, self.global_step - 1)
 
     def _scores(self, stage: Stage) -> Scores:
         scores = self.scores[f"{stage}_scores"]

@@ -12,6 +12,7 @@ from torch import Tensor
 from kindling import results
 from kindling.datamodule import DataModule, Split
 from kindling.logger import TensorBoard
+from kindling.loggers import log_figure
 from kindling.module import Module, Outcome
 
 
@@ -25,10 +26,13 @@ class Evaluation(Callback):
         run: The run's folder.
         checkpoint: What is evaluated; none in training.
         output: Where predictions of raw input go.
+        step: That the checkpoint was taken at.
     """
 
-    def __init__(self, run: Path, checkpoint: Path | None = None, output: Path = Path()) -> None:
-        self.run, self.checkpoint, self.output = run, checkpoint, output
+    def __init__(
+        self, run: Path, checkpoint: Path | None = None, output: Path = Path(), step: int = 0
+    ) -> None:
+        self.run, self.checkpoint, self.output, self.step = run, checkpoint, output, step
         self.results: results.Results | None = None
         self._batches: list[Outcome] = []
 
@@ -38,6 +42,10 @@ class Evaluation(Callback):
         drawn = trainer.is_global_zero and not trainer.sanity_checking
         if self.checkpoint or (drawn and _drawn(trainer.current_epoch + 1)):
             self._batches.append(outputs)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.checkpoint:
+            self._log_step(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._batches:
@@ -52,6 +60,9 @@ class Evaluation(Callback):
     ) -> None:
         self._batches.append(outputs)
 
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._log_step(pl_module)
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         outcome = self._report(trainer, "test", "results.json")
         self._draw(trainer, "test", outcome, self.run / "figures")
@@ -64,6 +75,10 @@ class Evaluation(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._write_predictions(trainer, "predict", self._gather(), self.output)
+
+    def _log_step(self, module: LightningModule) -> None:
+        """Let the scores stand at the checkpoint's step, where the Trainer has not taken any."""
+        module.log("step", float(self.step))
 
     def _gather(self) -> Outcome:
         batches, self._batches = self._batches, []
@@ -85,7 +100,7 @@ class Evaluation(Callback):
         scores = {name: score["value"] for name, score in self.results["metrics"].items()}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoard):
-                logger.log_final(split, scores, trainer.global_step)
+                logger.log_final(split, scores, self.step)
         return outcome
 
     def _draw(
@@ -96,9 +111,7 @@ class Evaluation(Callback):
         # A dollar in the name of a class or a column is no formula.
         with rc_context({"text.parse_math": False}):
             for name, figure in module.figures(rows, outcome).items():
-                for logger in trainer.loggers:
-                    if isinstance(logger, TensorBoard):
-                        logger.log_figure(split, name, figure, trainer.global_step)
+                log_figure(trainer.loggers, split, name, figure, self.step or trainer.global_step)
                 if folder is not None:
                     folder.mkdir(exist_ok=True)
                     figure.savefig(folder / f"{name}.png", dpi=150)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from kindling.callbacks.aside import Begun, Clock, aside
 from kindling.datamodule import DataModule, at_least
 from kindling.figures.finders import SKIPPED, draw_rates, draw_speeds
-from kindling.logger import TensorBoard
+from kindling.loggers import log_figure
 from kindling.memory import free_bytes, saved_bytes
 from kindling.module import Module
 from kindling.words import short
@@ -157,6 +157,4 @@ def _publish(trainer: Trainer, name: str, figure: Figure) -> None:
     folder = Path(trainer.default_root_dir) / "figures"
     folder.mkdir(exist_ok=True)
     figure.savefig(folder / f"{name}.png", dpi=150)
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoard):
-            logger.log_figure("train", name, figure, 0)
+    log_figure(trainer.loggers, "train", name, figure, 0)
