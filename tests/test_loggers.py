@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import wandb
@@ -219,10 +218,15 @@ def test_our_own_files_are_the_same_beside_others(run: Path, tmp_path: Path) -> 
     ],
 )
 def test_a_logger_that_is_not_installed_is_one_line(
-    name: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with patch.dict(sys.modules, {"wandb": None, "mlflow": None}):
-        status = main(["fit", *SMOKE, f"--trainer.logger={name}", f"--logs={tmp_path}", QUIET])
+    for module in ("wandb", "mlflow"):
+        monkeypatch.setitem(sys.modules, module, None)
+    status = main(["fit", *SMOKE, f"--trainer.logger={name}", f"--logs={tmp_path}", QUIET])
     [line] = capsys.readouterr().err.splitlines()
     assert (status, list(tmp_path.glob("timeseries/*"))) == (2, [])
     assert line.startswith(f"kindling: trainer.logger={name}")
