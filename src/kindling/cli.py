@@ -102,10 +102,10 @@ class KindlingCLI(LightningCLI):
         if self.checkpoint is None or self.given_run or runs.of_checkpoint(self.checkpoint):
             yield flags
             return
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as stream:
-            stream.write(self.origin[checkpoints.ORIGIN]["config"])
-            stream.flush()
-            yield [f"--config={stream.name}", *flags]
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder, runs.CONFIG)
+            config.write_text(self.origin[checkpoints.ORIGIN]["config"])
+            yield [f"--config={config}", *flags]
 
     # Parsing.
 
