@@ -128,7 +128,7 @@ def _attach(invocation: Invocation, run: str | None, checkpoint: str | None) -> 
 
 def _checkpoint(run: Path | None, name: str) -> Path:
     if name not in ("best", "last"):
-        path = Path(name).expanduser()
+        path = runs.followed(Path(name).expanduser())
         if not path.is_file():
             raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
         return path.resolve()

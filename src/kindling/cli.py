@@ -33,6 +33,7 @@ from rich.console import Console
 from kindling import (
     checkpoints,
     checks,
+    loggers,
     loop_state,
     memory,
     optimizers,
@@ -107,6 +108,7 @@ class KindlingCLI(LightningCLI):
     def __init__(self, invocation: Invocation) -> None:
         self.command, self.checkpoint = invocation.command, invocation.checkpoint
         self.given_run = invocation.run
+        self.chosen: list[Logger] = []
         self.origin = checkpoints.load(self.checkpoint) if self.checkpoint else {}
         if self.checkpoint and self.command == "fit":
             checkpoints.require_resumable(self.checkpoint, self.origin)
@@ -129,10 +131,10 @@ class KindlingCLI(LightningCLI):
         if known or embedded is None:
             yield flags
             return
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as stream:
-            stream.write(embedded["config"])
-            stream.flush()
-            yield [f"--config={stream.name}", *flags]
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder, runs.CONFIG)
+            config.write_text(embedded["config"])
+            yield [f"--config={config}", *flags]
 
     # Parsing.
 
@@ -219,8 +221,11 @@ class KindlingCLI(LightningCLI):
 
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""
+        config = self.config.clone()
+        # They write into the run's folder, which is not there yet.
+        config[self.command].trainer.logger = None
         with _first_cause():
-            self.config_init = self.parser.instantiate_classes(self.config)
+            self.config_init = self.parser.instantiate_classes(config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
         self._check_task()
@@ -290,12 +295,16 @@ class KindlingCLI(LightningCLI):
             )
 
     def _make_folder(self) -> Path:
-        logs = Path(self.settings.trainer.default_root_dir or self.settings.logs)
         if rank():
-            return logs  # of several processes, the first alone writes
+            return self.logs  # of several processes, the first alone writes
         if self.command == "fit" and self.given_run is None:
-            return runs.create(logs, self.task)
+            return runs.create(self.logs, self.task)
         return self.given_run or Path.cwd()
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the runs; the Trainer's own setting for it will do too."""
+        return Path(self.settings.trainer.default_root_dir or self.settings.logs)
 
     @contextmanager
     def _discard_unused(self) -> Iterator[None]:
@@ -312,7 +321,7 @@ class KindlingCLI(LightningCLI):
         if not settings.barebones:
             ours |= {
                 "profiler": settings.profiler or NoProfiler(),
-                "logger": self._loggers(settings.logger) or False,
+                "logger": self._loggers(self.settings.trainer.logger) or False,
                 "plugins": self._plugins(_listed(settings.plugins)),
                 "callbacks": self._callbacks(ours["callbacks"]),
             }
@@ -349,14 +358,16 @@ class KindlingCLI(LightningCLI):
 
     def _loggers(self, chosen: Any) -> list[Logger]:
         """Those of the configuration, then ours; ``--trainer.logger=false`` is for none."""
-        self.tensorboard = TensorBoard(self.folder, self.origin.get("global_step", 0))
-        self.table = MetricsTable(self.folder / "metrics.csv")
-        ours: list[Logger] = []
+        step = loop_state.steps(self.origin)
+        self.tensorboard = TensorBoard(self.folder, step)
+        self.table = MetricsTable(self.folder / "metrics.csv", step)
+        # A prediction has nothing to log, and would begin a run there all the same.
+        others = chosen if self.command != "predict" else None
+        self.chosen = loggers.make(others, self.folder, self.logs)
+        listed: list[Logger] = [*self.chosen]
         if chosen is not False and (self.command == "fit" or self.given_run):
-            ours.append(self.tensorboard)
-        if self.command == "fit":
-            ours.append(self.table)
-        return [*(logger for logger in _listed(chosen) if logger is not True), *ours]
+            listed.append(self.tensorboard)
+        return [*listed, self.table] if self.command == "fit" else listed
 
     def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
         settings, fits = self.settings.trainer, self.command == "fit"
@@ -423,6 +434,8 @@ class KindlingCLI(LightningCLI):
             if rank():
                 return  # a split that is shared out would be scored with samples repeated
             quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
+            if self.given_run and subcommand != "predict":
+                loggers.begin(self.chosen, self.folder, yaml.safe_load(self.config_yaml))
             with checkpoints.fitting(self.checkpoint):
                 getattr(self.trainer, subcommand)(
                     self.model,
@@ -437,6 +450,8 @@ class KindlingCLI(LightningCLI):
             (self.folder / runs.CONFIG).write_text(self.config_yaml)
             runs.point_latest(self.folder)
             self._introduce(Console(highlight=False, soft_wrap=True))
+            settings = yaml.safe_load(self.config_yaml)
+            loggers.begin(self.chosen, self.folder, settings, loop_state.steps(self.origin))
             if self._shows():
                 self.tensorboard.forget_later_steps()
                 self.tensorboard.log_settings(self._hyperparameters())

@@ -1,6 +1,5 @@
 """The base of every data module: sample or real root, splits made once, one loader for all."""
 
-import fcntl
 import logging
 import shutil
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
+from filelock import FileLock
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -239,8 +239,7 @@ def below_one(name: str, value: float) -> float:
 def write_once(folder: Path, write: Any) -> None:
     """Let ``write`` fill ``folder``, whole or not at all, also when two processes try at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder.parent / f".{folder.name}.lock"):
         if not folder.exists():
             _write(folder, write)
 

@@ -22,3 +22,15 @@ def epochs_done(checkpoint: Mapping[str, Any]) -> int:
     """Whole epochs that a checkpoint has trained."""
     whole = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
     return int(checkpoint["epoch"]) + bool(whole)
+
+
+def steps(checkpoint: Mapping[str, Any]) -> int:
+    """Training steps as loggers count them, where ``global_step`` has each of several optimizers.
+
+    None of them for a checkpoint of nothing, which is a run's that only begins.
+    """
+    if not checkpoint:
+        return 0
+    epoch = {k.removeprefix("epoch_loop."): v for k, v in checkpoint["loops"]["fit_loop"].items()}
+    by_hand = epoch["manual_optimization.optim_step_progress"]["total"]["completed"]
+    return int(epoch["batch_progress"]["total"]["ready"] if by_hand else checkpoint["global_step"])

@@ -6,12 +6,12 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 CGROUP = Path("/sys/fs/cgroup")
-MEMINFO = Path("/proc/meminfo")
 
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 """As mallopt calls them: what is freed before it goes back, and how many parts are mapped."""
@@ -55,15 +55,7 @@ class SavedBytes(Callback):
 
 def free_bytes() -> int:
     """Bytes that this process may still take, by the system and by its container."""
-    return min(_free_of_system(), _free_of_container())
-
-
-def _free_of_system() -> int:
-    if MEMINFO.exists():
-        lines = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    # Where the system does not tell what is free, a part of what there is.
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+    return min(int(psutil.virtual_memory().available), _free_of_container())
 
 
 def _free_of_container() -> int:

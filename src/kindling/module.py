@@ -2,18 +2,20 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.optimizers import Schedule as Schedule
 from kindling.optimizers import configuration, scheduled, trainable
 from kindling.scores import Head, Heads, Scores, Step, in_full, named
 
+T = TypeVar("T")
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
 
@@ -90,6 +92,30 @@ class Module(LightningModule):
     def curves(self) -> Mapping[str, float]:
         """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
         return {}
+
+    def training_split(self, kind: type[T]) -> T | None:
+        """The training samples, which statistics are taken from.
+
+        Args:
+            kind: What the problem's data sets are.
+
+        Returns:
+            A data module's of ours, or the data set behind a plain loader; none if it is another
+            and ``fit_statistics`` was called before.
+        """
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        training = data.splits["train"] if isinstance(data, DataModule) else None
+        if training is None:
+            self.trainer.fit_loop.setup_data()
+            training = getattr(self.trainer.train_dataloader, "dataset", None)
+        if isinstance(training, kind):
+            return training
+        if any(b.isnan().any() for b in self.buffers() if b.is_floating_point()):
+            raise UserError(
+                f"{type(training).__name__}: {type(self).__name__} takes its statistics from "
+                f"{kind.__name__}; call fit_statistics with them before training"
+            )
+        return None
 
     # The Trainer's hooks, in the order in which they are called.
 

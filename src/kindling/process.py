@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -47,6 +48,9 @@ def signals() -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         raise Stopped("stopped by SIGTERM", signum)
 
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no other may handle signals
+        return
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield

@@ -15,7 +15,7 @@ from torch import Tensor
 from kindling.datamodule import DataModule
 from kindling.evaluation import Interval, score, skill
 from kindling.module import Module, Outcome
-from kindling.runs import TENSORBOARD, shown
+from kindling.runs import logdir, shown
 from kindling.scores import Heads
 from kindling.targets import UNKNOWN, known
 from kindling.words import short
@@ -159,7 +159,7 @@ def show(results: Results, run: Path, console: Console) -> None:
     else:
         console.print(f"data         {split}")
     console.print(f"run          {shown(run)}")
-    where = shown(run.parents[1] / TENSORBOARD)
+    where = shown(logdir(run.parents[1]))
     console.print(f"curves       make tensorboard (tensorboard --logdir {where})")
 
 

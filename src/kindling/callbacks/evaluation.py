@@ -12,6 +12,7 @@ from torch import Tensor
 from kindling import results
 from kindling.datamodule import DataModule, Split
 from kindling.logger import TensorBoard
+from kindling.loggers import log_figure
 from kindling.module import Module, Outcome
 
 
@@ -29,6 +30,7 @@ class Evaluation(Callback):
         checkpoint: What is evaluated; none in training.
         step: The optimizer step that the checkpoint was taken at.
         output: Where predictions of raw input go.
+        step: That the checkpoint was taken at.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class Evaluation(Callback):
 
     def _log_step(self, trainer: Trainer) -> None:
         """Let loggers show scores at the checkpoint's step; the Trainer's own count is 0."""
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and trainer.loggers:
             trainer.lightning_module.log("step", float(self.step), logger=True)
 
     def _report(self, trainer: Trainer, split: Split, file: str) -> Outcome | None:
@@ -116,7 +118,7 @@ class Evaluation(Callback):
         scores = {name: score["value"] for name, score in self.results["metrics"].items()}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoard):
-                logger.log_final(split, scores, trainer.global_step)
+                logger.log_final(split, scores, self.step)
         return outcome
 
     def _draw(
@@ -129,9 +131,7 @@ class Evaluation(Callback):
         # A dollar in the name of a class or a column is no formula.
         with rc_context({"text.parse_math": False}):
             for name, figure in module.figures(rows, outcome).items():
-                for logger in trainer.loggers:
-                    if isinstance(logger, TensorBoard):
-                        logger.log_figure(split, name, figure, trainer.global_step)
+                log_figure(trainer.loggers, split, name, figure, self.step or trainer.global_step)
                 if folder is not None:
                     folder.mkdir(exist_ok=True)
                     figure.savefig(folder / f"{name}.png", dpi=150)

@@ -19,7 +19,7 @@ from kindling.callbacks.aside import Begun, Clock, aside
 from kindling.datamodule import DataModule, at_least
 from kindling.errors import UserError
 from kindling.figures.finders import SKIPPED, draw_rates, draw_speeds
-from kindling.logger import TensorBoard
+from kindling.loggers import log_figure
 from kindling.memory import SavedBytes, free_bytes
 from kindling.words import short
 
@@ -160,6 +160,4 @@ def _publish(trainer: Trainer, name: str, figure: Figure) -> None:
     folder = Path(trainer.default_root_dir) / "figures"
     folder.mkdir(exist_ok=True)
     figure.savefig(folder / f"{name}.png", dpi=150)
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoard):
-            logger.log_figure("train", name, figure, 0)
+    log_figure(trainer.loggers, "train", name, figure, 0)

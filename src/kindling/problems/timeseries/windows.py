@@ -17,6 +17,9 @@ SECOND = 1_000_000
 DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND
 """Microseconds, as all times here."""
 
+BASELINES = ("last value", "same time yesterday", "same time last week")
+"""In the order of a batch's ``naive``; a step of a day or more rules some out."""
+
 
 class TimeseriesBatch(NamedTuple):
     """Windows and the value that follows each.
@@ -41,6 +44,13 @@ class Stretch(NamedTuple):
 
     start: int
     stop: int
+
+
+class Statistics(NamedTuple):
+    """Mean and standard deviation of the training values."""
+
+    center: float
+    scale: float
 
 
 class Windows(BatchDataset[TimeseriesBatch]):
@@ -68,6 +78,7 @@ class Windows(BatchDataset[TimeseriesBatch]):
         ahead: bool = False,
     ) -> None:
         self.series, self.length, self.clock = series, length, clock
+        self.stretches = tuple(stretches)
         self.lags, self.naive = tuple(lags), tuple(naive)
         self.context = context(length, lags)
         stops = [s.stop + ahead for s in stretches]
@@ -92,6 +103,11 @@ class Windows(BatchDataset[TimeseriesBatch]):
             self._naive(target, first),
             place,
         )
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of the values in its stretches alone."""
+        return _statistics(self.series, self.stretches)
 
     def locate(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Positions in the series: of each sample's target, and of its stretch's first step."""
@@ -144,3 +160,17 @@ def blocks(steps: int, fraction: float, count: int) -> tuple[list[Stretch], list
     edges = [0, *(edge for stretch in held_out for edge in stretch), steps]
     kept = [Stretch(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     return [stretch for stretch in kept if stretch.stop > stretch.start], held_out
+
+
+def _statistics(series: Tensor, stretches: Sequence[Stretch]) -> Statistics:
+    """Exact over several stretches, without a copy of the series."""
+    moments = [torch.var_mean(series[s.start : s.stop], correction=0) for s in stretches]
+    sizes = [s.stop - s.start for s in stretches]
+    total = sum(sizes)
+    center = sum(n * float(mean) for n, (_, mean) in zip(sizes, moments, strict=True)) / total
+    square = sum(
+        n * (float(var) + (float(mean) - center) ** 2)
+        for n, (var, mean) in zip(sizes, moments, strict=True)
+    )
+    # A constant series has nothing to scale.
+    return Statistics(center, (square / total) ** 0.5 or 1.0)
