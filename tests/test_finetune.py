@@ -245,3 +245,20 @@ def test_there_must_be_such_a_run(
     (parent / "checkpoints" / "best.ckpt").unlink()
     assert kindling("fit", f"--from_run={parent}") == 2
     assert "has no checkpoints/best.ckpt to start from" in capsys.readouterr().err
+
+
+def test_any_model_starts_from_a_run(
+    kindling: Run, logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = "lightning.pytorch.demos.boring_classes"
+    pair = [f"--model={demo}.BoringModel", f"--data={demo}.BoringDataModule"]
+    short = ["--trainer.limit_train_batches=2", "--trainer.max_epochs=1"]
+    assert kindling("fit", *pair, *short) == 0
+    parent = (logs / "boring_model" / "latest").resolve()
+    assert kindling("fit", f"--from_run={parent}", "--freeze=layer.bias", "--optimizer=SGD") == 0
+    run = logs / "boring_model" / "latest"
+    start, found = weights(parent), weights(run, "last")
+    assert torch.equal(start["layer.bias"], found["layer.bias"])
+    assert not torch.equal(start["layer.weight"], found["layer.weight"])
+    assert torch.allclose(start["layer.weight"], found["layer.weight"], atol=0.02)
+    assert provenance(run)["parent"]["run"] == str(parent)

@@ -15,9 +15,6 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 from torch import nn
 from torch.optim import Optimizer
 
-from kindling import optimizers
-from kindling.errors import UserError
-
 Run = Callable[..., int]
 
 # Two epochs of five steps each, where nothing else is said.
@@ -375,42 +372,64 @@ class Two(BoringModel):
         return [torch.optim.SGD(self.parameters(), 0.1), torch.optim.SGD(self.parameters(), 0.1)]
 
 
-plain = pytest.mark.filterwarnings(
+DEMO = "lightning.pytorch.demos.boring_classes"
+BORING = [f"--model={DEMO}.BoringModel", f"--data={DEMO}.BoringDataModule"]
+BORING += ["--trainer.max_epochs=2", "--trainer.limit_train_batches=2"]
+EXPONENTIAL = ("--lr_scheduler=ExponentialLR", "--lr_scheduler.gamma=0.5")
+
+
+def test_any_model_is_trained_by_what_is_chosen(
+    kindling: Run, logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert kindling("fit", *BORING) == 0
+    assert "optimizer  " not in capsys.readouterr().out
+    assert group(logs, "boring_model")["lr"] == pytest.approx(0.1 * 0.1**2), "its own"
+    assert kindling("fit", *BORING, "--optimizer=Adam", *EXPONENTIAL) == 0
+    assert "optimizer    Adam, lr 0.001; ExponentialLR, gamma 0.5\n" in capsys.readouterr().out
+    assert group(logs, "boring_model")["betas"] == (0.9, 0.999)
+    assert group(logs, "boring_model")["lr"] == pytest.approx(1e-3 * 0.5**2)
+    assert kindling("fit", *BORING, "--optimizer=Adam") == 0
+    assert not checkpoint(logs, "boring_model")["lr_schedulers"], "its own is its own optimizer's"
+    assert kindling("fit", *BORING, "--lr_scheduler_config.warmup=8") == 0
+    # After four steps of eight, the rate is for the fifth.
+    assert group(logs, "boring_model")["lr"] == pytest.approx(0.1 * 0.1**2 * 5 / 8)
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "fault"),
+    [
+        (f"{__name__}.Two", EXPONENTIAL, "Two makes no optimizer or several; name optimizer"),
+        (f"{DEMO}.BoringModel", EXPONENTIAL, "BoringModel has a schedule of its own; name"),
+        (f"{DEMO}.BoringModel", (*PLATEAU, "--optimizer=SGD"), "conditioned on metric val/loss"),
+    ],
+)
+def test_a_schedule_needs_what_it_is_of(
+    model: str,
+    flags: Sequence[str],
+    fault: str,
+    kindling: Run,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert kindling("fit", f"--model={model}", *BORING[1:], *flags) == 2
+    assert fault in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings(
     "ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers"
 )
-
-
-def trained(model: LightningModule, tmp_path: Path, **chosen: Any) -> Trainer:
-    given = {"optimizer": None, "scheduler": None, "config": optimizers.LRSchedulerConfig()}
-    optimizers.choose(model, **{**given, **chosen})
+def test_what_a_plain_trainer_wrote_goes_on_at_its_own_rate_and_says_so(
+    kindling: Run, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plain.ckpt"
     trainer = Trainer(
-        default_root_dir=tmp_path, accelerator="cpu", max_epochs=2, limit_train_batches=2,
-        limit_val_batches=0, logger=False, enable_checkpointing=False, barebones=False,
-        enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=tmp_path, accelerator="cpu", max_epochs=1, limit_train_batches=2,
+        limit_val_batches=0, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(model)
-    return trainer
-
-
-@plain
-def test_any_model_is_trained_by_what_is_chosen(tmp_path: Path) -> None:
-    trainer = trained(BoringModel(), tmp_path, optimizer={"class_path": "torch.optim.Adam"})
-    assert type(trainer.optimizers[0]) is torch.optim.Adam
-    assert not trainer.lr_scheduler_configs, "its own schedule is its own optimizer's"
-
-
-@plain
-def test_any_models_own_optimizer_can_be_warmed_up(tmp_path: Path) -> None:
-    config = optimizers.LRSchedulerConfig(warmup=8)
-    trainer = trained(BoringModel(), tmp_path, config=config)
-    # After four steps of eight, at the rate of the fifth; BoringModel's own falls tenfold an epoch.
-    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.1 * 0.1**2 * 5 / 8)
-
-
-@plain
-def test_several_optimizers_are_no_ones_to_schedule(tmp_path: Path) -> None:
-    scheduler = {"class_path": "torch.optim.lr_scheduler.ExponentialLR", "init_args": {"gamma": 1}}
-    with pytest.raises(UserError, match="Two makes no optimizer or several; name optimizer"):
-        trained(Two(), tmp_path, scheduler=scheduler)
-    with pytest.raises(UserError, match="BoringModel has a schedule of its own; name optimizer"):
-        trained(BoringModel(), tmp_path, scheduler=scheduler)
+    trainer.fit(BoringModel())
+    trainer.save_checkpoint(path)
+    goes_on = [*BORING, f"--ckpt_path={path}", "--optimizer=SGD"]
+    assert kindling("fit", *goes_on, "--optimizer.lr=0.5") == 0
+    assert "the optimizer goes on with its learning rate, 0.1" in capsys.readouterr().out
+    assert kindling("fit", *goes_on, "--optimizer.lr=0.1") == 0
+    assert "goes on with" not in capsys.readouterr().out

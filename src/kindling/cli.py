@@ -198,6 +198,8 @@ class KindlingCLI(LightningCLI):
         return data
 
     def before_instantiate_classes(self) -> None:
+        if self.command == "fit":
+            optimizers.refuse_ignored(self.settings, self.flags, Module)
         self.warm_start: WarmStart | None = None
         if self.settings.from_run and self.command == "fit" and not self.checkpoint:
             self.warm_start = WarmStart(runs.find(self.settings.from_run, "--from_run"))
@@ -242,7 +244,6 @@ class KindlingCLI(LightningCLI):
         optimizer, scheduler = (self._get(self.config_init, k) for k in optimizers.CLASSES)
         schedule: optimizers.Schedule = "constant"
         if isinstance(self.model, Module):
-            optimizers.refuse_ignored(self.settings, self.flags)
             if scheduler:
                 self.model.schedule = "constant"  # the default's, in whose place it is
             schedule = self.model.schedule
@@ -483,6 +484,10 @@ class KindlingCLI(LightningCLI):
         for part in ("model", "data"):
             init = dict(self.settings[part].get("init_args") or {})
             settings |= {f"{part}.{k}": v for k, v in init.items() if k not in apart}
+        for part in optimizers.CLASSES:
+            if chosen := self.settings.get(part):
+                init = chosen.get("init_args") or {}
+                settings |= {part: chosen.class_path, **{f"{part}.{k}": v for k, v in init.items()}}
         return {**settings, "trainer.max_epochs": self.settings.trainer.max_epochs}
 
     def _introduce(self, console: Console) -> None:

@@ -211,12 +211,19 @@ def add_arguments(parser: LightningArgumentParser) -> None:
     parser.add_class_arguments(LRSchedulerConfig, "lr_scheduler_config")
 
 
-def refuse_ignored(settings: Any, flags: Iterable[str]) -> None:
-    """Raise a UserError for a flag that another one makes void."""
+def refuse_ignored(settings: Any, flags: Iterable[str], ours: type) -> None:
+    """Raise a UserError for a flag that another one makes void.
+
+    Args:
+        settings: The whole configuration.
+        flags: As they are typed.
+        ours: Base of the models that have AdamW and the schedules of ours as their default.
+    """
     given = {flag.partition("=")[0].replace(".init_args.", ".") for flag in flags}
     replaced = {"lr": "optimizer", "weight_decay": "optimizer", "schedule": "lr_scheduler"}
     for name, by in replaced.items():
-        if settings.get(by) and f"--model.{name}" in given:
+        void = settings.get(by) and f"--model.{name}" in given
+        if void and issubclass(_class(settings.model), ours):
             what = "AdamW's" if by == "optimizer" else "the default's"
             raise UserError(f"model.{name} is {what}, which {by} replaces; set {by}.* in its place")
     config = settings.lr_scheduler_config
