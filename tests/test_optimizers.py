@@ -428,7 +428,7 @@ def test_what_a_plain_trainer_wrote_goes_on_at_its_own_rate_and_says_so(
     )  # fmt: skip
     trainer.fit(BoringModel())
     trainer.save_checkpoint(path)
-    goes_on = [*BORING, f"--ckpt_path={path}", "--optimizer=SGD"]
+    goes_on = [*BORING, f"--ckpt_path={path}", "--trainer.max_epochs=3", "--optimizer=SGD"]
     assert kindling("fit", *goes_on, "--optimizer.lr=0.5") == 0
     assert "the optimizer goes on with its learning rate, 0.1" in capsys.readouterr().out
     assert kindling("fit", *goes_on, "--optimizer.lr=0.1") == 0
