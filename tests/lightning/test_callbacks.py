@@ -1,6 +1,9 @@
 """Callbacks and flags of the Trainer have the effect that they have anywhere."""
 
 import csv
+import logging
+import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +237,9 @@ class Failing(Callback):
             raise ZeroDivisionError("mine")
 
 
-@pytest.mark.filterwarnings("ignore:.*was called without a model")  # Lightning, of this callback
+# What Lightning says of this callback.
+@pytest.mark.filterwarnings("ignore:.*was called without a model")
+@pytest.mark.filterwarnings("ignore:.*there is no last checkpoint available")
 def test_a_checkpoint_at_an_exception(logs: Path, tmp_path: Path) -> None:
     saving = callback("OnExceptionCheckpoint", dirpath=tmp_path)
     own = [f"--trainer.callbacks+={__name__}.Failing", f"--logs={logs}", QUIET]
@@ -391,7 +396,5 @@ def test_nothing_stays_behind_in_the_process(train: Train) -> None:
     train()
     assert [*warnings.filters] == filters
     assert levels == [logging.getLogger(f"lightning.{n}").level for n in ("pytorch", "fabric")]
-    changed = {
-        k for k in environment.keys() | os.environ.keys() if environment.get(k) != os.environ.get(k)
-    }
+    changed = {name for name, _ in environment.items() ^ os.environ.items()}
     assert changed <= {"PL_GLOBAL_SEED", "PL_SEED_WORKERS"}, "which Lightning's seeding sets"
