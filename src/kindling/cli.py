@@ -15,8 +15,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
-from kindling import checkpoints, checks, memory, paths, results, resume, runs
-from kindling.arguments import Invocation, configs
+from kindling import checkpoints, help, memory, paths, results, resume, runs
+from kindling.arguments import Invocation
 from kindling.callbacks.checkpoint import Checkpoint
 from kindling.callbacks.evaluation import Evaluation
 from kindling.callbacks.gradients import GradientNorms
@@ -26,11 +26,12 @@ from kindling.callbacks.progress import ProgressBar
 from kindling.callbacks.provenance import Provenance
 from kindling.datamodule import DataModule, at_least
 from kindling.errors import UserError
+from kindling.layers import Layers, flat
 from kindling.logger import TensorBoard
 from kindling.messages import explain
 from kindling.metrics_table import MetricsTable
 from kindling.module import Module
-from kindling.parser import ParseError, Parser
+from kindling.parser import Pair, ParseError, Parser, inherits
 from kindling.process import (
     NoProfiler,
     leave_group,
@@ -128,17 +129,26 @@ class KindlingCLI(LightningCLI):
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        self.linked = checks.linked(configs(self.flags), self.flags)
+        self.layers = Layers(self.flags, inherits)
+        self.pair = Pair(self.layers)
+        self.linked = self.pair.linked
         for name in self.linked:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        options = self._parser(self.command)._actions
+        if "--help" in args:
+            values = dict(flat(self.layers.settings))
+            print(help.of_command(self.command, self.pair, options, values))
+            raise SystemExit(0)
+        flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
         try:
-            self.config = parser.parse_args(args)
+            self.config = parser.parse_args([self.command, *flags])
         except ParseError as error:
-            others = [action.dest for action in self._parser(self.command)._actions]
-            known = [*checks.options(configs(args)), *others]
-            raise UserError(explain(str(error), known)) from error
+            names = [action.dest for action in options if not action.dest.endswith(".help")]
+            known = [*self.pair.options, *names]
+            given = [name for _, named in reversed(self.layers.named) for name in named]
+            raise UserError(explain(str(error), known, given)) from error
         self.settings = self.config[self.command]
 
     def _parse_ckpt_path(self) -> None:
