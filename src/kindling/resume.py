@@ -33,8 +33,9 @@ def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
     for part in PARTS:
         # A run from before a setting was there was made as by its default.
         for name, action in options(find_class(part, after[part]), part).items():
-            default = action.default
-            before.setdefault(name, list(default) if isinstance(default, tuple) else default)
+            if name in after and name not in before:
+                default = action.default
+                before[name] = list(default) if isinstance(default, tuple) else default
     for name in sorted({*before, *after}):
         chosen = name in only if only else name not in FREE
         if chosen and before.get(name) != after.get(name):
