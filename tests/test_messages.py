@@ -6,7 +6,8 @@ from kindling.messages import explain
 
 KNOWN = ["model.hidden", "model.cell", "data.window", "trainer.max_epochs", "trainer.accelerator"]
 KNOWN += [f"trainer.other_{k}" for k in range(20)]
-GIVEN = ["data.width", "model.hiden", "model.width"]
+CHOICES = {"model.cell": ["rnn", "gru"]}
+GIVEN = {"data.width": "x", "model.hiden": 3, "model.width": 3, "model.cell": "gro"}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,10 @@ GIVEN = ["data.width", "model.hiden", "model.width"]
             "model.cell=gro: no such choice; did you mean gru?",
         ),
         (
+            'Parser key "cell":\n  Cannot take a Union of no types',
+            "model.cell=gro: no such choice; did you mean gru?",
+        ),
+        (
             'Parser key "trainer.max_epochs":\n  Does not validate against any of the subtypes'
             "\n  Errors:\n    - Expected a <class 'int'>\n    - Expected a <class 'NoneType'>"
             "\n  Given value type: <class 'str'>\n  Given value: x",
@@ -45,4 +50,4 @@ GIVEN = ["data.width", "model.hiden", "model.width"]
     ],
 )
 def test_says_it_in_one_line(message: str, said: str) -> None:
-    assert explain(message, KNOWN, GIVEN).startswith(said)
+    assert explain(message, dict.fromkeys(KNOWN, ()) | CHOICES, GIVEN).startswith(said)

@@ -31,7 +31,7 @@ from kindling.logger import TensorBoard
 from kindling.messages import explain
 from kindling.metrics_table import MetricsTable
 from kindling.module import Module
-from kindling.parser import Pair, ParseError, Parser, inherits
+from kindling.parser import Pair, ParseError, Parser, choices, inherits
 from kindling.process import (
     NoProfiler,
     leave_group,
@@ -145,10 +145,9 @@ class KindlingCLI(LightningCLI):
         try:
             self.config = parser.parse_args([self.command, *flags])
         except ParseError as error:
-            names = [action.dest for action in options if not action.dest.endswith(".help")]
-            known = [*self.pair.options, *names]
-            given = [name for _, named in reversed(self.layers.named) for name in named]
-            raise UserError(explain(str(error), known, given)) from error
+            named = {action.dest: action for action in options}
+            known = {name: choices(action) for name, action in (self.pair.options | named).items()}
+            raise UserError(explain(str(error), known, self.layers.given)) from error
         self.settings = self.config[self.command]
 
     def _parse_ckpt_path(self) -> None:

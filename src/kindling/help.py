@@ -78,14 +78,14 @@ def of_command(command: str, pair: "Pair", actions: Sequence[Action], values: An
 
 def _row(action: Action, values: Mapping[str, Any]) -> tuple[str, str]:
     """An option as it is typed, with choices and value, and the first sentence of its help."""
-    metavar = str(action.metavar)
-    choices = f" {metavar}" if metavar[0] == "{" and metavar != "{true,false}" else ""
+    names = f" {action.metavar}" if str(action.metavar).startswith("{") else ""
+    names = names.replace(" {true,false}", "")
     value = values.get(action.dest, action.default)
     plain = list(value) if isinstance(value, tuple) else value
     with suppress(yaml.YAMLError):  # an object, that a class has for a default
         shown = yaml.safe_dump(plain, default_flow_style=True, width=1000)
         value = value if isinstance(value, str) else shown.removesuffix("...\n").strip()
-    return f"--{action.dest}{choices}={value}", (action.help or "").partition(". ")[0]
+    return f"--{action.dest}{names}={value}", (action.help or "").partition(". ")[0]
 
 
 def _section(title: str, rows: Mapping[str, str]) -> Iterator[str]:

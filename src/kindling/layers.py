@@ -35,12 +35,14 @@ class Layers:
     Attributes:
         settings: All of them together.
         named: Each layer's settings by the names that are typed, with the file that has them.
+        given: All of these, the last one first.
         flags: For the parser.
     """
 
     def __init__(self, flags: Sequence[str], inherits: Callable[[str, str, str], bool]) -> None:
         self.settings: Any = settings(paths.CONFIGS / "trainer.yaml")
         self.named: list[tuple[str, dict[str, Any]]] = []
+        self.given: dict[str, Any] = {}
         self.flags: list[str] = []
         self._inherits = inherits
         for flag in flags:
@@ -50,7 +52,9 @@ class Layers:
                 self.settings = self._over(self.settings, layer, ())
             except UserError as error:
                 raise UserError(f"{file}: {error}" if file else str(error)) from error
-            self.named.append((file, dict(flat(layer))))
+            named = dict(flat(layer))
+            self.named.append((file, named))
+            self.given = named | {k: v for k, v in self.given.items() if k not in named}
             for place in self._replaced:
                 if not file:
                     self._refuse_loss(flag, ".".join(key for key in place if key != "init_args"))

@@ -1,7 +1,8 @@
 """The argument parser's messages, in one line with the option that was probably meant."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from kindling.words import did_you_mean
 
@@ -13,7 +14,6 @@ UNKNOWN = re.compile(
 KEY = re.compile(r'Parser key "([\w.]+)"')
 VALUE = re.compile(r"(?:Got value|Given value|but got|Got): *(.+?)(?:  |$)")
 EXPECTED = re.compile(r"Expected (?:an? )?(?:value: )?(.+?)(?:\. Got|, but| - |  |$)")
-CHOICES = re.compile(r"Literal\[([^\]]*)\]")
 CLASS = re.compile(
     r"Problem with given class_path '([^']+)':  (?!Parser key)(.+?)(?:  |$)"
     r"|Import path (?:(\S+) )?does not correspond to a subclass of (\w+)"
@@ -22,12 +22,12 @@ CLASS = re.compile(
 REQUIRED = re.compile(r"[Kk]ey \"(?:\w+\.)?([\w.]+)\" is required|required: (?:\w+\.)?([\w.]+)")
 
 
-def explain(message: str, known: Collection[str], given: Collection[str]) -> str:
+def explain(message: str, known: Mapping[str, Sequence[str]], given: Mapping[str, Any]) -> str:
     """Say what ``message`` says, shorter.
 
     Args:
         message: As the parser puts it, on many lines.
-        known: The options that there are.
+        known: The options that there are, each with its choices.
         given: The settings that were given, by the names that are typed, the last one first.
     """
     text = "  ".join(line.strip() for line in message.splitlines() if line.strip())
@@ -50,13 +50,13 @@ def explain(message: str, known: Collection[str], given: Collection[str]) -> str
         named = path or other or short or value
         reason = reason or (f"it is no {base}" if base else f"name its module too, package.{short}")
         return f"{_full(keys[-1], given)}={named}: no such class; {reason}"
-    if keys and values and expected:
-        option = f"{_full(_full(keys[-1], given), known)}={value}"
-        if len(expected) == 1 and (choices := CHOICES.search(expected[0])):
-            names = [name.strip(" '") for name in choices[1].split(",")]
-            return f"{option}: no such choice{did_you_mean(value, names)}"
+    option = _full(_full(keys[-1], given), known) if keys else ""
+    if choices := known.get(option):
+        value = value or str(given.get(option))
+        return f"{option}={value}: no such choice{did_you_mean(value, choices)}"
+    if option and values and expected:
         kinds = sorted({_plain(kind) for kind in expected}, key=lambda kind: (kind == "null", kind))
-        return f"{option}: expected {' or '.join(kinds)}"
+        return f"{option}={value}: expected {' or '.join(kinds)}"
     return _plain(text)
 
 
@@ -68,5 +68,5 @@ def _full(key: str, known: Collection[str]) -> str:
 def _plain(text: str) -> str:
     """Types by the names that YAML has for them."""
     text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text).strip(" .")
-    text = CHOICES.sub(lambda m: m[1].replace("'", ""), text.replace("typing.", ""))
+    text = re.sub(r"(?:typing\.)?Literal\[([^\]]*)\]", r"\1", text)
     return text.replace("NoneType", "null").replace("Sequence", "list").replace("'", "")

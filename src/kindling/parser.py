@@ -80,6 +80,12 @@ def options(kind: type, part: str) -> dict[str, Action]:
     return {action.dest: action for action in parser._actions if action.dest.startswith(f"{part}.")}
 
 
+def choices(action: Action) -> list[str]:
+    """What an option can be set to, where that is a closed choice."""
+    names = str(action.metavar)
+    return names[1:-1].split(",") if names.startswith("{") else []
+
+
 def find_class(part: str, name: Any) -> Any:
     """What a dotted name, or the name of a class that is imported already, stands for."""
     module, _, short = str(name).rpartition(".")

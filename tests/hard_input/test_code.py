@@ -34,7 +34,7 @@ CONFIGS = {
     f"trainer: {{{{callbacks: [{POPEN}]}}}}": "trainer.callbacks",
     f"trainer: {{{{logger: {POPEN}}}}}": "trainer.logger",
     "model: {{class_path: torch.nn.Linear}}": "torch.nn.Linear: no such class",
-    "model: {{class_path: kindling.problems.clouds.model.CloudsModule}}": "model.hidden: no such option",
+    "model: {{class_path: kindling.problems.clouds.model.CloudsModule}}": "model.hidden: no such",
 }
 
 
