@@ -1,8 +1,8 @@
 # Every target makes .venv first, and again when pyproject.toml or constraints.txt changed.
 
-PYTHON ?= python3
+PYTHON ?= $(if $(filter Windows_NT,$(OS)),python,python3)
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 
 # Words on make's own line with a dot in their name are flags, so that
@@ -15,6 +15,8 @@ PRESETS = $(foreach name,$(PRESET),--config $(name))
 ROOT = $(if $(DATA),--data.root='$(DATA)')
 COMPARED = $(if $(NAME),--name '$(NAME)') $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FOLDS),--folds $(FOLDS))
 KINDLING = $(BIN)/kindling
+# Links to the runs, where links can be made.
+LOGDIR = $(if $(wildcard logs/.tensorboard/*/*),logs/.tensorboard,logs)
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
@@ -94,7 +96,7 @@ remove: $(STAMP)  ## Take a problem out: TASK=clouds [FORCE=1]
 	@$(BIN)/python scripts/schema.py
 
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
-	@$(BIN)/tensorboard --logdir logs/.tensorboard $(ARGS)
+	@$(BIN)/tensorboard --logdir $(LOGDIR) $(ARGS)
 
 test: $(STAMP)  ## The project's tests, but for the slow ones
 	@$(BIN)/pytest -n 2 $(ARGS)
@@ -104,8 +106,8 @@ test-all: $(STAMP)  ## All of the project's tests
 
 test-floor:  ## The project's tests on the oldest supported versions (needs uv)
 	@uv venv --quiet --allow-existing --python $(PYTHON) .venv-floor
-	@uv pip install --quiet --python .venv-floor/bin/python --resolution lowest-direct -e . --group dev
-	@.venv-floor/bin/pytest -n 2 $(ARGS)
+	@uv pip install --quiet --python .venv-floor/$(notdir $(BIN))/python --resolution lowest-direct -e . --group dev
+	@.venv-floor/$(notdir $(BIN))/pytest -n 2 $(ARGS)
 
 schema: $(STAMP)  ## What editors check configs by, made anew: configs/schema.json
 	@$(BIN)/python scripts/schema.py

@@ -91,10 +91,10 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
         load(path)
 
 
-def test_a_checkpoint_of_another_project_is_named(tmp_path: Path) -> None:
+def test_what_no_trainer_wrote_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
     torch.save({"state_dict": {}}, path)
-    with pytest.raises(UserError, match="was not written here"):
+    with pytest.raises(UserError, match="not a checkpoint that Lightning's Trainer wrote"):
         load(path)
 
 

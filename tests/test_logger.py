@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from torch.utils.tensorboard import SummaryWriter
 
 from kindling.logger import FINAL, TensorBoard
 
@@ -62,8 +64,36 @@ def test_an_epoch_is_one_event_a_stage(written: Path) -> None:
 
 
 def test_what_is_trained_again_is_forgotten(written: Path) -> None:
-    logger = TensorBoard(written, step=10)
+    other = SummaryWriter(written / "lightning_logs" / "version_0")
+    other.add_scalar("loss", 0.5, 30, new_style=True)
+    other.close()
+    logger = TensorBoard(written, step=11)
     logger.forget_later_steps()
+    logger.log_metrics(SCORES, 20)
     logger.finalize("success")
-    assert curves(written / "val")["curves/loss"] == [(10, 0.25)]
+    assert curves(written / "val")["curves/loss"] == [(10, 0.25), (20, 0.25)]
     assert curves(written / FINAL) == {}
+    assert curves(Path(other.log_dir)) == {"loss": [(30, 0.5)]}, "a user's own logger's file"
+
+
+def test_whatever_a_module_calls_it_is_shown(tmp_path: Path) -> None:
+    logger = TensorBoard(tmp_path)
+    names = ("loss", "train_loss", "val_loss", "val/a/b", "a/b", "trainer")
+    logger.log_metrics(dict.fromkeys(names, 0.5), 3)
+    logger.finalize("success")
+    points = [(3, 0.5)]
+    assert curves(tmp_path / "train") == {"curves/loss": points}
+    assert curves(tmp_path / "val") == {"curves/loss": points, "curves/a/b": points}
+    assert curves(tmp_path) == {"curves/loss": points, "a/b": points, "curves/trainer": points}
+
+
+def test_a_module_writes_what_it_likes(tmp_path: Path) -> None:
+    logger = TensorBoard(tmp_path)
+    logger.experiment.add_histogram("weights", torch.ones(3), 2)
+    logger.experiment.add_image("kernel", torch.zeros(1, 4, 4), 2)
+    logger.log_hyperparams({"lr": 0.1}, {"loss": 0.5})
+    logger.log_graph(torch.nn.Linear(1, 1))
+    logger.finalize("success")
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [events.Tags()[kind] for kind in ("histograms", "images")] == [["weights"], ["kernel"]]

@@ -28,6 +28,27 @@ def test_latest_points_to_the_run(tmp_path: Path) -> None:
         assert (tmp_path / "task" / "latest").resolve() == run
 
 
+def test_where_links_cannot_be_made_a_file_says_which_is_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(1314, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    for _ in range(2):
+        run = runs.create(tmp_path, "task")
+        (run / runs.CONFIG).touch()
+        runs.point_latest(run)
+    latest = tmp_path / "task" / "latest"
+    assert latest.is_file()
+    assert runs.find(str(latest)) == run
+    assert runs.followed(latest / runs.BEST) == run / runs.BEST
+    assert runs.logdir(tmp_path) == tmp_path
+    with pytest.raises(RuntimeError), runs.discard_unused(run):
+        raise RuntimeError
+    assert runs.find(str(latest)) == tmp_path / "task" / "version_0"
+
+
 def test_an_error_before_the_first_checkpoint_leaves_nothing(tmp_path: Path) -> None:
     kept, made = runs.create(tmp_path, "task"), runs.create(tmp_path, "task")
     runs.point_latest(made)
@@ -37,6 +58,7 @@ def test_an_error_before_the_first_checkpoint_leaves_nothing(tmp_path: Path) -> 
     shown = tmp_path / runs.TENSORBOARD / "task"
     assert [link.resolve() for link in shown.iterdir()] == [kept], "latest is not one more run"
     assert (tmp_path / "task" / "latest").resolve() == kept
+    assert runs.logdir(tmp_path) == tmp_path / runs.TENSORBOARD
 
 
 def test_an_error_after_it_keeps_the_run(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ORIGIN = "kindling"
 NEEDED = {"state_dict", "loops", "epoch", "global_step"}
 """What every checkpoint has."""
 
-RESUMED = {"optimizer_states", "lr_schedulers", "callbacks", "scores"}
+RESUMED = {"optimizer_states", "lr_schedulers", "callbacks"}
 """What one has beside weights, to go on from."""
 
 
@@ -49,10 +49,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A checkpoint of this project's, on the CPU.
+    """A checkpoint that a Trainer wrote, on the CPU.
 
     Raises:
-        UserError: It is no checkpoint, a damaged one, or one of another project.
+        UserError: It is no checkpoint, or a damaged one.
     """
     try:
         # Torch reads altered bytes without a word; the archive knows what they were.
@@ -67,10 +67,10 @@ def load(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: {_refusal(error)}{_instead(path)}") from error
     if damaged:
         raise UserError(f"{path}: a damaged checkpoint{_instead(path)}")
-    if not _is_ours(checkpoint):
-        raise UserError(f"{path}: a checkpoint that was not written here")
-    ours: dict[str, Any] = checkpoint
-    return ours
+    if not _is_whole(checkpoint):
+        raise UserError(f"{path}: not a checkpoint that Lightning's Trainer wrote")
+    whole: dict[str, Any] = checkpoint
+    return whole
 
 
 def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
@@ -104,12 +104,14 @@ def _misfit(said: str) -> str:
     return first
 
 
-def _is_ours(checkpoint: Any) -> bool:
-    """Whether it has what every checkpoint of this project has, the configuration as plain YAML."""
+def _is_whole(checkpoint: Any) -> bool:
+    """Whether it has what every checkpoint has; of a run, the configuration as plain YAML too."""
     try:
-        config = yaml.safe_load(checkpoint[ORIGIN]["config"])
-        named = isinstance(checkpoint[ORIGIN]["task"], str) and {"model", "data"} <= config.keys()
-        return named and checkpoint.keys() >= NEEDED
+        if origin := checkpoint.get(ORIGIN):
+            config = yaml.safe_load(origin["config"])
+            if not (isinstance(origin["task"], str) and {"model", "data"} <= config.keys()):
+                return False
+        return bool(checkpoint.keys() >= NEEDED)
     except (TypeError, KeyError, IndexError, AttributeError, yaml.YAMLError):
         return False
 

@@ -1,28 +1,53 @@
 """LightningCLI, closed where it goes on with a wrong result. Knows data and model together."""
 
+import inspect
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import timedelta
+from enum import Enum
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import FunctionType
 from typing import Any
 
 import torch
+import yaml
+from jsonargparse import Namespace
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import (
+    Checkpoint,
+    ModelCheckpoint,
+    ProgressBar,
+    StochasticWeightAveraging,
+    WeightAveraging,
+)
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from rich.console import Console
 
-from kindling import checkpoints, help, memory, paths, results, resume, runs
+from kindling import (
+    checkpoints,
+    help,
+    loggers,
+    loop_state,
+    memory,
+    paths,
+    results,
+    resume,
+    runs,
+)
 from kindling.arguments import Invocation
-from kindling.callbacks.checkpoint import Checkpoint
+from kindling.callbacks.checkpoint import EarlyStopping, RunCheckpoints
 from kindling.callbacks.evaluation import Evaluation
+from kindling.callbacks.exact_resume import ExactResume
 from kindling.callbacks.gradients import GradientNorms
 from kindling.callbacks.guard import Guard
-from kindling.callbacks.hooks import spare_unused
-from kindling.callbacks.progress import ProgressBar
+from kindling.callbacks.progress import RunProgressBar
 from kindling.callbacks.provenance import Provenance
 from kindling.datamodule import DataModule, at_least
 from kindling.errors import UserError
@@ -36,32 +61,31 @@ from kindling.process import (
     NoProfiler,
     leave_group,
     lightning_errors,
-    notes,
-    quieten,
+    quiet,
     rank,
     signals,
-    spare_cuda,
 )
-from kindling.threads import fastest
+
+PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
+"""What evaluates a model that was trained in half precision: its targets would be rounded too."""
+
+IN_TRAINING = (Checkpoint, StochasticWeightAveraging, WeightAveraging)
+"""Callbacks that have nothing to do outside of it, and some of which fail there."""
 
 
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
-    quieten()
-    spare_cuda()
     console = Console(highlight=False, soft_wrap=True)
-    with notes():
+    with quiet():
         if invocation.command == "train":
             fitted = _run(replace(invocation, command="fit"))
-            if rank():
+            if rank() or not fitted.can_be_tested():
+                fitted.report(console)
                 return fitted
-            fitted.show_profile(console)
             flags = [f"--config={fitted.folder / runs.CONFIG}"]
             invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
         cli = _run(invocation)
-    if not rank():
-        cli.show_profile(console)
-        cli.report(console)
+    cli.report(console)
     return cli
 
 
@@ -73,15 +97,17 @@ def _run(invocation: Invocation) -> "KindlingCLI":
 
 
 class KindlingCLI(LightningCLI):
-    """One command over one run.
+    """One command over one run, of any LightningModule and LightningDataModule.
 
     ``fit`` makes a run folder, once data and model are known to be sound; every other command, and
-    ``fit --run``, works in the folder of the run that it was given.
+    ``fit --run``, works in the folder of the run that it was given. What derives from our bases
+    gets more: checked data before there is a folder, scores with intervals, figures, exact resume.
     """
 
     def __init__(self, invocation: Invocation) -> None:
         self.command, self.checkpoint = invocation.command, invocation.checkpoint
         self.given_run = invocation.run
+        self.chosen: list[Logger] = []
         self.origin = checkpoints.load(self.checkpoint) if self.checkpoint else {}
         if self.checkpoint and self.command == "fit":
             checkpoints.require_resumable(self.checkpoint, self.origin)
@@ -99,13 +125,15 @@ class KindlingCLI(LightningCLI):
     @contextmanager
     def _over_embedded_config(self, flags: list[str]) -> Iterator[list[str]]:
         """Where a checkpoint lies outside of any run, the config inside of it below the flags."""
-        if self.checkpoint is None or self.given_run or runs.of_checkpoint(self.checkpoint):
+        embedded = self.origin.get(checkpoints.ORIGIN)
+        known = self.checkpoint is None or self.given_run or runs.of_checkpoint(self.checkpoint)
+        if known or embedded is None:
             yield flags
             return
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as stream:
-            stream.write(self.origin[checkpoints.ORIGIN]["config"])
-            stream.flush()
-            yield [f"--config={stream.name}", *flags]
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder, runs.CONFIG)
+            config.write_text(embedded["config"])
+            yield [f"--config={config}", *flags]
 
     # Parsing.
 
@@ -126,9 +154,11 @@ class KindlingCLI(LightningCLI):
         changed = "Go on with a run though its data have changed."
         parser.add_argument("--allow_changed_data", type=bool, default=False, help=changed)
         parser.add_argument("--logs", default=str(paths.LOGS), help="Folder of the runs.")
+        compiled = "Compile the model's parts by torch.compile."
+        parser.add_argument("--compile", type=bool, default=False, help=compiled)
         # By name, so that a config with callbacks of its own does not replace these.
-        parser.add_lightning_class_args(Checkpoint, "checkpoint")
-        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False)
+        parser.add_class_arguments(EarlyStopping, "early_stopping")
         self.layers = Layers(self.flags, inherits)
         self.pair = Pair(self.layers)
         self.linked = self.pair.linked
@@ -159,10 +189,13 @@ class KindlingCLI(LightningCLI):
         """In place of Lightning's, which would log hyperparameters a second time."""
         self.parser.add_instantiator(self._make_data, LightningDataModule, subclasses=True)
 
-    def _make_data(self, class_type: type[DataModule], *args: Any, **kwargs: Any) -> DataModule:
+    def _make_data(
+        self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any
+    ) -> LightningDataModule:
         """A data module that knows what the checkpoint knows, before the model asks for sizes."""
         data = class_type(*args, **kwargs)
-        if state := self.origin.get(class_type.__qualname__):
+        state = self.origin.get(class_type.__qualname__)
+        if state and isinstance(data, DataModule):
             data.load_state_dict(state)
         return data
 
@@ -180,49 +213,57 @@ class KindlingCLI(LightningCLI):
         if not torch.cuda.is_available():
             # From here on, and not while files are read: parts of them need not stay.
             memory.keep_freed()
-        self._choose_threads()
         self._check_origin()
         self.folder = self._make_folder()
         with self._discard_unused():
             self.trainer = self._make_trainer()
-        spare_unused([*self.trainer.callbacks, self.model])  # type: ignore[attr-defined]
 
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""
-        self.config_init = self.parser.instantiate_classes(self.config)
+        config = self.config.clone()
+        # They write into the run's folder, which is not there yet.
+        config[self.command].trainer.logger = None
+        with _first_cause():
+            self.config_init = self.parser.instantiate_classes(config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
-        self._check_pair()
+        self._check_task()
         self._check_epochs()
-        self.datamodule.prepare_data()
-        self.datamodule.setup(self.command)
+        if isinstance(self.datamodule, DataModule):
+            self.datamodule.prepare_data()
+            self.datamodule.setup(self.command)
+        if self.settings.compile:
+            self._compile()
 
-    def _choose_threads(self) -> None:
-        """For a new run on the CPU; one that goes on keeps to what it has."""
-        chosen = self.settings.threads is not None or self.origin or self.command != "fit"
-        alone = self.settings.trainer.devices in (1, "1", "auto") and not torch.cuda.is_available()
-        if alone and not chosen:
-            self.settings.threads = fastest(self.model, self.datamodule.first_batch())
-            torch.set_num_threads(self.settings.threads)
+    def _compile(self) -> None:
+        """Each part by itself: the whole would break at every hook, and rename its weights."""
+        parts = self.model.parts_to_compile() if isinstance(self.model, Module) else ()
+        for part in parts or self.model.children():
+            part.compile()
 
-    def _check_pair(self) -> None:
-        for thing, base in ((self.model, Module), (self.datamodule, DataModule)):
-            if not isinstance(thing, base):
-                raise UserError(f"{type(thing).__qualname__}: not a kindling {base.__name__}")
-        task = self.datamodule.task
-        if (origin := self.origin.get(checkpoints.ORIGIN, {}).get("task", task)) != task:
-            raise UserError(f"{self.checkpoint}: a checkpoint of {origin}, not of {task}")
+    @property
+    def task(self) -> str:
+        """What runs are filed under: the data module's task, or else the model's name."""
+        if isinstance(self.datamodule, DataModule):
+            return self.datamodule.task
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self.model).__name__).lower()
+
+    def _check_task(self) -> None:
+        origin = self.origin.get(checkpoints.ORIGIN, {}).get("task", self.task)
+        if origin != self.task:
+            raise UserError(f"{self.checkpoint}: a checkpoint of {origin}, not of {self.task}")
 
     def _check_origin(self) -> None:
         """A run goes on as what it is, and is never tested on what it was trained on."""
-        if self.given_run is None or not self.origin:
+        origin = self.origin.get(checkpoints.ORIGIN)
+        if self.given_run is None or origin is None:
             return
-        origin = self.origin[checkpoints.ORIGIN]
+        trained = origin.get("data")
+        now = self.datamodule.fingerprint if isinstance(self.datamodule, DataModule) else None
         if self.command == "fit":
             resume.refuse_changes(origin["config"], self.config_yaml)
-            allowed = self.settings.allow_changed_data
-            resume.refuse_other_data(origin.get("data"), self.datamodule.fingerprint, allowed)
-        elif origin.get("data") == self.datamodule.fingerprint:
+            resume.refuse_other_data(trained, now, self.settings.allow_changed_data)
+        elif trained == now:
             resume.refuse_changes(origin["config"], self.config_yaml, resume.CUT)
 
     def _check_epochs(self) -> None:
@@ -230,8 +271,7 @@ class KindlingCLI(LightningCLI):
         most = self.settings.trainer.max_epochs
         if self.command != "fit" or not self.origin or most in (None, -1):
             return
-        whole = self.origin["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
-        if self.origin["epoch"] + whole >= most:
+        if loop_state.epochs_done(self.origin) >= most:
             raise UserError(
                 f"{self.checkpoint}: all {most} epochs are done; "
                 f"train on with --trainer.max_epochs={2 * most}"
@@ -239,10 +279,15 @@ class KindlingCLI(LightningCLI):
 
     def _make_folder(self) -> Path:
         if rank():
-            return Path(self.settings.logs)  # of several processes, the first alone writes
+            return self.logs  # of several processes, the first alone writes
         if self.command == "fit" and self.given_run is None:
-            return runs.create(Path(self.settings.logs), self.datamodule.task)
+            return runs.create(self.logs, self.task)
         return self.given_run or Path.cwd()
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the runs; the Trainer's own setting for it will do too."""
+        return Path(self.settings.trainer.default_root_dir or self.settings.logs)
 
     @contextmanager
     def _discard_unused(self) -> Iterator[None]:
@@ -252,47 +297,94 @@ class KindlingCLI(LightningCLI):
 
     def _make_trainer(self) -> Trainer:
         settings = self._get(self.config_init, "trainer")
-        ours = {
+        ours: dict[str, Any] = {
             "default_root_dir": self.folder,
-            "profiler": settings.profiler or NoProfiler(),
-            # Each process deals itself its share of the samples.
-            "use_distributed_sampler": False,
-            "logger": self._loggers(settings.logger) or False,
-            "callbacks": [*_listed(settings.callbacks), *self._callbacks()],
-            "plugins": [*_listed(settings.plugins), checkpoints.AtomicCheckpointIO()],
+            "callbacks": _listed(settings.callbacks),
         }
-        # Several processes would repeat samples to fill the last batch, and score them twice.
-        alone = {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_checkpointing": False}
+        if not settings.barebones:
+            ours |= {
+                "profiler": settings.profiler or NoProfiler(),
+                "logger": self._loggers(self.settings.trainer.logger) or False,
+                "plugins": self._plugins(_listed(settings.plugins)),
+                "callbacks": self._callbacks(ours["callbacks"]),
+            }
+        if self.command != "fit":
+            # Several processes would repeat samples to fill the last batch, and score them twice.
+            ours |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+            ours["enable_checkpointing"] = False
+            ours["precision"] = PLAIN_PRECISION.get(settings.precision, settings.precision)
+        elif "spawn" in str(settings.strategy) or "fork" in str(settings.strategy):
+            raise UserError(
+                f"trainer.strategy={settings.strategy}: processes are started as commands of their "
+                "own here; use ddp"
+            )
         try:
-            if self.command == "fit":
-                return self.instantiate_trainer(**ours)
-            return self._instantiate_trainer({**settings, **ours, **alone}, [])
-        except ValueError as error:
+            return self._instantiate_trainer({**settings, **ours}, [])
+        except (TypeError, ValueError) as error:
             raise UserError(f"trainer: {error}") from error
 
-    def _loggers(self, chosen: Any) -> list[Logger]:
-        """Ours, then those of the configuration; ``--trainer.logger=false`` is for none."""
-        self.tensorboard = TensorBoard(self.folder, self.origin.get("global_step", 0))
-        self.table = MetricsTable(self.folder / "metrics.csv")
-        loggers: list[Logger] = [self.table] if self.command == "fit" else []
-        if chosen is not False and (self.command == "fit" or self.given_run):
-            loggers.append(self.tensorboard)
-        return loggers + [logger for logger in _listed(chosen) if logger is not True]
+    def _plugins(self, chosen: list[Any]) -> list[Any]:
+        """The configuration's; a checkpoint is written whole or not at all."""
+        writes = checkpoints.AtomicCheckpointIO()
+        for plugin in chosen:
+            if isinstance(plugin, AsyncCheckpointIO) and plugin.checkpoint_io is None:
+                plugin.checkpoint_io = writes
+        others = any(isinstance(plugin, CheckpointIO) for plugin in chosen)
+        return chosen if others else [*chosen, writes]
 
-    def _callbacks(self) -> list[Callback]:
-        callbacks: list[Callback] = []
-        if self.settings.trainer.enable_progress_bar is not False:
-            callbacks.append(ProgressBar())
-        if self.command == "fit":
-            self.evaluation = Evaluation(self.folder)
-            provenance = Provenance(
-                self.folder, self.config_yaml, int(self.settings.seed_everything)
-            )
-            return [*callbacks, provenance, GradientNorms(), Guard(self.folder), self.evaluation]
-        source = self.datamodule.input or Path("test.csv")
-        output = self.folder / "predictions" / f"{source.stem}.csv"
-        self.evaluation = Evaluation(self.folder, self.checkpoint, output)
-        return [*callbacks, self.evaluation]
+    def _loggers(self, chosen: Any) -> list[Logger]:
+        """Those of the configuration, then ours; ``--trainer.logger=false`` is for none."""
+        step = loop_state.steps(self.origin)
+        self.tensorboard = TensorBoard(self.folder, step)
+        self.table = MetricsTable(self.folder / "metrics.csv", step)
+        # A prediction has nothing to log, and would begin a run there all the same.
+        others = chosen if self.command != "predict" else None
+        self.chosen = loggers.make(others, self.folder, self.logs)
+        listed: list[Logger] = [*self.chosen]
+        if chosen is not False and (self.command == "fit" or self.given_run):
+            listed.append(self.tensorboard)
+        return [*listed, self.table] if self.command == "fit" else listed
+
+    def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
+        settings, fits = self.settings.trainer, self.command == "fit"
+        callbacks = [c for c in chosen if fits or not isinstance(c, IN_TRAINING)]
+        bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
+        if settings.enable_progress_bar is not False and not bar:
+            callbacks.append(RunProgressBar())
+        if not fits:
+            source = getattr(self.datamodule, "input", None) or Path("test.csv")
+            output = self.folder / "predictions" / f"{source.stem}.csv"
+            step = self.origin.get("global_step", 0)
+            self.evaluation = Evaluation(self.folder, self.task, self.checkpoint, step, output)
+            return [*callbacks, self.evaluation]
+        self.evaluation = Evaluation(self.folder, self.task)
+        seed = self.settings.seed_everything
+        callbacks += [
+            Provenance(self.folder, self.task, self.config_yaml, None if seed is False else seed),
+            ExactResume(),
+            GradientNorms(),
+            Guard(self.folder),
+            self.evaluation,
+            self._get(self.config_init, "early_stopping"),
+        ]
+        if settings.enable_checkpointing is not False:
+            callbacks += self._checkpoint_callbacks(callbacks)
+        return callbacks
+
+    def _checkpoint_callbacks(self, others: list[Callback]) -> Iterator[Callback]:
+        """Of the run's two checkpoints, and of others where they are asked for."""
+        chosen = self.settings.checkpoint
+        yield RunCheckpoints(self.folder, chosen.monitor, chosen.mode, chosen.save_weights_only)
+        defaults = inspect.signature(ModelCheckpoint).parameters
+        changed = {k for k, v in chosen.items() if v != defaults[k].default} - OF_RUN
+        if chosen.filename == "best":
+            changed.discard("filename")
+        for callback in others:
+            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+                callback.dirpath = str(self.folder / runs.BEST.parent)
+        if changed:
+            folder = chosen.dirpath or self.folder / runs.BEST.parent
+            yield ModelCheckpoint(**{**chosen.as_dict(), "dirpath": folder, "save_last": None})
 
     @cached_property
     def config_yaml(self) -> str:
@@ -300,7 +392,10 @@ class KindlingCLI(LightningCLI):
         settings = self.settings.clone()
         for name in ("config", "allow_changed_data"):
             settings.pop(name, None)
-        return str(self._parser(self.command).dump(settings, skip_none=False))
+        for name in self.linked:
+            settings.model.init_args.pop(name, None)
+        # The parser's own dump knows no Enum and no device among the defaults of callbacks.
+        return str(yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True))
 
     # Commands.
 
@@ -312,6 +407,8 @@ class KindlingCLI(LightningCLI):
             if rank():
                 return  # a split that is shared out would be scored with samples repeated
             quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
+            if self.given_run and subcommand != "predict":
+                loggers.begin(self.chosen, self.folder, yaml.safe_load(self.config_yaml))
             with checkpoints.fitting(self.checkpoint):
                 getattr(self.trainer, subcommand)(
                     self.model,
@@ -326,70 +423,135 @@ class KindlingCLI(LightningCLI):
             (self.folder / runs.CONFIG).write_text(self.config_yaml)
             runs.point_latest(self.folder)
             self._introduce(Console(highlight=False, soft_wrap=True))
-            if self.tensorboard in self.trainer.loggers:
+            settings = yaml.safe_load(self.config_yaml)
+            loggers.begin(self.chosen, self.folder, settings, loop_state.steps(self.origin))
+            if self._shows():
                 self.tensorboard.forget_later_steps()
                 self.tensorboard.log_settings(self._hyperparameters())
-                if len(self.model.heads) > 1:
+                if isinstance(self.model, Module) and len(self.model.heads) > 1:
                     self.tensorboard.log_layout(list(self.model.heads))
-        self.model.resumed = self.checkpoint is not None
+        if isinstance(self.model, Module):
+            self.model.resumed = self.checkpoint is not None
         with checkpoints.fitting(self.checkpoint):
             self.trainer.fit(
                 self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
             )
-        if self.tensorboard in self.trainer.loggers:
+        if self._shows():
             chosen = self.settings.checkpoint
-            best = self.table.best(chosen.monitor, chosen.mode)
+            best = self.table.best(chosen.monitor or "epoch", chosen.mode)
             scores = {k.removeprefix("val/"): v for k, v in best.items() if k.startswith("val/")}
             self.tensorboard.log_final("val", scores, int(best.get("step", 0)))
             self.tensorboard.finalize("success")
 
+    def _shows(self) -> bool:
+        """Whether the run's TensorBoard is on."""
+        return any(isinstance(logger, TensorBoard) for logger in self.trainer.loggers)
+
     def _hyperparameters(self) -> dict[str, Any]:
         """What the HPARAMS tab tells runs apart by."""
-        settings = {"seed": self.settings.seed_everything, "sample": self.datamodule.is_sample}
+        sample = getattr(self.datamodule, "is_sample", False)
+        settings = {"seed": self.settings.seed_everything, "sample": sample}
         # What the model takes from the data is no setting, and not yet known to the configuration.
         apart = {*NO_SETTINGS, *self.linked}
         for part in ("model", "data"):
-            init = self.settings[part].init_args.as_dict()
+            init = dict(self.settings[part].get("init_args") or {})
             settings |= {f"{part}.{k}": v for k, v in init.items() if k not in apart}
         return {**settings, "trainer.max_epochs": self.settings.trainer.max_epochs}
 
     def _introduce(self, console: Console) -> None:
         """What is about to be trained, on what, and where it goes."""
         data, model = self.datamodule, self.model
-        origin = "the generated sample" if data.is_sample else str(data.root)
-        sizes = ", ".join(f"{split} {size:,}" for split, size in data.sizes().items())
+        console.print(f"data         {_described(data)}")
         parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
         device = self.trainer.strategy.root_device
-        console.print(f"data         {origin}: {sizes}")
         console.print(f"model        {type(model).__name__}, {parameters:,} parameters")
         console.print(f"device       {device}, {torch.get_num_threads()} threads")
-        console.print(f"run          {runs.shown(self.folder)}")
-        saved = self.origin.get("hyper_parameters", {}).get("lr", model.lr)
-        if saved != model.lr:
-            console.print(f"note         the optimizer goes on with the learning rate {saved:g}")
+        if self.keeps_run():
+            console.print(f"run          {runs.shown(self.folder)}")
 
-    def show_profile(self, console: Console) -> None:
-        """Where the time went, if it was asked for."""
-        if profile := self.trainer.profiler.summary():  # type: ignore[attr-defined]
-            console.print(profile)
+    def keeps_run(self) -> bool:
+        """Whether there is something to keep: not of a development run, nor of a bare one."""
+        settings = self.settings.trainer
+        return not (settings.fast_dev_run or settings.barebones)
+
+    def can_be_tested(self) -> bool:
+        """Whether ``fit`` has left a checkpoint, and there is a test."""
+        has_test = is_overridden("test_step", self.model) and is_overridden(
+            "test_dataloader", self.datamodule, LightningDataModule
+        )
+        return has_test and (self.folder / runs.BEST).is_file()
 
     def report(self, console: Console) -> None:
         """What came out, and where it lies."""
-        if self.evaluation.results is not None:
+        if rank():
+            return
+        if not self.keeps_run():
+            if self.command == "fit" and self.given_run is None:
+                runs.discard(self.folder)
+            console.print("done         nothing is kept of such a run")
+        elif self.evaluation.results is not None:
             results.show(self.evaluation.results, self.folder, console)
         elif self.command == "predict":
             console.print(f"predictions  {runs.shown(self.evaluation.output)}")
-        else:
+        elif (self.folder / runs.BEST).is_file():
             console.print(
                 f"trained      score it with: make evaluate RUN={runs.shown(self.folder)}"
             )
+        else:
+            console.print("trained      without checkpoints there is nothing to test")
 
 
 NO_SETTINGS = ("root", "input", "num_workers")
 """Of a data module: what no score should depend on."""
 
+OF_RUN = {"monitor", "mode", "save_weights_only", "save_last", "verbose", "enable_version_counter"}
+"""Settings of checkpoints that say nothing of others than the run's own two."""
+
 TRAINER_ARGUMENTS = ("ckpt_path", "weights_only", "verbose", "return_predictions")
 """Of the Trainer's methods: given by the command, not by options."""
+
+
+def _described(data: LightningDataModule) -> str:
+    if not isinstance(data, DataModule):
+        return type(data).__name__
+    origin = "the generated sample" if data.is_sample else str(data.root)
+    return f"{origin}: {', '.join(f'{split} {size:,}' for split, size in data.sizes().items())}"
+
+
+@contextmanager
+def _first_cause() -> Iterator[None]:
+    """What went wrong in a class that is made in a list, and not that the list is none."""
+    try:
+        yield
+    except ValueError as error:
+        if "Union subtypes" not in str(error) or error.__cause__ is None:
+            raise
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise UserError(f"{type(cause).__name__}: {cause}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Settings as YAML has them; what is no setting but a class's default object is left out."""
+    if isinstance(value, Namespace | dict):
+        items = vars(value) if isinstance(value, Namespace) else value
+        plain = {name: _plain(part) for name, part in items.items()}
+        return {name: part for name, part in plain.items() if part is not LEFT_OUT}
+    if isinstance(value, list | tuple | set):
+        return [_plain(part) for part in value]
+    if isinstance(value, Enum):
+        return value.value if isinstance(value, str) else value.name
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, PurePath | timedelta | torch.device | torch.dtype):
+        return str(value)
+    if isinstance(value, type | FunctionType):
+        return f"{value.__module__}.{value.__qualname__}"
+    return LEFT_OUT
+
+
+LEFT_OUT = object()
 
 
 def _listed(value: Any) -> list[Any]:

@@ -1,6 +1,5 @@
 """The base of every data module: sample or real root, splits made once, one loader for all."""
 
-import fcntl
 import logging
 import shutil
 import tempfile
@@ -10,14 +9,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
+from filelock import FileLock
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from kindling import paths
 from kindling.content import fingerprint
 from kindling.errors import UserError
-from kindling.loader import Batches, Loader, load
+from kindling.loader import Batches, load
 from kindling.material import Material, of_files
 from kindling.split import TooFew
 
@@ -58,6 +58,7 @@ class DataModule(LightningDataModule):
         self.input = None if input is None else Path(input).expanduser()
         self.batch_size = at_least("data.batch_size", batch_size, 1)
         self.num_workers = at_least("data.num_workers", num_workers, 0)
+        self.seed = torch.initial_seed() % 2**31  # of the order of training
         self.splits: dict[Split, Dataset[Any]] = {}
         self._fingerprint = ""
         self._opened: dict[Path, tuple[int, int]] = {}
@@ -166,30 +167,25 @@ class DataModule(LightningDataModule):
             if _version(path) != version:
                 raise UserError(f"{path}: changed while it was read; start again")
 
-    def train_dataloader(self) -> Loader[Any]:
-        overfit = self.trainer and self.trainer.overfit_batches  # type: ignore[attr-defined]
-        return self._loader("train", None if overfit else torch.initial_seed() % 2**31)
+    def train_dataloader(self) -> DataLoader[Any]:
+        return self._loader("train", self.seed)
 
-    def val_dataloader(self) -> Loader[Any]:
+    def val_dataloader(self) -> DataLoader[Any]:
         return self._loader("val")
 
-    def test_dataloader(self) -> Loader[Any]:
+    def test_dataloader(self) -> DataLoader[Any]:
         return self._loader("test")
 
-    def predict_dataloader(self) -> Loader[Any]:
+    def predict_dataloader(self) -> DataLoader[Any]:
         return self._loader("predict")
 
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        # A batch is a tuple of tensors; to look for them in it takes longer than to move them.
-        if device.type == "cpu":
-            return batch
-        return type(batch)(*(part.to(device, non_blocking=True) for part in batch))
-
-    def _loader(self, split: Split, seed: int | None = None) -> Loader[Any]:
+    def _loader(self, split: Split, seed: int | None = None) -> DataLoader[Any]:
         dataset = self.splits[split]
         size = self.batch_size if split == "train" else EVALUATED * self.batch_size
+        overfit = self.trainer is not None and self.trainer.overfit_batches  # type: ignore[attr-defined]
+        if overfit or isinstance(dataset, IterableDataset):
+            # To overfit, the Trainer takes a loader of single samples in their order.
+            return DataLoader(dataset, batch_size=size, num_workers=self.num_workers)
         rank, processes = 0, 1
         if self.trainer is not None:
             rank, processes = self.trainer.global_rank, self.trainer.world_size
@@ -204,14 +200,10 @@ class DataModule(LightningDataModule):
             self._refuse_changed()
         return self._fingerprint
 
-    def first_batch(self) -> Any:
-        """The first samples of training, as many as there are in a batch."""
-        training = self.splits["train"]
-        return training[torch.arange(min(self.batch_size, len(training)))]  # type: ignore[arg-type]
-
     def sizes(self) -> dict[str, int]:
-        """Samples in each split."""
-        return {s: len(d) for s, d in self.splits.items() if s != "predict"}  # type: ignore[arg-type]
+        """Samples in each split; one that is an iterator alone does not know."""
+        counted = {name: split for name, split in self.splits.items() if hasattr(split, "__len__")}
+        return {name: len(split) for name, split in counted.items() if name != "predict"}
 
 
 def _version(path: Path) -> tuple[int, int]:
@@ -247,8 +239,7 @@ def below_one(name: str, value: float) -> float:
 def write_once(folder: Path, write: Any) -> None:
     """Let ``write`` fill ``folder``, whole or not at all, also when two processes try at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder.parent / f".{folder.name}.lock"):
         if not folder.exists():
             _write(folder, write)
 

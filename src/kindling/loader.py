@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, SequentialSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, default_collate
 
 T = TypeVar("T")
 
 
-class Batches(SequentialSampler):
+class Batches(DistributedSampler[Any]):
     """Positions of the samples of each batch, ``(B,)`` int64; the last batch may be smaller.
 
     Shuffled, an epoch's order is a function of ``seed`` and the epoch alone, so that a resumed run
@@ -19,7 +19,8 @@ class Batches(SequentialSampler):
     Several processes deal out what all their batches hold together, so that each sample is seen
     once and every process has as many batches as the others, which wait for it. The few at the end
     that are no batch for all of them, of one sample at least, go with the batch before; of two at
-    least in a shuffled epoch, since batch normalization cannot train on one.
+    least in a shuffled epoch, since batch normalization cannot train on one. As torch's sampler for
+    several processes, it is left in its place by the Trainer.
 
     Args:
         size: Samples in the data set.
@@ -29,8 +30,6 @@ class Batches(SequentialSampler):
         processes: How many there are.
     """
 
-    # A sequential sampler by type, because the Trainer replaces any other to overfit on one batch.
-
     def __init__(
         self,
         size: int,
@@ -39,18 +38,17 @@ class Batches(SequentialSampler):
         rank: int = 0,
         processes: int = 1,
     ) -> None:
-        super().__init__(range(size))
-        self.size, self.batch_size, self.seed = size, batch_size, seed
-        self.rank, self.processes = rank, processes
-        self.epoch, self.first = 0, 0
+        super().__init__(range(size), processes, rank, shuffle=seed is not None, seed=seed or 0)  # type: ignore[arg-type]
+        self.size, self.batch_size, self.processes = size, batch_size, processes
+        self.first = 0
 
     def __len__(self) -> int:
         batches, rest = divmod(self.size, self._together)
-        least = self.processes * (1 if self.seed is None else 2)
+        least = self.processes * (2 if self.shuffle else 1)
         return max(1, batches + (rest >= least)) if self.size else 0
 
-    def __iter__(self) -> Iterator[Tensor]:  # type: ignore[override]
-        order = None if self.seed is None else self._order(self.seed)
+    def __iter__(self) -> Iterator[Tensor]:
+        order = self._order() if self.shuffle else None
         first, self.first = self.first, 0
         last = len(self) - 1
         for batch in range(first, last + 1):
@@ -72,17 +70,59 @@ class Batches(SequentialSampler):
         """Samples in a batch of all processes."""
         return self.batch_size * self.processes
 
-    def _order(self, seed: int) -> Tensor:
+    def _order(self) -> Tensor:
         # 32 bits are enough for the positions and halve what a series of 50 million steps costs.
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + self.epoch)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         return torch.randperm(self.size, generator=generator, dtype=torch.int32)
+
+
+class BatchDataset(Dataset[T]):
+    """A data set that gathers a whole batch where it is indexed by a tensor of positions.
+
+    Indexed by a number it yields a single sample, as any data set, so that a plain ``DataLoader``
+    takes it too.
+    """
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def gather(self, index: Tensor) -> T:
+        """The samples at these positions.
+
+        Shape:
+            ``index`` ``(B,)`` int64 from 0 on, or ``()`` for a sample without B.
+        """
+        raise NotImplementedError
+
+    def __getitem__(self, index: int | Tensor) -> T:
+        if isinstance(index, Tensor):
+            return self.gather(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)  # how a loop over a data set ends
+        return self.gather(torch.tensor(index % len(self)))
+
+
+class Collated(BatchDataset[Any]):
+    """Batches of any data set of single samples, or of one with torch's ``__getitems__``."""
+
+    def __init__(self, samples: Dataset[Any]) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)  # type: ignore[arg-type]
+
+    def gather(self, index: Tensor) -> Any:
+        several = getattr(self.samples, "__getitems__", None)
+        positions = index.tolist()
+        return default_collate(
+            several(positions) if several else [self.samples[k] for k in positions]
+        )
 
 
 class Loader(DataLoader[T]):
     """A ``DataLoader`` over ``Batches`` that can go on in mid-epoch.
 
-    The data set is indexed by a tensor of positions and returns a batch. The arguments are those
-    of ``DataLoader``, because the Trainer makes it anew to predict.
+    The arguments are those of ``DataLoader``, because the Trainer makes it anew to predict.
     """
 
     _delivered = 0
@@ -97,7 +137,7 @@ class Loader(DataLoader[T]):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """The place in the epoch, for the checkpoint."""
+        """The place in the epoch, which the Trainer puts into the checkpoint."""
         return {"epoch": self.sampler.epoch, "batches": self._delivered}  # type: ignore[attr-defined]
 
     def load_state_dict(self, state: dict[str, int]) -> None:
@@ -109,10 +149,10 @@ class Loader(DataLoader[T]):
         batches.first = 0 if whole else state["batches"]
 
 
-def load(dataset: Dataset[T], batches: Batches, num_workers: int = 0) -> Loader[T]:
-    """Load ``batches`` of ``dataset`` by one gather each."""
+def load(dataset: Dataset[Any], batches: Batches, num_workers: int = 0) -> Loader[Any]:
+    """Load ``batches`` of ``dataset``, by one gather each where it is a ``BatchDataset``."""
     return Loader(
-        dataset,
+        dataset if isinstance(dataset, BatchDataset) else Collated(dataset),
         batch_size=None,
         sampler=batches,
         collate_fn=_as_is,
@@ -120,21 +160,6 @@ def load(dataset: Dataset[T], batches: Batches, num_workers: int = 0) -> Loader[
         pin_memory=torch.cuda.is_available(),
         persistent_workers=num_workers > 0,
     )
-
-
-def positions(index: int | Tensor, size: int) -> Tensor:
-    """What a data set was asked for, one sample or a batch, as positions from 0 to ``size``.
-
-    A batch's are those of ``Batches``, which counts from 0.
-
-    Raises:
-        IndexError: A single sample that there is not, which is how a loop over a data set ends.
-    """
-    if isinstance(index, Tensor):
-        return index
-    if not -size <= index < size:
-        raise IndexError(index)
-    return torch.tensor(index % size)
 
 
 def _as_is(batch: T) -> T:

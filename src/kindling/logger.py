@@ -1,10 +1,12 @@
 """TensorBoard, with training and validation on the same chart and settings beside scores."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import Logger
 from lightning_utilities.core.rank_zero import rank_zero_only
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,9 +20,13 @@ from torch.utils.tensorboard.summary import hparams, scalar
 
 from kindling.module import STAGES
 
+OF_STAGE = re.compile(rf"(?P<stage>{'|'.join(STAGES)})[/_](?P<tag>.+)")
+"""``train/loss``, or ``train_loss`` as many a module calls it."""
+
+EVENTS = "events.out.tfevents.*"
+
 FINAL = "final"
 """The writer of what the HPARAMS tab shows: a run's settings and its final scores alone."""
-
 
 FLUSH = 5
 """Seconds after which curves are written to the file, for whoever watches them."""
@@ -47,7 +53,7 @@ class TensorBoard(RunLogger):
 
     Args:
         folder: The run's folder; stages are written to its subfolders.
-        step: The step that a checkpoint was taken at; evaluating it, the Trainer counts from 0.
+        step: Steps that the run has behind it.
     """
 
     def __init__(self, folder: Path, step: int = 0) -> None:
@@ -58,6 +64,12 @@ class TensorBoard(RunLogger):
     @property
     def save_dir(self) -> str:
         return str(self._folder)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> SummaryWriter:
+        """The writer of the run itself, for a module's own ``self.logger.experiment.add_image``."""
+        return self.writer()
 
     def writer(self, stage: str = "") -> SummaryWriter:
         """The writer of a stage, made when it is first asked for; of the run itself without."""
@@ -71,9 +83,11 @@ class TensorBoard(RunLogger):
 
         TensorBoard has a mark for this, but shows such curves twice all the same.
         """
-        for path in self._folder.rglob("events.out.tfevents.*"):
+        # Not in other folders, which are of the user's own loggers.
+        folders = [self._folder / stage for stage in ("", *STAGES, FINAL)]
+        for path in [path for folder in folders for path in folder.glob(EVENTS)]:
             events = list(RawEventFileLoader(str(path)).Load())
-            kept = [event for event in events if Event.FromString(event).step <= self._step]
+            kept = [event for event in events if Event.FromString(event).step < self._step]
             if len(kept) < len(events):
                 unfinished = path.with_name(f".{path.name}")
                 with unfinished.open("wb") as stream:
@@ -85,9 +99,8 @@ class TensorBoard(RunLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         by_stage: dict[str, dict[str, float]] = defaultdict(dict)
         for name, value in metrics.items():
-            stage, _, tag = name.partition("/")
-            if stage in STAGES:
-                by_stage[stage][f"curves/{tag}"] = value
+            if named := OF_STAGE.fullmatch(name):
+                by_stage[named["stage"]][f"curves/{named['tag']}"] = value
             elif name != "epoch":
                 by_stage[""][name if "/" in name else f"curves/{name}"] = value
         for stage, scalars in by_stage.items():
@@ -116,8 +129,7 @@ class TensorBoard(RunLogger):
     @rank_zero_only
     def log_figure(self, stage: str, tag: str, figure: Figure, step: int) -> None:
         FigureCanvasAgg(figure)
-        at = max(step, self._step)
-        self.writer(stage).add_figure(f"figures/{tag}", figure, at, close=False)
+        self.writer(stage).add_figure(f"figures/{tag}", figure, step, close=False)
 
     @rank_zero_only
     def save(self) -> None:
@@ -135,7 +147,7 @@ class TensorBoard(RunLogger):
         parts = [scalar(tag, value, new_style=True) for tag, value in scalars.items()]  # type: ignore[no-untyped-call]
         summary = Summary(value=[value for part in parts for value in part.value])
         writer = self.writer(stage)._get_file_writer()  # type: ignore[no-untyped-call]
-        writer.add_summary(summary, max(step, self._step))
+        writer.add_summary(summary, step)
 
 
 def _plain(value: Any) -> str | float:

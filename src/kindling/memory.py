@@ -6,13 +6,12 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
+from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from kindling.module import Module
-
 CGROUP = Path("/sys/fs/cgroup")
-MEMINFO = Path("/proc/meminfo")
 
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 """As mallopt calls them: what is freed before it goes back, and how many parts are mapped."""
@@ -35,31 +34,28 @@ def keep_freed() -> bool:
     return all(adjust(option, value) for option, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, -1)))
 
 
-def saved_bytes(module: Module, batch: Any) -> int:
-    """Bytes that a step on ``batch`` keeps for its gradients, the weights included."""
-    total = 0
+class SavedBytes(Callback):
+    """Counts the bytes that one step keeps for its gradients, the weights included."""
 
-    def count(tensor: Tensor) -> Tensor:
-        nonlocal total
-        total += tensor.nbytes
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._counting = torch.autograd.graph.saved_tensors_hooks(self._count, lambda kept: kept)
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        self._counting.__enter__()
+
+    def on_before_backward(self, trainer: Trainer, *args: Any) -> None:
+        self._counting.__exit__()
+        trainer.should_stop = True
+
+    def _count(self, tensor: Tensor) -> Tensor:
+        self.bytes += tensor.nbytes
         return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        module.step(batch)
-    return total
 
 
 def free_bytes() -> int:
     """Bytes that this process may still take, by the system and by its container."""
-    return min(_free_of_system(), _free_of_container())
-
-
-def _free_of_system() -> int:
-    if MEMINFO.exists():
-        lines = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    # Where the system does not tell what is free, a part of what there is.
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+    return min(int(psutil.virtual_memory().available), _free_of_container())
 
 
 def _free_of_container() -> int:

@@ -1,76 +1,99 @@
-"""``metrics.csv``: one row an epoch."""
+"""``metrics.csv``: a row for every step that something was logged at; by default, one an epoch."""
 
 import csv
-from collections.abc import Mapping
+import io
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from kindling.logger import RunLogger
 
+Row = dict[str, Any]
+
 
 class MetricsTable(RunLogger):
-    """Writes the epoch's row once its training scores, which come last, are there.
+    """What is logged at the same step of the same epoch shares a row; columns appear as needed.
 
-    A run that goes on keeps the rows of the epochs before the one that it goes on with.
+    A row is in the file as soon as it is logged, and what comes later at its step is added to it.
+    A run that goes on keeps the rows of the steps that it does not take again.
 
     Args:
         path: The file.
+        step: Steps that the run has behind it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, step: int = 0) -> None:
         super().__init__()
-        self.path = path
-        self._rows = _read(path)
-        self._columns = list(self._rows[0]) if self._rows else []
-        self._epoch: dict[str, Any] = {}
+        self.path, self._step = path, step
+        self._columns: list[str] = []
+        # The last row, which can still grow, and the byte of the file at which it begins.
+        self._last: Row = {}
+        self._start = 0
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.path.parent)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        self._epoch |= metrics
-        if "train/loss" in metrics:
-            row, self._epoch = self._epoch, {}
-            self._add({"epoch": int(row.pop("epoch")), "step": step, **row})
+        if not self._columns:
+            self._go_on()
+        place = {"step": self._last.get("step", 0) if step is None else step}
+        if "epoch" in metrics:  # Lightning's monitors of learning rates and devices give none
+            place["epoch"] = int(metrics["epoch"])
+        if not self._last or any(self._last.get(k, v) != v for k, v in place.items()):
+            self._last, self._start = {}, self.path.stat().st_size
+        self._last |= {**metrics, **place}
+        if self._last.keys() <= set(self._columns):
+            with self.path.open("r+b") as stream:
+                stream.seek(self._start)
+                stream.write(self._line(self._last))
+                stream.truncate()
+        else:
+            before = _rows(self.path.read_bytes()[: self._start])
+            self._columns = list(dict.fromkeys([*self._columns, *self._last]))
+            self._write([*before, self._last])
 
     def best(self, monitor: str, mode: str) -> dict[str, float]:
-        """The row of the epoch with the best ``monitor``; empty if none has it."""
-        rows = [row for row in self._rows if row.get(monitor) not in (None, "")]
+        """The row with the best ``monitor``; empty if none has it."""
+        rows = _rows(self.path.read_bytes()) if self.path.exists() else []
+        rows = [row for row in rows if not math.isnan(float(row.get(monitor) or "nan"))]
         choose = min if mode == "min" else max
         row = choose(rows, key=lambda row: float(row[monitor]), default={})
         return {name: float(value) for name, value in row.items() if value != ""}
 
-    def _add(self, row: dict[str, Any]) -> None:
-        kept = self._rows
-        while kept and int(kept[-1]["epoch"]) >= row["epoch"]:
-            kept = kept[:-1]
-        columns = list(dict.fromkeys([*self._columns, *row]))
-        if len(kept) < len(self._rows) or columns != self._columns:
-            self._columns = columns
-            self._rewrite(kept)
-        self._rows = kept
-        self._rows.append(row)
-        with self.path.open("a", newline="") as stream:
-            self._table(stream).writerow({k: _shown(v) for k, v in row.items()})
+    def _go_on(self) -> None:
+        rows = _rows(self.path.read_bytes()) if self._step and self.path.exists() else []
+        self._columns = list(rows[0]) if rows else ["epoch", "step"]
+        kept = [row for row in rows if int(row["step"]) < self._step]
+        if kept:
+            self._last = {name: value for name, value in kept[-1].items() if value != ""}
+            self._last |= {k: int(self._last[k]) for k in ("epoch", "step") if k in self._last}
+        self._write(kept)
 
-    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+    def _write(self, rows: Sequence[Row]) -> None:
+        lines = [self._line({name: name for name in self._columns}), *map(self._line, rows)]
+        self._start = sum(map(len, lines[:-1]))
         unfinished = self.path.with_name(f".{self.path.name}")
-        with unfinished.open("w", newline="") as stream:
-            table = self._table(stream)
-            table.writeheader()
-            table.writerows({k: _shown(v) for k, v in row.items()} for row in rows)
+        unfinished.write_bytes(b"".join(lines))
         unfinished.replace(self.path)
 
-    def _table(self, stream: TextIO) -> "csv.DictWriter[str]":
-        return csv.DictWriter(stream, self._columns, restval="", lineterminator="\n")
+    def _line(self, row: Row) -> bytes:
+        stream = io.StringIO()
+        table = csv.DictWriter(stream, self._columns, restval="", lineterminator="\n")
+        table.writerow({name: _shown(value) for name, value in row.items()})
+        return stream.getvalue().encode()
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as stream:
-        return list(csv.DictReader(stream))
+def _rows(content: bytes) -> list[Row]:
+    """The rows of a table, but for one that was not written to its end."""
+    whole = content[: content.rfind(b"\n") + 1].decode()
+    return [row for row in csv.DictReader(io.StringIO(whole)) if None not in row.values()]
 
 
 def _shown(value: Any) -> Any:
-    return f"{value:.8g}" if isinstance(value, float) else value
+    number = value.item() if hasattr(value, "item") else value
+    return f"{number:.8g}" if isinstance(number, float) else number

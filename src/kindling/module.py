@@ -1,25 +1,22 @@
 """The base of every model: one step for all stages, metrics per head and stage, baselines."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.trainer.states import TrainerFn
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
+from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.scores import Head, Heads, Scores, Step, in_full, named
 
+T = TypeVar("T")
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
 Schedule = Literal["constant", "cosine"]
-
-SCORES = "scores"
-"""The checkpoint's entry for what an epoch's training scores are made of so far."""
 
 
 class Outcome(NamedTuple):
@@ -62,7 +59,8 @@ class Module(LightningModule):
             raise UserError(f"model.weight_decay={weight_decay}: must be 0 or more")
         self.heads, self.lr = dict(heads), lr
         self.weight_decay, self.schedule = weight_decay, schedule
-        self.seed = 0
+        # Of whatever is drawn for a sample and an epoch.
+        self.seed = torch.initial_seed() % 2**31
         # Whether a checkpoint will bring the weights. In setup the Trainer does not know of it yet.
         self.resumed = False
         # A module may not be called "train".
@@ -86,40 +84,50 @@ class Module(LightningModule):
         """Pictures of an evaluated split; ``rows`` identifies its samples."""
         return {}
 
+    def parts_to_compile(self) -> Sequence[nn.Module]:
+        """What ``--compile`` compiles: the nets, and not metrics or what is not trained."""
+        return [part for name, part in self.named_children() if name in ("net", "nets")]
+
     def curves(self) -> Mapping[str, float]:
         """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
         return {}
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        # The Trainer notes here which hook it calls, sixty times a step. torch would look each
-        # time whether a string is a parameter: a twentieth of a small net's step.
-        if name == "_current_fx_name":
-            self.__dict__[name] = value
-        else:
-            super().__setattr__(name, value)
+    def training_split(self, kind: type[T]) -> T | None:
+        """The training samples, which statistics are taken from.
+
+        Args:
+            kind: What the problem's data sets are.
+
+        Returns:
+            A data module's of ours, or the data set behind a plain loader; none if it is another
+            and ``fit_statistics`` was called before.
+        """
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        training = data.splits["train"] if isinstance(data, DataModule) else None
+        if training is None:
+            self.trainer.fit_loop.setup_data()
+            training = getattr(self.trainer.train_dataloader, "dataset", None)
+        if isinstance(training, kind):
+            return training
+        if any(b.isnan().any() for b in self.buffers() if b.is_floating_point()):
+            raise UserError(
+                f"{type(training).__name__}: {type(self).__name__} takes its statistics from "
+                f"{kind.__name__}; call fit_statistics with them before training"
+            )
+        return None
 
     # The Trainer's hooks, in the order in which they are called.
 
-    def on_fit_start(self) -> None:
-        self.seed = torch.initial_seed() % 2**31
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # What a step draws, dropout for one, follows from its place in the run: a run that was
-        # stopped goes on exactly as it would have.
-        place = self.global_step * self.trainer.world_size + self.global_rank
-        seed = self.seed * 1_000_003 + place
-        torch.default_generator.manual_seed(seed)
-        if self.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-
     def training_step(self, batch: Any) -> Tensor:
         step = self.step(batch)
-        self._scores("train").keep(step)
+        self.epoch_scores("train").keep(step)
         return step.loss
 
     def on_train_epoch_end(self) -> None:
-        lr = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self._log_scores("train", {"lr": lr, **self.curves()})
+        rates = [
+            group["lr"] for optimizer in self.trainer.optimizers for group in optimizer.param_groups
+        ]
+        self._log_scores("train", {**({"lr": rates[0]} if rates else {}), **self.curves()})
 
     def validation_step(self, batch: Any) -> Outcome:  # type: ignore[override]
         return self._evaluate("val", batch)
@@ -136,12 +144,6 @@ class Module(LightningModule):
     def predict_step(self, batch: Any) -> Outcome:
         return Outcome(batch.place, in_full(self.predict(batch)), {}, {})
 
-    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
-        # Without the profiling around the optimizer's own, which takes longer than this.
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
-
     def configure_optimizers(self) -> Any:
         fused = all(p.device.type in ("cpu", "cuda") for p in self.parameters())
         optimizer = torch.optim.AdamW(
@@ -152,15 +154,6 @@ class Module(LightningModule):
         epochs = max(self.trainer.max_epochs or 1, 1)
         return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)]
 
-    # A checkpoint in the middle of an epoch carries what the epoch's scores are made of.
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[SCORES] = self._scores("train").state()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if SCORES in checkpoint:  # one of weights alone can be tested
-            self._scores("train").restore(checkpoint[SCORES])
-
     # Scores.
 
     def named(self, head: str, metric: str) -> str:
@@ -169,31 +162,19 @@ class Module(LightningModule):
 
     def _evaluate(self, stage: Stage, batch: Any) -> Outcome:
         step = self.step(batch)
-        self._scores(stage).keep(step)
+        self.epoch_scores(stage).keep(step)
         return Outcome(batch.place, in_full(step.predictions), step.targets, self.baselines(batch))
 
     def _log_scores(self, stage: Stage, beside: Mapping[str, float] | None = None) -> None:
-        scores = self._scores(stage).compute(self.trainer.strategy)
-        self._publish({**(beside or {}), **{f"{stage}/{k}": v for k, v in scores.items()}})
+        scores = self.epoch_scores(stage).compute(self.trainer.strategy)
+        values: dict[str, Any] = {f"{stage}/{k}": v for k, v in scores.items()}
+        values |= beside or {}
+        if not self.trainer.barebones:
+            # Equal in all processes already; the Trainer warns where it shall not make them so.
+            self.log_dict(values, sync_dist=self.trainer.world_size > 1)
 
-    def _publish(self, values: Mapping[str, float | Tensor]) -> None:
-        """Show an epoch's scores to loggers and callbacks.
-
-        Of a small net, what ``log_dict`` keeps books on costs as much as several steps. It is
-        needed where the Trainer returns what was logged.
-        """
-        if self.trainer.state.fn != TrainerFn.FITTING:
-            self.log_dict(dict(values), sync_dist=False)
-        elif not self.trainer.sanity_checking:
-            numbers = {name: float(value) for name, value in values.items()}
-            self.trainer.callback_metrics.update(
-                {name: torch.tensor(number) for name, number in numbers.items()}
-            )
-            row = {"epoch": self.current_epoch, **numbers}
-            for logger in self.trainer.loggers:
-                logger.log_metrics(row, self.global_step)
-
-    def _scores(self, stage: Stage) -> Scores:
+    def epoch_scores(self, stage: Stage) -> Scores:
+        """What the epoch's scores of a stage are made of so far."""
         scores = self.scores[f"{stage}_scores"]
         assert isinstance(scores, Scores)
         return scores

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -47,6 +48,9 @@ def signals() -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         raise Stopped("stopped by SIGTERM", signum)
 
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no other may handle signals
+        return
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
@@ -89,15 +93,6 @@ def leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
-def spare_cuda() -> None:
-    """Where there is no GPU, do not let every optimizer step look for one anew.
-
-    Lightning has torch ask the driver's library each time, which takes 50 microseconds.
-    """
-    if not torch.cuda.is_available():
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-
-
 class Notes(logging.Handler):
     """Prints each line once: what ``fit`` has said of the data, ``test`` need not repeat."""
 
@@ -112,21 +107,6 @@ class Notes(logging.Handler):
             print(line, file=sys.stderr if record.levelno >= logging.WARNING else sys.stdout)
 
 
-@contextmanager
-def notes() -> Iterator[None]:
-    """Show what the project's own code has to say about the data."""
-    handler, logger = Notes(), logging.getLogger("kindling")
-    level = logger.level
-    handler.setLevel(logging.ERROR if rank() else logging.INFO)
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
-
-
 class NoProfiler(PassThroughProfiler):
     """Measures nothing, at no cost: Lightning's makes 50 generators a step for that."""
 
@@ -136,14 +116,46 @@ class NoProfiler(PassThroughProfiler):
         return self._nothing
 
 
-def quieten() -> None:
-    """Leave out what Lightning says at every start."""
-    # Of methods that the oldest supported version knows by no other name, Lightning's own included.
-    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # What says which of several processes has ended the others by ending.
-    launcher = "lightning.fabric.strategies.launchers.subprocess_script"
-    logging.getLogger(launcher).setLevel(logging.INFO)
-    for pattern in QUIET:
-        warnings.filterwarnings("ignore", pattern)
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out what Lightning says at every start, and show what the project's own code says.
+
+    Filters, levels and environment are as they were afterwards.
+    """
+    own, profilers = logging.getLogger("kindling"), logging.getLogger("lightning.pytorch.profilers")
+    levels = {
+        own: logging.INFO,
+        profilers: logging.INFO,
+        logging.getLogger("lightning.pytorch"): logging.WARNING,
+        logging.getLogger("lightning.fabric"): logging.WARNING,
+        # What says which of several processes has ended the others by ending.
+        logging.getLogger("lightning.fabric.strategies.launchers.subprocess_script"): logging.INFO,
+    }
+    before = {logger: logger.level for logger in levels}
+    environment = dict(os.environ)
+    handler = Notes()
+    handler.setLevel(logging.ERROR if rank() else logging.INFO)
+    try:
+        # Of methods that the oldest supported version knows by no other name, Lightning's own too.
+        os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+        if not torch.cuda.is_available():
+            # Lightning has torch ask the driver anew in each step: 50 microseconds.
+            os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+        for logger, level in levels.items():
+            logger.setLevel(level)
+        for logger in (own, profilers):
+            logger.addHandler(handler)
+        with warnings.catch_warnings():
+            for pattern in QUIET:
+                warnings.filterwarnings("ignore", pattern)
+            yield
+    finally:
+        for logger in (own, profilers):
+            logger.removeHandler(handler)
+        for logger, level in before.items():
+            logger.setLevel(level)
+        for name in ("JSONARGPARSE_DEPRECATION_WARNINGS", "PYTORCH_NVML_BASED_CUDA_CHECK"):
+            if name in environment:
+                os.environ[name] = environment[name]
+            else:
+                os.environ.pop(name, None)

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from kindling.datamodule import DataModule
 from kindling.evaluation import Interval, score, skill
 from kindling.module import Module, Outcome
-from kindling.runs import TENSORBOARD, shown
+from kindling.runs import logdir, shown
 from kindling.scores import Heads
 from kindling.targets import UNKNOWN, known
 from kindling.words import short
@@ -44,6 +45,41 @@ def evaluate(module: Module, outcome: Outcome, block: int) -> Results:
         "skill": _skill(module, metrics, baselines[first]),
         **({"per_class": scores} if (scores := _class_scores(module, outcome)) else {}),
     }
+
+
+def logged(module: str, scores: Mapping[str, float]) -> Results:
+    """What a module that is not ours has logged: no intervals, and nothing beside it."""
+    return {
+        "samples": None,
+        "metrics": {name: {"value": value} for name, value in scores.items()},
+        "note": f"as {module} logged them: without intervals and baseline"
+        if scores
+        else f"none: {module} logged nothing",
+    }
+
+
+def origin(data: Any) -> dict[str, Any]:
+    """Which data results are of, as far as a data module tells."""
+    if not isinstance(data, DataModule):
+        return {"root": None, "sample": False, "sha256": None}
+    return {"root": str(data.root), "sample": data.is_sample, "sha256": data.fingerprint}
+
+
+def write_outputs(outputs: Sequence[Any], path: Path) -> Path:
+    """What ``predict_step`` returned for each batch.
+
+    Returns:
+        The file: a table where they are numbers or vectors, else ``.pt`` for ``torch.load``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if outputs and all(isinstance(part, Tensor) and part.ndim in (1, 2) for part in outputs):
+        values = torch.cat(list(outputs)).float().cpu()
+        columns = [f"prediction_{k}" for k in range(values.shape[1])] if values.ndim == 2 else None
+        table = pd.DataFrame(values.numpy(), columns=columns or ["prediction"])
+        table.to_csv(path, index_label="sample")
+        return path
+    torch.save(outputs, path := path.with_suffix(".pt"))
+    return path
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -90,21 +126,23 @@ def _predicted(prediction: Tensor, classes: Sequence[str], suffix: str) -> dict[
 
 def show(results: Results, run: Path, console: Console) -> None:
     """The results table, what data it is of, and where to look."""
-    baseline, others = results["baseline"], results["other_baselines"]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("metric")
-    for name in ("model", "95 % interval", baseline["name"], "skill"):
+    baseline = results.get("baseline")
+    for name in ("model", "95 % interval", baseline["name"], "skill") if baseline else ("model",):
         table.add_column(name, justify="right")
     for name, value in results["metrics"].items():
-        table.add_row(
-            name,
-            short(value["value"]),
-            f"{short(value['low'])} to {short(value['high'])}",
-            short(baseline["metrics"][name]["value"]),
-            f"{results['skill'][name]:.1%}",
-        )
-    console.print(table)
-    for other in others:
+        row = [name, short(value["value"])]
+        if baseline:
+            row.append(f"{short(value['low'])} to {short(value['high'])}")
+            row.append(short(baseline["metrics"][name]["value"]))
+            row.append(f"{results['skill'][name]:.1%}")
+        table.add_row(*row)
+    if results["metrics"]:
+        console.print(table)
+    if note := results.get("note"):
+        console.print(f"scores       {note}")
+    for other in results.get("other_baselines", ()):
         scores = ", ".join(f"{name} {short(v['value'])}" for name, v in other["metrics"].items())
         console.print(f"beside it    {other['name']}: {scores}")
     for head, count in results.get("known_targets", {}).items():
@@ -115,10 +153,13 @@ def show(results: Results, run: Path, console: Console) -> None:
         console.print(many if len(by_class) > CLASSES else _class_table(by_class))
     data = results["data"]
     origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
-    split = {"val": "validation"}.get(results["split"], results["split"])
-    console.print(f"data         {origin}; {split} split, {results['samples']:,} samples")
+    split = "validation split" if results["split"] == "val" else "test split"
+    if baseline:
+        console.print(f"data         {origin}; {split}, {results['samples']:,} samples")
+    else:
+        console.print(f"data         {split}")
     console.print(f"run          {shown(run)}")
-    where = shown(run.parents[1] / TENSORBOARD)
+    where = shown(logdir(run.parents[1]))
     console.print(f"curves       make tensorboard (tensorboard --logdir {where})")
 
 

@@ -45,9 +45,9 @@ def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
             )
 
 
-def refuse_other_data(trained: str | None, now: str, allowed: bool) -> None:
+def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> None:
     """Raise a UserError if the files are others than those that the run was trained on."""
-    if not allowed and trained is not None and trained != now:
+    if not allowed and trained is not None and now is not None and trained != now:
         raise UserError(
             "the data have changed since the run was trained (SHA-256 "
             f"{now[:12]}, was {trained[:12]}); restore them, or {UNCHANGED}"

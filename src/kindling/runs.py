@@ -1,5 +1,6 @@
 """Run folders: made, found, and what lies in them. Nothing here imports torch."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +27,8 @@ def create(logs: Path, task: str) -> Path:
             run = folder / f"version_{number}"
             try:
                 run.mkdir()
-                _show(run)
+                with suppress(OSError):  # without links, TensorBoard is shown all of the folder
+                    link(_shown(run), run)
                 return run
             except FileExistsError:
                 number += 1
@@ -38,15 +40,38 @@ def create(logs: Path, task: str) -> Path:
 
 def point_latest(run: Path) -> None:
     """Let ``latest`` beside ``run`` point to it, at no moment to nothing."""
-    link = run.parent / f".latest-{run.name}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(run.name, target_is_directory=True)
-    link.replace(run.parent / "latest")
+    latest = run.parent / "latest"
+    try:
+        link(latest, run)
+    except OSError:  # as on Windows without the right to make links: by a file that names it
+        latest.unlink(missing_ok=True)
+        latest.write_text(run.name)
+
+
+def link(at: Path, run: Path) -> None:
+    """Let ``at`` lead to ``run``."""
+    at.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = at.with_name(f".{at.name}-{run.name}")
+    unfinished.unlink(missing_ok=True)
+    unfinished.symlink_to(os.path.relpath(run, at.parent), target_is_directory=True)
+    try:
+        unfinished.replace(at)
+    except OSError:  # Windows replaces no link to a folder
+        at.unlink()
+        unfinished.rename(at)
+
+
+def followed(path: Path) -> Path:
+    """``path`` where ``latest`` in it is a file in place of a link."""
+    for part in (path, *path.parents):
+        if part.name == "latest" and part.is_file():
+            return part.parent / part.read_text() / path.relative_to(part)
+    return path
 
 
 def find(run: str) -> Path:
     """The folder that ``--run`` names, from here or from the project's own folder."""
-    for folder in (Path(run).expanduser(), paths.PROJECT / run):
+    for folder in map(followed, (Path(run).expanduser(), paths.PROJECT / run)):
         if (folder / CONFIG).is_file():
             return folder.resolve()
     if Path(run).is_dir():
@@ -57,7 +82,7 @@ def find(run: str) -> Path:
 def checkpoint(run: Path | None, name: str) -> Path:
     """The file that ``--ckpt_path`` names: a path, or ``best`` or ``last`` of a run."""
     if name not in ("best", "last"):
-        path = Path(name).expanduser()
+        path = followed(Path(name).expanduser())
         if not path.is_file():
             raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
         return path.resolve()
@@ -87,17 +112,22 @@ def discard_unused(run: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not any((run / BEST.parent).glob("*.ckpt")):
-            shutil.rmtree(run, ignore_errors=True)
-            _link(run).unlink(missing_ok=True)
-            _forget(run)
+        if not any(run.rglob("*.ckpt")):
+            discard(run)
         raise
+
+
+def discard(run: Path) -> None:
+    """Remove a run, and what points to it."""
+    shutil.rmtree(run, ignore_errors=True)
+    _shown(run).unlink(missing_ok=True)
+    _forget(run)
 
 
 def _forget(run: Path) -> None:
     """Point ``latest`` to the newest run that is left, if it pointed to ``run``."""
     latest = run.parent / "latest"
-    if latest.is_symlink() and not latest.exists():
+    if (latest.is_symlink() or latest.is_file()) and not followed(latest).exists():
         latest.unlink()
         if numbers := list(_numbers(run.parent)):
             point_latest(run.parent / f"version_{max(numbers)}")
@@ -106,15 +136,13 @@ def _forget(run: Path) -> None:
         run.parent.rmdir()
 
 
-def _show(run: Path) -> None:
-    """Let TensorBoard find the run."""
-    link = _link(run)
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.unlink(missing_ok=True)
-    link.symlink_to(Path("..", "..", run.parent.name, run.name), target_is_directory=True)
+def logdir(folder: Path) -> Path:
+    """What TensorBoard is to show of ``folder``: the links in it, if links can be made here."""
+    links = folder / TENSORBOARD
+    return links if any(path.is_symlink() for path in links.glob("*/*")) else folder
 
 
-def _link(run: Path) -> Path:
+def _shown(run: Path) -> Path:
     return run.parents[1] / TENSORBOARD / run.parent.name / run.name
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from lightning.pytorch.strategies import Strategy
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 
 from kindling.targets import known
 
@@ -62,20 +62,19 @@ class Scores(nn.Module):
     def __init__(self, heads: Mapping[str, Head]) -> None:
         super().__init__()
         self.heads = heads
-        # In a dictionary of Python's, not as submodules: the Trainer walks over all modules of the
-        # model four times an epoch, which of a small net are metrics for the most part.
-        self.metrics = {name: head.metrics.clone() for name, head in heads.items()}
-        for metric in (m for metrics in self.metrics.values() for m in metrics.values()):
-            # Targets were checked when they were read; to look at them again would hold up a GPU.
-            metric.validate_args = False
+        self.metrics = nn.ModuleDict({name: head.metrics.clone() for name, head in heads.items()})
+        for metric in self.modules():
+            if isinstance(metric, Metric):
+                # Targets were checked when they were read; again would hold up a GPU.
+                metric.validate_args = False
         self._pending: list[Step] = []
         self._losses: list[Tensor] = []
 
-    def _apply(self, *args: Any, **kwargs: Any) -> "Scores":
-        """What moves the model to a device moves its metrics."""
-        for metrics in self.metrics.values():
-            metrics._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
-        return super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call, no-any-return]
+    def collection(self, head: str) -> MetricCollection:
+        """The metrics of a head."""
+        metrics = self.metrics[head]
+        assert isinstance(metrics, MetricCollection)
+        return metrics
 
     def keep(self, step: Step) -> None:
         """Count a batch."""
@@ -87,15 +86,19 @@ class Scores(nn.Module):
     def compute(self, strategy: Strategy) -> dict[str, Tensor]:
         """Scores over all batches and processes, as ``loss``, ``age/loss``, ``age/mae``.
 
-        A head that no sample has a target for is left out. The next epoch starts from nothing.
+        A head that no sample has a target for is left out, and all where no batch was kept. The
+        next epoch starts from nothing.
         """
         self._update()
+        if not self._losses:
+            return {}
         total = strategy.reduce(torch.cat(self._losses).sum(0), reduce_op="sum")
         self._losses.clear()
         names = ["loss", *(f"{head}/loss" for head in self.heads)]
         means = zip(names, total.unbind(), strict=False)
         values = {name: loss / samples for name, (loss, samples) in means if samples > 0}
-        for name, metrics in self.metrics.items():
+        for name in self.heads:
+            metrics = self.collection(name)
             if self._seen(name, metrics, strategy):
                 values |= {named(self.heads, name, k): v for k, v in metrics.compute().items()}
             metrics.reset()
@@ -106,29 +109,29 @@ class Scores(nn.Module):
         return {
             "pending": [list(step) for step in self._pending],
             "losses": list(self._losses),
-            "metrics": {name: _states(metrics) for name, metrics in self.metrics.items()},
+            "metrics": {name: _states(self.collection(name)) for name in self.heads},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on counting where ``state`` was taken."""
         self._pending = [Step(*step) for step in state["pending"]]
         self._losses = list(state["losses"])
-        for head, metrics in self.metrics.items():
+        for head in self.heads:
             for name, values in state["metrics"][head].items():
                 for attribute, value in values.items():
-                    setattr(metrics[name], attribute, value)
+                    setattr(self.collection(head)[name], attribute, value)
 
     def _update(self) -> None:
         if not self._pending:
             return
-        for name, metrics in self.metrics.items():
+        for name in self.heads:
             prediction = torch.cat([step.predictions[name] for step in self._pending])
             target = torch.cat([step.targets[name] for step in self._pending])
             if self.heads[name].optional:
                 there = known(target)
                 prediction, target = prediction[there], target[there]
             if len(target):
-                metrics.update(prediction, target)
+                self.collection(name).update(prediction, target)
         self._losses.append(_weighted_losses(self._pending))
         self._pending.clear()
 

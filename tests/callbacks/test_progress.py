@@ -11,7 +11,7 @@ from rich.live import Live
 from torch.utils.data import DataLoader
 
 from kindling.callbacks import progress
-from kindling.callbacks.progress import PERIOD, ProgressBar
+from kindling.callbacks.progress import PERIOD, RunProgressBar
 
 EPOCHS = 300
 
@@ -36,7 +36,7 @@ def test_the_bar_is_drawn_a_few_times_a_second_and_ends_with_training(
     draw = Live.refresh
     monkeypatch.setattr(Live, "refresh", lambda self: (drawn.append(1), draw(self)))
     start = time.monotonic()
-    bar = _fit(ProgressBar(), EPOCHS, tmp_path)
+    bar = _fit(RunProgressBar(), EPOCHS, tmp_path)
     # An update may be drawn at once and, by its thread, again.
     most = 2 * (time.monotonic() - start) / PERIOD
     assert 2 < len(drawn) < most + 20
@@ -47,14 +47,14 @@ def test_the_bar_is_drawn_a_few_times_a_second_and_ends_with_training(
 def test_a_run_that_is_over_before_an_update_is_due_has_a_bar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bar = ProgressBar()
+    bar = RunProgressBar()
     monkeypatch.setattr(progress, "PERIOD", 1e9)
     _fit(bar, 2, tmp_path)
     assert bar.train_progress_bar.description.strip() == "Epoch 1/1"
     assert bar.train_progress_bar.finished
 
 
-def _fit(bar: ProgressBar, epochs: int, folder: Path) -> ProgressBar:
+def _fit(bar: RunProgressBar, epochs: int, folder: Path) -> RunProgressBar:
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=epochs,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -241,7 +242,8 @@ def test_photos_without_room_are_held_in_memory_and_the_log_says_so(
 def test_photos_that_fit_nowhere_are_refused(
     photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 2 * BYTES - 1, "SC_PAGE_SIZE": 1}.get)
+    total = SimpleNamespace(total=2 * BYTES - 1)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: total)
     with pytest.raises(UserError, match=r"5 photos of 12x16 .* set a cache folder"):
         load_images(photos, SIZE, None)
 

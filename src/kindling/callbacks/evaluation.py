@@ -12,25 +12,39 @@ from torch import Tensor
 from kindling import results
 from kindling.datamodule import DataModule, Split
 from kindling.logger import TensorBoard
+from kindling.loggers import log_figure
 from kindling.module import Module, Outcome
 
 
 class Evaluation(Callback):
     """Writes results, predictions and figures of what is tested, validated or predicted.
 
-    In training, figures of the validation split are drawn after the epochs 1, 4, 16, 64, ...: often
-    enough to watch, too rarely to cost much; of several processes, the first draws its own share.
+    Of a module that is not ours, or that yields something else, it writes what was logged and what
+    ``predict_step`` returned. In training, figures of the validation split are drawn after the
+    epochs 1, 4, 16, 64, ...: often enough to watch, too rarely to cost much; of several processes,
+    the first draws its own share.
 
     Args:
         run: The run's folder.
+        task: What the results are of.
         checkpoint: What is evaluated; none in training.
+        step: The optimizer step that the checkpoint was taken at.
         output: Where predictions of raw input go.
+        step: That the checkpoint was taken at.
     """
 
-    def __init__(self, run: Path, checkpoint: Path | None = None, output: Path = Path()) -> None:
-        self.run, self.checkpoint, self.output = run, checkpoint, output
+    def __init__(
+        self,
+        run: Path,
+        task: str,
+        checkpoint: Path | None = None,
+        step: int = 0,
+        output: Path = Path(),
+    ) -> None:
+        self.run, self.task, self.checkpoint, self.step = run, task, checkpoint, step
+        self.output = output
         self.results: results.Results | None = None
-        self._batches: list[Outcome] = []
+        self._batches: list[Any] = []
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
@@ -39,23 +53,27 @@ class Evaluation(Callback):
         if self.checkpoint or (drawn and _drawn(trainer.current_epoch + 1)):
             self._batches.append(outputs)
 
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._log_step(trainer)
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._batches:
-            return
-        if self.checkpoint is None:
-            self._draw(trainer, "val", self._gather())
-        else:
+        if self.checkpoint is not None:
             self._report(trainer, "val", "results_val.json")
+        elif outcome := gathered(self._take()):
+            self._draw(trainer, "val", outcome)
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
     ) -> None:
         self._batches.append(outputs)
 
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._log_step(trainer)
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        outcome = self._report(trainer, "test", "results.json")
-        self._draw(trainer, "test", outcome, self.run / "figures")
-        self._write_predictions(trainer, "test", outcome, self.run / "predictions.csv")
+        if outcome := self._report(trainer, "test", "results.json"):
+            self._draw(trainer, "test", outcome, self.run / "figures")
+            self._write_predictions(trainer, "test", outcome, self.run / "predictions.csv")
 
     def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
@@ -63,42 +81,57 @@ class Evaluation(Callback):
         self._batches.append(outputs)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._write_predictions(trainer, "predict", self._gather(), self.output)
+        batches = self._take()
+        if outcome := gathered(batches):
+            self._write_predictions(trainer, "predict", outcome, self.output)
+        else:
+            self.output = results.write_outputs(batches, self.output)
 
-    def _gather(self) -> Outcome:
+    def _take(self) -> list[Any]:
         batches, self._batches = self._batches, []
-        return gathered(batches)
+        return batches
 
-    def _report(self, trainer: Trainer, split: Split, file: str) -> Outcome:
-        module, data = _pair(trainer)
+    def _log_step(self, trainer: Trainer) -> None:
+        """Let loggers show scores at the checkpoint's step; the Trainer's own count is 0."""
+        if self.checkpoint is not None and trainer.loggers:
+            trainer.lightning_module.log("step", float(self.step), logger=True)
+
+    def _report(self, trainer: Trainer, split: Split, file: str) -> Outcome | None:
         assert self.checkpoint is not None
-        outcome = self._gather()
+        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
+        outcome = gathered(self._take())
         inside = self.checkpoint.is_relative_to(self.run)
         self.results = {
-            "task": data.task,
+            "task": self.task,
             "split": split,
             "checkpoint": str(self.checkpoint.relative_to(self.run) if inside else self.checkpoint),
-            "data": {"root": str(data.root), "sample": data.is_sample, "sha256": data.fingerprint},
-            **results.evaluate(module, outcome, data.block_length(len(outcome.place))),
+            "data": results.origin(data),
         }
+        if isinstance(module, Module) and outcome:
+            size = len(outcome.place)
+            block = data.block_length(size) if isinstance(data, DataModule) else 1
+            self.results |= results.evaluate(module, outcome, block)
+        else:
+            logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "step"}
+            self.results |= results.logged(type(module).__name__, logged)
         results.write_json(self.run / file, self.results)
         scores = {name: score["value"] for name, score in self.results["metrics"].items()}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoard):
-                logger.log_final(split, scores, trainer.global_step)
+                logger.log_final(split, scores, self.step)
         return outcome
 
     def _draw(
         self, trainer: Trainer, split: Split, outcome: Outcome, folder: Path | None = None
     ) -> None:
-        module, data = _pair(trainer)
+        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
+        if not (isinstance(module, Module) and isinstance(data, DataModule)):
+            return
         rows = data.describe(split, outcome.place)
         # A dollar in the name of a class or a column is no formula.
         with rc_context({"text.parse_math": False}):
             for name, figure in module.figures(rows, outcome).items():
-                for logger in trainer.loggers:
-                    if isinstance(logger, TensorBoard):
-                        logger.log_figure(split, name, figure, trainer.global_step)
+                log_figure(trainer.loggers, split, name, figure, self.step or trainer.global_step)
                 if folder is not None:
                     folder.mkdir(exist_ok=True)
                     figure.savefig(folder / f"{name}.png", dpi=150)
@@ -106,16 +139,22 @@ class Evaluation(Callback):
     def _write_predictions(
         self, trainer: Trainer, split: Split, outcome: Outcome, path: Path
     ) -> None:
-        module, data = _pair(trainer)
-        rows = data.describe(split, outcome.place)
-        table = results.predictions_table(module, rows, data.target_names, outcome)
+        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(module, Module)
+        if isinstance(data, DataModule):
+            rows, names = data.describe(split, outcome.place), data.target_names
+        else:
+            rows, names = {"sample": outcome.place.tolist()}, {head: head for head in module.heads}
+        table = results.predictions_table(module, rows, names, outcome)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file's name need not be UTF-8, and stands there as it is.
         table.to_csv(path, index=False, errors="surrogateescape")
 
 
-def gathered(batches: Sequence[Outcome]) -> Outcome:
-    """All batches as one, on the CPU."""
+def gathered(batches: Sequence[Any]) -> Outcome | None:
+    """All batches as one, on the CPU, in single precision at least; none if they are not ours."""
+    if not batches or not all(isinstance(batch, Outcome) for batch in batches):
+        return None
     first = batches[0]
     return Outcome(
         _cat(batches, lambda b: b.place),
@@ -134,11 +173,6 @@ def _drawn(epoch: int) -> bool:
 
 
 def _cat(batches: Sequence[Outcome], part: Callable[..., Tensor]) -> Tensor:
-    return torch.cat([part(batch) for batch in batches]).cpu()
-
-
-def _pair(trainer: Trainer) -> tuple[Module, DataModule]:
-    module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
-    assert isinstance(module, Module)
-    assert isinstance(data, DataModule)
-    return module, data
+    whole = torch.cat([part(batch) for batch in batches]).cpu()
+    kind = torch.promote_types(whole.dtype, torch.float32)
+    return whole.to(kind) if whole.is_floating_point() else whole

@@ -5,7 +5,6 @@ own, with copies of the model and the data module, so that the run after them is
 the one that it would have been without.
 """
 
-import copy
 import logging
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from matplotlib.figure import Figure
 
 from kindling.callbacks.aside import Begun, Clock, aside
 from kindling.datamodule import DataModule, at_least
+from kindling.errors import UserError
 from kindling.figures.finders import SKIPPED, draw_rates, draw_speeds
-from kindling.logger import TensorBoard
-from kindling.memory import free_bytes, saved_bytes
-from kindling.module import Module
+from kindling.loggers import log_figure
+from kindling.memory import SavedBytes, free_bytes
 from kindling.words import short
 
 SHARE = 0.25
@@ -121,9 +120,9 @@ class BatchSize(BatchSizeFinder):
         device = trainer.strategy.root_device
         if device.type != "cpu":
             return samples
-        assert isinstance(pl_module, Module)
-        batch = data.first_batch()
-        needed = 2 * saved_bytes(copy.deepcopy(pl_module), batch) / len(batch.place)
+        step = SavedBytes()
+        aside(trainer, pl_module, step)
+        needed = 2 * step.bytes / min(data.batch_size, samples + 1)
         return min(samples, int(SHARE * free_bytes() / max(needed, 1.0)))
 
     def _report(self, trainer: Trainer) -> None:
@@ -149,7 +148,11 @@ def _starts(trainer: Trainer, label: str) -> bool:
 
 def _data(trainer: Trainer) -> DataModule:
     data = trainer.datamodule  # type: ignore[attr-defined]
-    assert isinstance(data, DataModule)
+    if not isinstance(data, DataModule):
+        raise UserError(
+            f"batch_size: {type(data).__name__} is not a kindling DataModule, whose batch size can "
+            "be varied; use Lightning's own BatchSizeFinder"
+        )
     return data
 
 
@@ -157,6 +160,4 @@ def _publish(trainer: Trainer, name: str, figure: Figure) -> None:
     folder = Path(trainer.default_root_dir) / "figures"
     folder.mkdir(exist_ok=True)
     figure.savefig(folder / f"{name}.png", dpi=150)
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoard):
-            logger.log_figure("train", name, figure, 0)
+    log_figure(trainer.loggers, "train", name, figure, 0)

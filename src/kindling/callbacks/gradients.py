@@ -5,11 +5,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
-from kindling.logger import TensorBoard
+from kindling.metrics_table import MetricsTable
 
 
 class GradientNorms(Callback):
-    """Logs the norm of each layer's gradient to TensorBoard as ``gradient_norm/<layer>``.
+    """Logs the norm of each layer's gradient as ``gradient_norm/<layer>``.
 
     Args:
         every: Optimizer steps between two readings.
@@ -25,7 +25,7 @@ class GradientNorms(Callback):
             return
         norms = {f"gradient_norm/{layer}": float(norm) for layer, norm in layer_norms(pl_module)}
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoard):
+            if not isinstance(logger, MetricsTable):  # its rows are of what is scored
                 logger.log_metrics(norms, trainer.global_step)
 
 

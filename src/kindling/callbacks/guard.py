@@ -2,6 +2,7 @@
 
 import math
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -13,12 +14,10 @@ from torch.distributed import ReduceOp
 
 from kindling import runs
 from kindling.errors import Diverged, Stopped
+from kindling.loop_state import restart_validation
 
 TOGETHER = 10
 """Batches after which several processes ask one another whether to stop."""
-
-FIRST_BATCH = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
-"""The Trainer's progress in a validation that it shall begin anew: within its first batch."""
 
 
 class Guard(Callback):
@@ -51,7 +50,9 @@ class Guard(Callback):
         # Not between the last step and validation: the Trainer would go on without it.
         if self._heard(trainer, batch_idx) and not trainer.is_last_batch:
             self._stop(trainer)
-        self._watch(trainer, outputs["loss"])
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        if isinstance(loss, Tensor):
+            self._watch(trainer, loss.detach())
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any
@@ -64,8 +65,7 @@ class Guard(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         if self._within_validation:
-            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
-            progress |= {"total": FIRST_BATCH, "current": FIRST_BATCH, "is_last_batch": False}
+            restart_validation(checkpoint)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._raise_if_bad()

@@ -10,7 +10,7 @@ PERIOD = 0.1
 """Seconds between two updates."""
 
 
-class ProgressBar(RichProgressBar):
+class RunProgressBar(RichProgressBar):
     """Lightning's rich bar with the last validation loss, updated ten times a second.
 
     A small net takes thousands of steps a second, and to draw each would cost as much as to train.

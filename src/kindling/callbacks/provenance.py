@@ -17,7 +17,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 from kindling import paths
 from kindling.checkpoints import ORIGIN
 from kindling.datamodule import DataModule
-from kindling.results import write_json
+from kindling.results import origin, write_json
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "numpy", "pandas")
 OPTIONAL = {"sklearn": "scikit-learn", "timm": "timm"}
@@ -31,28 +31,24 @@ class Provenance(Callback):
 
     Args:
         run: The run's folder.
+        task: What is trained.
         config: The whole configuration, as YAML.
-        seed: Of weights and order.
+        seed: Of weights and order; none if nothing was seeded.
     """
 
-    def __init__(self, run: Path, config: str, seed: int) -> None:
-        self.run, self.config, self.seed = run, config, seed
+    def __init__(self, run: Path, task: str, config: str, seed: int | None) -> None:
+        self.run, self.task, self.config, self.seed = run, task, config, seed
         self._record: dict[str, Any] = {}
         self._started = 0.0
 
     @rank_zero_only
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(data, DataModule)
+        samples = data.sizes() if isinstance(data, DataModule) else {}
         self._started = time.monotonic()
         self._record = {
             "git": commit(),
-            "data": {
-                "root": str(data.root),
-                "sample": data.is_sample,
-                "sha256": data.fingerprint,
-                "samples": data.sizes(),
-            },
+            "data": {**origin(data), "samples": samples},
             "packages": {name: importlib.metadata.version(name) for name in _packages()},
             "python": platform.python_version(),
             "device": _device(trainer),
@@ -73,8 +69,8 @@ class Provenance(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
-        origin = {"task": data.task, "config": self.config, "data": data.fingerprint}
-        checkpoint[ORIGIN] = origin
+        checksum = data.fingerprint if isinstance(data, DataModule) else None
+        checkpoint[ORIGIN] = {"task": self.task, "config": self.config, "data": checksum}
 
 
 def _packages() -> list[str]:

@@ -25,7 +25,7 @@ from kindling.check.trivial import check_trivial
 from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.material import Material
-from kindling.process import notes
+from kindling.process import quiet
 from kindling.runs import shown
 
 
@@ -41,7 +41,7 @@ def check(task: str, flags: Sequence[str], output: Path | None, console: Console
     Raises:
         UserError: What training would refuse the data by; all else is reported before.
     """
-    with notes():
+    with quiet():
         subject = load(task, flags)
         sections = examine(subject)
     report.show(subject, sections, console)

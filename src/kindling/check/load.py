@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningDataModule, Trainer
 
 from kindling import arguments
 from kindling.cli import KindlingCLI
 from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.module import Module
-from kindling.process import lightning_errors, quieten
+from kindling.process import lightning_errors
 
 
 @dataclass
@@ -40,9 +40,14 @@ class Examined(KindlingCLI):
     made: DataModule | None = None
     ready: Module | None = None
 
-    def _make_data(self, class_type: type[DataModule], *args: Any, **kwargs: Any) -> DataModule:
-        self.made = super()._make_data(class_type, *args, **kwargs)
-        return self.made
+    def _make_data(
+        self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any
+    ) -> LightningDataModule:
+        data = super()._make_data(class_type, *args, **kwargs)
+        if not isinstance(data, DataModule):
+            raise UserError(f"{class_type.__name__}: not a kindling DataModule: nothing to check")
+        self.made = data
+        return data
 
     def instantiate_classes(self) -> None:
         try:
@@ -83,7 +88,6 @@ def load(task: str, flags: Sequence[str]) -> Subject:
     Raises:
         UserError: There is no such task or setting.
     """
-    quieten()
     examined = Examined(arguments.read(["fit", f"--config={task}", *flags]))
     assert examined.made is not None
     return Subject(

@@ -22,6 +22,7 @@ def check_trivial(data: DataModule, model: Module, section: Section) -> None:
             said = in_full(step.predictions)
             batches.append(Outcome(batch.place, said, step.targets, model.baselines(batch)))
     outcome = gathered(batches)
+    assert outcome is not None
     block = data.block_length(len(outcome.place))
     names = list(outcome.baselines)
     scores = [score_heads(model, outcome.baselines[n], outcome.targets, block) for n in names]

@@ -1,11 +1,12 @@
 """How far the run of a cell has got, by what lies in its folder. Nothing here imports torch."""
 
-import fcntl
 import json
 import shutil
 import sys
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import lock_descriptor
 
 from kindling import runs
 from kindling.compare.plan import Cell
@@ -56,12 +57,10 @@ def lock(cell: Cell) -> IO[str] | None:
     """
     cell.folder.mkdir(parents=True, exist_ok=True)
     held = (cell.folder / ".lock").open("w")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        held.close()
-        return None
-    return held
+    if lock_descriptor(held.fileno(), blocking=False):
+        return held
+    held.close()
+    return None
 
 
 def newest(cell: Cell) -> Path | None:

@@ -10,7 +10,7 @@ from kindling.cli import KindlingCLI
 from kindling.compare.plan import Cell, Plan, Unit, check_name, command_flags
 from kindling.compare.settings import LOADER, Settings, flat
 from kindling.datamodule import DataModule
-from kindling.process import lightning_errors, quieten
+from kindling.process import lightning_errors, quiet
 
 
 class Parsed(KindlingCLI):
@@ -60,22 +60,22 @@ def cells(plan: Plan, units: Sequence[Unit], folder: Path, flags: Sequence[str])
     ]
 
 
+@quiet()
 def examine(flags: Sequence[str]) -> DataModule:
     """The data that a run with these flags would be made on.
 
     Raises:
         UserError: They are not there, or not right, or do not go with the model.
     """
-    quieten()
     with lightning_errors():
         data = Examined(arguments.read(["fit", *flags])).datamodule
     assert isinstance(data, DataModule)
     return data
 
 
+@quiet()
 def settings(flags: Sequence[str]) -> Settings:
     """The settings of a run with these flags, as its ``config.yaml`` will have them."""
-    quieten()
     with lightning_errors():
         parsed = Parsed(arguments.read(["fit", *flags]))
     return flat(yaml.load(parsed.config_yaml, LOADER))

@@ -1,12 +1,14 @@
 """A run in a process of its own. Imports no torch."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
+
+import psutil
 
 from kindling.compare import cells
 from kindling.compare.cells import Usage
@@ -32,7 +34,8 @@ class Job:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-                pass_fds=[held.fileno()],
+                # Where a process cannot inherit it, the lock is held as long as this one lives.
+                pass_fds=[] if sys.platform == "win32" else [held.fileno()],
                 # Ctrl-C is for the comparison, which passes it on once.
                 start_new_session=True,
             )
@@ -45,13 +48,18 @@ class Job:
         return self.status is not None
 
     def stop(self) -> None:
-        """Let the run save what it has."""
-        if not self.ended():
+        """Let the run save what it has, where a process can be told to."""
+        if sys.platform == "win32":
+            self.kill()
+        elif not self.ended():
             self._process.terminate()
 
     def kill(self) -> None:
         if not self.ended():
-            os.killpg(self._process.pid, signal.SIGKILL)
+            process = psutil.Process(self._process.pid)
+            for each in [*process.children(recursive=True), process]:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
 
     def complaint(self) -> str:
         """The last line that the process wrote, unless it ended well: then, what else is wrong."""

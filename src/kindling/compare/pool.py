@@ -22,7 +22,8 @@ LOOK = 0.2
 GRACE = 60.0
 """Seconds that a process has to save what it has when all are told to stop."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
+"""Those of them that the system has."""
 
 
 class Pool:

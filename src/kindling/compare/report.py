@@ -1,9 +1,9 @@
 """What a comparison leaves in its folder and shows in the terminal."""
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from kindling.compare import figures, table
 from kindling.compare.settings import differing, shown
 from kindling.compare.table import Comparison, Grid
-from kindling.runs import TENSORBOARD
+from kindling.runs import TENSORBOARD, link, logdir
 from kindling.runs import shown as place
 
 
@@ -48,7 +48,7 @@ def report(comparison: Comparison, folder: Path, console: Console, beside: Grid)
     console.print(origin)
     console.print(f"tables       {place(folder)}/compare.md, scores.csv, runs.csv")
     console.print(f"charts       {place(folder)}/{', '.join(charts)}")
-    console.print(f"curves       tensorboard --logdir {place(folder / TENSORBOARD)}")
+    console.print(f"curves       tensorboard --logdir {place(logdir(folder))}")
 
 
 def settings_grid(comparison: Comparison) -> Grid:
@@ -100,8 +100,7 @@ def _link(comparison: Comparison, folder: Path) -> None:
             link_run(at, record.folder)
 
 
-def link_run(link: Path, run: Path) -> None:
+def link_run(at: Path, run: Path) -> None:
     """Let TensorBoard find a run at another place, by the name that it has there."""
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.unlink(missing_ok=True)
-    link.symlink_to(os.path.relpath(run, link.parent), target_is_directory=True)
+    with suppress(OSError):
+        link(at, run)

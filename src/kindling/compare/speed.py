@@ -8,7 +8,7 @@ import torch
 
 from kindling import arguments
 from kindling.cli import KindlingCLI
-from kindling.process import lightning_errors, quieten
+from kindling.process import lightning_errors, quiet
 
 BUDGET = 1.0
 """Seconds of predicting, at least one batch of them."""
@@ -21,9 +21,9 @@ class Loaded(KindlingCLI):
         self.model.load_state_dict(self.origin["state_dict"])
 
 
+@quiet()
 def prediction_seconds(run: Path, threads: int | None = None) -> float:
     """Seconds a sample of the test split, gathered and predicted in the batches of evaluation."""
-    quieten()
     flags = ["--trainer.logger=false", "--trainer.enable_progress_bar=false"]
     if threads is not None:
         flags.append(f"--threads={threads}")

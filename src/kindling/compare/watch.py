@@ -6,8 +6,8 @@ comparison that started it is not.
 """
 
 import json
-import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import FrameType
@@ -18,27 +18,37 @@ MIB = 1024**2 if sys.platform == "darwin" else 1024
 
 def main() -> int:
     usage, *command = sys.argv[1:]
-    child = 0
+    heard: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
 
     def pass_on(signum: int, frame: FrameType | None) -> None:
-        if not child:
-            sys.exit(128 + signum)
-        os.kill(child, signum)
+        heard.append(signum)
+        if child is not None:
+            child.send_signal(signum)
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, pass_on)
-    child = os.fork()
-    if not child:
-        os.execvp(command[0], command)
-    _, status, used = os.wait4(child, 0)
-    _write(Path(usage), used.ru_maxrss / MIB)
-    ended = os.waitstatus_to_exitcode(status)
-    return ended if ended >= 0 else 128 - ended
+    # With the lock that this process was given.
+    child = subprocess.Popen(command, close_fds=False)
+    for before in heard[:1]:
+        child.send_signal(before)
+    status = child.wait()
+    _write(Path(usage), _peak_mib())
+    return status if status >= 0 else 128 - status
 
 
-def _write(path: Path, peak_mib: float) -> None:
+def _peak_mib() -> float | None:
+    """Of the command; Windows does not tell once it has ended."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / MIB
+
+
+def _write(path: Path, peak_mib: float | None) -> None:
     content = json.loads(path.read_text())
-    content["starts"][-1]["peak_mib"] = round(peak_mib, 1)
+    content["starts"][-1]["peak_mib"] = peak_mib and round(peak_mib, 1)
     unfinished = path.with_name(f".{path.name}")
     unfinished.write_text(json.dumps(content, indent=2) + "\n")
     unfinished.replace(path)

@@ -15,7 +15,7 @@ from kindling.cli import KindlingCLI
 from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.module import Module
-from kindling.process import lightning_errors, quieten
+from kindling.process import lightning_errors, quiet
 
 SAMPLES = 100
 """Of the test split, fewer where it has fewer."""
@@ -42,7 +42,10 @@ class Loaded(KindlingCLI):
         self.config_init = self.parser.instantiate_classes(self.config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
-        self._check_pair()
+        self._check_task()
+        for part, base in ((self.model, Module), (self.datamodule, DataModule)):
+            if not isinstance(part, base):
+                raise UserError(f"{type(part).__name__}: not a kindling {base.__name__}: no export")
         self.datamodule.prepare_data()
         self.datamodule.setup("test")
         self._check_origin()
@@ -53,6 +56,7 @@ class Loaded(KindlingCLI):
         pass
 
 
+@quiet()
 def load(run: str, flags: Sequence[str]) -> Trained:
     """The best checkpoint of a run.
 
@@ -63,7 +67,6 @@ def load(run: str, flags: Sequence[str]) -> Trained:
     Raises:
         UserError: There is no such run or checkpoint, or its data are not there.
     """
-    quieten()
     invocation = arguments.read(["test", "--run", run, *flags])
     assert invocation.checkpoint is not None
     with lightning_errors():

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -106,13 +107,12 @@ def _decode_into(path: Path, files: Sequence[Path], size: tuple[int, int]) -> No
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
     """The file as a tensor that stays whole even when the file is removed or replaced."""
+    private: dict[str, int] = {"access": mmap.ACCESS_COPY}
+    if sys.platform != "win32":
+        protection = mmap.PROT_READ | mmap.PROT_WRITE
+        private = {"flags": mmap.MAP_PRIVATE | _NO_RESERVE, "prot": protection}
     with path.open("rb") as file:
-        pages = mmap.mmap(
-            file.fileno(),
-            math.prod(shape),
-            flags=mmap.MAP_PRIVATE | _NO_RESERVE,
-            prot=mmap.PROT_READ | mmap.PROT_WRITE,
-        )
+        pages = mmap.mmap(file.fileno(), math.prod(shape), **private)
     return torch.frombuffer(pages, dtype=torch.uint8).view(shape)
 
 
@@ -144,8 +144,7 @@ def _entries(cache: Path, pattern: str) -> list[tuple[float, int, Path]]:
 
 def _in_memory(files: Sequence[Path], size: tuple[int, int]) -> Tensor:
     shape = (len(files), 3, *size)
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if math.prod(shape) > memory / 2:
+    if math.prod(shape) > psutil.virtual_memory().total / 2:
         raise UserError(
             f"{len(files):,} photos of {size[0]}x{size[1]} fill more than half of the memory: "
             "set a cache folder with room for them, or a smaller size"

@@ -3,56 +3,45 @@
 Each line is one change. What the system itself locks is free again when its holder is gone.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
+from filelock import FileLock
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 NAME = "study.journal"
 
 
-class FileLock(JournalFileOpenLock):
+class Lock(JournalFileOpenLock):
     """A lock that ends with the process; Optuna's own is a file that a killed one leaves behind."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
-        self._path = path
-        self._held: IO[str] | None = None
+        self._lock = FileLock(path)
 
     def acquire(self) -> bool:
-        self._held = self._path.open("w")
-        fcntl.flock(self._held, fcntl.LOCK_EX)
+        self._lock.acquire(poll_interval=0.01)
         return True
 
     def release(self) -> None:
-        assert self._held is not None
-        self._held.close()
+        self._lock.release()
 
 
 def storage(folder: Path) -> JournalStorage:
     """The journal in ``folder``, mended if need be."""
-    path, lock = folder / NAME, FileLock(folder / f".{NAME}.lock")
-    lock.acquire()
-    try:
+    path, lock = folder / NAME, folder / f".{NAME}.lock"
+    with FileLock(lock):
         _mend(path)
-    finally:
-        lock.release()
-    return JournalStorage(JournalFileBackend(str(path), lock))
+    return JournalStorage(JournalFileBackend(str(path), Lock(lock)))
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """What is done here is done by one process at a time."""
-    lock = FileLock(folder / ".lock")
-    lock.acquire()
-    try:
+    with FileLock(folder / ".lock"):
         yield
-    finally:
-        lock.release()
 
 
 def _mend(path: Path) -> None:

@@ -29,8 +29,8 @@ HOPELESS = 5
 RARE = 10
 """Trials that fail for each that does not, after which there is no point either."""
 
-SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-KILLED = {128 + signum for signum in SIGNALS} | {-signum for signum in SIGNALS}
+ENDING = [s for s in signal.Signals if s.name in ("SIGHUP", "SIGINT", "SIGTERM", "SIGKILL")]
+KILLED = {128 + signum for signum in ENDING} | {-signum for signum in ENDING}
 """Exit statuses of a run that somebody else ended, or of what watches it."""
 
 AGAIN = 2

@@ -36,8 +36,8 @@ def test_statistics_are_of_the_training_steps_alone(root: Path) -> None:
     values = pd.read_csv(root / "electricity_train.csv")["consumption"].to_numpy()
     kept = np.concatenate([values[s.start : s.stop] for s in data._kept])
     assert len(kept) == 3600
-    assert data.statistics.center == pytest.approx(kept.mean(), rel=1e-5)
-    assert data.statistics.scale == pytest.approx(kept.std(), rel=1e-5)
+    assert data.splits["train"].statistics.center == pytest.approx(kept.mean(), rel=1e-5)
+    assert data.splits["train"].statistics.scale == pytest.approx(kept.std(), rel=1e-5)
 
 
 def test_changing_a_held_out_step_changes_nothing_in_training(root: Path) -> None:
@@ -50,7 +50,7 @@ def test_changing_a_held_out_step_changes_nothing_in_training(root: Path) -> Non
     table.to_csv(path, index=False)
     write(root / "electricity_test.csv", 500, start="2021-06-01")
     after = module(root, window=24, lags=["1h"])
-    assert after.statistics == before.statistics
+    assert after.splits["train"].statistics == before.splits["train"].statistics
     index = torch.arange(len(before.splits["train"]))
     for a, b in zip(before.splits["train"][index], after.splits["train"][index], strict=True):
         torch.testing.assert_close(a, b, equal_nan=True, rtol=0, atol=0)

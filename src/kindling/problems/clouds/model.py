@@ -107,8 +107,8 @@ class CloudsModule(Module):
     def setup(self, stage: str) -> None:
         if stage != "fit":
             return
-        training = self.trainer.datamodule.training  # type: ignore[attr-defined]
-        self.fit_statistics(training)
+        if training := self.training_split(Photos):
+            self.fit_statistics(training)
         if isinstance(self.net, Backbone) and not self.resumed:
             self.net.load_pretrained()
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from kindling.loader import positions
+from kindling.loader import BatchDataset
 
 
 class CloudsBatch(NamedTuple):
@@ -27,7 +26,7 @@ class CloudsBatch(NamedTuple):
     place: Tensor
 
 
-class Photos(Dataset[CloudsBatch]):
+class Photos(BatchDataset[CloudsBatch]):
     """Some of the photos that were decoded together.
 
     Args:
@@ -43,7 +42,6 @@ class Photos(Dataset[CloudsBatch]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int | Tensor) -> CloudsBatch:
-        place = positions(index, len(self))
+    def gather(self, place: Tensor) -> CloudsBatch:
         image = self.images.index_select(0, self.rows[place].reshape(-1))
         return CloudsBatch(image.reshape(*place.shape, *image.shape[1:]), self.label[place], place)

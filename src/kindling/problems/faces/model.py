@@ -17,7 +17,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.datamodule import Split, below_one
+from kindling.datamodule import DataModule, Split, below_one
 from kindling.errors import UserError
 from kindling.images import Augment, Pixels, sample_seeds
 from kindling.module import Module, Outcome, Schedule
@@ -104,8 +104,14 @@ class FacesModule(Module):
     def setup(self, stage: str) -> None:
         if stage != "fit":
             return
+        if training := self.training_split(Faces):
+            self.fit_statistics(training)
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.fit_statistics(data.training)
+        if isinstance(data, DataModule):
+            self._check_held_out(data)
+
+    def _check_held_out(self, data: Any) -> None:
+        """That there is something to choose the epoch by."""
         held_out = data.photos("val")
         there = {"identity": known(held_out.identity).any(), "age": known(held_out.age).any()}
         if not any(there[head] for head in self.heads):

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from kindling.loader import positions
+from kindling.loader import BatchDataset
 
 
 class FacesBatch(NamedTuple):
@@ -27,7 +26,7 @@ class FacesBatch(NamedTuple):
     place: Tensor
 
 
-class Faces(Dataset[FacesBatch]):
+class Faces(BatchDataset[FacesBatch]):
     """Some of the photos that were decoded together.
 
     Args:
@@ -47,8 +46,7 @@ class Faces(Dataset[FacesBatch]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int | Tensor) -> FacesBatch:
-        place = positions(index, len(self))
+    def gather(self, place: Tensor) -> FacesBatch:
         image = self.images.index_select(0, self.rows[place].reshape(-1))
         image = image.reshape(*place.shape, *image.shape[1:])
         return FacesBatch(image, self.identity[place], self.age[place], place)

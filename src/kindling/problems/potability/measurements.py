@@ -6,9 +6,8 @@ N: rows, B: batch, F: features.
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from kindling.loader import positions
+from kindling.loader import BatchDataset
 
 
 class PotabilityBatch(NamedTuple):
@@ -24,7 +23,7 @@ class PotabilityBatch(NamedTuple):
     place: Tensor
 
 
-class Measurements(Dataset[PotabilityBatch]):
+class Measurements(BatchDataset[PotabilityBatch]):
     """Rows of one table.
 
     Args:
@@ -39,8 +38,7 @@ class Measurements(Dataset[PotabilityBatch]):
     def __len__(self) -> int:
         return len(self.target)
 
-    def __getitem__(self, index: int | Tensor) -> PotabilityBatch:
-        place = positions(index, len(self))
+    def gather(self, place: Tensor) -> PotabilityBatch:
         return PotabilityBatch(self.features[place], self.target[place], place)
 
     def take(self, index: Tensor) -> "Measurements":

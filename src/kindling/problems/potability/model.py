@@ -103,9 +103,10 @@ class PotabilityModule(Module):
         if stage != "fit":
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        if self.batch_norm and data.batch_size == 1:
+        if self.batch_norm and getattr(data, "batch_size", None) == 1:
             raise UserError("data.batch_size=1: batch normalization needs two rows to train on")
-        self.fit_statistics(data.training, data.columns)
+        if training := self.training_split(Measurements):
+            self.fit_statistics(training, getattr(data, "columns", None))
 
     def fit_statistics(self, training: Measurements, names: Sequence[str] | None = None) -> None:
         """Take from the training rows what normalization, loss and baseline need."""

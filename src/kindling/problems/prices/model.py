@@ -18,7 +18,7 @@ from torchmetrics import (
     R2Score,
 )
 
-from kindling.datamodule import Split, at_least, below_one
+from kindling.datamodule import DataModule, Split, at_least, below_one
 from kindling.errors import UserError
 from kindling.images import Augment, sample_seeds
 from kindling.module import Module, Outcome, Schedule
@@ -144,16 +144,17 @@ class PricesModule(Module):
 
     def setup(self, stage: str) -> None:
         if stage == "fit":
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.fit_statistics(data.training, data.columns.numbers)
+            if training := self.training_split(Offers):
+                columns = getattr(self.trainer.datamodule, "columns", None)  # type: ignore[attr-defined]
+                self.fit_statistics(training, columns and columns.numbers)
             if isinstance(self.net.photos, Backbone) and not self.resumed:
                 self.net.photos.load(self.weights)
                 self._look_once(self.net.photos)
 
     def on_fit_start(self) -> None:
-        super().on_fit_start()
-        if isinstance(self.net.photos, Backbone) and self.net.photos.seen is None:
-            self._look_once(self.net.photos)
+        data, photos = self.trainer.datamodule, self.net.photos  # type: ignore[attr-defined]
+        if isinstance(data, DataModule) and isinstance(photos, Backbone) and photos.seen is None:
+            self._look_once(photos)
 
     def on_fit_end(self) -> None:
         if isinstance(self.net.photos, Backbone):
@@ -217,12 +218,18 @@ class PricesModule(Module):
 
     def _look_once(self, backbone: Backbone) -> None:
         """At the photos of the training and validation rows."""
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        training, held_out = data.training, data.offers("val")
-        shown = torch.cat([training.shown, held_out.shown]).unique()  # type: ignore[no-untyped-call]
+        training = self.training_split(Offers)
+        if training is None:
+            return
+        data, shown = self.trainer.datamodule, training.shown  # type: ignore[attr-defined]
+        known = isinstance(data, DataModule)
+        if known:
+            shown = torch.cat([shown, data.offers("val").shown]).unique()  # type: ignore[no-untyped-call]
         backbone.remember(training.images, shown)
         if not backbone.fitted:
             backbone.fit(backbone.recall(training.photos))
+        if not known:
+            backbone.seen = None  # a loader of validation photos may have others
 
     def _seen(self, batch: PricesBatch) -> Tensor:
         """What the net's branch of photos tells of a batch's, ``(B, width)``."""

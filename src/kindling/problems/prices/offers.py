@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from kindling.loader import positions
+from kindling.loader import BatchDataset
 
 
 class PricesBatch(NamedTuple):
@@ -32,7 +31,7 @@ class PricesBatch(NamedTuple):
     place: Tensor
 
 
-class Offers(Dataset[PricesBatch]):
+class Offers(BatchDataset[PricesBatch]):
     """Some rows of one table.
 
     Args:
@@ -62,8 +61,7 @@ class Offers(Dataset[PricesBatch]):
     def __len__(self) -> int:
         return len(self.price)
 
-    def __getitem__(self, index: int | Tensor) -> PricesBatch:
-        place = positions(index, len(self))
+    def gather(self, place: Tensor) -> PricesBatch:
         where = self.photos[place]
         photos = self.images.index_select(0, where.flatten())
         return PricesBatch(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -32,13 +32,6 @@ MONDAY = 3 * DAY
 """From a Monday's midnight to the epoch, which was a Thursday."""
 
 UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": DAY, "w": WEEK}
-
-
-class Statistics(NamedTuple):
-    """Mean and standard deviation of the training values."""
-
-    center: float
-    scale: float
 
 
 class TimeseriesDataModule(DataModule):
@@ -116,16 +109,6 @@ class TimeseriesDataModule(DataModule):
     def target_names(self) -> Mapping[str, str]:
         return {"value": self.value}
 
-    @property
-    def statistics(self) -> Statistics:
-        """Of the training stretches alone."""
-        return _statistics(self._train, self._kept)
-
-    @property
-    def baseline_names(self) -> list[str]:
-        """In the order of a batch's ``naive``; a step of a day or more rules some out."""
-        return ["last value", "same time yesterday", "same time last week"]
-
     def read(self) -> Mapping[Split, Windows]:
         whole = self._read(self.file("train", self.train_file))
         self.step = _microseconds(whole)
@@ -139,7 +122,6 @@ class TimeseriesDataModule(DataModule):
         else:
             test = self._read(self.file("test", self.test_file))
             held = Stretch(0, len(test))
-        self._train = torch.from_numpy(whole.values)
         self._kept, validation = blocks(steps, self.val_fraction, self._blocks(steps))
         self.series = {"train": whole, "val": whole, "test": test, "predict": test}
         return {
@@ -266,17 +248,3 @@ def _duration(lag: str) -> int:
 
 def _microseconds(series: Series) -> int:
     return int(series.step / np.timedelta64(1, "us"))
-
-
-def _statistics(series: Tensor, stretches: Sequence[Stretch]) -> Statistics:
-    """Exact over several stretches, without a copy of the series."""
-    moments = [torch.var_mean(series[s.start : s.stop], correction=0) for s in stretches]
-    sizes = [s.stop - s.start for s in stretches]
-    total = sum(sizes)
-    center = sum(n * float(mean) for n, (_, mean) in zip(sizes, moments, strict=True)) / total
-    square = sum(
-        n * (float(var) + (float(mean) - center) ** 2)
-        for n, (var, mean) in zip(sizes, moments, strict=True)
-    )
-    # A constant series has nothing to scale.
-    return Statistics(center, (square / total) ** 0.5 or 1.0)

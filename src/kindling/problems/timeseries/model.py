@@ -18,7 +18,7 @@ from kindling.encoding import PiecewiseLinear
 from kindling.errors import UserError
 from kindling.module import Module, Outcome, Schedule
 from kindling.problems.timeseries.figures import draw
-from kindling.problems.timeseries.windows import TimeseriesBatch, Windows
+from kindling.problems.timeseries.windows import BASELINES, TimeseriesBatch, Windows
 from kindling.scores import Head, Heads, Step
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -153,19 +153,23 @@ class TimeseriesModule(Module):
         )
         self.center: Tensor
         self.scale: Tensor
-        self.register_buffer("center", torch.zeros(()))
-        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("center", torch.full((), torch.nan))
+        self.register_buffer("scale", torch.full((), torch.nan))
 
     def setup(self, stage: str) -> None:
         if stage != "fit":
             return
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        self._check_window(data.window)
-        statistics = data.statistics
-        self.center.fill_(statistics.center)
-        self.scale.fill_(statistics.scale)
+        if training := self.training_split(Windows):
+            self.fit_statistics(training)
+
+    def fit_statistics(self, training: Windows) -> None:
+        """Take from the training windows what scales values and what bins them."""
+        self._check_window(training.length)
+        center, scale = training.statistics
+        self.center.fill_(center)
+        self.scale.fill_(scale)
         if isinstance(self.encode, PiecewiseLinear):
-            self.encode.fit(self._relative(_spread(data.splits["train"]).window)[0])
+            self.encode.fit(self._relative(_spread(training).window)[0])
 
     def forward(self, window: Tensor, calendar: Tensor) -> Tensor:
         """Forecasts ``(B,)`` in the units of the series.
@@ -181,7 +185,6 @@ class TimeseriesModule(Module):
 
     def _forecasts(self, window: Tensor, calendar: Tensor) -> Tensor:
         """Of each net, ``(M, B)``."""
-        self._check_window(window.shape[1])  # a step is timed before there is a setup
         values, level = self._relative(window)
         inputs = self._arranged(values, calendar)
         changes = torch.stack([net(inputs) for net in self.nets])
@@ -213,8 +216,8 @@ class TimeseriesModule(Module):
         return {"value": self(batch.window, batch.calendar)}
 
     def baselines(self, batch: TimeseriesBatch) -> Mapping[str, Heads]:
-        names = self.trainer.datamodule.baseline_names  # type: ignore[attr-defined]
-        return {name: {"value": batch.naive[:, k]} for k, name in enumerate(names)}
+        naive = zip(BASELINES, batch.naive.unbind(1), strict=False)
+        return {name: {"value": value} for name, value in naive}
 
     def figures(self, rows: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Figure]:
         return draw(rows, outcome)

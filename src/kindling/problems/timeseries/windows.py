@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from kindling.loader import positions
+from kindling.loader import BatchDataset
 
 SECOND = 1_000_000
 DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND
 """Microseconds, as all times here."""
+
+BASELINES = ("last value", "same time yesterday", "same time last week")
+"""In the order of a batch's ``naive``; a step of a day or more rules some out."""
 
 
 class TimeseriesBatch(NamedTuple):
@@ -44,7 +46,14 @@ class Stretch(NamedTuple):
     stop: int
 
 
-class Windows(Dataset[TimeseriesBatch]):
+class Statistics(NamedTuple):
+    """Mean and standard deviation of the training values."""
+
+    center: float
+    scale: float
+
+
+class Windows(BatchDataset[TimeseriesBatch]):
     """Every window whose context and target lie inside one stretch.
 
     Args:
@@ -69,6 +78,7 @@ class Windows(Dataset[TimeseriesBatch]):
         ahead: bool = False,
     ) -> None:
         self.series, self.length, self.clock = series, length, clock
+        self.stretches = tuple(stretches)
         self.lags, self.naive = tuple(lags), tuple(naive)
         self.context = context(length, lags)
         stops = [s.stop + ahead for s in stretches]
@@ -82,8 +92,7 @@ class Windows(Dataset[TimeseriesBatch]):
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getitem__(self, index: int | Tensor) -> TimeseriesBatch:
-        place = positions(index, len(self))
+    def gather(self, place: Tensor) -> TimeseriesBatch:
         target, first = self.locate(place)
         start = target - self.length
         columns = [self.views[start], *(self.views[start + 1 - lag] for lag in self.lags)]
@@ -94,6 +103,11 @@ class Windows(Dataset[TimeseriesBatch]):
             self._naive(target, first),
             place,
         )
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of the values in its stretches alone."""
+        return _statistics(self.series, self.stretches)
 
     def locate(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Positions in the series: of each sample's target, and of its stretch's first step."""
@@ -146,3 +160,17 @@ def blocks(steps: int, fraction: float, count: int) -> tuple[list[Stretch], list
     edges = [0, *(edge for stretch in held_out for edge in stretch), steps]
     kept = [Stretch(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     return [stretch for stretch in kept if stretch.stop > stretch.start], held_out
+
+
+def _statistics(series: Tensor, stretches: Sequence[Stretch]) -> Statistics:
+    """Exact over several stretches, without a copy of the series."""
+    moments = [torch.var_mean(series[s.start : s.stop], correction=0) for s in stretches]
+    sizes = [s.stop - s.start for s in stretches]
+    total = sum(sizes)
+    center = sum(n * float(mean) for n, (_, mean) in zip(sizes, moments, strict=True)) / total
+    square = sum(
+        n * (float(var) + (float(mean) - center) ** 2)
+        for n, (var, mean) in zip(sizes, moments, strict=True)
+    )
+    # A constant series has nothing to scale.
+    return Statistics(center, (square / total) ** 0.5 or 1.0)

@@ -80,8 +80,9 @@ class TabularModule(Module):
 
     def setup(self, stage: str) -> None:
         if stage == "fit":
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.fit_statistics(data.training, data.columns.numbers)
+            columns = getattr(self.trainer.datamodule, "columns", None)  # type: ignore[attr-defined]
+            if training := self.training_split(Rows):
+                self.fit_statistics(training, columns and columns.numbers)
 
     def fit_statistics(self, training: Rows, names: Sequence[str] | None = None) -> None:
         """Take from the training rows what normalization, loss and baseline need."""

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from kindling.loader import positions
+from kindling.loader import BatchDataset
 
 
 class TabularBatch(NamedTuple):
@@ -27,7 +26,7 @@ class TabularBatch(NamedTuple):
     place: Tensor
 
 
-class Rows(Dataset[TabularBatch]):
+class Rows(BatchDataset[TabularBatch]):
     """Some rows of one table.
 
     Args:
@@ -52,8 +51,7 @@ class Rows(Dataset[TabularBatch]):
     def __len__(self) -> int:
         return len(self.target)
 
-    def __getitem__(self, index: int | Tensor) -> TabularBatch:
-        place = positions(index, len(self))
+    def gather(self, place: Tensor) -> TabularBatch:
         return TabularBatch(self.numbers[place], self.codes[place], self.target[place], place)
 
     def take(self, index: Tensor) -> "Rows":
