@@ -19,7 +19,7 @@ _kindling() {
   elif [[ $before == --run ]]; then
     known=$(ls -d -- logs/*/*/config.yaml 2>/dev/null | sed 's,/config.yaml$,,')
   else
-    options=$(grep -oE -- '(--config|-c|--model|--data)[ =][A-Za-z0-9_./-]+ ' <<< "$line")
+    options=$(grep -oE -- '(--config|-c|--model|--data)[ =][A-Za-z0-9_./-]+ ' <<< "$line" | tr '\n' ' ')
     if [[ "$options" != "$_kindling_known" || -z "$_kindling_options" ]]; then
       _kindling_options=$(eval "${KINDLING:-kindling} fit $options --help" 2>/dev/null | grep -oE '^  --[^ ]+( \{[^}]*\})?')
       _kindling_known=$options

@@ -54,7 +54,7 @@ def test_completes(line: str, expected: list[str], tmp_path: Path) -> None:
 
 
 def test_a_task_s_settings_are_asked_for_once(tmp_path: Path) -> None:
-    line = "kindling fit --config timeseries --model.ce"
+    line = "kindling fit --config timeseries --config smoke --model.ce"
     script = f"""
         source {paths.PROJECT / "scripts" / "completion.sh"}
         COMP_LINE='{line}' COMP_POINT={len(line)}
