@@ -141,6 +141,10 @@ class KindlingCLI(LightningCLI):
         # Building the parsers of the other commands would take a second; the checkpoint is ours.
         return {self.command: {*LightningCLI.subcommands()[self.command], *TRAINER_ARGUMENTS}}
 
+    @cached_property
+    def layers(self) -> Layers:
+        return Layers(self.flags, inherits)
+
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
         # As plain arguments, classes may be named shortly and an error in one keeps its message.
@@ -159,7 +163,6 @@ class KindlingCLI(LightningCLI):
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False)
         parser.add_class_arguments(EarlyStopping, "early_stopping")
-        self.layers = Layers(self.flags, inherits)
         self.pair = Pair(self.layers)
         self.linked = self.pair.linked
         for name in self.linked:
