@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from kindling import checkpoints
+from kindling import loop_state
 from kindling.metrics_table import MetricsTable
 
 pytestmark = [
@@ -129,7 +129,7 @@ def test_a_run_that_goes_on_keeps_what_it_does_not_repeat(
     with whole.path.open("a") as stream:
         stream.write(tail)
     path = tmp_path / "epoch=1.ckpt"
-    step = checkpoints.steps(torch.load(path, weights_only=True))
+    step = loop_state.steps(torch.load(path, weights_only=True))
     assert step == 2 * EPOCH
     fitted(MetricsTable(whole.path, step), model(), path, **settings())
     assert whole.path.read_text() == before

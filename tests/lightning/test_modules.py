@@ -57,6 +57,7 @@ def test_batches_of_any_kind(data: str, train: Train, capsys: pytest.CaptureFixt
     assert len((run.folder / "predictions" / "test.csv").read_text().splitlines()) == 65
 
 
+@pytest.mark.filterwarnings("ignore:.*have no `validation_step`. Skipping val loop")
 def test_two_optimizers_that_are_stepped_by_hand(train: Train) -> None:
     run = train(f"--model={OWN}GAN", f"--data={OWN}Vectors", "--trainer.max_epochs=2")
     assert {"g_loss_epoch", "d_loss_epoch"} <= set(run.rows()[-1])

@@ -1,6 +1,6 @@
 """Collects what a split yields batch by batch, and reports it at the end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kindling import results
 from kindling.datamodule import DataModule, Split
+from kindling.loader import BatchDataset
 from kindling.logger import TensorBoard
 from kindling.loggers import log_figure
 from kindling.module import Module, Outcome
@@ -125,7 +126,7 @@ class Evaluation(Callback):
         self, trainer: Trainer, split: Split, outcome: Outcome, folder: Path | None = None
     ) -> None:
         module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
-        if not (isinstance(module, Module) and isinstance(data, DataModule)):
+        if not (isinstance(module, Module) and _knows(data, split)):
             return
         rows = data.describe(split, outcome.place)
         # A dollar in the name of a class or a column is no formula.
@@ -141,10 +142,11 @@ class Evaluation(Callback):
     ) -> None:
         module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(module, Module)
-        if isinstance(data, DataModule):
-            rows, names = data.describe(split, outcome.place), data.target_names
-        else:
-            rows, names = {"sample": outcome.place.tolist()}, {head: head for head in module.heads}
+        rows: Mapping[str, Sequence[Any]] = {"sample": outcome.place.tolist()}
+        if _knows(data, split):
+            rows = data.describe(split, outcome.place)
+        ours = isinstance(data, DataModule)
+        names = data.target_names if ours else {head: head for head in module.heads}
         table = results.predictions_table(module, rows, names, outcome)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file's name need not be UTF-8, and stands there as it is.
@@ -165,6 +167,11 @@ def gathered(batches: Sequence[Any]) -> Outcome | None:
             for name, heads in first.baselines.items()
         },
     )
+
+
+def _knows(data: Any, split: Split) -> bool:
+    """Whether a data module can tell which samples it gave, which are of a data set of its own."""
+    return isinstance(data, DataModule) and isinstance(data.splits.get(split), BatchDataset)
 
 
 def _drawn(epoch: int) -> bool:
