@@ -143,7 +143,10 @@ def said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Said:
         (["--trainer.callbacks+=Nope"], "trainer.callbacks=Nope: no such class; name its module"),
         (["--trainer.logger=subprocess.Popen"], "trainer.logger=subprocess.Popen: no such cla"),
         (
-            ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.patience=x"],
+            [
+                "--trainer.callbacks+=lightning.pytorch.callbacks.EarlyStopping",
+                "--trainer.callbacks.patience=x",
+            ],
             "trainer.callbacks.patience=x: expected int",
         ),
         (["--model.inputs=3"], "model.inputs is computed from the data (data.inputs); leave"),
@@ -233,10 +236,10 @@ def test_another_class_takes_nothing_of_the_one_before_it(by: str, printed: Prin
         "data": {"class_path": "own_parsing.Sizes", "init_args": {"width": 9}},
         "trainer": {
             "logger": {"class_path": "CSVLogger", "init_args": {"save_dir": "x", "name": "old"}},
-            "callbacks": [{"class_path": "EarlyStopping", "init_args": {"monitor": "a"}}],
+            "callbacks": [{"class_path": "OnExceptionCheckpoint", "init_args": {"dirpath": "old"}}],
         },
     }))  # fmt: skip
-    monitored = {"class_path": "ModelCheckpoint", "init_args": {"filename": "b"}}
+    monitored = {"class_path": "ModelCheckpoint", "init_args": {"monitor": "b"}}
     logger = {"class_path": "TensorBoardLogger", "init_args": {"save_dir": "y"}}
     Path("above.yaml").write_text(yaml.safe_dump({
         "model": {"init_args": {"encoder": "own_parsing.Other"}},
@@ -253,7 +256,7 @@ def test_another_class_takes_nothing_of_the_one_before_it(by: str, printed: Prin
     assert config["model"]["init_args"]["encoder"]["init_args"] == {"width": 2}
     assert "width" not in config["data"]["init_args"]
     assert config["trainer"]["logger"]["init_args"]["name"] == "lightning_logs"
-    assert config["trainer"]["callbacks"][0]["init_args"]["monitor"] is None
+    assert config["trainer"]["callbacks"][0]["init_args"]["dirpath"] is None
 
 
 def test_of_two_flags_none_is_lost_in_silence(said: Said) -> None:

@@ -19,6 +19,7 @@ CLASS = re.compile(
     r"|Import path (?:(\S+) )?does not correspond to a subclass of (\w+)"
     r"|Expected a dot import path string: (\S+)"
 )
+SEVERAL = re.compile(r"Multiple subclasses with name (\w+)\. Give .*?: (.+?)\.(?:  |$)")
 REQUIRED = re.compile(r"[Kk]ey \"(?:\w+\.)?([\w.]+)\" is required|required: (?:\w+\.)?([\w.]+)")
 
 
@@ -45,6 +46,8 @@ def explain(message: str, known: Mapping[str, Sequence[str]], given: Mapping[str
         if (name := next(filter(None, found.groups()))) in ("model", "data"):
             return "what to train? name a task: --config TASK (kindling --help lists them)"
         return f"{_full(name, known)} is required: --{_full(name, known)}=VALUE"
+    if keys and (found := SEVERAL.search(text)):
+        return f"{_full(keys[-1], given)}={found[1]}: give its full name, one of {found[2]}"
     if keys and (found := CLASS.search(text)):
         path, reason, other, base, short = found.groups()
         named = path or other or short or value
