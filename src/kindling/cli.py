@@ -416,10 +416,7 @@ class KindlingCLI(LightningCLI):
             self._introduce(Console(highlight=False, soft_wrap=True))
             settings = yaml.safe_load(self.config_yaml)
             loggers.begin(self.chosen, self.folder, settings, loop_state.steps(self.origin))
-            if self._shows():
-                self.tensorboard.forget_later_steps()
-            if self.given_run and self.table in self.trainer.loggers:
-                self._log_left_out()
+            self._log_left_out()
             if self._shows():
                 self.tensorboard.log_settings(self._hyperparameters())
                 if isinstance(self.model, Module) and len(self.model.heads) > 1:
@@ -439,8 +436,11 @@ class KindlingCLI(LightningCLI):
 
     def _log_left_out(self) -> None:
         """What the checkpoint's epoch had scored when it was taken, and was killed before it."""
-        state = self.origin["callbacks"].get(RunCheckpoints.state_key, {})
-        row = self.table.lacking(state.get("logged", {}))
+        state = self.origin.get("callbacks", {}).get(RunCheckpoints.state_key, {})
+        on = self.given_run and self.table in self.trainer.loggers
+        row = self.table.lacking(state.get("logged", {})) if on else {}
+        if self._shows():
+            self.tensorboard.forget_later_steps(row)
         for logger in self.trainer.loggers if row else ():
             epoch = {"epoch": self.origin["epoch"]}
             logger.log_metrics({**row, **epoch}, loop_state.steps(self.origin) - 1)
