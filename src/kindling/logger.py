@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,22 +86,22 @@ class TensorBoard(RunLogger):
         Args:
             again: Names that will be logged again at the last of the steps before.
         """
-        doubled = {tag for _, tag in map(_curve, again)}
+        doubled = set(map(_curve, again))
         # Not in other folders, which are of the user's own loggers.
-        folders = [self._folder / stage for stage in ("", *STAGES, FINAL)]
-        for path in [path for folder in folders for path in folder.glob(EVENTS)]:
-            events = list(RawEventFileLoader(str(path)).Load())
-            kept = [e for e in events if self._stays(Event.FromString(e), doubled)]
-            if len(kept) < len(events):
-                unfinished = path.with_name(f".{path.name}")
-                with unfinished.open("wb") as stream:
-                    for event in kept:
-                        RecordWriter(stream).write(event)
-                unfinished.replace(path)
+        for stage in ("", *STAGES, FINAL):
+            for path in (self._folder / stage).glob(EVENTS):
+                events = list(RawEventFileLoader(str(path)).Load())
+                kept = [e for e in events if self._stays(Event.FromString(e), stage, doubled)]
+                if len(kept) < len(events):
+                    unfinished = path.with_name(f".{path.name}")
+                    with unfinished.open("wb") as stream:
+                        for event in kept:
+                            RecordWriter(stream).write(event)
+                    unfinished.replace(path)
 
-    def _stays(self, event: Event, doubled: Collection[str]) -> bool:
-        tags = {value.tag for value in event.summary.value}
-        return event.step < self._step - bool(tags & set(doubled))
+    def _stays(self, event: Event, stage: str, doubled: set[tuple[str, str]]) -> bool:
+        curves = {(stage, value.tag) for value in event.summary.value}
+        return bool(event.step < self._step - bool(curves & doubled))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
