@@ -19,7 +19,7 @@ functions = ("fork", "killpg", "sysconf", "wait4", "setsid", "getuid")
 for name in modules:
     sys.modules[name] = None
 for name in functions:
-    delattr(os, name)
+    vars(os).pop(name, None)
 
 def refused(*_, **__):
     raise OSError(1314, "A required privilege is not held by the client")
@@ -29,7 +29,7 @@ pathlib.Path.symlink_to = os.symlink = refused
 
 EVERYTHING = """
 for name in ("SIGHUP", "SIGKILL", "SIGUSR1"):  # Lightning asks the platform what it has of them
-    delattr(signal, name)
+    vars(signal).pop(name, None)
 import kindling
 for module in pkgutil.walk_packages(kindling.__path__, "kindling."):
     # The parent of a process that is compared is a script.

@@ -21,7 +21,7 @@ import kindling.problems
 from kindling import arguments, paths
 from kindling.__main__ import main
 
-PAGES = ("README.md", "docs/processes.md")
+PAGES = ("README.md", "docs/processes.md", "docs/loggers.md")
 SHOWN = "\n".join((paths.PROJECT / page).read_text() for page in PAGES)
 OWN = (paths.PROJECT / "docs" / "own.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", SHOWN, re.DOTALL)
@@ -63,6 +63,10 @@ def test_there_are_commands() -> None:
     assert len(COMMANDS) > 15
 
 
+@pytest.mark.filterwarnings(
+    # Of MLflow on SQLAlchemy 2.1, when it is imported.
+    "ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"
+)
 @pytest.mark.parametrize(
     "command",
     [pytest.param(c, marks=pytest.mark.slow) if SEVERAL.match(c) else c for c in COMMANDS],

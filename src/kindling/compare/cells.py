@@ -114,8 +114,8 @@ class Usage:
 
 
 def _epochs(run: Path) -> int:
-    table = run / "metrics.csv"
-    return max(0, table.read_bytes().count(b"\n") - 1) if table.exists() else 0
+    """Those that there is a row of; there can be several of one."""
+    return len({row["epoch"] for row in Record(run).curves if "epoch" in row})
 
 
 def trained(cell: Cell, run: Path) -> bool:
@@ -125,10 +125,9 @@ def trained(cell: Cell, run: Path) -> bool:
     if Record(run).seconds is not None:
         return True
     most = cell.settings.get("trainer.max_epochs")
-    all_rows = isinstance(most, int) and 0 < most <= _epochs(run)
-    # The last checkpoint is written after the epoch's row.
-    times = [(run / name).stat().st_mtime_ns for name in (runs.LAST, "metrics.csv") if all_rows]
-    return all_rows and times[0] >= times[1]
+    # An epoch's training scores are what is logged last of it, after the checkpoint is written.
+    last = next(iter(Record(run).curves[-1:]), {})
+    return most == last.get("epoch", -1) + 1 and "train/loss" in last
 
 
 def _made(cell: Cell) -> list[Path]:

@@ -163,7 +163,7 @@ def _curves(variants: Sequence[Variant]) -> list[str]:
         name.removeprefix("val/")
         for variant in variants
         for record in variant.records
-        for row in record.curves[:1]
+        for row in record.curves
         for name in row
         if name.startswith("val/")
     )

@@ -62,8 +62,9 @@ class Taken:
         """Tell the study the scores of new epochs, and whether the trial is to be stopped."""
         worse = False
         for row in rows:
-            epoch = int(row["epoch"])
-            if self.monitor in row and epoch not in self.scores:
+            # Of several validations in an epoch, the first counts; what gives no epoch is no score.
+            epoch = int(row.get("epoch", -1))
+            if self.monitor in row and epoch >= 0 and epoch not in self.scores:
                 self.scores[epoch] = row[self.monitor]
                 self.trial.report(row[self.monitor], epoch)
                 worse = worse or self.trial.should_prune()
