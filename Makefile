@@ -5,12 +5,19 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 
-# Words on make's own line with a dot in their name are flags, so that
-# `make train TASK=timeseries model.cell=gru` needs no ARGS. Make gives a space in one as "\ ".
+# Words on make's own line with a lower-case name are flags, so that
+# `make train TASK=timeseries model.cell=gru threads=1` needs no ARGS; one in capitals is a variable
+# of this file, or a slip. Make gives a space in a word as "\ ".
+VARIABLES := $(sort $(shell grep -oE '[$$][(][A-Z_]+[)]' $(firstword $(MAKEFILE_LIST)) | tr -d '$$()'))
+CAPITALS := A% B% C% D% E% F% G% H% I% J% K% L% M% N% O% P% Q% R% S% T% U% V% W% X% Y% Z%
 space := $(subst ,, )
 words = $(subst \$(space),␣,$(MAKEOVERRIDES))
-dotted = $(findstring .,$(firstword $(subst =, ,$(1))))
-FLAGS = $(foreach word,$(words),$(if $(call dotted,$(word)),'--$(subst ␣,$(space),$(word))'))
+name = $(firstword $(subst =, ,$(1)))
+FLAGS = $(foreach word,$(words),$(if $(filter $(CAPITALS),$(call name,$(word))),,'--$(subst ␣,$(space),$(word))'))
+unknown := $(filter-out $(VARIABLES),$(filter $(CAPITALS),$(foreach word,$(words),$(call name,$(word)))))
+$(if $(unknown),$(error $(unknown): no such variable; the targets and theirs are listed by: make help))
+# Make drops the + of +=, and a list that was to be longer would be another.
+$(if $(filter trainer.callbacks%,$(words)),$(error add callbacks by ARGS="--trainer.callbacks+=Name"))
 PRESETS = $(foreach name,$(PRESET),--config $(name))
 ROOT = $(if $(DATA),--data.root='$(DATA)')
 COMPARED = $(if $(NAME),--name '$(NAME)') $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FOLDS),--folds $(FOLDS))
@@ -20,7 +27,7 @@ LOGDIR = $(if $(wildcard logs/.tensorboard/*/*),logs/.tensorboard,logs)
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume compare crossval results sweep runs reproduce export data check new rename remove tensorboard test test-all test-floor schema pictures bench lint format clean
+.PHONY: help install train evaluate predict resume compare crossval results sweep runs reproduce export data check new rename remove tensorboard test test-all test-floor pictures bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -84,7 +91,6 @@ new: $(STAMP)  ## A problem of your own: TASK=name KIND=tabular|images|series|..
 	$(call need,TASK,name,churn KIND=tabular)
 	$(call need,KIND,kind,tabular TASK=churn)
 	@$(BIN)/python scripts/new.py --task '$(TASK)' --kind '$(KIND)' $(if $(TARGET),--target '$(TARGET)') $(if $(DATA),--data '$(DATA)') $(if $(TARGET_COLUMN),--column '$(TARGET_COLUMN)')
-	@$(BIN)/python scripts/schema.py
 
 rename: $(STAMP)  ## The package by another name: NAME=myproject [FORCE=1]
 	$(call need,NAME,name,myproject)
@@ -93,7 +99,6 @@ rename: $(STAMP)  ## The package by another name: NAME=myproject [FORCE=1]
 remove: $(STAMP)  ## Take a problem out: TASK=clouds [FORCE=1]
 	$(call need,TASK,name,clouds)
 	@$(BIN)/python scripts/remove.py --task '$(TASK)' $(if $(FORCE),--force)
-	@$(BIN)/python scripts/schema.py
 
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
 	@$(BIN)/tensorboard --logdir $(LOGDIR) $(ARGS)
@@ -108,9 +113,6 @@ test-floor:  ## The project's tests on the oldest supported versions (needs uv)
 	@uv venv --quiet --allow-existing --python $(PYTHON) .venv-floor
 	@uv pip install --quiet --python .venv-floor/$(notdir $(BIN))/python --resolution lowest-direct -e . --group dev
 	@.venv-floor/$(notdir $(BIN))/pytest -n 2 $(ARGS)
-
-schema: $(STAMP)  ## What editors check configs by, made anew: configs/schema.json
-	@$(BIN)/python scripts/schema.py
 
 pictures: $(STAMP)  ## README's pictures, by headless Chromium: [RUN="logs/t/latest .."], or of a fresh run
 	@$(BIN)/python scripts/pictures.py $(if $(RUN),--run $(RUN)) $(ARGS)

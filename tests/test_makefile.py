@@ -32,6 +32,27 @@ def test_overrides_may_hold_spaces() -> None:
     assert sorted(shlex.split(line)[4:]) == ["--data.lags=[1d, 7d]", "--data.value=load MW"]
 
 
+def test_a_word_in_lower_case_is_a_flag_with_or_without_a_dot() -> None:
+    words = ["seed_everything=7", "threads=1", "optimizer=SGD", "optimizer.lr=0.1", "PRESET=smoke"]
+    line = make("train", "TASK=potability", *words)
+    command, *flags = shlex.split(line)
+    assert command.endswith("kindling")
+    assert flags[:5] == ["train", "--config", "potability", "--config", "smoke"]
+    assert sorted(flags[5:]) == [f"--{word}" for word in sorted(words[:4])]
+
+
+@pytest.mark.parametrize("word", ["OPTIMIZER=SGD", "Seed=3", "PRESETT=smoke"])
+def test_a_word_in_capitals_that_make_does_not_know_is_refused(word: str) -> None:
+    said = make("train", "TASK=timeseries", word)
+    assert f"{word.partition('=')[0]}: no such variable" in said
+    assert said.count("\n") == 0
+
+
+def test_what_make_would_change_is_refused() -> None:
+    said = make("train", "TASK=timeseries", "trainer.callbacks+=Timer")
+    assert 'ARGS="--trainer.callbacks+=Name"' in said
+
+
 def test_data_presets_and_args() -> None:
     words = ("train", "TASK=t", "DATA=my data", "PRESET=a b", 'ARGS=--x="1 2" --y=3')
     line = " ".join(make(*words).split())

@@ -53,11 +53,3 @@ def test_the_image_copies_what_there_is() -> None:
 @pytest.mark.parametrize("name", [".vscode/settings.json", ".devcontainer/devcontainer.json"])
 def test_is_json(name: str) -> None:
     assert json.loads((PROJECT / name).read_text())
-
-
-def test_the_editor_checks_configs_by_the_schema() -> None:
-    [(schema, files)] = json.loads((PROJECT / ".vscode" / "settings.json").read_text())[
-        "yaml.schemas"
-    ].items()
-    assert (PROJECT / schema).is_file()
-    assert all(list(PROJECT.glob(pattern)) for pattern in files)

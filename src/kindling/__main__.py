@@ -1,6 +1,7 @@
 """The command line: ``kindling COMMAND ...`` or ``python -m kindling COMMAND ...``."""
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -20,14 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = list(sys.argv[1:] if argv is None else argv)
     try:
-        if help.wanted(args):
-            print(help.text(args))
-            return 0
-        invocation = arguments.read(args)
-        # Torch and Lightning take seconds to import; wrong arguments and help are answered sooner.
-        from kindling import cli
-
-        cli.run(invocation)
+        _run(args)
     except Stopped as error:
         if os.environ.get("LOCAL_RANK", "0") == "0":
             return _fail(str(error), error.status)
@@ -50,6 +44,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("stopped", 130)
     return 0
+
+
+def _run(args: list[str]) -> None:
+    if help.wanted(args):
+        print(help.overview())
+        return
+    invocation = arguments.read(args)
+    if "" not in sys.path:
+        sys.path.append("")  # classes of the current folder, as with `python -m`
+    # Torch and Lightning take seconds to import, and one more where they are searched for garbage
+    # meanwhile; what is wrong so far is answered sooner.
+    gc.disable()
+    from kindling import cli
+
+    gc.enable()
+    cli.run(invocation)
 
 
 def _fail(message: str, status: int) -> int:

@@ -3,11 +3,12 @@
 Nothing here imports torch, so that a mistake is answered at once.
 """
 
+import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kindling import paths, runs
-from kindling.checks import check
+from kindling import layers, paths, runs
 from kindling.errors import UserError
 from kindling.words import did_you_mean
 
@@ -18,6 +19,8 @@ COMMANDS = {
     "test": "score a checkpoint on the test split",
     "predict": "predict raw input (--data.input), no targets needed",
 }
+VALUE = re.compile(r"[^-]|-[\d.]|-?$")
+"""How a word begins that is no option."""
 
 
 @dataclass
@@ -32,28 +35,23 @@ class Invocation:
 
 def read(argv: list[str]) -> Invocation:
     """Split the command off ``argv`` and resolve ``--run``, ``--ckpt_path`` and ``--config``."""
-    command, flags = split(argv)
-    run, flags = take(flags, "--run")
-    checkpoint, flags = take(flags, "--ckpt_path")
-    invocation = Invocation(command, flags)
-    if run is not None or checkpoint is not None:
-        _attach(invocation, run, checkpoint)
-    elif command in ("validate", "test", "predict"):
-        raise UserError(
-            f"{command} needs a trained model: --run logs/<task>/latest, or --ckpt_path FILE"
-        )
-    check(configs(invocation.flags), invocation.flags)
-    return invocation
-
-
-def split(argv: list[str]) -> tuple[str, list[str]]:
-    """The command, and its flags with each ``--config`` by its file."""
     command, *flags = argv
     if command not in COMMANDS:
         raise UserError(f"{command}: no such command{did_you_mean(command, COMMANDS)}")
-    # Help on everything is the parser's own; ours has taken the short one before.
-    flags = ["--help" if flag == "--help=all" else flag for flag in flags]
-    return command, [_resolve_config(flag) for flag in join_values(flags, "--config", "-c")]
+    run, flags = take(flags, "--run")
+    checkpoint, flags = take(flags, "--ckpt_path")
+    # A flag wins over a config also where it stands before it.
+    flags = sorted(map(_resolve, flags), key=lambda flag: not flag.startswith("--config="))
+    invocation = Invocation(command, flags)
+    if run is not None or checkpoint is not None:
+        _attach(invocation, run, checkpoint)
+    elif command in ("validate", "test", "predict") and "--help" not in flags:
+        raise UserError(
+            f"{command} needs a trained model: --run logs/<task>/latest, or --ckpt_path FILE"
+        )
+    for path in configs(invocation.flags):
+        layers.settings(path)
+    return invocation
 
 
 def configs(flags: list[str]) -> list[Path]:
@@ -63,30 +61,37 @@ def configs(flags: list[str]) -> list[Path]:
 
 def take(flags: list[str], name: str) -> tuple[str | None, list[str]]:
     """The value of an option that is given at most once, and the other flags."""
-    joined = join_values(flags, name)
+    joined = join_values(flags)
     values = [flag.partition("=")[2] for flag in joined if flag.startswith(f"{name}=")]
     if len(values) > 1:
         raise UserError(f"{name} is given {len(values)} times")
     return next(iter(values), None), [flag for flag in joined if not flag.startswith(f"{name}=")]
 
 
-def join_values(flags: list[str], *names: str) -> list[str]:
-    """``--name value`` as ``names[0]=value``."""
-    joined, rest = [], iter(flags)
-    for flag in rest:
-        name, equals, value = flag.partition("=")
-        if name not in names:
-            joined.append(flag)
-        elif (value := value if equals else next(rest, "")) == "":
-            raise UserError(f"{name} needs a value")
+def join_values(words: list[str]) -> list[str]:
+    """``--name value`` as ``--name=value``, and ``-c`` as ``--config``."""
+    joined: list[str] = []
+    for word in words:
+        last = joined[-1] if joined else ""
+        if last.startswith("--") and "=" not in last and last != "--help" and VALUE.match(word):
+            joined[-1] = f"{last}={word}"
         else:
-            joined.append(f"{names[0]}={value}")
+            joined.append(re.sub(r"^-c\b", "--config", "--help" if word == "-h" else word))
+    for flag in joined:
+        name, _, value = flag.partition("=")
+        if name in ("--config", "--run", "--ckpt_path") and not value:
+            raise UserError(f"{name} needs a value")
     return joined
 
 
-def _resolve_config(flag: str) -> str:
-    name, equals, value = flag.partition("=")
-    return f"--config={find_config(value)}" if name == "--config" and equals else flag
+def _resolve(flag: str) -> str:
+    """A flag that names a file, by the file's path or, for a part of the settings, its content."""
+    name, _, value = flag.partition("=")
+    if name == "--config":
+        return f"--config={find_config(value)}"
+    if name.removeprefix("--") in layers.PARTS and value.endswith((".yaml", ".yml", ".json")):
+        return f"{name}={json.dumps(layers.settings(find_config(value)), default=str)}"
+    return flag
 
 
 def find_config(name: str) -> Path:
@@ -108,7 +113,7 @@ def _attach(invocation: Invocation, run: str | None, checkpoint: str | None) -> 
     """Find the checkpoint, and put the config of the run that it lies in below the flags."""
     invocation.run = None if run is None else runs.find(run)
     resuming = invocation.command in ("fit", "train")
-    invocation.checkpoint = _checkpoint(
+    invocation.checkpoint = runs.checkpoint(
         invocation.run, checkpoint or ("last" if resuming else "best")
     )
     origin = invocation.run or runs.of_checkpoint(invocation.checkpoint)
@@ -116,17 +121,3 @@ def _attach(invocation: Invocation, run: str | None, checkpoint: str | None) -> 
         invocation.flags.insert(0, f"--config={origin / runs.CONFIG}")
     if not resuming:
         invocation.run = origin
-
-
-def _checkpoint(run: Path | None, name: str) -> Path:
-    if name not in ("best", "last"):
-        path = runs.followed(Path(name).expanduser())
-        if not path.is_file():
-            raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
-        return path.resolve()
-    if run is None:
-        raise UserError(f"--ckpt_path={name} needs the run that it belongs to: --run DIR")
-    path = run / {"best": runs.BEST, "last": runs.LAST}[name]
-    if not path.is_file():
-        raise UserError(f"{run}: has no {path.relative_to(run)}; nothing to go on from")
-    return path

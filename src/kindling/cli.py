@@ -32,7 +32,7 @@ from rich.console import Console
 
 from kindling import (
     checkpoints,
-    checks,
+    help,
     loggers,
     loop_state,
     memory,
@@ -41,7 +41,7 @@ from kindling import (
     resume,
     runs,
 )
-from kindling.arguments import Invocation, configs
+from kindling.arguments import Invocation
 from kindling.callbacks.checkpoint import EarlyStopping, RunCheckpoints
 from kindling.callbacks.evaluation import Evaluation
 from kindling.callbacks.exact_resume import ExactResume
@@ -51,11 +51,12 @@ from kindling.callbacks.progress import RunProgressBar
 from kindling.callbacks.provenance import Provenance
 from kindling.datamodule import DataModule, at_least
 from kindling.errors import UserError
+from kindling.layers import Layers, flat
 from kindling.logger import TensorBoard
 from kindling.messages import explain
 from kindling.metrics_table import MetricsTable
 from kindling.module import Module
-from kindling.parser import ParseError, Parser
+from kindling.parser import Pair, ParseError, Parser, choices, inherits
 from kindling.process import (
     NoProfiler,
     leave_group,
@@ -140,6 +141,10 @@ class KindlingCLI(LightningCLI):
         # Building the parsers of the other commands would take a second; the checkpoint is ours.
         return {self.command: {*LightningCLI.subcommands()[self.command], *TRAINER_ARGUMENTS}}
 
+    @cached_property
+    def layers(self) -> Layers:
+        return Layers(self.flags, inherits)
+
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
         # As plain arguments, classes may be named shortly and an error in one keeps its message.
@@ -158,17 +163,24 @@ class KindlingCLI(LightningCLI):
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False)
         parser.add_class_arguments(EarlyStopping, "early_stopping")
-        self.linked = checks.linked(configs(self.flags), self.flags)
+        self.pair = Pair(self.layers)
+        self.linked = self.pair.linked
         for name in self.linked:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        options = self._parser(self.command)._actions
+        if "--help" in args:
+            values = dict(flat(self.layers.settings))
+            print(help.of_command(self.command, self.pair, options, values))
+            raise SystemExit(0)
+        flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
         try:
-            self.config = parser.parse_args(args)
+            self.config = parser.parse_args([self.command, *flags])
         except ParseError as error:
-            others = [action.dest for action in self._parser(self.command)._actions]
-            known = [*checks.options(configs(args)), *others]
-            raise UserError(explain(str(error), known)) from error
+            named = {action.dest: action for action in options}
+            known = {name: choices(action) for name, action in (self.pair.options | named).items()}
+            raise UserError(explain(str(error), known, self.layers.given)) from error
         self.settings = self.config[self.command]
 
     def _parse_ckpt_path(self) -> None:

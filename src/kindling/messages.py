@@ -1,56 +1,75 @@
 """The argument parser's messages, in one line with the option that was probably meant."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from kindling.words import did_you_mean
 
+# As jsonargparse 4.39 and 4.53 put it.
 UNKNOWN = re.compile(
     r"[Uu]nrecognized arguments: -*([^\s=]+)"
-    r"|[Oo]ption '([\w.]+)' is not accepted"
-    r"|does not accept (?:nested key|option) '([\w.]+)'"
-    r"|[Kk]ey '([\w.]+)' is not expected"
+    r"|(?:[Oo]ption|nested key|[Kk]ey) '([\w.+-]+)'(?: is not (?:accepted|expected)|$)"
 )
 KEY = re.compile(r'Parser key "([\w.]+)"')
 VALUE = re.compile(r"(?:Got value|Given value|but got|Got): *(.+?)(?:  |$)")
 EXPECTED = re.compile(r"Expected (?:an? )?(?:value: )?(.+?)(?:\. Got|, but| - |  |$)")
-REQUIRED = re.compile(r"required: (?:\w+\.)?(model|data)\b")
+CLASS = re.compile(
+    r"Problem with given class_path '([^']+)':  (?!Parser key)(.+?)(?:  |$)"
+    r"|Import path (?:(\S+) )?does not correspond to a subclass of (\w+)"
+    r"|Expected a dot import path string: (\S+)"
+)
+SEVERAL = re.compile(r"Multiple subclasses with name (\w+)\. Give .*?: (.+?)\.(?:  |$)")
+REQUIRED = re.compile(r"[Kk]ey \"(?:\w+\.)?([\w.]+)\" is required|required: (?:\w+\.)?([\w.]+)")
 
 
-def explain(message: str, known: Sequence[str]) -> str:
+def explain(message: str, known: Mapping[str, Sequence[str]], given: Mapping[str, Any]) -> str:
     """Say what ``message`` says, shorter.
 
     Args:
         message: As the parser puts it, on many lines.
-        known: The options that there are.
+        known: The options that there are, each with its choices.
+        given: The settings that were given, by the names that are typed, the last one first.
     """
     text = "  ".join(line.strip() for line in message.splitlines() if line.strip())
-    if found := UNKNOWN.search(text):
-        return _unknown(next(filter(None, found.groups())), known)
-    if REQUIRED.search(text):
-        return "what to train? name a task: --config TASK (kindling --help lists them)"
-    keys, value, expected = KEY.findall(text), VALUE.findall(text), EXPECTED.findall(text)
-    if keys and value and expected:
+    keys, values, expected = KEY.findall(text), VALUE.findall(text), EXPECTED.findall(text)
+    # Of a setting inside of a class, the parser tells the whole as it has it, in its own terms.
+    value = next((v for v in reversed(values) if not v.startswith("NestedArg(")), "")
+    unknown = [
+        next(filter(None, found)).replace(".init_args", "") for found in UNKNOWN.findall(text)
+    ]
+    if unknown and unknown[0] not in keys:
+        name = _full(unknown[0], given)
+        # Few know every option, or want to: of many, the nearest or none.
+        return f"{name}: no such option{did_you_mean(name, known)}"
+    if found := REQUIRED.search(text):
+        if (name := next(filter(None, found.groups()))) in ("model", "data"):
+            return "what to train? name a task: --config TASK (kindling --help lists them)"
+        return f"{_full(name, known)} is required: --{_full(name, known)}=VALUE"
+    if keys and (found := SEVERAL.search(text)):
+        return f"{_full(keys[-1], given)}={found[1]}: give its full name, one of {found[2]}"
+    if keys and (found := CLASS.search(text)):
+        path, reason, other, base, short = found.groups()
+        named = path or other or short or value
+        reason = reason or (f"it is no {base}" if base else f"name its module too, package.{short}")
+        return f"{_full(keys[-1], given)}={named}: no such class; {reason}"
+    option = _full(_full(keys[-1], given), known) if keys else ""
+    if choices := known.get(option):
+        value = value or str(given.get(option))
+        return f"{option}={value}: no such choice{did_you_mean(value, choices)}"
+    if option and values and expected:
         kinds = sorted({_plain(kind) for kind in expected}, key=lambda kind: (kind == "null", kind))
-        return f"{_full(keys[-1], known)}={value[-1]}: expected {' or '.join(kinds)}"
+        return f"{option}={value}: expected {' or '.join(kinds)}"
     return _plain(text)
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
-    if "." in name:
-        return f"{name}: no such option{did_you_mean(name.replace('.init_args', ''), known)}"
-    ends = {option.rpartition(".")[2]: option for option in known}
-    meant = did_you_mean(name, ends) if len(ends) > 20 else ""
-    return f"{name}: no such option{meant}"
-
-
-def _full(key: str, known: Sequence[str]) -> str:
+def _full(key: str, known: Collection[str]) -> str:
     """The whole name of an option that the parser names by its last part."""
-    return next((option for option in known if option.endswith(f".{key}")), key)
+    return key if key in known else next((o for o in known if o.endswith(f".{key}")), key)
 
 
 def _plain(text: str) -> str:
     """Types by the names that YAML has for them."""
     text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text).strip(" .")
-    text = re.sub(r"(?:typing\.)?Literal\[([^\]]*)\]", lambda m: m[1].replace("'", ""), text)
-    return text.replace("NoneType", "null").replace("Sequence", "list")
+    text = re.sub(r"(?:typing\.)?Literal\[([^\]]*)\]", r"\1", text)
+    return text.replace("NoneType", "null").replace("Sequence", "list").replace("'", "")

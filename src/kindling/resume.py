@@ -1,12 +1,13 @@
 """Whether a run can go on as it was: the same model on the same data, cut in the same way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
-from kindling import signatures
 from kindling.errors import UserError
+from kindling.layers import PARTS, flat
+from kindling.parser import find_class, options
 
 FREE = ("data.root", "data.input", "data.num_workers")
 """Settings that change nothing in what is trained; what lies in the root has a fingerprint."""
@@ -28,7 +29,13 @@ def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
         now: Configuration that it shall go on with.
         only: Settings to compare; none are all but the free ones.
     """
-    before, after = dict(_settings(trained)), dict(_settings(now))
+    before, after = _settings(trained), _settings(now)
+    for part in PARTS:
+        # A run from before a setting was there was made as by its default.
+        for name, action in options(find_class(part, after[part]), part).items():
+            if name in after and name not in before:
+                default = action.default
+                before[name] = list(default) if isinstance(default, tuple) else default
     for name in sorted({*before, *after}):
         chosen = name in only if only else name not in FREE
         if chosen and before.get(name) != after.get(name):
@@ -47,16 +54,11 @@ def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> No
         )
 
 
-def _settings(config: str) -> Iterator[tuple[str, Any]]:
+def _settings(config: str) -> dict[str, Any]:
     """Settings of model and data, by the names that are typed."""
     content: Mapping[str, Any] = yaml.safe_load(config)
-    for part in ("model", "data"):
-        class_path = content[part]["class_path"]
-        yield f"{part}", class_path
-        # A run from before a setting was there was made as by its default.
-        defaults = {setting.name: setting.default for setting in signatures.settings(class_path)}
-        for name, value in (defaults | (content[part].get("init_args") or {})).items():
-            yield f"{part}.{name}", value
+    found = flat({part: content[part] for part in PARTS})
+    return {name.removesuffix(".class_path"): value for name, value in found}
 
 
 def _shown(value: Any) -> str:

@@ -79,6 +79,21 @@ def find(run: str) -> Path:
     raise UserError(f"{run}: no such run; runs lie in logs/<task>/version_N (--run)")
 
 
+def checkpoint(run: Path | None, name: str) -> Path:
+    """The file that ``--ckpt_path`` names: a path, or ``best`` or ``last`` of a run."""
+    if name not in ("best", "last"):
+        path = followed(Path(name).expanduser())
+        if not path.is_file():
+            raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
+        return path.resolve()
+    if run is None:
+        raise UserError(f"--ckpt_path={name} needs the run that it belongs to: --run DIR")
+    path = run / {"best": BEST, "last": LAST}[name]
+    if not path.is_file():
+        raise UserError(f"{run}: has no {path.relative_to(run)}; nothing to go on from")
+    return path
+
+
 def of_checkpoint(checkpoint: Path) -> Path | None:
     """The run that a checkpoint lies in, if it lies in one."""
     run = checkpoint.resolve().parents[1]

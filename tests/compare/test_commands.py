@@ -65,7 +65,7 @@ def test_make_names_what_is_missing(target: str, missing: str) -> None:
     [
         ("compare", ["--task=x"], "x: no such task"),
         ("compare", ["--task=timeseries", "--seeds=0"], "seeds=0: must be at least 1"),
-        ("compare", ["--task=timeseries", "--model.cel=x"], "model.cel: no such setting"),
+        ("compare", ["--task=timeseries", "--model.cel=x"], "model.cel: no such option"),
         ("compare", ["--task=timeseries", "--data.root=none"], "none: no such folder"),
         ("compare", ["--task=timeseries", "--name=../x"], "not a name"),
         ("compare", ["--runs", "none"], "none: no such run"),

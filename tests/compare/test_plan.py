@@ -115,7 +115,7 @@ def test_what_does_not_exist(tmp_path: Path) -> None:
 
 def test_a_wrong_flag_of_a_variant_is_known_before_anything_is_run(tmp_path: Path) -> None:
     chosen = Plan("timeseries", {"a": [], "b": ["--model.cel=gru"]})
-    with pytest.raises(UserError, match=r"model.cel: no such setting; did you mean model.cell\?"):
+    with pytest.raises(UserError, match=r"model.cel: no such option; did you mean model.cell\?"):
         expected.cells(chosen, plan.seeds(2), tmp_path, [])
 
 
@@ -138,20 +138,3 @@ def test_settings_by_the_names_that_are_typed(tmp_path: Path) -> None:
         "model.lr": 0.1,
         "model.sizes": [1, 2],
     }
-
-
-def test_the_trainer_s_defaults_are_those_of_lightning() -> None:
-    import inspect
-
-    from lightning.pytorch import Trainer
-
-    real = {
-        f"trainer.{name}": parameter.default
-        for name, parameter in inspect.signature(Trainer.__init__).parameters.items()
-        if name not in ("self", "max_epochs", "log_every_n_steps", "enable_model_summary")
-    }
-    known = settings.of_task(paths.CONFIGS / "timeseries.yaml")
-    assert {name: known[name] for name in real if name in known} == {
-        name: value for name, value in real.items() if name in known
-    }
-    assert "trainer.precision" in known

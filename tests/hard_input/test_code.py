@@ -30,11 +30,11 @@ CONFIGS = {
     "model: {{class_path: 5}}": "model=5: name the class with its module",
     "model: {{init_args: [1]}}": "model.init_args holds no settings",
     "trainer: [1]": "trainer holds no settings",
-    f"data: {POPEN}": "no such setting",
+    f"data: {POPEN}": "subprocess.Popen: no such class",
     f"trainer: {{{{callbacks: [{POPEN}]}}}}": "trainer.callbacks",
     f"trainer: {{{{logger: {POPEN}}}}}": "trainer.logger",
     "model: {{class_path: torch.nn.Linear}}": "torch.nn.Linear: no such class",
-    "model: {{class_path: kindling.problems.clouds.model.CloudsModule}}": "no such setting",
+    "model: {{class_path: kindling.problems.clouds.model.CloudsModule}}": "model.hidden: no such",
 }
 
 
@@ -52,8 +52,8 @@ def test_a_config_that_names_what_is_no_part_of_the_project(
 @pytest.mark.parametrize(
     ("part", "path"),
     [
-        ("model", "lightning.pytorch.demos.boring_classes.BoringModel"),
-        ("data", "lightning.pytorch.demos.boring_classes.BoringDataModule"),
+        ("model", "lightning.pytorch.demos.boring_classes.BoringDataModule"),
+        ("data", "lightning.pytorch.demos.boring_classes.BoringModel"),
         ("data", "subprocess.Popen"),
     ],
 )

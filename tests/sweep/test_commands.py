@@ -72,12 +72,12 @@ def test_every_shipped_space_is_one_of_settings_that_there_are(task: str) -> Non
 @pytest.mark.parametrize(
     ("line", "flags", "said"),
     [
-        ("model.lrr: [1, 2]", [], "model.lrr: no such setting; did you mean model.lr?"),
+        ("model.lrr: [1, 2]", [], "model.lrr: no such option; did you mean model.lr?"),
         ("model.cell: [rnn, grue]", [], "model.cell=grue: no such choice; did you mean gru?"),
         ("model.hidden: [8, many]", [], "model.hidden=many: expected int"),
         ("trainer.max_epoch: [1, 2]", [], "trainer.max_epoch: no such option"),
         ("model.lr: [1, 2]", ["--model.lr=3"], "model.lr: .*space.yaml searches it; leave the"),
-        ("model.lr: [1, 2]", ["--model.cel=x"], "model.cel: no such setting"),
+        ("model.lr: [1, 2]", ["--model.cel=x"], "model.cel: no such option"),
         ("model.lr: [1, 2]", ["--data.root=none"], "none: no such folder"),
         ("model.dropout: [2, 3]", [], "model.dropout=2.*: must be 0 or more"),
         ("model.lr: [1, 2]", ["--trials=0"], "trials=0: must be at least 1"),

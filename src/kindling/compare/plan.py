@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kindling import arguments, paths, signatures
+from kindling import arguments, layers, paths
 from kindling.compare.settings import Settings
 from kindling.errors import UserError
 from kindling.words import did_you_mean
@@ -114,7 +114,7 @@ def load(path: Path, says: str) -> Any:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; {says}")
-    return signatures.load(path)
+    return layers.load(path)
 
 
 def alone(task: str) -> Plan:

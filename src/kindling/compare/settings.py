@@ -3,17 +3,14 @@
 Nothing here imports torch.
 """
 
-import ast
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kindling import signatures
-from kindling.checks import PARTS
 from kindling.errors import UserError
+from kindling.layers import PARTS
 
 Settings = dict[str, Any]
 
@@ -72,32 +69,6 @@ def changed(run: Settings, configured: Settings) -> Settings:
         for name, value in run.items()
         if name in configured and value != configured[name]
     }
-
-
-def of_task(config: Path) -> Settings:
-    """What a run of a task has where nothing is overridden: defaults below the configuration."""
-    merged = signatures.merged([config])
-    defaults: Settings = {f"trainer.{k}": v for k, v in _trainer().items()}
-    for part in PARTS:
-        known = signatures.settings(merged[part]["class_path"])
-        defaults |= {f"{part}.{setting.name}": setting.default for setting in known}
-    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in defaults.items()}
-    return plain | flat(merged)
-
-
-def _trainer() -> dict[str, Any]:
-    """The Trainer's defaults, read from its source: importing it would take seconds."""
-    spec = importlib.util.find_spec("lightning")
-    if spec is None or spec.origin is None:
-        return {}
-    source = Path(spec.origin).with_name("pytorch") / "trainer" / "trainer.py"
-    for node in ast.walk(ast.parse(source.read_text())):
-        if isinstance(node, ast.ClassDef) and node.name == "Trainer":
-            init = next(n for n in node.body if getattr(n, "name", "") == "__init__")
-            assert isinstance(init, ast.FunctionDef)
-            pairs = zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
-            return {a.arg: ast.literal_eval(d) for a, d in pairs if d is not None}
-    return {}
 
 
 def shown(value: Any) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kindling import paths
-from kindling.checks import PARTS
 from kindling.compare.plan import check_task, load, typed_flags
 from kindling.compare.settings import Settings, shown
 from kindling.errors import UserError
+from kindling.layers import PARTS
 
 FOLDER = paths.CONFIGS / "sweep"
 
