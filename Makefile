@@ -27,7 +27,7 @@ LOGDIR = $(if $(wildcard logs/.tensorboard/*/*),logs/.tensorboard,logs)
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume compare crossval results sweep runs reproduce export data check new rename remove tensorboard test test-all test-floor pictures bench lint format clean
+.PHONY: help install train evaluate predict resume finetune compare crossval results sweep runs reproduce export data check new rename remove tensorboard test test-all test-floor pictures bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -52,6 +52,10 @@ predict: $(STAMP)  ## Predict raw input as CSV: RUN=logs/t/latest INPUT=file-or-
 resume: $(STAMP)  ## Go on from a run's last checkpoint: RUN=logs/t/latest [ARGS=...]
 	$(call need,RUN,folder,logs/timeseries/latest)
 	@$(KINDLING) train --run '$(RUN)' $(FLAGS) $(ARGS)
+
+finetune: $(STAMP)  ## A new run from a run's weights: RUN=logs/t/latest [TASK=t] [DATA=dir] [PRESET=..] [ARGS=--freeze=backbone]
+	$(call need,RUN,folder,logs/clouds/latest)
+	@$(KINDLING) train --from_run '$(RUN)' $(if $(TASK),--config $(TASK)) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
 compare: $(STAMP)  ## Variants over seeds: TASK=t [SEEDS=n] [FOLDS=k] [NAME=..] [DATA=dir]; or RUNS="logs/t/version_0 ..."
 	$(if $(RUNS),,$(call need,TASK,name,timeseries))

@@ -220,14 +220,14 @@ def test_the_profile_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str])
 # What LightningCLI does wrong in silence.
 
 
-def test_flags_overrule_the_checkpoint_and_the_saved_config_shows_them(
+def test_the_runs_own_config_lies_below_the_flags_and_the_saved_one_shows_them(
     trained: Path, tmp_path: Path
 ) -> None:
     checkpoint = trained / "checkpoints" / "last.ckpt"
-    flags = ("--model.lr=0.5", "--trainer.max_epochs=3")
+    flags = ("--trainer.gradient_clip_val=0.5", "--trainer.max_epochs=3")
     assert main(["fit", f"--ckpt_path={checkpoint}", *flags, *quiet(tmp_path)]) == 0
     saved = config_of(tmp_path / "timeseries" / "version_0")
-    assert saved["model"]["init_args"]["lr"] == 0.5
+    assert saved["trainer"]["gradient_clip_val"] == 0.5
     assert saved["model"]["init_args"]["hidden"] == 8, "the run's own config lies below the flags"
 
 
@@ -327,7 +327,7 @@ def test_a_checkpoint_alone_predicts(
         (["--trainer.max_epoch=3"], "no such option; did you mean trainer.max_epochs?"),
         (["--trainer.max_epochs=x"], "trainer.max_epochs=x: expected int or null"),
         (["--conf=smoke"], "conf: no such option"),
-        (["--optimizer=SGD"], "optimizer: no such option"),
+        (["--optimiser=SGD"], "optimiser: no such option; did you mean optimizer?"),
         (["--model.cell=transformer"], "no such choice; there are rnn, lstm, gru"),
         (["--model.hidden=-1"], "model.hidden=-1: must be at least 1"),
         (["--model.hidden=wide"], "model.hidden=wide: expected int"),
@@ -399,11 +399,12 @@ def test_a_checkpoint_of_another_architecture(
 ) -> None:
     checkpoint = trained / "checkpoints" / "best.ckpt"
     before = sorted(trained.rglob("*"))
-    for command in ("test", "fit"):
+    misfit = "does not fit the model as it is configured: size mismatch for net"
+    for command, fault in (("test", misfit), ("fit", "hidden=9: the run was trained with 8")):
         flags = [f"--ckpt_path={checkpoint}", "--model.hidden=9", "--trainer.max_epochs=5"]
         assert main([command, *flags, *quiet(tmp_path)]) == 2
         error = capsys.readouterr().err
-        assert "does not fit the model as it is configured: size mismatch for net" in error
+        assert fault in error
         assert error.count("\n") == 1
     assert sorted(trained.rglob("*")) == before
     assert not (tmp_path / "timeseries").exists()

@@ -67,6 +67,11 @@ def test_data_presets_and_args() -> None:
         (["evaluate", "RUN=r"], "test --run 'r'"),
         (["evaluate", "RUN=r", "DATA=d"], "test --run 'r' --data.root='d'"),
         (["predict", "RUN=r", "INPUT=x.csv"], "predict --run 'r' --data.input='x.csv'"),
+        (["finetune", "RUN=r"], "train --from_run 'r'"),
+        (
+            ["finetune", "RUN=r", "TASK=t", "PRESET=a", "DATA=d", "ARGS=--freeze=backbone"],
+            "train --from_run 'r' --config t --config a --data.root='d' --freeze=backbone",
+        ),
         (["resume", "RUN=r", "trainer.max_epochs=9"], "train --run 'r' '--trainer.max_epochs=9'"),
     ],
 )

@@ -40,9 +40,17 @@ def read(argv: list[str]) -> Invocation:
         raise UserError(f"{command}: no such command{did_you_mean(command, COMMANDS)}")
     run, flags = take(flags, "--run")
     checkpoint, flags = take(flags, "--ckpt_path")
+    parent, flags = take(flags, "--from_run")
     # A flag wins over a config also where it stands before it.
     flags = sorted(map(_resolve, flags), key=lambda flag: not flag.startswith("--config="))
     invocation = Invocation(command, flags)
+    if parent is not None:
+        if command not in ("fit", "train") or run is not None or checkpoint is not None:
+            raise UserError(
+                "--from_run starts a new run: by fit or train, and without --run, --ckpt_path"
+            )
+        folder = runs.find(parent, "--from_run")
+        invocation.flags = [f"--config={folder / runs.CONFIG}", *flags, f"--from_run={folder}"]
     if run is not None or checkpoint is not None:
         _attach(invocation, run, checkpoint)
     elif command in ("validate", "test", "predict") and "--help" not in flags:
@@ -79,7 +87,7 @@ def join_values(words: list[str]) -> list[str]:
             joined.append(re.sub(r"^-c\b", "--config", "--help" if word == "-h" else word))
     for flag in joined:
         name, _, value = flag.partition("=")
-        if name in ("--config", "--run", "--ckpt_path") and not value:
+        if name in ("--config", "--run", "--ckpt_path", "--from_run") and not value:
             raise UserError(f"{name} needs a value")
     return joined
 

@@ -36,6 +36,7 @@ from kindling import (
     loggers,
     loop_state,
     memory,
+    optimizers,
     paths,
     results,
     resume,
@@ -65,6 +66,7 @@ from kindling.process import (
     rank,
     signals,
 )
+from kindling.warm_start import Freeze, WarmStart
 
 PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
 """What evaluates a model that was trained in half precision: its targets would be rounded too."""
@@ -158,11 +160,16 @@ class KindlingCLI(LightningCLI):
         changed = "Go on with a run though its data have changed."
         parser.add_argument("--allow_changed_data", type=bool, default=False, help=changed)
         parser.add_argument("--logs", default=str(paths.LOGS), help="Folder of the runs.")
+        started = "Run whose weights a new one starts from; its config lies below all others."
+        parser.add_argument("--from_run", type=str | None, help=started)
+        frozen = "Parts of the model that are not trained: backbone, [net.blocks.0, '*.bias'], ..."
+        parser.add_argument("--freeze", type=list[str] | str | None, help=frozen)
         compiled = "Compile the model's parts by torch.compile."
         parser.add_argument("--compile", type=bool, default=False, help=compiled)
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False)
         parser.add_class_arguments(EarlyStopping, "early_stopping")
+        optimizers.add_arguments(parser)
         self.pair = Pair(self.layers)
         self.linked = self.pair.linked
         for name in self.linked:
@@ -203,6 +210,11 @@ class KindlingCLI(LightningCLI):
         return data
 
     def before_instantiate_classes(self) -> None:
+        if self.command == "fit":
+            optimizers.refuse_ignored(self.settings, self.flags, Module)
+        self.warm_start: WarmStart | None = None
+        if self.settings.from_run and self.command == "fit" and not self.checkpoint:
+            self.warm_start = WarmStart(runs.find(self.settings.from_run, "--from_run"))
         if self.settings.threads is not None:
             torch.set_num_threads(at_least("threads", self.settings.threads, 1))
         init = self.settings.data.get("init_args", {})
@@ -232,11 +244,23 @@ class KindlingCLI(LightningCLI):
         self.model = self._get(self.config_init, "model")
         self._check_task()
         self._check_epochs()
+        if self.command == "fit":
+            self._choose_optimizer()
         if isinstance(self.datamodule, DataModule):
             self.datamodule.prepare_data()
             self.datamodule.setup(self.command)
         if self.settings.compile:
             self._compile()
+
+    def _choose_optimizer(self) -> None:
+        optimizer, scheduler = (self._get(self.config_init, k) for k in optimizers.CLASSES)
+        schedule: optimizers.Schedule = "constant"
+        if isinstance(self.model, Module):
+            if scheduler:
+                self.model.schedule = "constant"  # the default's, in whose place it is
+            schedule = self.model.schedule
+        config = self._get(self.config_init, "lr_scheduler_config")
+        optimizers.choose(self.model, optimizer, scheduler, config, schedule)
 
     def _compile(self) -> None:
         """Each part by itself: the whole would break at every hook, and rename its weights."""
@@ -259,12 +283,15 @@ class KindlingCLI(LightningCLI):
     def _check_origin(self) -> None:
         """A run goes on as what it is, and is never tested on what it was trained on."""
         origin = self.origin.get(checkpoints.ORIGIN)
-        if self.given_run is None or origin is None:
+        if origin is None:
+            return
+        if self.command == "fit":
+            resume.refuse_changes(origin["config"], self.config_yaml)
+        if self.given_run is None:
             return
         trained = origin.get("data")
         now = self.datamodule.fingerprint if isinstance(self.datamodule, DataModule) else None
         if self.command == "fit":
-            resume.refuse_changes(origin["config"], self.config_yaml)
             resume.refuse_other_data(trained, now, self.settings.allow_changed_data)
         elif trained == now:
             resume.refuse_changes(origin["config"], self.config_yaml, resume.CUT)
@@ -302,7 +329,7 @@ class KindlingCLI(LightningCLI):
         settings = self._get(self.config_init, "trainer")
         ours: dict[str, Any] = {
             "default_root_dir": self.folder,
-            "callbacks": _listed(settings.callbacks),
+            "callbacks": [*self._start(), *_listed(settings.callbacks)],
         }
         if not settings.barebones:
             ours |= {
@@ -325,6 +352,13 @@ class KindlingCLI(LightningCLI):
             return self._instantiate_trainer({**settings, **ours}, [])
         except (TypeError, ValueError) as error:
             raise UserError(f"trainer: {error}") from error
+
+    def _start(self) -> Iterator[Callback]:
+        """What a run starts from, and what of it stays."""
+        if self.warm_start:
+            yield self.warm_start
+        if self.command == "fit" and (frozen := self.settings.freeze):
+            yield Freeze([frozen] if isinstance(frozen, str) else frozen)
 
     def _plugins(self, chosen: list[Any]) -> list[Any]:
         """The configuration's; a checkpoint is written whole or not at all."""
@@ -362,8 +396,11 @@ class KindlingCLI(LightningCLI):
             return [*callbacks, self.evaluation]
         self.evaluation = Evaluation(self.folder, self.task)
         seed = self.settings.seed_everything
+        parent = self.warm_start.provenance() if self.warm_start else None
         callbacks += [
-            Provenance(self.folder, self.task, self.config_yaml, None if seed is False else seed),
+            Provenance(
+                self.folder, self.task, self.config_yaml, None if seed is False else seed, parent
+            ),
             ExactResume(),
             GradientNorms(),
             Guard(self.folder),
@@ -470,6 +507,10 @@ class KindlingCLI(LightningCLI):
         for part in ("model", "data"):
             init = dict(self.settings[part].get("init_args") or {})
             settings |= {f"{part}.{k}": v for k, v in init.items() if k not in apart}
+        for part in optimizers.CLASSES:
+            if chosen := self.settings.get(part):
+                init = chosen.get("init_args") or {}
+                settings |= {part: chosen.class_path, **{f"{part}.{k}": v for k, v in init.items()}}
         return {**settings, "trainer.max_epochs": self.settings.trainer.max_epochs}
 
     def _introduce(self, console: Console) -> None:
@@ -479,9 +520,19 @@ class KindlingCLI(LightningCLI):
         parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
         device = self.trainer.strategy.root_device
         console.print(f"model        {type(model).__name__}, {parameters:,} parameters")
+        default = ("", "")
+        if type(model).configure_optimizers is Module.configure_optimizers:
+            default = f"AdamW, lr {model.lr:g}", model.schedule
+        if described := optimizers.described(self.settings, *default):
+            console.print(f"optimizer    {described}")
         console.print(f"device       {device}, {torch.get_num_threads()} threads")
         if self.keeps_run():
             console.print(f"run          {runs.shown(self.folder)}")
+        # A run of ours has refused another rate; of a plain Trainer's, nothing else is known.
+        plain = {} if checkpoints.ORIGIN in self.origin else self.origin
+        rate = optimizers.restored_rate(plain)
+        if rate not in (None, optimizers.configured_rate(self.settings, model)):
+            console.print(f"note         the optimizer goes on with its learning rate, {rate:g}")
 
     def keeps_run(self) -> bool:
         """Whether there is something to keep: not of a development run, nor of a bare one."""

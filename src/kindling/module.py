@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from kindling.datamodule import DataModule
 from kindling.errors import UserError
+from kindling.optimizers import Schedule as Schedule
+from kindling.optimizers import configuration, scheduled, trainable
 from kindling.scores import Head, Heads, Scores, Step, in_full, named
 
 T = TypeVar("T")
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
-Schedule = Literal["constant", "cosine"]
 
 
 class Outcome(NamedTuple):
@@ -42,7 +43,7 @@ class Module(LightningModule):
         heads: Outputs by name; with a single one, its metrics carry no prefix.
         lr: Learning rate of AdamW.
         weight_decay: Decoupled weight decay; at 0, AdamW is Adam.
-        schedule: Learning rate over the run's epochs.
+        schedule: Learning rate over the run.
     """
 
     def __init__(
@@ -145,14 +146,12 @@ class Module(LightningModule):
         return Outcome(batch.place, in_full(self.predict(batch)), {}, {})
 
     def configure_optimizers(self) -> Any:
-        fused = all(p.device.type in ("cpu", "cuda") for p in self.parameters())
+        parameters = trainable(self)
+        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
         optimizer = torch.optim.AdamW(
-            self.parameters(), self.lr, weight_decay=self.weight_decay, fused=fused
+            parameters, self.lr, weight_decay=self.weight_decay, fused=fused
         )
-        if self.schedule == "constant":
-            return optimizer
-        epochs = max(self.trainer.max_epochs or 1, 1)
-        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)]
+        return configuration(optimizer, scheduled(self.schedule, optimizer, self.trainer))
 
     # Scores.
 

@@ -18,6 +18,12 @@ CUT = tuple(
 )
 """Settings that would move training samples into the test split."""
 
+TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze")
+"""Sections beside model and data of what a run is trained by; an older run lacks them."""
+
+NOTHING = {"lr_scheduler_config.frequency": 1, "lr_scheduler_config.warmup": 0}
+"""As where the section is not there."""
+
 UNCHANGED = "--allow_changed_data=true"
 
 
@@ -41,7 +47,8 @@ def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
         if chosen and before.get(name) != after.get(name):
             raise UserError(
                 f"{name}={_shown(after.get(name))}: the run was trained with "
-                f"{_shown(before.get(name))}; leave it out, or start a new run"
+                f"{_shown(before.get(name))}; leave it out, or start a new run, from its weights "
+                "by --from_run (make finetune)"
             )
 
 
@@ -57,8 +64,8 @@ def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> No
 def _settings(config: str) -> dict[str, Any]:
     """Settings of model and data, by the names that are typed."""
     content: Mapping[str, Any] = yaml.safe_load(config)
-    found = flat({part: content[part] for part in PARTS})
-    return {name.removesuffix(".class_path"): value for name, value in found}
+    found = flat({part: content[part] for part in (*PARTS, *TRAINING) if content.get(part)})
+    return {k.removesuffix(".class_path"): v for k, v in found if v != NOTHING.get(k)}
 
 
 def _shown(value: Any) -> str:

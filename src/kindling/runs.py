@@ -69,14 +69,14 @@ def followed(path: Path) -> Path:
     return path
 
 
-def find(run: str) -> Path:
-    """The folder that ``--run`` names, from here or from the project's own folder."""
+def find(run: str, option: str = "--run") -> Path:
+    """The folder that an option names, from here or from the project's own folder."""
     for folder in map(followed, (Path(run).expanduser(), paths.PROJECT / run)):
         if (folder / CONFIG).is_file():
             return folder.resolve()
     if Path(run).is_dir():
-        raise UserError(f"{run}: not a run, it has no {CONFIG} (--run)")
-    raise UserError(f"{run}: no such run; runs lie in logs/<task>/version_N (--run)")
+        raise UserError(f"{run}: not a run, it has no {CONFIG} ({option})")
+    raise UserError(f"{run}: no such run; runs lie in logs/<task>/version_N ({option})")
 
 
 def checkpoint(run: Path | None, name: str) -> Path:

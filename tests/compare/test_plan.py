@@ -54,6 +54,16 @@ def test_every_task_has_folds(task: str, tmp_path: Path) -> None:
     assert second.folder == tmp_path / "runs" / "default" / "fold_1"
 
 
+def test_variants_may_differ_in_optimizer_and_schedule(tmp_path: Path) -> None:
+    sgd = ["--optimizer=SGD", "--optimizer.lr=0.1", "--lr_scheduler=ConstantLR"]
+    chosen = Plan("timeseries", {"default": [], "sgd": sgd})
+    default, other = expected.cells(chosen, plan.seeds(1), tmp_path, [])
+    assert default.settings["optimizer"] is None
+    assert other.settings["optimizer"] == "torch.optim.SGD"
+    assert other.settings["optimizer.lr"] == 0.1
+    assert other.settings["lr_scheduler"] == "torch.optim.lr_scheduler.ConstantLR"
+
+
 def test_flags_of_all_variants_overrule_those_of_one(tmp_path: Path) -> None:
     chosen = Plan("timeseries", {"a b": ["--model.cell=gru", "--model.lr=0.5"]})
     flags = ["--model.lr=0.25", "--config", "smoke"]

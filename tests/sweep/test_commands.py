@@ -83,6 +83,8 @@ def test_every_shipped_space_is_one_of_settings_that_there_are(task: str) -> Non
         ("model.lr: [1, 2]", ["--trials=0"], "trials=0: must be at least 1"),
         ("model.lr: [1, 2]", ["--name=../x"], "not a name"),
         ("model.lr: 3", [], "expected a list of choices"),
+        ("optimizer: [SGD, Adam]", [], "optimizer: SGD is read as torch.optim.SGD; write it so"),
+        ("optimizer.lr: [1, 2]", ["--optimizer=SGD", "--model.lr=1"], "model.lr is AdamW's"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line_and_leaves_nothing(
@@ -169,3 +171,22 @@ def test_a_sweep_killed_whole_and_started_again(tmp_path: Path, logs: Path) -> N
     for number in ("0", "1"):
         table = pd.read_csv(trials / number / "potability" / "version_0" / "metrics.csv")
         assert list(table["epoch"]) == list(range(60))
+
+
+@pytest.mark.slow
+def test_optimizer_and_schedule_are_searched(tmp_path: Path, logs: Path) -> None:
+    searched = space(tmp_path, "optimizer.lr: {low: 1e-3, high: 1e-1, log: true}",
+                     "optimizer: [torch.optim.SGD, torch.optim.Adam]",
+                     "lr_scheduler_config.warmup: [0, 4]")  # fmt: skip
+    given = ["--task=potability", f"--space={searched}", f"--logs={logs}", "--name=x", *SMALL]
+    assert MAIN([*given, "--trials=2", "--jobs=1"]) == 0
+    folder = logs / "potability" / "sweep" / "x"
+    table = pd.read_csv(folder / "trials.csv")
+    assert set(table["state"]) == {"complete"}
+    best = yaml.safe_load((folder / "best.yaml").read_text())
+    quiet = ["--trainer.enable_progress_bar=false", f"--logs={logs}"]
+    flags = ["--config=potability", *SMALL, f"--config={folder / 'best.yaml'}", *quiet]
+    assert kindling(["fit", *flags]) == 0
+    run = yaml.safe_load((logs / "potability" / "version_0" / "config.yaml").read_text())
+    assert run["optimizer"]["class_path"] == best["optimizer"]["class_path"]
+    assert run["optimizer"]["init_args"]["lr"] == best["optimizer"]["init_args"]["lr"]

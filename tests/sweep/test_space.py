@@ -6,7 +6,7 @@ import pytest
 
 from kindling import arguments, paths
 from kindling.errors import UserError
-from kindling.sweep.space import FOLDER, Choice, Range, read, trial_flags
+from kindling.sweep.space import FOLDER, Choice, Range, configuration, read, trial_flags
 
 TASKS = [task for task in arguments.names(paths.CONFIGS) if (FOLDER / f"{task}.yaml").is_file()]
 
@@ -105,3 +105,19 @@ def test_no_such_file_or_task(tmp_path: Path) -> None:
         read("timeseries", tmp_path / "none.yaml")
     with pytest.raises(UserError, match="timeserie: no such task; did you mean timeseries"):
         read("timeserie")
+
+
+def test_classes_and_their_arguments(tmp_path: Path) -> None:
+    text = """
+space:
+  optimizer.lr: {low: 1e-4, high: 1e-1, log: true}
+  optimizer: [torch.optim.SGD, torch.optim.Adam]
+  lr_scheduler: [null, torch.optim.lr_scheduler.ConstantLR]
+"""
+    space = read("potability", write(tmp_path, text))
+    sgd, adam = space.corners()
+    assert trial_flags(sgd)[0] == "--optimizer=torch.optim.SGD", "before its arguments"
+    assert configuration(adam) == {
+        "optimizer": {"init_args": {"lr": 0.1}, "class_path": "torch.optim.Adam"},
+        "lr_scheduler": {"class_path": "torch.optim.lr_scheduler.ConstantLR"},
+    }

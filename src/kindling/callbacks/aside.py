@@ -49,7 +49,7 @@ def _like(trainer: Trainer, callback: Callback, folder: str) -> Trainer:
         accelerator=device.type,
         devices=1 if device.index is None else [device.index],
         precision=trainer.precision,
-        max_epochs=-1,
+        max_epochs=sys.maxsize,  # the callback ends it, but a schedule asks for how long
         limit_train_batches=trainer.limit_train_batches,
         overfit_batches=trainer.overfit_batches,  # type: ignore[attr-defined]
         limit_val_batches=0,

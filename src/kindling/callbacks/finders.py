@@ -49,7 +49,7 @@ class LearningRate(LearningRateFinder):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if _starts(trainer, "lr finder"):
             aside(trainer, pl_module, Begun(self.lr_find))
-            self._report(trainer, float(pl_module.lr))  # type: ignore[arg-type]
+            self._report(trainer, trainer.optimizers[0].param_groups[0]["lr"])
 
     def _report(self, trainer: Trainer, kept: float) -> None:
         found = self.optimal_lr

@@ -34,10 +34,19 @@ class Provenance(Callback):
         task: What is trained.
         config: The whole configuration, as YAML.
         seed: Of weights and order; none if nothing was seeded.
+        parent: Of a run that starts from another's weights, where they are from.
     """
 
-    def __init__(self, run: Path, task: str, config: str, seed: int | None) -> None:
+    def __init__(
+        self,
+        run: Path,
+        task: str,
+        config: str,
+        seed: int | None,
+        parent: dict[str, Any] | None = None,
+    ) -> None:
         self.run, self.task, self.config, self.seed = run, task, config, seed
+        self.parent = parent
         self._record: dict[str, Any] = {}
         self._started = 0.0
 
@@ -48,6 +57,7 @@ class Provenance(Callback):
         self._started = time.monotonic()
         self._record = {
             "git": commit(),
+            **({"parent": self.parent} if self.parent else {}),
             "data": {**origin(data), "samples": samples},
             "packages": {name: importlib.metadata.version(name) for name in _packages()},
             "python": platform.python_version(),

@@ -137,7 +137,8 @@ def _made(cell: Cell) -> list[Path]:
 
 def _matches(cell: Cell, run: Path) -> bool:
     try:
-        return bool(Record(run).settings == cell.settings)
+        made = Record(run).settings
+        return all(name in made and made[name] == value for name, value in cell.settings.items())
     except UserError:
         return False  # killed while it wrote its configuration
 

@@ -16,6 +16,9 @@ Settings = dict[str, Any]
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+TRAINERS = ("optimizer", "lr_scheduler")
+"""Settings that name a class, as model and data do, but may be null."""
+
 WHERE = ("logs", "threads", "trainer.enable_progress_bar", "trainer.logger", "data.input")
 """Settings of where and how a run is made, not of what is trained."""
 
@@ -45,7 +48,7 @@ def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in content.items():
         if not isinstance(value, dict):
             yield name, value
-        elif name in PARTS:
+        elif name in PARTS or "class_path" in value:
             yield name, value.get("class_path")
             yield from ((f"{name}.{k}", v) for k, v in (value.get("init_args") or {}).items())
         else:

@@ -91,6 +91,8 @@ def _shortened(x: Tensor, norm: nn.Module) -> bool:
     """Whether less needs to be normalized: not where that is untried, or not what was asked for."""
     return (
         type(norm) is nn.BatchNorm2d  # which Lightning may make one of several processes
+        and norm.training  # neither it nor its statistics are frozen
+        and norm.track_running_stats
         and x.device.type == "cpu"
         and x.dtype == norm.weight.dtype == torch.float32
         and x.is_contiguous(memory_format=torch.channels_last)

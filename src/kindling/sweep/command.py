@@ -9,7 +9,7 @@ from rich.console import Console
 from kindling import runs
 from kindling.compare import expected
 from kindling.compare.pool import share_out
-from kindling.compare.settings import Settings, shown
+from kindling.compare.settings import TRAINERS, Settings, shown
 from kindling.compare.table import show
 from kindling.errors import UserError
 from kindling.images.read import cores
@@ -85,7 +85,9 @@ def check(space: Space, flags: Sequence[str]) -> Settings:
                     f"{space.path}: {name}: {shown(value)} is read as {shown(whole[name])}; "
                     "write it so"
                 )
-    return {name: value for name, value in whole.items() if name not in space.searched}
+    # A class that is searched brings arguments of its own.
+    apart = tuple(f"{name}." for name in TRAINERS if name in space.searched)
+    return {k: v for k, v in whole.items() if k not in space.searched and not k.startswith(apart)}
 
 
 def report(study: Study, console: Console) -> None:

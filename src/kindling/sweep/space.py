@@ -12,7 +12,7 @@ from typing import Any
 
 from kindling import paths
 from kindling.compare.plan import check_task, load, typed_flags
-from kindling.compare.settings import Settings, shown
+from kindling.compare.settings import TRAINERS, Settings, shown
 from kindling.errors import UserError
 from kindling.layers import PARTS
 
@@ -81,7 +81,9 @@ class Space:
 
 
 def trial_flags(values: Settings) -> list[str]:
-    return [f"--{name}={shown(value)}" for name, value in values.items()]
+    # A class before its arguments.
+    ordered = sorted(values.items(), key=lambda item: item[0] not in TRAINERS)
+    return [f"--{name}={shown(value)}" for name, value in ordered]
 
 
 def configuration(values: Settings) -> dict[str, Any]:
@@ -90,9 +92,9 @@ def configuration(values: Settings) -> dict[str, Any]:
     for name, value in values.items():
         part, _, setting = name.partition(".")
         section = content.setdefault(part, {})
-        if part in PARTS:
+        if setting and part in (*PARTS, *TRAINERS):
             section = section.setdefault("init_args", {})
-        section[setting] = value
+        section[setting or "class_path"] = value
     return content
 
 
@@ -117,7 +119,7 @@ def read(task: str, path: Path | None = None) -> Space:
 def _name(name: Any, path: Path) -> str:
     if name in NOT_SEARCHED:
         raise UserError(f"{path}: {name}: trials that differ in it cannot be compared; take it out")
-    if not isinstance(name, str) or "." not in name:
+    if not isinstance(name, str) or ("." not in name and name not in TRAINERS):
         raise UserError(f"{path}: {name}: not a setting; name it as it is typed, such as model.lr")
     return name
 

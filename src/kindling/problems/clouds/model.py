@@ -92,7 +92,7 @@ class CloudsModule(Module):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
         self.image_size = image_size
         self.augment = Augment(rotation, flip, autocontrast, zoom, light, contrast, fill)
-        self.net: nn.Module
+        self.net: LinearNet | ConvNet | Backbone
         if net == "linear":
             self.net = LinearNet(image_size, len(classes))
         elif net == "conv":
@@ -103,6 +103,13 @@ class CloudsModule(Module):
         self.pixels = Pixels()
         self.shares: Tensor
         self.register_buffer("shares", torch.full((len(classes),), torch.nan))
+
+    @property
+    def backbone(self) -> nn.Module:
+        """What sees the photo, for callbacks such as BackboneFinetuning."""
+        if isinstance(self.net, LinearNet):
+            raise UserError("model.net=linear has no backbone")
+        return self.net.backbone
 
     def setup(self, stage: str) -> None:
         if stage != "fit":

@@ -73,6 +73,11 @@ class ConvNet(nn.Module):
             squeeze, nn.Flatten(), nn.Dropout(dropout), nn.Linear(places * channels[-1], classes)
         )
 
+    @property
+    def backbone(self) -> nn.Module:
+        """All but the classifier."""
+        return self.blocks
+
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.blocks(x))  # type: ignore[no-any-return]
 
@@ -97,7 +102,7 @@ class Backbone(nn.Module):
         self.body: nn.Module = torchvision.models.get_model(name, weights=None)
         if self.weights is not None and hasattr(self.body, "transform_input"):
             self.body.transform_input = True  # Inception's are of a normalization of its own
-        _replace_last(self.body, classes)
+        self.last = _replace_last(self.body, classes)
         check_size(self.body, f"model.net={name}", image_size)
 
     @property
@@ -107,6 +112,12 @@ class Backbone(nn.Module):
             return None
         preset = self.weights.transforms()
         return preset.mean, preset.std
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The parts of the body, but for the one that the last layer is in."""
+        last = self.last.partition(".")[0]
+        return nn.ModuleList(part for k, part in self.body.named_children() if k != last)
 
     def load_pretrained(self) -> None:
         """Fetch the pretrained weights, all but the last layer's.
@@ -159,12 +170,14 @@ def _find_weights(name: str, weights: str | None) -> Any:
     return choices[weights]
 
 
-def _replace_last(body: nn.Module, classes: int) -> None:
-    """Put a fresh layer in the place of the last one that has ImageNet's classes."""
+def _replace_last(body: nn.Module, classes: int) -> str:
+    """Put a fresh layer in the place of the last one that has ImageNet's classes, and name it."""
+    path: str
     for path, layer in reversed(list(body.named_modules())):
         if isinstance(layer, nn.Linear) and layer.out_features == HEADED:
             body.set_submodule(path, nn.Linear(layer.in_features, classes))
-            return
+            return path
         if isinstance(layer, nn.Conv2d) and layer.out_channels == HEADED:
             body.set_submodule(path, nn.Conv2d(layer.in_channels, classes, layer.kernel_size))  # type: ignore[arg-type]
-            return
+            return path
+    return ""

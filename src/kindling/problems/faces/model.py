@@ -101,6 +101,11 @@ class FacesModule(Module):
         self.register_buffer("shares", torch.full((len(classes),), torch.nan))
         self.register_buffer("median", torch.full((), torch.nan))
 
+    @property
+    def backbone(self) -> nn.Module:
+        """What sees the photo, for callbacks such as BackboneFinetuning."""
+        return self.net.trunk
+
     def setup(self, stage: str) -> None:
         if stage != "fit":
             return

@@ -142,6 +142,18 @@ class PricesModule(Module):
         for name in ("center", "scale", "low", "high", "median"):
             self.register_buffer(name, torch.full((), torch.nan))
 
+    @property
+    def backbone(self) -> nn.Module:
+        """What sees the photos, for callbacks such as BackboneFinetuning."""
+        if isinstance(self.net.photos, Backbone):
+            raise UserError(
+                f"model.backbone={self.net.photos.name}: stays frozen, its features are taken "
+                "once; only the blocks of model.backbone=null can be frozen and trained later"
+            )
+        if self.net.photos is None:
+            raise UserError("the model sees no photos, so that it has no backbone")
+        return self.net.photos
+
     def setup(self, stage: str) -> None:
         if stage == "fit":
             if training := self.training_split(Offers):
