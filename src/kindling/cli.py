@@ -418,6 +418,9 @@ class KindlingCLI(LightningCLI):
             loggers.begin(self.chosen, self.folder, settings, loop_state.steps(self.origin))
             if self._shows():
                 self.tensorboard.forget_later_steps()
+            if self.given_run and self.table in self.trainer.loggers:
+                self._log_left_out()
+            if self._shows():
                 self.tensorboard.log_settings(self._hyperparameters())
                 if isinstance(self.model, Module) and len(self.model.heads) > 1:
                     self.tensorboard.log_layout(list(self.model.heads))
@@ -433,6 +436,14 @@ class KindlingCLI(LightningCLI):
             scores = {k.removeprefix("val/"): v for k, v in best.items() if k.startswith("val/")}
             self.tensorboard.log_final("val", scores, int(best.get("step", 0)))
             self.tensorboard.finalize("success")
+
+    def _log_left_out(self) -> None:
+        """What the checkpoint's epoch had scored when it was taken, and was killed before it."""
+        state = self.origin["callbacks"].get(RunCheckpoints.state_key, {})
+        row = self.table.lacking(state.get("logged", {}))
+        for logger in self.trainer.loggers if row else ():
+            epoch = {"epoch": self.origin["epoch"]}
+            logger.log_metrics({**row, **epoch}, loop_state.steps(self.origin) - 1)
 
     def _shows(self) -> bool:
         """Whether the run's TensorBoard is on."""

@@ -155,12 +155,13 @@ def _within(most: float, name: str, value: float) -> float:
 
 def _middles(pixels: int, device: torch.device) -> Tensor:
     """Middles of pixels on a side that runs from -1 to 1."""
-    return (2 * torch.arange(pixels, device=device) + 1) / pixels - 1
+    return (2 * torch.arange(pixels, device=device) + 1).float() / pixels - 1
 
 
 def _uniform(seeds: Tensor, draw: int) -> Tensor:
     """Numbers in [0, 1) that are independent for different draws."""
-    return (_mix(seeds + _mix(draw + 1)) >> 8) * 2.0**-24
+    # Single, whatever precision the net has: half has no such fine numbers.
+    return (_mix(seeds + _mix(draw + 1)) >> 8).float() * 2.0**-24
 
 
 def _mix(number: Integer) -> Integer:

@@ -31,7 +31,7 @@ def draw_augmentation(photos: Photos, augment: Augment, seed: int) -> Figure:
 
 def draw_filters(filters: Tensor) -> Figure:
     """What the first layer looks for, ``(N, 3, h, w)``; mid-grey is nothing."""
-    shown = filters[:64].cpu()
+    shown = filters[:64].float().cpu()
     columns = min(8, len(shown))
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(columns, rows + 0.5))
@@ -59,7 +59,7 @@ def draw_feature_maps(net: ConvNet, image: Tensor, x: Tensor) -> Figure:
     for number, block in enumerate(net.blocks, 1):
         x = block(x)
         liveliest = x[0].std((1, 2), correction=0).argsort(descending=True)[:SHOWN]
-        rows[f"block {number}\n{x.shape[1]} x {x.shape[2]}²"] = x[0, liveliest].cpu()
+        rows[f"block {number}\n{x.shape[1]} x {x.shape[2]}²"] = x[0, liveliest].float().cpu()
     figure = Figure(figsize=(1.3 * SHOWN, 1.35 * (len(rows) + 1)))
     _draw_rows(figure, "Feature maps of a photo", {"photo": image[None].cpu(), **rows})
     return figure

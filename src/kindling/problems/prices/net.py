@@ -127,7 +127,8 @@ class PricesNet(nn.Module):
     def look(self, photos: Tensor) -> Tensor:
         """What the branch of photos tells, ``(B, V, 3, H, W)`` uint8 to ``(B, width)``."""
         if self.photos is None:
-            return photos.new_zeros(photos.shape[0], 0, dtype=torch.float32)
+            kind = next(self.readout.parameters()).dtype
+            return photos.new_zeros(photos.shape[0], 0, dtype=kind)
         return self.photos(photos)  # type: ignore[no-any-return]
 
     def forward(self, seen: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
