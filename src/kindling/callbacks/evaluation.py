@@ -31,7 +31,6 @@ class Evaluation(Callback):
         checkpoint: What is evaluated; none in training.
         step: The optimizer step that the checkpoint was taken at.
         output: Where predictions of raw input go.
-        step: That the checkpoint was taken at.
     """
 
     def __init__(
