@@ -49,13 +49,14 @@ MOMENTS = {
     "in validation": "on_validation_batch_start 4",
     "at the end of an epoch": "on_train_epoch_end 3",
     "while a checkpoint is written": "fsync 3",
+    "behind a checkpoint": "log_metrics 2",
 }
 
 # Runs a command that kills itself when something is called for the n-th time.
 KILLED = """
 import os, signal, sys
 from lightning.pytorch import Callback
-from kindling import checkpoints, cli
+from kindling import checkpoints, cli, metrics_table
 from kindling.__main__ import main
 
 what, count = sys.argv[1].split()
@@ -69,6 +70,12 @@ def count_down(*args, **kwargs):
 
 if what == "fsync":
     checkpoints.os.fsync = count_down
+elif what == "log_metrics":
+    log = metrics_table.MetricsTable.log_metrics
+    metrics_table.MetricsTable.log_metrics = lambda *args, **kwargs: (
+        count_down(),
+        log(*args, **kwargs),
+    )
 else:
     cli.GradientNorms = type("Killed", (Callback,), {what: count_down})
 sys.exit(main(sys.argv[2:]))

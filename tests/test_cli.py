@@ -172,6 +172,10 @@ def test_half_precision_trains_and_reports(task: str, kindling: Run, logs: Path)
     assert all(math.isfinite(score["value"]) for score in metrics.values())
 
 
+@pytest.mark.filterwarnings(
+    # Of MLflow on SQLAlchemy 2.1, when it is imported.
+    "ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"
+)
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_every_config_trains(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     task = path.stem if path.parent == paths.CONFIGS and path.stem != "trainer" else None

@@ -19,6 +19,7 @@ from lightning.pytorch import Trainer
 from kindling import checkpoints, cli, paths
 from kindling.__main__ import main
 from kindling.callbacks.guard import Guard
+from kindling.metrics_table import MetricsTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 QUIET = "--trainer.enable_progress_bar=false"
@@ -61,6 +62,7 @@ def killed(moment: str, args: list[str]) -> int:
                 patch.setattr(sys, "argv", ["-c", matrix.MOMENTS[moment], *args])
                 patch.setattr(checkpoints.os, "fsync", checkpoints.os.fsync)
                 patch.setattr(cli, "GradientNorms", cli.GradientNorms)
+                patch.setattr(MetricsTable, "log_metrics", MetricsTable.log_metrics)
                 exec(matrix.KILLED, {})
         finally:
             os._exit(1)

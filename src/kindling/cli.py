@@ -465,8 +465,8 @@ class KindlingCLI(LightningCLI):
             self._introduce(Console(highlight=False, soft_wrap=True))
             settings = yaml.safe_load(self.config_yaml)
             loggers.begin(self.chosen, self.folder, settings, loop_state.steps(self.origin))
+            self._log_left_out()
             if self._shows():
-                self.tensorboard.forget_later_steps()
                 self.tensorboard.log_settings(self._hyperparameters())
                 if isinstance(self.model, Module) and len(self.model.heads) > 1:
                     self.tensorboard.log_layout(list(self.model.heads))
@@ -482,6 +482,17 @@ class KindlingCLI(LightningCLI):
             scores = {k.removeprefix("val/"): v for k, v in best.items() if k.startswith("val/")}
             self.tensorboard.log_final("val", scores, int(best.get("step", 0)))
             self.tensorboard.finalize("success")
+
+    def _log_left_out(self) -> None:
+        """What the checkpoint's epoch had scored when it was taken, and was killed before it."""
+        state = self.origin.get("callbacks", {}).get(RunCheckpoints.state_key, {})
+        on = self.given_run and self.table in self.trainer.loggers
+        row = self.table.lacking(state.get("logged", {})) if on else {}
+        if self._shows():
+            self.tensorboard.forget_later_steps(row)
+        for logger in self.trainer.loggers if row else ():
+            epoch = {"epoch": self.origin["epoch"]}
+            logger.log_metrics({**row, **epoch}, loop_state.steps(self.origin) - 1)
 
     def _shows(self) -> bool:
         """Whether the run's TensorBoard is on."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,19 @@ class RunLogger(Logger):
         """Nothing: they are in ``config.yaml``, and TensorBoard gets them by ``log_settings``."""
 
 
+class Lazy:
+    """A ``SummaryWriter`` that begins its file when it is used.
+
+    The Trainer asks every logger for its experiment at every start, also of what writes nothing.
+    """
+
+    def __init__(self, make: Callable[[], SummaryWriter]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
+
+
 class TensorBoard(RunLogger):
     """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``curves/loss``.
 
@@ -67,9 +80,9 @@ class TensorBoard(RunLogger):
 
     @property
     @rank_zero_experiment
-    def experiment(self) -> SummaryWriter:
+    def experiment(self) -> "Lazy":
         """The writer of the run itself, for a module's own ``self.logger.experiment.add_image``."""
-        return self.writer()
+        return Lazy(self.writer)
 
     def writer(self, stage: str = "") -> SummaryWriter:
         """The writer of a stage, made when it is first asked for; of the run itself without."""
@@ -78,31 +91,38 @@ class TensorBoard(RunLogger):
         return self._writers[stage]
 
     @rank_zero_only
-    def forget_later_steps(self) -> None:
+    def forget_later_steps(self, again: Iterable[str] = ()) -> None:
         """Remove what a killed run has written of steps that will be trained again.
 
         TensorBoard has a mark for this, but shows such curves twice all the same.
+
+        Args:
+            again: Names that will be logged again at the last of the steps before.
         """
+        doubled = set(map(_curve, again))
         # Not in other folders, which are of the user's own loggers.
-        folders = [self._folder / stage for stage in ("", *STAGES, FINAL)]
-        for path in [path for folder in folders for path in folder.glob(EVENTS)]:
-            events = list(RawEventFileLoader(str(path)).Load())
-            kept = [event for event in events if Event.FromString(event).step < self._step]
-            if len(kept) < len(events):
-                unfinished = path.with_name(f".{path.name}")
-                with unfinished.open("wb") as stream:
-                    for event in kept:
-                        RecordWriter(stream).write(event)
-                unfinished.replace(path)
+        for stage in ("", *STAGES, FINAL):
+            for path in (self._folder / stage).glob(EVENTS):
+                events = list(RawEventFileLoader(str(path)).Load())
+                kept = [e for e in events if self._stays(Event.FromString(e), stage, doubled)]
+                if len(kept) < len(events):
+                    unfinished = path.with_name(f".{path.name}")
+                    with unfinished.open("wb") as stream:
+                        for event in kept:
+                            RecordWriter(stream).write(event)
+                    unfinished.replace(path)
+
+    def _stays(self, event: Event, stage: str, doubled: set[tuple[str, str]]) -> bool:
+        curves = {(stage, value.tag) for value in event.summary.value}
+        return bool(event.step < self._step - bool(curves & doubled))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         by_stage: dict[str, dict[str, float]] = defaultdict(dict)
         for name, value in metrics.items():
-            if named := OF_STAGE.fullmatch(name):
-                by_stage[named["stage"]][f"curves/{named['tag']}"] = value
-            elif name != "epoch":
-                by_stage[""][name if "/" in name else f"curves/{name}"] = value
+            if name != "epoch":
+                stage, tag = _curve(name)
+                by_stage[stage][tag] = value
         for stage, scalars in by_stage.items():
             self._write(stage, scalars, step or 0)
 
@@ -148,6 +168,13 @@ class TensorBoard(RunLogger):
         summary = Summary(value=[value for part in parts for value in part.value])
         writer = self.writer(stage)._get_file_writer()  # type: ignore[no-untyped-call]
         writer.add_summary(summary, step)
+
+
+def _curve(name: str) -> tuple[str, str]:
+    """The writer and the tag of what is logged by a name."""
+    if named := OF_STAGE.fullmatch(name):
+        return named["stage"], f"curves/{named['tag']}"
+    return "", name if "/" in name else f"curves/{name}"
 
 
 def _plain(value: Any) -> str | float:

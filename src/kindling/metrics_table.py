@@ -57,6 +57,12 @@ class MetricsTable(RunLogger):
             self._columns = list(dict.fromkeys([*self._columns, *self._last]))
             self._write([*before, self._last])
 
+    def lacking(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Those that the last row does not have, of a run that goes on."""
+        if not self._columns:
+            self._go_on()
+        return {name: value for name, value in metrics.items() if name not in self._last}
+
     def best(self, monitor: str, mode: str) -> dict[str, float]:
         """The row with the best ``monitor``; empty if none has it."""
         rows = _rows(self.path.read_bytes()) if self.path.exists() else []

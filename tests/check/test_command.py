@@ -172,7 +172,7 @@ def test_what_a_data_module_is_made_of_where_it_does_not_say(tmp_path: Path) -> 
     ("task", "flags", "said"),
     [
         ("churned", [], "churned: no such config, task or preset"),
-        ("potability", ["--data.targt=x"], "data.targt: no such setting"),
+        ("potability", ["--data.targt=x"], "data.targt: no such option"),
         ("potability", ["--data.val_fraction=2"], "data.val_fraction=2.0: must lie between"),
         ("potability", ["--data.root=nowhere"], "no such folder (--data.root)"),
         ("potability", ["--output=/dev/null/f.png"], "/dev/null/f.png: cannot be written"),

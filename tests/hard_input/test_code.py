@@ -52,8 +52,8 @@ def test_a_config_that_names_what_is_no_part_of_the_project(
 @pytest.mark.parametrize(
     ("part", "path"),
     [
-        ("model", "lightning.pytorch.demos.boring_classes.BoringModel"),
-        ("data", "lightning.pytorch.demos.boring_classes.BoringDataModule"),
+        ("model", "lightning.pytorch.demos.boring_classes.BoringDataModule"),
+        ("data", "lightning.pytorch.demos.boring_classes.BoringModel"),
         ("data", "subprocess.Popen"),
     ],
 )

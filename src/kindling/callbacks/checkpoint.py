@@ -54,11 +54,12 @@ class RunCheckpoints(stock.Checkpoint):
         self.run, self.monitor, self.mode = run, monitor or "epoch", mode if monitor else "max"
         self.save_weights_only = save_weights_only
         self.best: float | None = None
+        self._logged: dict[str, float] = {}
         self._validated = False
         self._due, self._overdue = 0.0, math.inf
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "logged": self._logged}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best = state_dict.get("best")
@@ -81,11 +82,15 @@ class RunCheckpoints(stock.Checkpoint):
                 self._save_best(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Loggers get the epoch's scores only after this, when the process may have been killed.
+        whole = {k: v for k, v in trainer.logged_metrics.items() if not k.endswith("_step")}
+        self._logged = {name: float(value) for name, value in whole.items()}
         self._save_best(trainer)
         if _is_last(trainer) or _agreed(trainer, time.monotonic() >= self._due):
             self._save_last(trainer)
             if self.best is None:
                 self._save(trainer, self.run / runs.BEST, self.save_weights_only)
+        self._logged = {}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for callback in trainer.callbacks:  # type: ignore[attr-defined]

@@ -31,7 +31,6 @@ class Evaluation(Callback):
         checkpoint: What is evaluated; none in training.
         step: The optimizer step that the checkpoint was taken at.
         output: Where predictions of raw input go.
-        step: That the checkpoint was taken at.
     """
 
     def __init__(
@@ -129,10 +128,11 @@ class Evaluation(Callback):
         if not (isinstance(module, Module) and _knows(data, split)):
             return
         rows = data.describe(split, outcome.place)
+        step = self.step or max(0, trainer.global_step - 1)  # where the curves have the epoch
         # A dollar in the name of a class or a column is no formula.
         with rc_context({"text.parse_math": False}):
             for name, figure in module.figures(rows, outcome).items():
-                log_figure(trainer.loggers, split, name, figure, self.step or trainer.global_step)
+                log_figure(trainer.loggers, split, name, figure, step)
                 if folder is not None:
                     folder.mkdir(exist_ok=True)
                     figure.savefig(folder / f"{name}.png", dpi=150)
