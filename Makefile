@@ -87,7 +87,7 @@ data: $(STAMP)  ## Fetch the real data: TASK=timeseries|potability|clouds|prices
 	$(call need,TASK,name,timeseries)
 	@$(BIN)/python scripts/fetch.py --task '$(TASK)' $(ARGS)
 
-check: $(STAMP)  ## Examine a data set before training: TASK=t [DATA=dir] [PRESET=..] [ARGS=--output=f.png]
+check: $(STAMP)  ## Examine a data set before training: TASK=t [DATA=dir] [PRESET=..] [ARGS=...]
 	$(call need,TASK,name,timeseries)
 	@$(BIN)/python scripts/check.py --task '$(TASK)' $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
