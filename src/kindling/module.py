@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.optimizers import Schedule as Schedule
-from kindling.optimizers import configuration, scheduled, trainable
+from kindling.optimizers import scheduled, trainable
 from kindling.scores import Head, Heads, Scores, Step, in_full, named
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class Module(LightningModule):
         optimizer = torch.optim.AdamW(
             parameters, self.lr, weight_decay=self.weight_decay, fused=fused
         )
-        return configuration(optimizer, scheduled(self.schedule, optimizer, self.trainer))
+        return {"optimizer": optimizer, **scheduled(self.schedule, optimizer, self.trainer)}
 
     # Scores.
 
