@@ -4,7 +4,7 @@ import importlib
 import inspect
 from argparse import Action
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
@@ -16,19 +16,8 @@ from kindling.module import Module
 
 BASES = dict(zip(PARTS, (LightningModule, LightningDataModule), strict=True))
 
-
-class ParseError(Exception):
-    """What the parser has to say, before it is put in one line."""
-
-
-class Parser(LightningArgumentParser):
-    """Takes options by their full names alone, and leaves it to the caller to show errors."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise ParseError(message) from ex
+STRICT = {"allow_abbrev": False, "exit_on_error": False}
+"""Of a parser: options by their full names alone, and errors left to the caller."""
 
 
 class Pair:
@@ -40,41 +29,36 @@ class Pair:
     """
 
     def __init__(self, layers: Layers) -> None:
+        named = {part: layers.values.get(part) for part in BASES}
+        found = {part: find_class(part, name) for part, name in named.items() if name is not None}
+        self.classes = {part: kind for part, kind in found.items() if isinstance(kind, type)}
         self.options: dict[str, Action] = {}
-        self.classes: dict[str, type] = {}
-        for part in BASES:
-            names = [
-                given.get(n) for _, given in layers.named for n in (part, f"{part}.class_path")
-            ]
-            # All are imported: a short name may be of a class in a module that another one names.
-            found = [find_class(part, name) for name in names if name is not None]
-            if found and isinstance(found[-1], type):
-                self.classes[part] = found[-1]
-                self.options |= options(found[-1], part)
+        for part, kind in self.classes.items():
+            self.options |= options(kind, part)
         self.linked = self._linked(layers) if len(self.classes) == len(BASES) else []
         for name in self.linked:
             self.options.pop(f"model.{name}")
 
     def _linked(self, layers: Layers) -> list[str]:
-        model, data = self.classes["model"], self.classes["data"]
+        model, data = self.classes.values()
         names = [option.partition(".")[2] for option in self.options if option.startswith("model.")]
-        names = [n for n in names if f"data.{n}" in self.options or n in _attributes(data)]
-        given = {name: file for file, named in layers.named for name in named}
+        names = [n for n in names if f"data.{n}" in self.options or _has(data, n)]
+        given = [n for n in names if f"model.{n}" in layers.values]
         if not (issubclass(model, Module) and issubclass(data, DataModule)):
             # Stock Lightning links nothing: of its classes, only what could not be made otherwise.
             defaults = {n: p.default for n, p in inspect.signature(model).parameters.items()}
             required = [n for n in names if defaults.get(n) is inspect.Parameter.empty]
-            return [name for name in required if f"model.{name}" not in given]
-        for name in names:
-            if (file := given.get(f"model.{name}")) is not None:
-                name = f"model.{name} is computed from the data (data.{name}); leave it out"
-                raise UserError(f"{file}: {name}" if file else name)
+            return [name for name in required if name not in given]
+        for name in given:
+            file = layers.files[f"model.{name}"]
+            name = f"model.{name} is computed from the data (data.{name}); leave it out"
+            raise UserError(f"{file}: {name}" if file else name)
         return names
 
 
 def options(kind: type, part: str) -> dict[str, Action]:
     """The arguments of a class, inherited ones too, by the names that are typed."""
-    parser = Parser()
+    parser = LightningArgumentParser()
     parser.add_class_arguments(kind, part, fail_untyped=False)
     # Neither argparse nor jsonargparse has a public list of what was added, with help and default.
     return {action.dest: action for action in parser._actions if action.dest.startswith(f"{part}.")}
@@ -106,18 +90,17 @@ def find_class(part: str, name: Any) -> Any:
 
 def inherits(part: str, below: str, above: str) -> bool:
     """Whether a part's class takes the settings of the one that it replaces, as a subclass does."""
-    classes = [find_class(part, name) for name in (above, below)]
-    return all(isinstance(kind, type) for kind in classes) and issubclass(*classes)
+    base, kind = (find_class(part, name) for name in (below, above))
+    return isinstance(base, type) and isinstance(kind, type) and issubclass(kind, base)
 
 
 def _subclasses(kind: Any) -> Iterator[type]:
     for below in kind.__subclasses__():
-        yield below
-        yield from _subclasses(below)
+        yield from (below, *_subclasses(below))
 
 
-def _attributes(kind: type) -> set[str]:
-    """What a data module has beside methods and what every one has."""
-    own = [k for k in kind.__mro__ if k not in LightningDataModule.__mro__]
-    names = {name for k in own for name in (*vars(k), *inspect.get_annotations(k))}
-    return {n for n in names if not inspect.isfunction(inspect.getattr_static(kind, n, None))}
+def _has(data: type, name: str) -> bool:
+    """Whether a data module has a value of that name, which is no method and not every one's."""
+    known = name in {n for kind in data.__mro__ for n in inspect.get_annotations(kind)}
+    own = getattr(data, name, None if known else len)
+    return not (hasattr(LightningDataModule, name) or callable(own))
