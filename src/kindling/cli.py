@@ -53,12 +53,11 @@ from kindling.callbacks.progress import RunProgressBar
 from kindling.callbacks.provenance import Provenance
 from kindling.datamodule import DataModule, at_least
 from kindling.errors import UserError
-from kindling.layers import Layers
 from kindling.logger import TensorBoard
 from kindling.messages import explain
 from kindling.metrics_table import MetricsTable
 from kindling.module import Module
-from kindling.parser import STRICT, Pair, choices, inherits
+from kindling.parser import STRICT, Layers, choices
 from kindling.process import (
     NoProfiler,
     leave_group,
@@ -81,8 +80,7 @@ def run(invocation: Invocation) -> "KindlingCLI":
     console = Console(highlight=False, soft_wrap=True)
     with quiet():
         if "--help" in invocation.flags:
-            layers = Layers(invocation.flags, inherits)
-            print(help.of_command(invocation.command, Pair(layers), layers.values))
+            print(help.of_command(invocation.command, Layers(invocation.flags)))
             raise SystemExit(0)
         if invocation.command == "train":
             fitted = _run(replace(invocation, command="fit"))
@@ -149,7 +147,7 @@ class KindlingCLI(LightningCLI):
 
     @cached_property
     def layers(self) -> Layers:
-        return Layers(self.flags, inherits)
+        return Layers(self.flags)
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
@@ -174,8 +172,7 @@ class KindlingCLI(LightningCLI):
         parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False)
         parser.add_class_arguments(PatientStopping, "early_stopping")
         optimizers.add_arguments(parser)
-        self.pair = Pair(self.layers)
-        self.linked = self.pair.linked
+        self.linked = self.layers.linked
         for name in self.linked:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
@@ -188,7 +185,9 @@ class KindlingCLI(LightningCLI):
             self.config = parser.parse_args([self.command, *flags])
         except ArgumentError as error:
             named = {action.dest: action for action in self._parser(self.command)._actions}
-            known = {name: choices(action) for name, action in (self.pair.options | named).items()}
+            known = {
+                name: choices(action) for name, action in (self.layers.options | named).items()
+            }
             raise UserError(explain(str(error), known, self.layers.values)) from error
         self.settings = self.config[self.command]
         if shown:

@@ -13,7 +13,7 @@ import yaml
 from kindling import arguments, paths
 
 if TYPE_CHECKING:
-    from kindling.parser import Pair
+    from kindling.parser import Layers
 
 TRAINER = {
     "max_epochs": "Epochs after which training stops.",
@@ -63,23 +63,18 @@ def overview() -> str:
     )
 
 
-def of_command(command: str, pair: "Pair", values: Mapping[str, Any]) -> str:
-    """The settings that a command takes, with what the configs make of them.
-
-    Args:
-        command: The command.
-        pair: The classes of model and data.
-        values: That configs and flags give, by the names that are typed.
-    """
+def of_command(command: str, layers: "Layers") -> str:
+    """The settings that a command takes, with what configs and flags make of them."""
     from lightning.pytorch import Trainer
 
     lines = [f"usage: kindling {command} --config TASK [--config PRESET] [--SETTING=VALUE ...]"]
-    for part, kind in pair.classes.items():
-        own = [action for name, action in pair.options.items() if name.startswith(f"{part}.")]
-        lines += _section(f"{part}: {kind.__name__}", dict(_row(action, values) for action in own))
+    for part, kind in layers.classes.items():
+        rows = [action for name, action in layers.options.items() if name.startswith(f"{part}.")]
+        shown = dict(_row(action, layers.values) for action in rows)
+        lines += _section(f"{part}: {kind.__name__}", shown)
     known = inspect.signature(Trainer).parameters
     trainer = {
-        f"--trainer.{name}={_shown(values.get(f'trainer.{name}', known[name].default))}": doc
+        f"--trainer.{name}={_shown(layers.values.get(f'trainer.{name}', known[name].default))}": doc
         for name, doc in TRAINER.items()
     }
     return "\n".join([*lines, *_section("trainer", trainer), *_section("shared", SHARED)])

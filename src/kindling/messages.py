@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from kindling.layers import PARTS
 from kindling.words import did_you_mean
 
 # As jsonargparse 4.39 and 4.53 put it.
@@ -19,8 +20,8 @@ CLASS = re.compile(
     r"Problem with given class_path '([^']+)':  (?!Parser key|Option|Key)(.+?)(?:  |$)"
     r"|Import path (?:(\S+) )?does not correspond to a subclass of (\w+)"
     r"|Expected a dot import path string: (\S+)"
+    r"|(Multiple subclasses with name .+?)\.(?:  |$)"
 )
-SEVERAL = re.compile(r"Multiple subclasses with name (\w+)\. Give .*?: (.+?)\.(?:  |$)")
 REQUIRED = re.compile(r"(?:[Kk]ey \"|required: )(?:\w+\.)?([\w.]+)(?:\" is required|,|$)")
 
 
@@ -43,16 +44,15 @@ def explain(message: str, known: Mapping[str, Sequence[str]], given: Mapping[str
         # Few know every option, or want to: of many, the nearest or none.
         return f"{name}: no such option{did_you_mean(name, known)}"
     if found := REQUIRED.search(text):
-        if (name := _full(found[1], known)) in ("model", "data"):
+        if found[1] in PARTS:
             return "what to train? name a task: --config TASK (kindling --help lists them)"
+        name = _full(found[1], known)
         return f"{name} is required: --{name}=VALUE"
-    if keys and (found := SEVERAL.search(text)):
-        return f"{_full(keys[-1], given)}={found[1]}: give its full name, one of {found[2]}"
     if keys and (found := CLASS.search(text)):
-        path, reason, other, base, short = found.groups()
+        path, reason, other, base, short, several = found.groups()
         named = path or other or short or value
-        reason = reason or (f"it is no {base}" if base else f"name its module too, package.{short}")
-        return f"{_full(keys[-1], given)}={named}: no such class; {reason}"
+        why = f"it is no {base}" if base else f"name its module too, package.{short}"
+        return f"{_full(keys[-1], given)}={named}: no such class; {reason or several or why}"
     option = _full(_full(keys[-1], given), known) if keys else ""
     if choices := known.get(option):
         value = value or str(given.get(option))
