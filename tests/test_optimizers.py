@@ -146,7 +146,7 @@ def test_the_default_is_as_it_was(
         ([*ONE_CYCLE, "--model.schedule=cosine"], "model.schedule is the default's"),
         (["--optimizer=SGD", "--optimizer.lr=-1"], "Invalid learning rate: -1"),
         (["--lr_scheduler_config.interval=step"], "lr_scheduler_config.interval: of which"),
-        (["--lr_scheduler_config.frequency=0"], "frequency=0: must be at least 1"),
+        ([*ONE_CYCLE, "--lr_scheduler_config.frequency=0"], "frequency=0: must be at least 1"),
         (["--lr_scheduler_config.warmup=-1"], "warmup=-1: must be at least 0"),
         (["--model.schedule=cosine", "--trainer.max_epochs=-1"], "for how long? set trainer.max_"),
         ([*ONE_CYCLE, "--trainer.max_epochs=-1"], "OneCycleLR: for how long?"),

@@ -157,7 +157,7 @@ class KindlingCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
-            "--threads", type=int | None, help="Of torch on the CPU; null measures."
+            "--threads", type=int | None, help="Of torch on the CPU; null is its own choice."
         )
         changed = "Go on with a run though its data have changed."
         parser.add_argument("--allow_changed_data", type=bool, default=False, help=changed)

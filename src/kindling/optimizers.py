@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import math
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MethodType
@@ -16,10 +15,10 @@ from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
+from kindling._schedules import Cosine, Interval, OneCycleLR, Warmup
 from kindling.errors import UserError
 
 Schedule = Literal["constant", "cosine"]
-Interval = Literal["step", "epoch"]
 
 CLASSES = ("optimizer", "lr_scheduler")
 """Settings that name a class, with its arguments below."""
@@ -82,125 +81,6 @@ class ReduceLROnPlateau(lightning_cli.ReduceLROnPlateau):
 def _within_end_of_epoch(trainer: Trainer) -> bool:
     progress: Any = trainer.fit_loop.epoch_progress.current
     return bool(progress.processed > progress.completed)
-
-
-# Private, or they would be choices of --lr_scheduler.
-
-
-class _Planned(LRScheduler):
-    """A schedule over the length of the run: one that goes on keeps to its new length."""
-
-    PLAN: tuple[str, ...]
-    """Attributes that follow from the length."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        plan = {name: getattr(self, name) for name in self.PLAN}
-        super().load_state_dict({**state_dict, **plan})
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wants this to be asked for within a step
-            rates = self.get_lr()
-        # The Trainer has restored the optimizer before, with the rates of the old length.
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-        self._last_lr = rates
-
-
-class _Cosine(_Planned):
-    """Half a cosine from each group's own rate to 0 over the run.
-
-    Groups that a callback adds later keep the rate that it gives them.
-
-    Args:
-        optimizer: Whose rates it sets.
-        length: Of the run, in intervals.
-        interval: What it is counted in.
-
-    References:
-        Loshchilov and Hutter, SGDR, 2017, arXiv:1608.03983
-    """
-
-    PLAN = ("length", "interval")
-
-    def __init__(self, optimizer: Optimizer, length: int, interval: Interval) -> None:
-        self.length, self.interval = length, interval
-        super().__init__(optimizer)
-
-    def get_lr(self) -> list[Any]:
-        factor = (1 + math.cos(math.pi * min(self.last_epoch / self.length, 1))) / 2
-        added = self.optimizer.param_groups[len(self.base_lrs) :]
-        return [*(base * factor for base in self.base_lrs), *(group["lr"] for group in added)]
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if (counted := state_dict.get("interval", "epoch")) != self.interval:
-            raise UserError(
-                f"the cosine counted {counted}s and would count {self.interval}s: go on with "
-                f"trainer.max_{counted}s as the limit, or start a new run by --from_run"
-            )
-        super().load_state_dict(state_dict)
-
-
-class _OneCycleLR(_Planned, lr_scheduler.OneCycleLR):
-    """Torch's, over the whole run."""
-
-    PLAN = ("total_steps", "_schedule_phases")  # private, and all that follows from the length
-
-
-class _Warmup(LRScheduler):
-    """A linear warm-up on top of any schedule, whatever interval that one has.
-
-    Args:
-        scheduler: What gives the rates, as they are after the warm-up.
-        steps: Of the optimizer, until they are reached.
-
-    References:
-        Goyal et al., Accurate, Large Minibatch SGD, 2017, arXiv:1706.02677
-    """
-
-    def __init__(self, scheduler: LRScheduler, steps: int) -> None:
-        # Without the base's own, which would set rates: like torch's SequentialLR it passes on.
-        self.scheduler, self.optimizer, self.steps = scheduler, scheduler.optimizer, steps
-        self.taken = 0
-        self._rise()
-        self.optimizer.register_step_post_hook(lambda *_: self._count())
-
-    def step(self, *args: Any) -> None:
-        if self.taken >= self.steps:
-            self.scheduler.step(*args)
-            return
-        self._set(self.rates)
-        self.scheduler.step(*args)
-        self._rise()
-
-    def get_last_lr(self) -> list[Any]:
-        return [group["lr"] for group in self.optimizer.param_groups]
-
-    def state_dict(self) -> dict[str, Any]:
-        rates = {"taken": self.taken, "rates": self.rates}
-        return {**rates, "scheduler": self.scheduler.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.taken = state_dict["taken"]
-        if self.taken < self.steps:
-            self._set(state_dict["rates"])
-        self.scheduler.load_state_dict(state_dict["scheduler"])
-        if self.taken < self.steps:
-            self._rise()
-
-    def _count(self) -> None:
-        if self.taken < self.steps:
-            self.taken += 1
-            self._set(self.rates)
-            self._rise()
-
-    def _rise(self) -> None:
-        """Scale the schedule's rates, which the optimizer has, by how far the warm-up is."""
-        self.rates = self.get_last_lr()
-        factor = min(1.0, (self.taken + 1) / self.steps)
-        self._set(rate * factor for rate in self.rates)
-
-    def _set(self, rates: Iterable[float]) -> None:
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=False):
-            group["lr"] = rate
 
 
 def add_arguments(parser: LightningArgumentParser) -> None:
@@ -336,7 +216,7 @@ def _configure(
         planned = planned or {"scheduler": lr_scheduler.ConstantLR(made, 1.0, total_iters=0)}
         # Lightning knows a plateau by its class, which is hidden now.
         plateau = isinstance(planned["scheduler"], lr_scheduler.ReduceLROnPlateau)
-        warmed = _Warmup(planned["scheduler"], config.warmup)
+        warmed = Warmup(planned["scheduler"], config.warmup)
         planned = {**planned, "scheduler": warmed, "reduce_on_plateau": plateau}
     return configuration(made, planned)
 
@@ -376,7 +256,7 @@ def scheduled(schedule: Schedule, optimizer: Optimizer, trainer: Trainer) -> dic
     by_step = steps != -1 and trainer.estimated_stepping_batches == steps
     interval: Interval = "step" if by_step else "epoch"
     length = steps if by_step else epochs
-    return {"scheduler": _Cosine(optimizer, max(length or 1, 1), interval), "interval": interval}
+    return {"scheduler": Cosine(optimizer, max(length or 1, 1), interval), "interval": interval}
 
 
 def _scheduled(
@@ -386,7 +266,7 @@ def _scheduled(
     interval = config.interval or ("step" if issubclass(chosen, BY_STEP) else "epoch")
     kwargs = {**(scheduler.get("init_args") or {})}
     if chosen is lr_scheduler.OneCycleLR and _open_ended(kwargs):
-        chosen, kwargs["total_steps"] = _OneCycleLR, _length(interval, trainer)
+        chosen, kwargs["total_steps"] = OneCycleLR, _length(interval, trainer)
     made = chosen(optimizer, **kwargs)
     planned = {"scheduler": made, "interval": interval, "frequency": config.frequency}
     if isinstance(made, lr_scheduler.ReduceLROnPlateau):

@@ -102,12 +102,24 @@ CHECKPOINTS: dict[str, tuple[Callable[[dict[str, Any], Path], object], str]] = {
     ),
     "a config that constructs": (
         lambda c, marker: c["kindling"].update(config=f"model: {TOUCH.format(marker=marker)}"),
-        "not written here",
+        "not a checkpoint that Lightning's Trainer wrote",
     ),
-    "no config": (lambda c, marker: c["kindling"].pop("config"), "not written here"),
-    "no weights": (lambda c, marker: c.pop("state_dict"), "not written here"),
-    "no progress": (lambda c, marker: c.pop("loops"), "not written here"),
-    "no origin": (lambda c, marker: c.update(kindling="mine"), "not written here"),
+    "no config": (
+        lambda c, marker: c["kindling"].pop("config"),
+        "not a checkpoint that Lightning's Trainer wrote",
+    ),
+    "no weights": (
+        lambda c, marker: c.pop("state_dict"),
+        "not a checkpoint that Lightning's Trainer wrote",
+    ),
+    "no progress": (
+        lambda c, marker: c.pop("loops"),
+        "not a checkpoint that Lightning's Trainer wrote",
+    ),
+    "no origin": (
+        lambda c, marker: c.update(kindling="mine"),
+        "not a checkpoint that Lightning's Trainer wrote",
+    ),
 }
 
 
