@@ -112,8 +112,8 @@ class Module(LightningModule):
             return training
         if any(b.isnan().any() for b in self.buffers() if b.is_floating_point()):
             raise UserError(
-                f"{type(training).__name__}: {type(self).__name__} takes its statistics from "
-                f"{kind.__name__}; call fit_statistics with them before training"
+                f"{type(data or training).__name__}: {type(self).__name__} takes its statistics "
+                f"from {kind.__name__}; call fit_statistics with them before training"
             )
         return None
 
