@@ -284,7 +284,7 @@ def test_callbacks_of_a_config_are_added_to_ours(tmp_path: Path) -> None:
     assert {
         "LearningRateMonitor",
         "RunCheckpoints",
-        "EarlyStopping",
+        "PatientStopping",
         "Guard",
         "Evaluation",
     } <= names

@@ -8,6 +8,8 @@ installed version does, the oldest supported and the newest.
 from collections.abc import Mapping
 from typing import Any
 
+from lightning.pytorch import Trainer
+
 FIRST_BATCH = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
 """Progress within the first batch of a validation."""
 
@@ -16,6 +18,12 @@ def restart_validation(checkpoint: dict[str, Any]) -> None:
     """Let the validation that a checkpoint was taken in begin anew."""
     progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
     progress |= {"total": FIRST_BATCH, "current": FIRST_BATCH, "is_last_batch": False}
+
+
+def within_end_of_epoch(trainer: Trainer) -> bool:
+    """Whether an epoch's callbacks are called, after its last step."""
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return bool(progress.processed > progress.completed)
 
 
 def epochs_done(checkpoint: Mapping[str, Any]) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.optimizers import Schedule as Schedule
-from kindling.optimizers import configuration, scheduled, trainable
+from kindling.optimizers import scheduled, trainable
 from kindling.scores import Head, Heads, Scores, Step, in_full, named
 
 T = TypeVar("T")
@@ -112,8 +112,8 @@ class Module(LightningModule):
             return training
         if any(b.isnan().any() for b in self.buffers() if b.is_floating_point()):
             raise UserError(
-                f"{type(training).__name__}: {type(self).__name__} takes its statistics from "
-                f"{kind.__name__}; call fit_statistics with them before training"
+                f"{type(data or training).__name__}: {type(self).__name__} takes its statistics "
+                f"from {kind.__name__}; call fit_statistics with them before training"
             )
         return None
 
@@ -151,7 +151,7 @@ class Module(LightningModule):
         optimizer = torch.optim.AdamW(
             parameters, self.lr, weight_decay=self.weight_decay, fused=fused
         )
-        return configuration(optimizer, scheduled(self.schedule, optimizer, self.trainer))
+        return {"optimizer": optimizer, **scheduled(self.schedule, optimizer, self.trainer)}
 
     # Scores.
 
