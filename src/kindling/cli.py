@@ -268,8 +268,8 @@ class KindlingCLI(LightningCLI):
 
     def _compile(self) -> None:
         """Each part by itself: the whole would break at every hook, and rename its weights."""
-        parts = self.model.parts_to_compile() if isinstance(self.model, Module) else ()
-        for part in parts or self.model.children():
+        nets = [part for name, part in self.model.named_children() if name in ("net", "nets")]
+        for part in nets or self.model.children():
             part.compile()
 
     @property

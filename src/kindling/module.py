@@ -1,7 +1,7 @@
 """The base of every model: one step for all stages, metrics per head and stage, baselines."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
@@ -84,10 +84,6 @@ class Module(LightningModule):
     def figures(self, rows: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Figure]:
         """Pictures of an evaluated split; ``rows`` identifies its samples."""
         return {}
-
-    def parts_to_compile(self) -> Sequence[nn.Module]:
-        """What ``--compile`` compiles: the nets, and not metrics or what is not trained."""
-        return [part for name, part in self.named_children() if name in ("net", "nets")]
 
     def curves(self) -> Mapping[str, float]:
         """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
