@@ -27,7 +27,7 @@ LOGDIR = $(if $(wildcard logs/.tensorboard/*/*),logs/.tensorboard,logs)
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume finetune compare crossval results sweep runs reproduce export data check new rename remove tensorboard test test-all test-floor pictures bench lint format clean
+.PHONY: help install train evaluate predict resume finetune compare crossval results sweep runs reproduce export data check new tensorboard test test-all test-floor pictures bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -87,7 +87,7 @@ data: $(STAMP)  ## Fetch the real data: TASK=timeseries|potability|clouds|prices
 	$(call need,TASK,name,timeseries)
 	@$(BIN)/python scripts/fetch.py --task '$(TASK)' $(ARGS)
 
-check: $(STAMP)  ## Examine a data set before training: TASK=t [DATA=dir] [PRESET=..] [ARGS=--output=f.png]
+check: $(STAMP)  ## Examine a data set before training: TASK=t [DATA=dir] [PRESET=..] [ARGS=...]
 	$(call need,TASK,name,timeseries)
 	@$(BIN)/python scripts/check.py --task '$(TASK)' $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
@@ -95,14 +95,6 @@ new: $(STAMP)  ## A problem of your own: TASK=name KIND=tabular|images|series|..
 	$(call need,TASK,name,churn KIND=tabular)
 	$(call need,KIND,kind,tabular TASK=churn)
 	@$(BIN)/python scripts/new.py --task '$(TASK)' --kind '$(KIND)' $(if $(TARGET),--target '$(TARGET)') $(if $(DATA),--data '$(DATA)') $(if $(TARGET_COLUMN),--column '$(TARGET_COLUMN)')
-
-rename: $(STAMP)  ## The package by another name: NAME=myproject [FORCE=1]
-	$(call need,NAME,name,myproject)
-	@$(BIN)/python scripts/rename.py --name '$(NAME)' $(if $(FORCE),--force)
-
-remove: $(STAMP)  ## Take a problem out: TASK=clouds [FORCE=1]
-	$(call need,TASK,name,clouds)
-	@$(BIN)/python scripts/remove.py --task '$(TASK)' $(if $(FORCE),--force)
 
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
 	@$(BIN)/tensorboard --logdir $(LOGDIR) $(ARGS)

@@ -9,7 +9,6 @@ Further flags are the task's own settings. The exit status is 0 if training woul
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
@@ -22,17 +21,16 @@ WIDTH = 80
 def main(args: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--task", required=True, help="whose data, by its own settings")
-    parser.add_argument("--output", type=Path, help="file of the figure; logs/<task>/check.png")
     chosen, flags = parser.parse_known_args(args)
-    return command.ended(lambda: _main(chosen, flags))
+    return command.ended(lambda: _main(chosen.task, flags))
 
 
-def _main(chosen: argparse.Namespace, flags: Sequence[str]) -> None:
+def _main(task: str, flags: Sequence[str]) -> None:
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
     from kindling.check.command import check
 
     width = None if sys.stdout.isatty() else WIDTH
-    check(chosen.task, flags, chosen.output, Console(highlight=False, width=width))
+    check(task, flags, Console(highlight=False, width=width))
 
 
 if __name__ == "__main__":

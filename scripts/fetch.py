@@ -33,11 +33,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _main(chosen: argparse.Namespace) -> None:
-    from kindling.fetch.command import Wanted, fetch
+    from kindling.fetch.command import fetch
 
     client = None if chosen.all else chosen.client
-    where = (chosen.task, chosen.data, chosen.folder)
-    fetch(Wanted(*where, client, chosen.archive, chosen.url, chosen.stall), command.console())
+    where = (chosen.task, chosen.data, command.console(), chosen.folder)
+    fetch(*where, client, chosen.archive, chosen.url, chosen.stall)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
 
 
 def test_a_run_that_fails_says_why(bench: ModuleType) -> None:
-    with pytest.raises(SystemExit, match=r"no such setting"):
+    with pytest.raises(SystemExit, match=r"no such option"):
         bench.timed_run(["--config=potability", "--model.nothing=1"])
 
 

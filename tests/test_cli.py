@@ -283,8 +283,8 @@ def test_callbacks_of_a_config_are_added_to_ours(tmp_path: Path) -> None:
     names = {type(callback).__name__ for callback in cli.run(invocation).trainer.callbacks}
     assert {
         "LearningRateMonitor",
-        "Checkpoint",
-        "EarlyStopping",
+        "RunCheckpoints",
+        "PatientStopping",
         "Guard",
         "Evaluation",
     } <= names

@@ -215,6 +215,26 @@ def test_classes_by_their_short_names(printed: Printed) -> None:
     assert names == ["LearningRateMonitor", "ModelSummary"]
 
 
+def test_a_short_name_is_lightning_s_and_a_callback_s_enum_is_shown(printed: Printed) -> None:
+    callbacks = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss"]
+    trainer = printed("--config=timeseries", *callbacks, "--trainer.callbacks+=Timer")["trainer"]
+    stopping, timer = trainer["callbacks"]
+    assert stopping["class_path"].startswith("lightning.pytorch.callbacks.")
+    assert timer["init_args"]["interval"] == "step"
+
+
+def test_a_class_that_comes_back_takes_nothing_of_before_it_was_away(printed: Printed) -> None:
+    base = "kindling.problems.timeseries.model.TimeseriesModule"
+    for name, model in (("away", f"{BORING}.BoringModel"), ("back", base)):
+        Path(f"{name}.yaml").write_text(yaml.safe_dump({"model": {"class_path": model}}))
+    Path("wide.yaml").write_text("model: {init_args: {hidden: 64}}")
+    flags = ["--config=away.yaml", "--config=back.yaml", "--config=wide.yaml"]
+    model = printed("--config=timeseries", *flags, "--model=own_parsing.Keyword")["model"]
+    assert model["class_path"] == "own_parsing.Keyword"
+    assert (model["init_args"]["hidden"], model["init_args"]["extra"]) == (64, 3)
+    assert printed("--config=timeseries", *flags[:2])["model"]["init_args"]["lr"] == 1e-3
+
+
 def test_a_class_by_another_name_keeps_its_settings(printed: Printed) -> None:
     full = "kindling.problems.timeseries.model.TimeseriesModule"
     for name in (full, "TimeseriesModule"):
@@ -261,7 +281,7 @@ def test_another_class_takes_nothing_of_the_one_before_it(by: str, printed: Prin
 
 def test_of_two_flags_none_is_lost_in_silence(said: Said) -> None:
     flags = ["--model=own_parsing.Needs", "--model.width=3", f"--model={BORING}.BoringModel"]
-    assert "takes the place of --model.width=3; leave that out" in said(*flags)
+    assert "model.width: no such option" in said(*flags)
 
 
 def test_callbacks_are_added_and_the_folder_s_own_are_found(

@@ -21,7 +21,13 @@ import kindling.problems
 from kindling import arguments, paths
 from kindling.__main__ import main
 
-PAGES = ("README.md", "docs/processes.md", "docs/loggers.md")
+PAGES = (
+    "README.md",
+    "docs/processes.md",
+    "docs/loggers.md",
+    "docs/lightning.md",
+    "docs/training.md",
+)
 SHOWN = "\n".join((paths.PROJECT / page).read_text() for page in PAGES)
 OWN = (paths.PROJECT / "docs" / "own.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", SHOWN, re.DOTALL)
@@ -46,9 +52,12 @@ def logs(trained: Path, tmp_path: Path) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where each task that a command goes on with has a run."""
     logs = tmp_path_factory.mktemp("logs")
+    short = [*limits("train"), "--trainer.max_epochs=1", f"--logs={logs}"]
     for task in {task for task in TASKS if f"logs/{task}/" in SHOWN}:
-        short = [*limits("train"), "--trainer.max_epochs=1", f"--logs={logs}"]
         assert main(["train", f"--config={task}", *short]) == 0
+    demo = "lightning.pytorch.demos.boring_classes.Boring"
+    pair = [f"--model={demo}Model", f"--data={demo}DataModule"]
+    assert main(["train", *pair, *short]) == 0
     return logs
 
 

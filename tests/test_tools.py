@@ -26,7 +26,9 @@ def test_the_workflow_has_every_supported_version_of_python() -> None:
     low, high = re.findall(r"3\.(\d+)", project["requires-python"])
     matrix = workflow()["jobs"]["test"]["strategy"]["matrix"]
     assert matrix["python"] == [f"3.{minor}" for minor in range(int(low), int(high))]
-    assert {"python": f"3.{low}", "target": "test-floor"} in matrix["include"]
+    floor = {"os": "ubuntu-latest", "python": f"3.{low}", "target": "test-floor"}
+    assert floor in matrix["include"]
+    assert {"macos-latest", "windows-latest"} <= {row["os"] for row in matrix["include"]}
 
 
 def test_the_workflow_makes_targets_that_there_are() -> None:
@@ -34,7 +36,10 @@ def test_the_workflow_makes_targets_that_there_are() -> None:
     matrix = job["strategy"]["matrix"]
     made = {step["run"] for step in job["steps"] if step.get("run", "").startswith("make ")}
     assert made == {"make lint", "make ${{ matrix.target }}"}
-    assert {*matrix["target"], *(row["target"] for row in matrix["include"])} <= TARGETS
+    commands = [*matrix["target"], *(row["target"] for row in matrix["include"])]
+    assert {command.split()[0] for command in commands} <= TARGETS
+    named = [word for command in commands for word in re.findall(r"tests/\S+\.py", command)]
+    assert all((PROJECT / name).is_file() for name in named)
 
 
 def test_the_hook_makes_a_target_that_there_is() -> None:

@@ -38,33 +38,37 @@ def read(argv: list[str]) -> Invocation:
     command, *flags = argv
     if command not in COMMANDS:
         raise UserError(f"{command}: no such command{did_you_mean(command, COMMANDS)}")
-    run, flags = take(flags, "--run")
+    given, flags = take(flags, "--run")
     checkpoint, flags = take(flags, "--ckpt_path")
     parent, flags = take(flags, "--from_run")
-    # A flag wins over a config also where it stands before it.
-    flags = sorted(map(_resolve, flags), key=lambda flag: not flag.startswith("--config="))
-    invocation = Invocation(command, flags)
-    if parent is not None:
-        if command not in ("fit", "train") or run is not None or checkpoint is not None:
-            raise UserError(
-                "--from_run starts a new run: by fit or train, and without --run, --ckpt_path"
-            )
-        folder = runs.find(parent, "--from_run")
-        invocation.flags = [f"--config={folder / runs.CONFIG}", *flags, f"--from_run={folder}"]
-    if run is not None or checkpoint is not None:
-        _attach(invocation, run, checkpoint)
-    elif command in ("validate", "test", "predict") and "--help" not in flags:
-        raise UserError(
-            f"{command} needs a trained model: --run logs/<task>/latest, or --ckpt_path FILE"
-        )
-    for path in configs(invocation.flags):
-        layers.settings(path)
+    # A flag wins over a config, and a class's setting over the class, also where they stand before.
+    flags = sorted(map(_resolve, flags), key=_rank)
+    invocation = Invocation(command, flags, runs.find(given) if given else None)
+    trains, origin = command in ("fit", "train"), invocation.run
+    if parent:
+        if not trains or given or checkpoint:
+            new = "--from_run starts a new run: by fit or train, and without --run, --ckpt_path"
+            raise UserError(new)
+        origin = runs.find(parent, "--from_run")
+        flags.append(f"--from_run={origin}")
+    elif given or checkpoint:
+        checkpoint = checkpoint or ("last" if trains else "best")
+        invocation.checkpoint = runs.checkpoint(invocation.run, checkpoint)
+        origin = origin or runs.of_checkpoint(invocation.checkpoint)
+        invocation.run = invocation.run if trains else origin
+    elif not trains and "--help" not in flags:
+        needed = "needs a trained model: --run logs/<task>/latest, or --ckpt_path FILE"
+        raise UserError(f"{command} {needed}")
+    if origin:
+        flags.insert(0, f"--config={origin / runs.CONFIG}")
+    for flag in flags:
+        if flag.startswith("--config="):
+            layers.settings(Path(flag.partition("=")[2]))
     return invocation
 
 
-def configs(flags: list[str]) -> list[Path]:
-    """The files of the ``--config`` flags."""
-    return [Path(f.partition("=")[2]) for f in flags if f.startswith("--config=")]
+def _rank(flag: str) -> int:
+    return 0 if flag.startswith("--config=") else 1 + ("." in flag.partition("=")[0])
 
 
 def take(flags: list[str], name: str) -> tuple[str | None, list[str]]:
@@ -115,17 +119,3 @@ def find_config(name: str) -> Path:
 def names(folder: Path) -> list[str]:
     """The configs of a folder, by name; the one that every run shares left out."""
     return sorted(path.stem for path in folder.glob("*.yaml") if path.stem != "trainer")
-
-
-def _attach(invocation: Invocation, run: str | None, checkpoint: str | None) -> None:
-    """Find the checkpoint, and put the config of the run that it lies in below the flags."""
-    invocation.run = None if run is None else runs.find(run)
-    resuming = invocation.command in ("fit", "train")
-    invocation.checkpoint = runs.checkpoint(
-        invocation.run, checkpoint or ("last" if resuming else "best")
-    )
-    origin = invocation.run or runs.of_checkpoint(invocation.checkpoint)
-    if origin is not None:
-        invocation.flags.insert(0, f"--config={origin / runs.CONFIG}")
-    if not resuming:
-        invocation.run = origin

@@ -3,6 +3,7 @@
 import inspect
 import re
 import tempfile
+from argparse import ArgumentError
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -43,7 +44,7 @@ from kindling import (
     runs,
 )
 from kindling.arguments import Invocation
-from kindling.callbacks.checkpoint import EarlyStopping, RunCheckpoints
+from kindling.callbacks.checkpoint import PatientStopping, RunCheckpoints
 from kindling.callbacks.evaluation import Evaluation
 from kindling.callbacks.exact_resume import ExactResume
 from kindling.callbacks.gradients import GradientNorms
@@ -52,12 +53,11 @@ from kindling.callbacks.progress import RunProgressBar
 from kindling.callbacks.provenance import Provenance
 from kindling.datamodule import DataModule, at_least
 from kindling.errors import UserError
-from kindling.layers import Layers, flat
 from kindling.logger import TensorBoard
 from kindling.messages import explain
 from kindling.metrics_table import MetricsTable
 from kindling.module import Module
-from kindling.parser import Pair, ParseError, Parser, choices, inherits
+from kindling.parser import STRICT, Layers, choices
 from kindling.process import (
     NoProfiler,
     leave_group,
@@ -79,6 +79,9 @@ def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
     console = Console(highlight=False, soft_wrap=True)
     with quiet():
+        if "--help" in invocation.flags:
+            print(help.of_command(invocation.command, Layers(invocation.flags)))
+            raise SystemExit(0)
         if invocation.command == "train":
             fitted = _run(replace(invocation, command="fit"))
             if rank() or not fitted.can_be_tested():
@@ -117,8 +120,7 @@ class KindlingCLI(LightningCLI):
         with self._over_embedded_config(invocation.flags) as self.flags:
             super().__init__(
                 args=[self.command, *self.flags],
-                parser_class=Parser,
-                parser_kwargs={self.command: shared},
+                parser_kwargs={**STRICT, self.command: {**STRICT, **shared}},
                 save_config_callback=None,
                 auto_configure_optimizers=False,
                 seed_everything_default=0,
@@ -145,7 +147,7 @@ class KindlingCLI(LightningCLI):
 
     @cached_property
     def layers(self) -> Layers:
-        return Layers(self.flags, inherits)
+        return Layers(self.flags)
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
@@ -155,7 +157,7 @@ class KindlingCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
-            "--threads", type=int | None, help="Of torch on the CPU; null measures."
+            "--threads", type=int | None, help="Of torch on the CPU; null is its own choice."
         )
         changed = "Go on with a run though its data have changed."
         parser.add_argument("--allow_changed_data", type=bool, default=False, help=changed)
@@ -168,27 +170,29 @@ class KindlingCLI(LightningCLI):
         parser.add_argument("--compile", type=bool, default=False, help=compiled)
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False)
-        parser.add_class_arguments(EarlyStopping, "early_stopping")
+        parser.add_class_arguments(PatientStopping, "early_stopping")
         optimizers.add_arguments(parser)
-        self.pair = Pair(self.layers)
-        self.linked = self.pair.linked
+        self.linked = self.layers.linked
         for name in self.linked:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        options = self._parser(self.command)._actions
-        if "--help" in args:
-            values = dict(flat(self.layers.settings))
-            print(help.of_command(self.command, self.pair, options, values))
-            raise SystemExit(0)
         flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
+        # The parser's own dump knows no Enum, which callbacks have for a default.
+        shown = [flag for flag in flags if flag == "--print_config"]
+        flags = [flag for flag in flags if flag not in shown]
         try:
             self.config = parser.parse_args([self.command, *flags])
-        except ParseError as error:
-            named = {action.dest: action for action in options}
-            known = {name: choices(action) for name, action in (self.pair.options | named).items()}
-            raise UserError(explain(str(error), known, self.layers.given)) from error
+        except ArgumentError as error:
+            named = {action.dest: action for action in self._parser(self.command)._actions}
+            known = {
+                name: choices(action) for name, action in (self.layers.options | named).items()
+            }
+            raise UserError(explain(str(error), known, self.layers.values)) from error
         self.settings = self.config[self.command]
+        if shown:
+            print(self.config_yaml, end="")
+            raise SystemExit(0)
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: flags overrule the checkpoint's settings, not the other way round."""
@@ -264,8 +268,8 @@ class KindlingCLI(LightningCLI):
 
     def _compile(self) -> None:
         """Each part by itself: the whole would break at every hook, and rename its weights."""
-        parts = self.model.parts_to_compile() if isinstance(self.model, Module) else ()
-        for part in parts or self.model.children():
+        nets = [part for name, part in self.model.named_children() if name in ("net", "nets")]
+        for part in nets or self.model.children():
             part.compile()
 
     @property
@@ -472,7 +476,7 @@ class KindlingCLI(LightningCLI):
                     self.tensorboard.log_layout(list(self.model.heads))
         if isinstance(self.model, Module):
             self.model.resumed = self.checkpoint is not None
-        with checkpoints.fitting(self.checkpoint):
+        with checkpoints.fitting(self.checkpoint), self._refuse_batches():
             self.trainer.fit(
                 self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
             )
@@ -482,6 +486,20 @@ class KindlingCLI(LightningCLI):
             scores = {k.removeprefix("val/"): v for k, v in best.items() if k.startswith("val/")}
             self.tensorboard.log_final("val", scores, int(best.get("step", 0)))
             self.tensorboard.finalize("success")
+
+    @contextmanager
+    def _refuse_batches(self) -> Iterator[None]:
+        """A model of another data module has no use for a named tuple, and says so obscurely."""
+        try:
+            yield
+        except TypeError as error:
+            found = re.search(r"must be Tensor, not (\w+Batch)", str(error))
+            if isinstance(self.model, Module) or not found:
+                raise
+            kinds = type(self.model).__name__, type(self.datamodule).__name__
+            raise UserError(
+                f"model={kinds[0]}: takes no {found[1]} of {kinds[1]}: {error}"
+            ) from error
 
     def _log_left_out(self) -> None:
         """What the checkpoint's epoch had scored when it was taken, and was killed before it."""

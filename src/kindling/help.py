@@ -1,8 +1,9 @@
 """Help that fits a screen; what the parser says in 500 lines stays at ``--help=all``."""
 
+import inspect
 import shutil
 from argparse import Action
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,21 +11,30 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kindling import arguments, paths
-from kindling.layers import PARTS
 
 if TYPE_CHECKING:
-    from kindling.parser import Pair
+    from kindling.parser import Layers
 
-TRAINER = ("max_epochs", "max_time", "accelerator", "devices", "precision", "gradient_clip_val")
-SECTIONS = {"help", "config", "print_config", "trainer", "checkpoint", "early_stopping", *PARTS}
+TRAINER = {
+    "max_epochs": "Epochs after which training stops.",
+    "accelerator": "cpu, gpu, mps, ...; auto is the best there is.",
+    "devices": "How many, or which ones.",
+    "precision": "32-true, 16-mixed, bf16-mixed, bf16-true, 64-true, ...",
+    "gradient_clip_val": "Largest norm of all gradients together; null is any.",
+}
 
 SHARED = {
     "--config=NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
     "--run=DIR": "A run whose config and checkpoint to use, and to write into.",
     "--ckpt_path=FILE": "A checkpoint, where it is not the run's best (fit: last).",
+    "--from_run=DIR": "A run whose weights a new one starts from.",
+    "--freeze=[PART, ...]": "Parts of the model that are not trained.",
+    "--optimizer=SGD": "Any of torch's, in place of AdamW: --optimizer.lr=0.1 ...",
+    "--lr_scheduler=OneCycleLR": "Any of torch's, in place of the default's schedule.",
     "--early_stopping.patience=N": "Epochs without a better score before training stops.",
+    "--seed_everything=N": "Of weights, order and augmentation.",
     "--print_config": "Print the whole configuration and stop.",
-    "--help=all": "Every option of the Trainer too.",
+    "--help=all": "Every option that there is.",
 }
 
 
@@ -53,39 +63,38 @@ def overview() -> str:
     )
 
 
-def of_command(command: str, pair: "Pair", actions: Sequence[Action], values: Any) -> str:
-    """The settings that a command takes, with what the configs make of them.
+def of_command(command: str, layers: "Layers") -> str:
+    """The settings that a command takes, with what configs and flags make of them."""
+    from lightning.pytorch import Trainer
 
-    Args:
-        command: The command.
-        pair: The classes of model and data.
-        actions: The parser's own.
-        values: That configs and flags give, by the names that are typed.
-    """
-
-    def rows(chosen: Iterable[Action]) -> dict[str, str]:
-        return dict(_row(action, values) for action in chosen)
-
-    known = {action.dest: action for action in actions}
     lines = [f"usage: kindling {command} --config TASK [--config PRESET] [--SETTING=VALUE ...]"]
-    for part, kind in pair.classes.items():
-        own = [action for name, action in pair.options.items() if name.startswith(f"{part}.")]
-        lines += _section(f"{part}: {kind.__name__}", rows(own))
-    lines += _section("trainer", rows(known[f"trainer.{name}"] for name in TRAINER))
-    plain = [action for name, action in known.items() if "." not in name and name not in SECTIONS]
-    return "\n".join([*lines, *_section("shared", SHARED | rows(plain))])
+    for part, kind in layers.classes.items():
+        rows = [action for name, action in layers.options.items() if name.startswith(f"{part}.")]
+        shown = dict(_row(action, layers.values) for action in rows)
+        lines += _section(f"{part}: {kind.__name__}", shown)
+    known = inspect.signature(Trainer).parameters
+    trainer = {
+        f"--trainer.{name}={_shown(layers.values.get(f'trainer.{name}', known[name].default))}": doc
+        for name, doc in TRAINER.items()
+    }
+    return "\n".join([*lines, *_section("trainer", trainer), *_section("shared", SHARED)])
 
 
 def _row(action: Action, values: Mapping[str, Any]) -> tuple[str, str]:
     """An option as it is typed, with choices and value, and the first sentence of its help."""
     names = f" {action.metavar}" if str(action.metavar).startswith("{") else ""
-    names = names.replace(" {true,false}", "")
-    value = values.get(action.dest, action.default)
-    plain = list(value) if isinstance(value, tuple) else value
+    value = _shown(values.get(action.dest, action.default))
+    doc = (action.help or "").partition(". ")[0]
+    return f"--{action.dest}{names.replace(' {true,false}', '')}={value}", doc
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str | tuple):
+        return value if isinstance(value, str) else _shown(list(value))
     with suppress(yaml.YAMLError):  # an object, that a class has for a default
-        shown = yaml.safe_dump(plain, default_flow_style=True, width=1000)
-        value = value if isinstance(value, str) else shown.removesuffix("...\n").strip()
-    return f"--{action.dest}{names}={value}", (action.help or "").partition(". ")[0]
+        shown = yaml.safe_dump(value, default_flow_style=True, width=1000)
+        return str(shown).removesuffix("...\n").strip()
+    return str(value)
 
 
 def _section(title: str, rows: Mapping[str, str]) -> Iterator[str]:

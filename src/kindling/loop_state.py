@@ -28,8 +28,7 @@ def within_end_of_epoch(trainer: Trainer) -> bool:
 
 def epochs_done(checkpoint: Mapping[str, Any]) -> int:
     """Whole epochs that a checkpoint has trained."""
-    whole = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
-    return int(checkpoint["epoch"]) + bool(whole)
+    return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
 def steps(checkpoint: Mapping[str, Any]) -> int:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from kindling.layers import PARTS
 from kindling.words import did_you_mean
 
 # As jsonargparse 4.39 and 4.53 put it.
@@ -12,15 +13,16 @@ UNKNOWN = re.compile(
     r"|(?:[Oo]ption|nested key|[Kk]ey) '([\w.+-]+)'(?: is not (?:accepted|expected)|$)"
 )
 KEY = re.compile(r'Parser key "([\w.]+)"')
-VALUE = re.compile(r"(?:Got value|Given value|but got|Got): *(.+?)(?:  |$)")
+# Of a setting inside of a class, the parser tells the whole as it has it, in its own terms.
+VALUE = re.compile(r"(?:Got value|Given value|but got|Got):(?! *NestedArg\() *(.+?)(?:  |$)")
 EXPECTED = re.compile(r"Expected (?:an? )?(?:value: )?(.+?)(?:\. Got|, but| - |  |$)")
 CLASS = re.compile(
-    r"Problem with given class_path '([^']+)':  (?!Parser key)(.+?)(?:  |$)"
+    r"Problem with given class_path '([^']+)':  (?!Parser key|Option|Key)(.+?)(?:  |$)"
     r"|Import path (?:(\S+) )?does not correspond to a subclass of (\w+)"
     r"|Expected a dot import path string: (\S+)"
+    r"|(Multiple subclasses with name .+?)\.(?:  |$)"
 )
-SEVERAL = re.compile(r"Multiple subclasses with name (\w+)\. Give .*?: (.+?)\.(?:  |$)")
-REQUIRED = re.compile(r"[Kk]ey \"(?:\w+\.)?([\w.]+)\" is required|required: (?:\w+\.)?([\w.]+)")
+REQUIRED = re.compile(r"(?:[Kk]ey \"|required: )(?:\w+\.)?([\w.]+)(?:\" is required|,|$)")
 
 
 def explain(message: str, known: Mapping[str, Sequence[str]], given: Mapping[str, Any]) -> str:
@@ -33,8 +35,7 @@ def explain(message: str, known: Mapping[str, Sequence[str]], given: Mapping[str
     """
     text = "  ".join(line.strip() for line in message.splitlines() if line.strip())
     keys, values, expected = KEY.findall(text), VALUE.findall(text), EXPECTED.findall(text)
-    # Of a setting inside of a class, the parser tells the whole as it has it, in its own terms.
-    value = next((v for v in reversed(values) if not v.startswith("NestedArg(")), "")
+    value = values[-1] if values else ""
     unknown = [
         next(filter(None, found)).replace(".init_args", "") for found in UNKNOWN.findall(text)
     ]
@@ -43,16 +44,15 @@ def explain(message: str, known: Mapping[str, Sequence[str]], given: Mapping[str
         # Few know every option, or want to: of many, the nearest or none.
         return f"{name}: no such option{did_you_mean(name, known)}"
     if found := REQUIRED.search(text):
-        if (name := next(filter(None, found.groups()))) in ("model", "data"):
+        if found[1] in PARTS:
             return "what to train? name a task: --config TASK (kindling --help lists them)"
-        return f"{_full(name, known)} is required: --{_full(name, known)}=VALUE"
-    if keys and (found := SEVERAL.search(text)):
-        return f"{_full(keys[-1], given)}={found[1]}: give its full name, one of {found[2]}"
+        name = _full(found[1], known)
+        return f"{name} is required: --{name}=VALUE"
     if keys and (found := CLASS.search(text)):
-        path, reason, other, base, short = found.groups()
+        path, reason, other, base, short, several = found.groups()
         named = path or other or short or value
-        reason = reason or (f"it is no {base}" if base else f"name its module too, package.{short}")
-        return f"{_full(keys[-1], given)}={named}: no such class; {reason}"
+        why = f"it is no {base}" if base else f"name its module too, package.{short}"
+        return f"{_full(keys[-1], given)}={named}: no such class; {reason or several or why}"
     option = _full(_full(keys[-1], given), known) if keys else ""
     if choices := known.get(option):
         value = value or str(given.get(option))

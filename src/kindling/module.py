@@ -1,7 +1,7 @@
 """The base of every model: one step for all stages, metrics per head and stage, baselines."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
@@ -85,10 +85,6 @@ class Module(LightningModule):
         """Pictures of an evaluated split; ``rows`` identifies its samples."""
         return {}
 
-    def parts_to_compile(self) -> Sequence[nn.Module]:
-        """What ``--compile`` compiles: the nets, and not metrics or what is not trained."""
-        return [part for name, part in self.named_children() if name in ("net", "nets")]
-
     def curves(self) -> Mapping[str, float]:
         """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
         return {}
@@ -112,8 +108,8 @@ class Module(LightningModule):
             return training
         if any(b.isnan().any() for b in self.buffers() if b.is_floating_point()):
             raise UserError(
-                f"{type(training).__name__}: {type(self).__name__} takes its statistics from "
-                f"{kind.__name__}; call fit_statistics with them before training"
+                f"{type(data or training).__name__}: {type(self).__name__} takes its statistics "
+                f"from {kind.__name__}; call fit_statistics with them before training"
             )
         return None
 
@@ -170,7 +166,7 @@ class Module(LightningModule):
         values |= beside or {}
         if not self.trainer.barebones:
             # Equal in all processes already; the Trainer warns where it shall not make them so.
-            self.log_dict(values, sync_dist=self.trainer.world_size > 1)
+            self.log_dict(values, sync_dist=True)
 
     def epoch_scores(self, stage: Stage) -> Scores:
         """What the epoch's scores of a stage are made of so far."""

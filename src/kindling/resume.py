@@ -65,7 +65,7 @@ def _settings(config: str) -> dict[str, Any]:
     """Settings of model and data, by the names that are typed."""
     content: Mapping[str, Any] = yaml.safe_load(config)
     found = flat({part: content[part] for part in (*PARTS, *TRAINING) if content.get(part)})
-    return {k.removesuffix(".class_path"): v for k, v in found if v != NOTHING.get(k)}
+    return {k: v for k, v in found if v != NOTHING.get(k)}
 
 
 def _shown(value: Any) -> str:

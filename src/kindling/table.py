@@ -9,7 +9,7 @@ import io
 import re
 import reprlib
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -101,19 +101,15 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
 
 
 def feature_columns(
-    table: pd.DataFrame,
-    target: str,
-    chosen: Sequence[str] | None,
-    path: Path,
-    ignore: Collection[str] = (),
+    table: pd.DataFrame, target: str, chosen: Sequence[str] | None, path: Path
 ) -> list[str]:
-    """Return the chosen columns, or all that are neither the target nor ignored.
+    """Return the chosen columns, or all but the target.
 
     Raises:
         UserError: A name is absent or given twice, the target is chosen, or nothing is left.
     """
-    require_columns(table, [target, *(chosen or ()), *ignore], path)
-    others = [str(name) for name in table.columns if name != target and name not in ignore]
+    require_columns(table, [target, *(chosen or ())], path)
+    others = [str(name) for name in table.columns if name != target]
     features = others if chosen is None else list(chosen)
     if target in features:
         raise UserError(f"{path}: the target {target!r} is among the features: leave it out")

@@ -10,7 +10,6 @@ from PIL import Image, ImageFilter
 
 from kindling.check.alike import DETAIL, check_alike, difference_hash, likeness
 from kindling.check.command import _album
-from kindling.check.figure import save
 from kindling.check.finding import Section
 from kindling.check.photos import Album, look
 from tests.check.conftest import texts
@@ -69,9 +68,6 @@ def test_a_double_in_another_split_is_the_one_warning(
     what = "the same photo, byte for byte," if change is shutil.copy else "nearly the same photo"
     assert warning.text == f"{what} in test and train: 1"
     assert warning.each == [f"{double.name}\n = 3.png"]
-    save("doubles", section.panels, tmp_path / "out" / "figure.png")
-    with Image.open(tmp_path / "out" / "figure.png") as figure:
-        assert figure.size[0] > figure.size[1] > 300
 
 
 def test_a_double_in_one_split_or_left_out_is_good_to_know(

@@ -84,7 +84,6 @@ def test_nothing_is_wrong_with_a_sound_series(section: Section) -> None:
     check_series(files, False, section)
     assert section.findings == []
     assert len(section.tables) == 1
-    assert len(section.panels) == 2
 
 
 def test_what_training_mends_is_no_refusal(section: Section) -> None:
@@ -98,12 +97,3 @@ def test_a_test_that_begins_before_training_ends(section: Section) -> None:
     check_series(files, False, section)
     [found] = texts(section, "warn")
     assert found.startswith("b.csv begins at 1970-01-17 15:00, before a.csv ends at 1970-01-17 15")
-
-
-def test_jumps(section: Section) -> None:
-    ticks, values = steps()
-    values[200] = 80
-    check_series([recorded("a.csv", ticks, values)], False, section)
-    [found] = texts(section, "note")
-    assert found.startswith("a.csv: jumps of more than 30 interquartile ranges of the usual change")
-    assert "row 202" in found

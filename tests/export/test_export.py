@@ -262,7 +262,7 @@ def test_a_run_without_a_checkpoint(
     [
         (["--data.root=none"], "none: no such folder"),
         (["--model.hidden=[5]"], "does not fit the model"),
-        (["--data.rot=x"], "data.rot: no such setting"),
+        (["--data.rot=x"], "data.rot: no such option"),
     ],
 )
 def test_flags_that_are_wrong(

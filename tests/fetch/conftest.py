@@ -11,19 +11,23 @@ import pytest
 Zip = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pooch's seconds between two attempts."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+
 class Server:
     """Serves ``content``; what each request meets is taken from ``faults``, in turn.
 
-    Faults: ``cut`` ends after half of what is asked for, ``stall`` falls silent there, ``drop``
-    sends nothing, ``500`` and other statuses, ``shifted`` goes on at another place, ``away``
-    redirects to ``elsewhere``.
+    Faults: ``cut`` ends after half of the content, ``stall`` falls silent there, ``drop`` sends
+    nothing, ``500`` and other statuses, ``away`` redirects to ``elsewhere``.
     """
 
     def __init__(self) -> None:
-        self.content, self.tag, self.elsewhere = b"", '"1"', ""
-        self.ranges, self.lengths = True, True
+        self.content, self.elsewhere = b"", ""
         self.faults: list[str] = []
-        self.asked: list[str | None] = []
+        self.asked: list[str] = []
         self.silence = threading.Event()
 
     def start(self) -> None:
@@ -41,7 +45,7 @@ class Server:
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        self.asked.append(request.headers.get("Range"))
+        self.asked.append(request.path)
         fault = self.faults.pop(0) if self.faults else ""
         if fault.isdigit():
             request.send_error(int(fault))
@@ -53,25 +57,14 @@ class Server:
             self._send(request, fault)
 
     def _send(self, request: BaseHTTPRequestHandler, fault: str) -> None:
-        start = self._start(request) + (fault == "shifted")
-        body, whole = self.content[start:], len(self.content)
-        request.send_response(206 if start else 200)
-        if start:
-            request.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
-        if self.lengths:
-            request.send_header("Content-Length", str(len(body)))
-        if self.ranges:
-            request.send_header("ETag", self.tag)
+        body = self.content
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         request.wfile.write(body[: len(body) // 2] if fault in ("cut", "stall") else body)
         request.wfile.flush()
         if fault == "stall":
             self.silence.wait(10)
-
-    def _start(self, request: BaseHTTPRequestHandler) -> int:
-        wanted = request.headers.get("Range", "")
-        same = request.headers.get("If-Range") == self.tag
-        return int(wanted[6:-1]) if wanted and same and self.ranges else 0
 
 
 @pytest.fixture

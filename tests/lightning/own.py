@@ -61,7 +61,7 @@ class Dictionaries(Vectors):
 
     def _loader(self, seed: int, shuffle: bool = False) -> DataLoader[Any]:
         data = Named(self.size)
-        return DataLoader(data, self.batch_size, shuffle=shuffle, collate_fn=collated)
+        return DataLoader(data, batch_size=self.batch_size, shuffle=shuffle, collate_fn=collated)
 
 
 class Stream(IterableDataset[Tensor]):

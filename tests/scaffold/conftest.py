@@ -49,11 +49,11 @@ def python(tree: Path) -> Run:
 def inside(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The copy, with this process's ideas of where the project lies moved to it."""
     from kindling import scaffold
-    from kindling.scaffold import names, new, remove, rename
+    from kindling.scaffold import names, new
 
     package = tree / PACKAGE.relative_to(paths.PROJECT)
     places = {"PACKAGE": package, "PROBLEMS": package / "problems", "TESTS": tree / "tests"}
-    for module in (scaffold, names, new, remove, rename):
+    for module in (scaffold, names, new):
         for name, place in places.items():
             monkeypatch.setattr(module, name, place, raising=False)
     monkeypatch.setattr(paths, "PROJECT", tree)

@@ -151,8 +151,8 @@ class RunCheckpoints(stock.Checkpoint):
             trainer.save_checkpoint(path, weights_only)
 
 
-class EarlyStopping(stock.EarlyStopping):
-    """Lightning's, which can be told never to stop.
+class PatientStopping(stock.EarlyStopping):
+    """Lightning's ``EarlyStopping``, by a name that leaves it its own, which can never stop.
 
     Args:
         monitor: The logged score that decides.

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from kindling.check.finding import Level, Section, limited
@@ -39,8 +38,6 @@ def check_alike(album: Album, root: Path, section: Section) -> None:
     near = [(a, b) for a, b in _near(album).tolist() if (a, b) not in identical_ones]
     _report(album, root, same, "the same photo, byte for byte,", section)
     _report(album, root, near, "nearly the same photo", section)
-    if shown := [pair for pair in (*same, *near) if _across(album, *pair)]:
-        section.panels.append(("a photo and its double", lambda axes: _draw(axes, album, shown)))
 
 
 def _report(album: Album, root: Path, pairs: list[Pair], what: str, section: Section) -> None:
@@ -150,16 +147,3 @@ def _detail(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     fine = fine.reshape(count, -1)
     fine /= np.maximum(np.linalg.norm(fine, axis=1, keepdims=True), 1e-6)
     return fine
-
-
-def _draw(axes: Axes, album: Album, pairs: list[Pair]) -> None:
-    """The first pairs side by side, two in a row."""
-    height, width = album.pixels.shape[1:]
-    shown = pairs[:6]
-    page = np.full((-(-len(shown) // 2) * (height + 8), 2 * (2 * width + 12)), 255, np.uint8)
-    for place, (a, b) in enumerate(shown):
-        top, left = place // 2 * (height + 8), place % 2 * (2 * width + 12)
-        both = np.concatenate([album.pixels[a], album.pixels[b]], 1)
-        page[top : top + height, left : left + 2 * width] = both
-    axes.imshow(page, cmap="gray", vmin=0, vmax=255)
-    axes.axis("off")

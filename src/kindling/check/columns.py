@@ -4,7 +4,6 @@ N: rows, F: columns of numbers.
 """
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -14,7 +13,7 @@ from kindling.check.rows import Rows
 from kindling.words import short
 
 LISTED = 40
-"""Columns that the terminal and the figure have room for."""
+"""Columns that the terminal has room for."""
 
 MOSTLY = 0.8
 """Share of missing cells above which there is little to learn from a column."""
@@ -40,8 +39,6 @@ def check_columns(rows: Rows, section: Section) -> None:
             section.add("warn", f"{name}: {share:.1%} of the cells are missing")
     for first, second, how in [*_equal(rows), *_correlated(rows)]:
         section.add("warn", f"{second} repeats {first}: {how}")
-    if any(missing.values()):
-        section.panels.append(("missing cells", lambda axes: _draw_missing(axes, missing)))
 
 
 def _table(rows: Rows) -> Table:
@@ -113,11 +110,3 @@ def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     a, b = a[there] - a[there].mean(), b[there] - b[there].mean()
     scale = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / scale if scale > 0 else 0.0
-
-
-def _draw_missing(axes: Axes, missing: dict[str, float]) -> None:
-    shown = sorted((k for k in missing if missing[k]), key=lambda k: -missing[k])[:LISTED]
-    axes.barh(shown, [100 * missing[name] for name in shown], color="C1")
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("% of rows")

@@ -1,4 +1,4 @@
-"""The command: examine what there is, draw it, report it, and say whether training would start."""
+"""The command: examine what there is, report it, and say whether training would start."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +10,10 @@ from rich.console import Console
 from kindling.check import report
 from kindling.check.alike import check_alike
 from kindling.check.columns import check_columns
-from kindling.check.figure import save
 from kindling.check.finding import Section, limited
 from kindling.check.groups import check_groups
 from kindling.check.leaks import check_leaks
 from kindling.check.load import Subject, load
-from kindling.check.outliers import check_outliers
 from kindling.check.photos import Album, look
 from kindling.check.repeated import check_repeated
 from kindling.check.rows import Described, Rows, read_rows
@@ -26,16 +24,14 @@ from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.material import Material
 from kindling.process import quiet
-from kindling.runs import shown
 
 
-def check(task: str, flags: Sequence[str], output: Path | None, console: Console) -> None:
+def check(task: str, flags: Sequence[str], console: Console) -> None:
     """Examine a task's data.
 
     Args:
         task: Or the path of a configuration.
         flags: Over the task's own configuration, such as ``--data.root=DIR``.
-        output: File of the figure; none is ``<logs>/<task>/check.png``.
         console: For the report.
 
     Raises:
@@ -45,11 +41,6 @@ def check(task: str, flags: Sequence[str], output: Path | None, console: Console
         subject = load(task, flags)
         sections = examine(subject)
     report.show(subject, sections, console)
-    path = output or subject.logs / subject.data.task / "check.png"
-    panels = [panel for section in sections for panel in section.panels]
-    origin = "the generated sample" if subject.data.is_sample else subject.data.root.name
-    save(f"{subject.data.task}: {origin}", panels, path)
-    console.print(f"figure       {shown(path.absolute())}", soft_wrap=True)
     if subject.refusal is not None:
         raise subject.refusal
 
@@ -87,7 +78,6 @@ def _check_rows(rows: Rows, subject: Subject, section: Section) -> None:
     for name, target in targets.items():
         check_target(name, target, rows.split, section)
     check_groups(rows, section)
-    check_outliers(rows, section)
     check_repeated(rows, section)
     check_leaks(rows, targets, section)
 

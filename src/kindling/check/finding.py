@@ -1,11 +1,10 @@
-"""What an examination comes down to: findings by level, tables and panels of a figure."""
+"""What an examination comes down to: findings by level, and tables."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -17,9 +16,6 @@ LEVELS: tuple[Level, ...] = ("stop", "warn", "note")
 
 SHOWN = 3
 """Examples that one finding names, unless each of them has to be looked at."""
-
-Panel = tuple[str, Callable[[Axes], None]]
-"""A title, and what draws below it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,6 @@ class Section:
 
     findings: list[Finding] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-    panels: list[Panel] = field(default_factory=list)
 
     def add(self, level: Level, text: str, each: Iterable[str] = ()) -> None:
         self.findings.append(Finding(level, text, list(each)))

@@ -5,7 +5,6 @@ N: rows, K: classes.
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from kindling.check.finding import Section
@@ -57,8 +56,6 @@ def check_leaks(rows: Rows, targets: dict[str, Target], section: Section) -> Non
             f"of single columns {best} says most: {metrics[best]} {scores[best]:.3f}, "
             "5-fold, on training and validation",
         )
-        names = " or ".join(dict.fromkeys(metrics.values()))
-        section.panels.append((f"{names} by one column", lambda axes: _draw(axes, scores)))
 
 
 def _check_absence(
@@ -114,11 +111,3 @@ def _rises(rows: Rows, values: NDArray[np.float64]) -> bool:
     files = pd.Series(rows.files).factorize()[0]
     steps = np.diff(values)[np.diff(files) == 0]
     return bool(len(steps)) and bool((steps > 0).all() or (steps < 0).all())
-
-
-def _draw(axes: Axes, scores: dict[str, float]) -> None:
-    shown = sorted(scores, key=lambda k: -scores[k])[:20]
-    axes.barh(shown, [scores[name] for name in shown], color="C0")
-    axes.axvline(ALMOST_ALONE, color="C3", linestyle=":")
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)

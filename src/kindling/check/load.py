@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule, Trainer
@@ -24,13 +23,11 @@ class Subject:
         model: With the statistics that it takes from the training split; none where training
             refuses the data before.
         refusal: The error that training would end with.
-        logs: Folder of the runs.
     """
 
     data: DataModule
     model: Module | None
     refusal: UserError | None
-    logs: Path
 
 
 class Examined(KindlingCLI):
@@ -90,6 +87,4 @@ def load(task: str, flags: Sequence[str]) -> Subject:
     """
     examined = Examined(arguments.read(["fit", f"--config={task}", *flags]))
     assert examined.made is not None
-    return Subject(
-        examined.made, examined.ready, examined.refusal, Path(examined.settings.logs).absolute()
-    )
+    return Subject(examined.made, examined.ready, examined.refusal)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -109,7 +108,6 @@ def _describe(
             f"photos of {len(different):,} sizes, from {_times(least)} to {_times(most)}, "
             f"mostly {_times(different[counts.argmax()])}",
         )
-        section.panels.append(("photo sizes", lambda axes: _draw_sizes(axes, sizes)))
     small = np.flatnonzero(sizes.max(1) < (image_size or 0)).tolist()
     if small:
         named = [f"{printable(Path(files[k].name))}, {_times(sizes[k])}" for k in small]
@@ -125,9 +123,3 @@ def _describe(
 
 def _times(size: NDArray[np.int64]) -> str:
     return f"{size[0]}x{size[1]}"
-
-
-def _draw_sizes(axes: Axes, sizes: NDArray[np.int64]) -> None:
-    axes.scatter(sizes[:, 0], sizes[:, 1], s=12, alpha=0.4, linewidths=0)
-    axes.set_xlabel("width")
-    axes.set_ylabel("height")

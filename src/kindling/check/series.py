@@ -1,4 +1,4 @@
-"""A series as its file has it: gaps, repeated and unsorted times, still stretches, jumps.
+"""A series as its file has it: gaps, repeated and unsorted times, still stretches.
 
 N: rows.
 """
@@ -8,12 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from rich.table import Table
 
-from kindling.check.drawing import draw_changes, draw_series
 from kindling.check.finding import Level, Section, examples, spread_table
-from kindling.check.outliers import distances, farthest
 from kindling.errors import UserError
 from kindling.material import Recorded, Recording
 from kindling.words import short
@@ -26,9 +23,6 @@ STILL = 7 * 86_400_000_000
 
 STEPS = 50
 """Steps below which a still stretch is short, whatever the time between them."""
-
-FAR = 30.0
-"""Interquartile ranges of the changes from step to step beyond which one is a jump."""
 
 
 def check_series(files: Sequence[Recorded], refused: bool, section: Section) -> None:
@@ -52,11 +46,6 @@ def check_series(files: Sequence[Recorded], refused: bool, section: Section) -> 
         _check_file(series, recording, level, section)
     section.tables.append(_table(files[0].value, read))
     _check_overlap(read, section)
-    section.panels.append((files[0].value, lambda axes: draw_series(axes, read)))
-    changes = {s: _changes(recording) for s, recording in read.items()}
-    section.panels.append(
-        ("change from one step to the next", lambda axes: draw_changes(axes, changes))
-    )
 
 
 def _table(value: str, read: Mapping[Recorded, Recording]) -> Table:
@@ -95,7 +84,6 @@ def _check_file(series: Recorded, recording: Recording, level: Level, section: S
         named = [f"row {line}" for line in lines[missing]]
         section.add(level, f"{name}: missing values: {len(missing):,} ({examples(named)})")
     _check_still(name, recording, step, section)
-    _check_jumps(name, recording, section)
 
 
 def _check_still(name: str, recording: Recording, step: int, section: Section) -> None:
@@ -114,30 +102,6 @@ def _check_still(name: str, recording: Recording, step: int, section: Section) -
             f"{name}: the longest run of one value is {_span(steps * step)}, {steps:,} rows "
             f"of {short(float(values[start]))} from row {lines[start]}, {_moment(ticks[start])}",
         )
-
-
-def _check_jumps(name: str, recording: Recording, section: Section) -> None:
-    """Changes far beyond the usual ones."""
-    lines, ticks, values = recording
-    change = _changes(recording)
-    if np.count_nonzero(~np.isnan(change)) < STEPS:
-        return
-    worst = farthest(distances(change), FAR)
-    if len(worst):
-        named = [
-            f"row {lines[k + 1]}, {_moment(ticks[k + 1])}: {short(float(values[k]))} to "
-            f"{short(float(values[k + 1]))}"
-            for k in worst
-        ]
-        section.add(
-            "note",
-            f"{name}: jumps of more than {FAR:g} interquartile ranges of the usual change: "
-            f"{len(worst):,} ({examples(named)})",
-        )
-
-
-def _changes(recording: Recording) -> NDArray[np.float64]:
-    return np.diff(recording.values.astype(np.float64))
 
 
 def _check_overlap(read: dict[Recorded, Recording], section: Section) -> None:

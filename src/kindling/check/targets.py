@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from kindling.check.drawing import draw_classes, draw_numbers
 from kindling.check.finding import Section, examples, spread_table
 from kindling.check.rows import Rows
 from kindling.check.score import Target
@@ -77,7 +76,6 @@ def _check_classes(
 ) -> None:
     counts = {p: np.bincount(v.astype(np.int64), minlength=len(classes)) for p, v in chosen.items()}
     section.tables.append(_classes_table(name, classes, counts))
-    section.panels.append((name, lambda axes: draw_classes(axes, classes, counts)))
     whole = np.sum(list(counts.values()), axis=0)
     share = whole.max() / whole.sum()
     if share > ONE_SIDED:
@@ -119,7 +117,6 @@ def _classes_table(
 
 def _check_numbers(name: str, chosen: Mapping[str, NDArray[np.float64]], section: Section) -> None:
     section.tables.append(spread_table(name, chosen))
-    section.panels.append((name, lambda axes: draw_numbers(axes, chosen)))
     whole = np.concatenate(list(chosen.values()))
     if whole.min() == whole.max():
         section.add("warn", f"{name}: the same in every row, {short(float(whole[0]))}")

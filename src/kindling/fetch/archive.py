@@ -10,16 +10,15 @@ from pathlib import Path, PurePosixPath
 
 from kindling.errors import UserError
 
-
-class Unsound(UserError):
-    """No archive, or one whose bytes are not what they were."""
-
-
 LARGEST = 4 << 30
 """Bytes that an archive may hold, unpacked."""
 
 MOST = 100_000
 """Files."""
+
+
+class Unsound(UserError):
+    """No archive, or one whose bytes are not what they were."""
 
 
 @contextmanager
@@ -32,7 +31,15 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _check(archive, path)
+            infos = archive.infolist()
+            size = sum(info.file_size for info in infos)
+            if len(infos) > MOST or size > LARGEST:
+                raise UserError(f"{path}: {len(infos):,} files, {size:,} bytes: too many to unpack")
+            for info in infos:
+                name = PurePosixPath(info.filename.replace("\\", "/"))
+                outside = name.is_absolute() or ".." in name.parts or ":" in name.parts[0]
+                if outside or stat.S_ISLNK(info.external_attr >> 16):
+                    raise UserError(f"{path}: {info.filename!r} leads outside: not unpacked")
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise Unsound(f"{path}: no sound ZIP archive ({error}): fetch it again") from error
@@ -44,20 +51,16 @@ def files(archive: zipfile.ZipFile) -> list[str]:
     return [name for name in names if not name.startswith("__MACOSX/")]
 
 
+def find(archive: zipfile.ZipFile, name: str) -> str:
+    """The file of this name, in whichever folder it lies."""
+    for file in files(archive):
+        if PurePosixPath(file).name == name:
+            return file
+    raise UserError(f"{archive.filename}: holds no {name}; is it the archive of this set?")
+
+
 def unpack(archive: zipfile.ZipFile, name: str, target: Path) -> None:
     """Write one file; of more bytes than the archive says, zipfile reads none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(name) as source, target.open("xb") as sink:
         shutil.copyfileobj(source, sink)
-
-
-def _check(archive: zipfile.ZipFile, path: Path) -> None:
-    infos = archive.infolist()
-    size = sum(info.file_size for info in infos)
-    if len(infos) > MOST or size > LARGEST:
-        raise UserError(f"{path}: {len(infos):,} files of {size:,} bytes are too many to unpack")
-    for info in infos:
-        name = PurePosixPath(info.filename.replace("\\", "/"))
-        outside = name.is_absolute() or ".." in name.parts or ":" in name.parts[0]
-        if outside or stat.S_ISLNK(info.external_attr >> 16):
-            raise UserError(f"{path}: holds {info.filename!r}, which leads outside: not unpacked")

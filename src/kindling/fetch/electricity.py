@@ -10,7 +10,7 @@ References:
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -19,85 +19,45 @@ from kindling.fetch import archive
 from kindling.words import did_you_mean
 
 TABLE = "LD2011_2014.txt"
-TRAINING = ("2011", "2012", "2013")
-TEST = ("2014",)
-FILES = {"electricity_train.csv": TRAINING, "electricity_test.csv": TEST}
-VALUE = "consumption"
+TRAIN, TEST = "electricity_train.csv", "electricity_test.csv"
+FILES = {"2011": TRAIN, "2012": TRAIN, "2013": TRAIN, "2014": TEST}
+"""By year; the table's last row is the first of 2015."""
 
 
 def lay_out(source: Path, folder: Path, client: str | None) -> str:
-    """Write the two files: of one client as ``consumption``, of all by their names.
-
-    Args:
-        source: The archive.
-        folder: An empty one.
-        client: Such as ``MT_200``; none is all of them.
-
-    Returns:
-        What there is to know about it.
-
-    Raises:
-        UserError: The archive lacks the table, the table the client, or a cell is no number.
-    """
-    with archive.opened(source) as opened:
-        names = [name for name in archive.files(opened) if Path(name).name == TABLE]
-        if not names:
-            raise UserError(f"{source}: holds no {TABLE}; is it the archive of this set?")
-        with opened.open(names[0]) as stream:
-            return _split(stream, source, folder, client)
+    """Write the two files: of one client as ``consumption``, of all by their names."""
+    with archive.opened(source) as opened, opened.open(archive.find(opened, TABLE)) as stream:
+        return _split(stream, f"{source}, {TABLE}", folder, client)
 
 
-def _split(stream: IO[bytes], source: Path, folder: Path, client: str | None) -> str:
+def _split(stream: IO[bytes], source: str, folder: Path, client: str | None) -> str:
     rows = csv.reader(io.TextIOWrapper(stream, "utf-8"), delimiter=";")
-    header = next(rows, [])
-    columns = _columns(header, client, source)
-    titles = ["timestamp", *([VALUE] if client else [header[k] for k in columns])]
-    counts, zeros, begun = dict.fromkeys(FILES, 0), 0, False
-    years = {year: name for name, of in FILES.items() for year in of}
-    sinks = {name: (folder / name).open("w", newline="") for name in FILES}
-    try:
-        writers = {name: csv.writer(sink, lineterminator="\n") for name, sink in sinks.items()}
-        for writer in writers.values():
-            writer.writerow(titles)
-        for time, values in _numbers(rows, columns, source):
-            # The last row is the first of 2015.
-            if (name := years.get(time[:4])) is None:
-                continue
-            writers[name].writerow([time, *values])
-            counts[name] += 1
-            begun = begun or any(float(value) for value in values)
-            zeros += not begun
-    finally:
-        for sink in sinks.values():
-            sink.close()
-    if not all(counts.values()):
-        raise UserError(f"{source}: {TABLE} lacks the years 2011 to 2013 or 2014")
-    sizes = ", ".join(f"{name} {count:,} rows" for name, count in counts.items())
-    late = f"; the first {zeros:,} rows are 0, before the client was there" if zeros else ""
-    return f"{sizes}, in kW{late}"
-
-
-def _columns(header: Sequence[str], client: str | None, source: Path) -> list[int]:
-    """Places of the cells that are wanted; the first cell is the time."""
-    if client is None:
-        return list(range(1, len(header)))
-    if client not in header[1:]:
-        known = header[1:] if len(header) > 1 else [TABLE]
-        meant = did_you_mean(client, known) or f"; they are {known[0]} to {known[-1]}"
+    names = next(rows, [])[1:]
+    if client is not None and client not in names:
+        meant = did_you_mean(client, names) or f"; they are {' to '.join(names[:1] + names[-1:])}"
         raise UserError(f"{source}: no client {client}{meant}")
-    return [header.index(client)]
-
-
-def _numbers(
-    rows: Iterator[list[str]], columns: Sequence[int], source: Path
-) -> Iterator[tuple[str, list[str]]]:
-    """Times, and cells with a decimal point."""
-    for row in rows:
-        try:
-            values = [row[k].replace(",", ".") for k in columns]
-            for value in values:
-                float(value)
-        except (ValueError, IndexError) as error:
-            line = f"{source}, {TABLE}, {row[0] if row else 'an empty row'}"
-            raise UserError(f"{line}: a cell is no number ({error}): fetch it again") from error
-        yield row[0], values
+    places = range(len(names)) if client is None else [names.index(client)]
+    counts, zeros, begun = {TRAIN: 0, TEST: 0}, 0, False
+    with ExitStack() as stack:
+        writers = {}
+        for name in counts:
+            sink = stack.enter_context((folder / name).open("w", newline=""))
+            writers[name] = csv.writer(sink, lineterminator="\n")
+            writers[name].writerow(["timestamp", *(["consumption"] if client else names)])
+        for time, *cells in rows:
+            if (file := FILES.get(time[:4])) is None:
+                continue
+            try:
+                values = [cells[k].replace(",", ".") for k in places]
+                numbers = [float(value) for value in values]
+            except (ValueError, IndexError) as error:
+                message = f"{source}, {time}: a cell is no number ({error}): fetch it again"
+                raise UserError(message) from error
+            writers[file].writerow([time, *values])
+            counts[file] += 1
+            begun = begun or any(numbers)
+            zeros += not begun
+    if not all(counts.values()):
+        raise UserError(f"{source}: lacks the years 2011 to 2013 or 2014")
+    late = f"; the first {zeros:,} rows are 0, before the client was there" if zeros else ""
+    return f"{', '.join(f'{file} {n:,} rows' for file, n in counts.items())}, in kW{late}"

@@ -5,75 +5,41 @@ References:
     arXiv:1609.08399
 """
 
-import csv
-import zipfile
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+
+import pandas as pd
 
 from kindling.errors import UserError
 from kindling.fetch import archive
 
 TABLE = "HousesInfo.txt"
+CELLS = ["bedrooms", "bathrooms", "area", "zipcode", "price"]
 ROOMS = ("frontal", "bedroom", "kitchen", "bathroom")
-HEADER = ("house", "bedrooms", "bathrooms", "area", "zipcode", *ROOMS, "price")
 COMMON = 25
 """Houses that a zip code must have for the usual smaller table."""
 
-CELLS = 5
-"""Of a row: bedrooms, bathrooms, area, zip code and price."""
-
 
 def lay_out(source: Path, folder: Path) -> str:
-    """Write ``houses.csv``, ``houses_362.csv`` (common zip codes) and ``images``.
-
-    Args:
-        source: The repository's archive.
-        folder: An empty one.
-
-    Returns:
-        What there is to know about it.
-
-    Raises:
-        UserError: The archive lacks the table or a photo.
-    """
+    """Write ``houses.csv``, ``houses_362.csv`` (common zip codes) and ``images``."""
     with archive.opened(source) as opened:
-        names = archive.files(opened)
-        tables = [name for name in names if PurePosixPath(name).name == TABLE]
-        if not tables:
-            raise UserError(f"{source}: holds no {TABLE}; is it the archive of this repository?")
-        houses = _houses(opened, tables[0], source)
-        above = PurePosixPath(tables[0]).parent
-        there = set(names)
-        for number in range(1, len(houses) + 1):
-            for room in ROOMS:
-                photo = f"{number}_{room}.jpg"
-                if str(above / photo) not in there:
-                    raise UserError(f"{source}: lacks {photo}: fetch it again")
-                archive.unpack(opened, str(above / photo), folder / "images" / photo)
-    zips = Counter(row[3] for row in houses)
-    common = [row for row in enumerate(houses, 1) if zips[row[1][3]] >= COMMON]
-    _write(folder / "houses.csv", list(enumerate(houses, 1)))
-    # Named after how many there are in the set as it was published.
-    _write(folder / "houses_362.csv", common)
-    return f"houses.csv {len(houses)} rows, houses_362.csv {len(common)}, prices in dollars"
-
-
-def _houses(opened: zipfile.ZipFile, name: str, source: Path) -> list[list[str]]:
-    houses = []
-    for number, line in enumerate(opened.read(name).decode().splitlines(), 1):
-        cells = line.split()
-        if cells and len(cells) != CELLS:
-            raise UserError(f"{source}, {TABLE}, line {number}: {len(cells)} cells, not {CELLS}")
-        if cells:
-            houses.append(cells)
-    return houses
-
-
-def _write(path: Path, houses: Sequence[tuple[int, Sequence[str]]]) -> None:
-    with path.open("w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(HEADER)
-        for number, (bedrooms, bathrooms, area, zipcode, price) in houses:
-            photos = [f"images/{number}_{room}.jpg" for room in ROOMS]
-            writer.writerow([number, bedrooms, bathrooms, area, zipcode, *photos, price])
+        name = archive.find(opened, TABLE)
+        rows = [line.split() for line in opened.read(name).decode().splitlines() if line.strip()]
+        for line, row in enumerate(rows, 1):
+            if len(row) != len(CELLS):
+                message = f"line {line}: {len(row)} cells, not {len(CELLS)}"
+                raise UserError(f"{source}, {TABLE}, {message}")
+        there = set(archive.files(opened))
+        for photo in (f"{k}_{room}.jpg" for k in range(1, len(rows) + 1) for room in ROOMS):
+            if (member := str(PurePosixPath(name).with_name(photo))) not in there:
+                raise UserError(f"{source}: lacks {photo}: fetch it again")
+            archive.unpack(opened, member, folder / "images" / photo)
+    table = pd.DataFrame(rows, columns=CELLS)
+    table.insert(0, "house", range(1, len(rows) + 1))
+    for room in ROOMS:
+        photos = [f"images/{house}_{room}.jpg" for house in table["house"]]
+        table.insert(len(table.columns) - 1, room, photos)
+    common = table[table.groupby("zipcode")["house"].transform("size") >= COMMON]
+    # The smaller one is named after how many there are in the set as it was published.
+    for file, part in (("houses.csv", table), ("houses_362.csv", common)):
+        part.to_csv(folder / file, index=False, lineterminator="\n")
+    return f"houses.csv {len(table)} rows, houses_362.csv {len(common)}, prices in dollars"

@@ -1,4 +1,4 @@
-"""New problems out of the shipped ones, the project's own name, and problems taken out."""
+"""New problems out of the shipped ones."""
 
 from kindling import paths
 

@@ -1,6 +1,5 @@
-"""Names that a problem or the project may have, and the forms in which code writes them."""
+"""Names that a problem may have, and the forms in which code writes them."""
 
-import importlib.util
 import keyword
 import re
 
@@ -13,7 +12,12 @@ LONGEST = 30
 
 def check_task(name: str) -> str:
     """The name, or an error that says why no new problem can have it."""
-    _check(name, "TASK")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(f"TASK={name}: not a name; use small letters, digits and _")
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        raise UserError(f"TASK={name}: a word of Python's own; choose another name")
+    if len(name) > LONGEST:
+        raise UserError(f"TASK={name}: longer than {LONGEST} letters; choose a shorter name")
     taken = [
         PROBLEMS / name,
         paths.CONFIGS / f"{name}.yaml",
@@ -30,23 +34,6 @@ def check_task(name: str) -> str:
     return name
 
 
-def check_project(name: str) -> str:
-    """The name, or an error that says why the package cannot have it."""
-    _check(name, "NAME")
-    if importlib.util.find_spec(name) is not None:
-        raise UserError(f"NAME={name}: there is a package of that name already; choose another")
-    return name
-
-
 def camel(name: str) -> str:
     """``my_project`` as ``MyProject``."""
     return "".join(part.capitalize() for part in name.split("_"))
-
-
-def _check(name: str, option: str) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(f"{option}={name}: not a name; use small letters, digits and _")
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise UserError(f"{option}={name}: a word of Python's own; choose another name")
-    if len(name) > LONGEST:
-        raise UserError(f"{option}={name}: longer than {LONGEST} letters; choose a shorter name")

@@ -102,18 +102,17 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    tidy(folder)
+    _tidy(folder)
 
 
-def tidy(*paths_: Path) -> None:
+def _tidy(folder: Path) -> None:
     """Put Python files in the project's style: other names have another order and length."""
     ruff = [sys.executable, "-m", "ruff"]
-    targets = [str(path) for path in paths_]
     # What is not yet in its place is not known to be the project's own.
     own = f'lint.isort.known-first-party=["{PACKAGE.name}"]'
     for command in (["check", "--select=I,F401", "--fix-only", "--config", own], ["format"]):
         options = ["--quiet", "--no-cache"]
-        subprocess.run([*ruff, *command, *options, *targets], cwd=paths.PROJECT, check=True)
+        subprocess.run([*ruff, *command, *options, str(folder)], cwd=paths.PROJECT, check=True)
 
 
 def _move(places: Mapping[Path, Path]) -> None:

@@ -7,14 +7,12 @@ from collections.abc import Collection
 def names_of(node: ast.stmt) -> list[str]:
     """What a statement of a module defines."""
     match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+        case ast.FunctionDef() | ast.ClassDef():
             return [node.name]
         case ast.Assign():
-            return [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
+            return [target.id for target in node.targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
             return [name]
-        case ast.Import() | ast.ImportFrom():
-            return [a.asname or a.name.partition(".")[0] for a in node.names]
         case _:
             return []
 
@@ -31,12 +29,17 @@ def without(text: str, names: Collection[str]) -> str:
         if found := left.intersection(names_of(node)):
             left -= found
             cut.append(node)
-            if not isinstance(node, ast.FunctionDef | ast.ClassDef) and is_text(following):
-                assert following is not None
+            described = isinstance(node, ast.Assign | ast.AnnAssign)
+            if described and isinstance(following, ast.Expr):
                 cut.append(following)
     if left:
         raise KeyError(f"no definition of {', '.join(sorted(left))}")
-    return without_nodes(text, cut)
+    lines = text.splitlines(keepends=True)
+    for node in reversed(cut):
+        decorators = getattr(node, "decorator_list", [])
+        first = min(part.lineno for part in (node, *decorators))
+        del lines[first - 1 : node.end_lineno]
+    return "".join(lines)
 
 
 def replaced(text: str, name: str, statement: str) -> str:
@@ -47,22 +50,3 @@ def replaced(text: str, name: str, statement: str) -> str:
             lines[node.lineno - 1 : node.end_lineno] = [statement + "\n"]
             return "".join(lines)
     raise KeyError(f"no definition of {name}")
-
-
-def without_nodes(text: str, nodes: Collection[ast.stmt]) -> str:
-    """The module without these statements of it."""
-    lines = text.splitlines(keepends=True)
-    for node in sorted(nodes, key=lambda node: -node.lineno):
-        del lines[first_line(node) - 1 : node.end_lineno]
-    return "".join(lines)
-
-
-def first_line(node: ast.stmt) -> int:
-    """Of a statement with its decorators."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    return node.lineno
-
-
-def is_text(node: ast.stmt | None) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
