@@ -43,12 +43,13 @@ def read(argv: list[str]) -> Invocation:
     parent, flags = take(flags, "--from_run")
     # A flag wins over a config, and a class's setting over the class, also where they stand before.
     flags = sorted(map(_resolve, flags), key=_rank)
+    trains = command in ("fit", "train")
+    if parent and (not trains or given or checkpoint):
+        new = "--from_run starts a new run: by fit or train, and without --run, --ckpt_path"
+        raise UserError(new)
     invocation = Invocation(command, flags, runs.find(given) if given else None)
-    trains, origin = command in ("fit", "train"), invocation.run
+    origin = invocation.run
     if parent:
-        if not trains or given or checkpoint:
-            new = "--from_run starts a new run: by fit or train, and without --run, --ckpt_path"
-            raise UserError(new)
         origin = runs.find(parent, "--from_run")
         flags.append(f"--from_run={origin}")
     elif given or checkpoint:
