@@ -102,7 +102,7 @@ class _Cosine(_Planned):
         return {**super().state_dict(), "interval": self.interval}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if (counted := state_dict["interval"]) != self.interval:
+        if (counted := state_dict.get("interval", "epoch")) != self.interval:
             raise UserError(
                 f"the cosine counted {counted}s and would count {self.interval}s: go on with "
                 f"trainer.max_{counted}s as the limit, or start a new run by --from_run"
@@ -157,8 +157,9 @@ class _Warmup(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         with self._full_rates():
-            self.taken = state_dict["taken"]
-            self.scheduler.load_state_dict(state_dict["scheduler"])
+            # A plain Trainer's run knew of no warm-up, and is behind it.
+            self.taken = state_dict.get("taken", self.steps)
+            self.scheduler.load_state_dict(state_dict.get("scheduler", state_dict))
 
 
 def add_arguments(parser: LightningArgumentParser) -> None:
