@@ -69,6 +69,7 @@ def test_whole_epochs_are_counted(tmp_path: Path) -> None:
     assert done["epoch 0"] == 1
     assert done["batch 1 1"] == 1
     assert done["epoch 1"] == 2
+    assert done["validation 1 1"] == 1, "whose scores are still to come"
 
 
 def test_a_validation_begins_anew(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from lightning.pytorch.callbacks import BaseFinetuning
 from lightning.pytorch.demos.boring_classes import BoringModel
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 Run = Callable[..., int]
 
@@ -84,10 +86,9 @@ def latest(logs: Path) -> str:
     return f"--run={logs / 'potability' / 'latest'}"
 
 
-def cosine(length: int, lr: float = 1e-3) -> list[float]:
-    """By torch, whose rates are those of the ones before times a factor."""
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, length)
+def by_torch(kind: Any, length: int, *args: Any, **kwargs: Any) -> list[float]:
+    optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(()))], 1e-3)
+    schedule = kind(optimizer, *args, **kwargs)
     found = []
     for _ in range(length):
         found.append(optimizer.param_groups[0]["lr"])
@@ -141,12 +142,18 @@ def test_the_default_is_as_it_was(
 @pytest.mark.parametrize(
     ("flags", "fault"),
     [
-        (["--optimizer=SGD", "--model.lr=0.1"], "model.lr is AdamW's, which optimizer replaces"),
-        (["--optimizer=SGD", "--model.weight_decay", "0.1"], "model.weight_decay is AdamW's"),
+        (
+            ["--optimizer=SGD", "--model.lr=0.1"],
+            "the default's, which optimizer replaces",
+        ),
+        (["--optimizer=SGD", "--model.weight_decay", "0.1"], "model.weight_decay is the default's"),
         ([*ONE_CYCLE, "--model.schedule=cosine"], "model.schedule is the default's"),
         (["--optimizer=SGD", "--optimizer.lr=-1"], "Invalid learning rate: -1"),
         (["--lr_scheduler_config.interval=step"], "lr_scheduler_config.interval: of which"),
-        ([*ONE_CYCLE, "--lr_scheduler_config.frequency=0"], "frequency=0: must be at least 1"),
+        (
+            [*ONE_CYCLE, "--lr_scheduler_config.frequency=0"],
+            "frequency=0: must be at least 1",
+        ),
         (["--lr_scheduler_config.warmup=-1"], "warmup=-1: must be at least 0"),
         (["--model.schedule=cosine", "--trainer.max_epochs=-1"], "for how long? set trainer.max_"),
         ([*ONE_CYCLE, "--trainer.max_epochs=-1"], "OneCycleLR: for how long?"),
@@ -167,26 +174,8 @@ def test_what_would_be_ignored_or_fail_is_refused(
 
 
 def test_one_cycle_lasts_as_long_as_the_run(rates: Callable[..., list[float]], logs: Path) -> None:
-    found = rates(*POTABILITY, *ONE_CYCLE)
-    optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(()))], 1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10)
-    expected = []
-    for _ in range(10):
-        expected.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert found == expected
-
-
-def test_one_cycle_goes_on_as_if_it_had_been_planned_so_long(
-    rates: Callable[..., list[float]], logs: Path
-) -> None:
-    flags = (*POTABILITY, *ONE_CYCLE)
-    straight = rates(*flags, "--trainer.max_epochs=4")
-    whole = group(logs)
-    rates(*flags)
-    assert rates(latest(logs), "--trainer.max_epochs=4") == straight[10:]
-    assert group(logs) == whole, "momentum too"
+    expected = by_torch(OneCycleLR, 10, 0.1, total_steps=10)
+    assert rates(*POTABILITY, *ONE_CYCLE) == expected
 
 
 # No loss falls by so much, so that the second epoch is the first that is no better.
@@ -247,20 +236,22 @@ def test_a_warm_up_rises_to_any_schedule(
 def test_the_default_cosine_is_torchs(rates: Callable[..., list[float]], logs: Path) -> None:
     flags = (*POTABILITY, "--model.schedule=cosine", "--trainer.limit_train_batches=1")
     found = rates(*flags, "--trainer.max_epochs=12")
-    assert found == pytest.approx(cosine(12), rel=1e-12)
+    assert found == pytest.approx(by_torch(CosineAnnealingLR, 12, 12), rel=1e-12)
     assert group(logs)["lr"] == 0
 
 
-def test_a_finished_cosine_goes_on_as_if_it_had_been_planned_so_long(
-    rates: Callable[..., list[float]], logs: Path
+@pytest.mark.parametrize("flags", [["--model.schedule=cosine"], ONE_CYCLE])
+def test_what_is_finished_goes_on_as_if_it_had_been_planned_so_long(
+    flags: Sequence[str], rates: Callable[..., list[float]], logs: Path
 ) -> None:
-    flags = (*POTABILITY, "--model.schedule=cosine")
-    straight = rates(*flags, "--trainer.max_epochs=4")
+    straight = rates(*POTABILITY, *flags, "--trainer.max_epochs=4")
     whole = checkpoint(logs)
-    assert rates(*flags) != straight[:10]
+    assert rates(*POTABILITY, *flags) != straight[:10]
     assert rates(latest(logs), "--trainer.max_epochs=4") == straight[10:]
     assert min(straight) > 0
     assert checkpoint(logs)["lr_schedulers"] == whole["lr_schedulers"]
+    groups = [c["optimizer_states"][0]["param_groups"] for c in (whole, checkpoint(logs))]
+    assert groups[0] == groups[1], "momentum too"
 
 
 def test_a_cosine_of_steps(rates: Callable[..., list[float]], logs: Path) -> None:
@@ -372,10 +363,39 @@ class Two(BoringModel):
         return [torch.optim.SGD(self.parameters(), 0.1), torch.optim.SGD(self.parameters(), 0.1)]
 
 
+class Plateau(BoringModel):
+    """A schedule of its own that looks at a score, which never falls by so much."""
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.log("x", 1.0)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters(), 0.1)
+        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+        watched = {"scheduler": schedule, "monitor": "x"}
+        return {"optimizer": optimizer, "lr_scheduler": watched}
+
+
 DEMO = "lightning.pytorch.demos.boring_classes"
 BORING = [f"--model={DEMO}.BoringModel", f"--data={DEMO}.BoringDataModule"]
 BORING += ["--trainer.max_epochs=2", "--trainer.limit_train_batches=2"]
 EXPONENTIAL = ("--lr_scheduler=ExponentialLR", "--lr_scheduler.gamma=0.5")
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """What a plain Trainer has written."""
+    path = tmp_path / "plain.ckpt"
+    trainer = Trainer(
+        default_root_dir=tmp_path, accelerator="cpu", max_epochs=1, limit_train_batches=2,
+        limit_val_batches=0, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's, of workers and on newer torch
+        trainer.fit(BoringModel())
+    trainer.save_checkpoint(path)
+    return path
 
 
 def test_any_model_is_trained_by_what_is_chosen(
@@ -393,6 +413,25 @@ def test_any_model_is_trained_by_what_is_chosen(
     assert kindling("fit", *BORING, "--lr_scheduler_config.warmup=8") == 0
     # After four steps of eight, the rate is for the fifth.
     assert group(logs, "boring_model")["lr"] == pytest.approx(0.1 * 0.1**2 * 5 / 8)
+
+
+def test_a_warm_up_goes_on_where_a_plain_trainer_had_none(
+    kindling: Run, logs: Path, plain: Path
+) -> None:
+    goes_on = [*BORING, f"--ckpt_path={plain}", "--trainer.max_epochs=3"]
+    assert kindling("fit", *goes_on, "--lr_scheduler_config.warmup=50") == 0
+    assert group(logs, "boring_model")["lr"] == pytest.approx(0.1 * 0.1**3)
+
+
+def test_a_plateau_of_its_own_goes_on_as_if_it_had_not_stopped(
+    rates: Callable[..., list[float]], logs: Path
+) -> None:
+    pair = (f"--model={__name__}.Plateau", *BORING[1:])
+    straight = rates(*pair, "--trainer.max_epochs=4")
+    assert straight == pytest.approx([0.1] * 4 + [0.01] * 2 + [0.001] * 2)
+    rates(*pair)
+    run = f"--run={logs / 'plateau' / 'latest'}"
+    assert rates(run, "--trainer.max_epochs=4") == straight[4:]
 
 
 @pytest.mark.parametrize(
@@ -414,22 +453,9 @@ def test_a_schedule_needs_what_it_is_of(
     assert fault in capsys.readouterr().err
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers"
-)
 def test_what_a_plain_trainer_wrote_goes_on_at_its_own_rate_and_says_so(
-    kindling: Run, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kindling: Run, plain: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "plain.ckpt"
-    trainer = Trainer(
-        default_root_dir=tmp_path, accelerator="cpu", max_epochs=1, limit_train_batches=2,
-        limit_val_batches=0, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(BoringModel())
-    trainer.save_checkpoint(path)
-    goes_on = [*BORING, f"--ckpt_path={path}", "--trainer.max_epochs=3", "--optimizer=SGD"]
+    goes_on = [*BORING, f"--ckpt_path={plain}", "--trainer.max_epochs=3", "--optimizer=SGD"]
     assert kindling("fit", *goes_on, "--optimizer.lr=0.5") == 0
     assert "the optimizer goes on with its learning rate, 0.1" in capsys.readouterr().out
-    assert kindling("fit", *goes_on, "--optimizer.lr=0.1") == 0
-    assert "goes on with" not in capsys.readouterr().out

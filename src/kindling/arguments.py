@@ -41,8 +41,8 @@ def read(argv: list[str]) -> Invocation:
     given, flags = take(flags, "--run")
     checkpoint, flags = take(flags, "--ckpt_path")
     parent, flags = take(flags, "--from_run")
-    # A flag wins over a config also where it stands before it.
-    flags = sorted(map(_resolve, flags), key=lambda flag: not flag.startswith("--config="))
+    # A flag wins over a config, and a class's setting over the class, also where they stand before.
+    flags = sorted(map(_resolve, flags), key=_rank)
     invocation = Invocation(command, flags, runs.find(given) if given else None)
     trains, origin = command in ("fit", "train"), invocation.run
     if parent:
@@ -65,6 +65,10 @@ def read(argv: list[str]) -> Invocation:
         if flag.startswith("--config="):
             layers.settings(Path(flag.partition("=")[2]))
     return invocation
+
+
+def _rank(flag: str) -> int:
+    return 0 if flag.startswith("--config=") else 1 + ("." in flag.partition("=")[0])
 
 
 def take(flags: list[str], name: str) -> tuple[str | None, list[str]]:

@@ -264,8 +264,8 @@ class KindlingCLI(LightningCLI):
 
     def _compile(self) -> None:
         """Each part by itself: the whole would break at every hook, and rename its weights."""
-        parts = self.model.parts_to_compile() if isinstance(self.model, Module) else ()
-        for part in parts or self.model.children():
+        nets = [part for name, part in self.model.named_children() if name in ("net", "nets")]
+        for part in nets or self.model.children():
             part.compile()
 
     @property
@@ -544,8 +544,8 @@ class KindlingCLI(LightningCLI):
             console.print(f"run          {runs.shown(self.folder)}")
         # A run of ours has refused another rate; of a plain Trainer's, nothing else is known.
         plain = {} if checkpoints.ORIGIN in self.origin else self.origin
-        rate = optimizers.restored_rate(plain)
-        if rate not in (None, optimizers.configured_rate(self.settings, model)):
+        for group in (state["param_groups"][0] for state in plain.get("optimizer_states", ())):
+            rate = group.get("initial_lr", group["lr"])
             console.print(f"note         the optimizer goes on with its learning rate, {rate:g}")
 
     def keeps_run(self) -> bool:

@@ -193,6 +193,11 @@ class DataModule(LightningDataModule):
         return load(dataset, batches, self.num_workers)
 
     @property
+    def training(self) -> Any:
+        """The samples that statistics may be taken from."""
+        return self.splits["train"]
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of the files that were read."""
         if not self._fingerprint:

@@ -28,6 +28,9 @@ EVENTS = "events.out.tfevents.*"
 FINAL = "final"
 """The writer of what the HPARAMS tab shows: a run's settings and its final scores alone."""
 
+PLAIN = (int, float, str)
+"""What the HPARAMS tab can show as it is."""
+
 FLUSH = 5
 """Seconds after which curves are written to the file, for whoever watches them."""
 
@@ -129,11 +132,11 @@ class TensorBoard(RunLogger):
     @rank_zero_only
     def log_settings(self, settings: Mapping[str, Any]) -> None:
         """Fill the HPARAMS tab's columns; ``log_final`` adds the scores."""
-        flat = {name: _plain(value) for name, value in settings.items()}
+        flat = {k: v if type(v) in PLAIN else str(v).lower() for k, v in settings.items()}
         # Without the experiment's own summary, TensorBoard shows the settings of all runs, where
         # with one it would show the columns of whichever run it finds first.
         _, start, _ = hparams(flat, {})  # type: ignore[no-untyped-call]
-        self.writer(FINAL)._get_file_writer().add_summary(start)  # type: ignore[no-untyped-call]
+        self._add(FINAL, start)
 
     @rank_zero_only
     def log_layout(self, heads: Sequence[str]) -> None:
@@ -165,8 +168,10 @@ class TensorBoard(RunLogger):
     def _write(self, stage: str, scalars: Mapping[str, float], step: int) -> None:
         # One event for all: each one is handed to the writer's thread, which interrupts training.
         parts = [scalar(tag, value, new_style=True) for tag, value in scalars.items()]  # type: ignore[no-untyped-call]
-        summary = Summary(value=[value for part in parts for value in part.value])
-        writer = self.writer(stage)._get_file_writer()  # type: ignore[no-untyped-call]
+        self._add(stage, Summary(value=[value for part in parts for value in part.value]), step)
+
+    def _add(self, stage: str, summary: Any, step: int = 0) -> None:
+        writer: Any = self.writer(stage).file_writer
         writer.add_summary(summary, step)
 
 
@@ -175,8 +180,3 @@ def _curve(name: str) -> tuple[str, str]:
     if named := OF_STAGE.fullmatch(name):
         return named["stage"], f"curves/{named['tag']}"
     return "", name if "/" in name else f"curves/{name}"
-
-
-def _plain(value: Any) -> str | float:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if number or isinstance(value, str) else str(value).lower()

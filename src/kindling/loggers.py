@@ -4,8 +4,6 @@ A run is one run there too, for training, going on and testing: ``loggers.json``
 by what name each logger knows it.
 """
 
-import csv
-import io
 import json
 import sys
 import warnings
@@ -22,11 +20,11 @@ from lightning.pytorch.loggers import (
     WandbLogger,
 )
 from matplotlib.figure import Figure
-from PIL import Image
 
 from kindling import extras
 from kindling.errors import UserError
 from kindling.logger import TensorBoard
+from kindling.metrics_table import read_rows
 from kindling.results import write_json
 
 FILE = "loggers.json"
@@ -35,17 +33,16 @@ EXTRAS = {"WandbLogger": ("wandb", "wandb"), "MLFlowLogger": ("mlflow", "mlflow-
 """Module and package by the logger's class; the extra is called as the module."""
 
 IDENTITIES = ("id", "run_id", "experiment_key", "version")
-"""What loggers call the argument that they give back as ``version``. W&B has two such."""
+"""What loggers call the argument that they give back as ``version``."""
 
 FOLDERS = ("save_dir", "root_dir", "dir", "offline_directory")
 TITLES = ("run_name", "name")
 
-HERE = (None, ".", "./mlruns")
-"""What a folder is by default: one below whichever folder one happens to be in."""
+UNSET = (None, ".", "./mlruns")
+"""Defaults: as a folder, one below whichever folder one happens to be in."""
 
-ONE_IN_PROGRESS = "There is a wandb run already in progress"
-DELETED = "Experiment logs directory"
-"""What W&B's and the CSV logger would warn of, and what is seen to here."""
+SEEN_TO = "There is a wandb run already in progress|Experiment logs directory"
+"""What W&B's and the CSV logger would warn of."""
 
 
 def make(chosen: Any, folder: Path, logs: Path) -> list[Logger]:
@@ -75,17 +72,19 @@ def begin(
     """
     known = _known(folder)
     for logger in loggers:
+        # The CSV logger deletes what it has written before.
+        table = Path(logger.log_dir, "metrics.csv") if isinstance(logger, CSVLogger) else None
+        rows = read_rows(table) if table else []
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", f"{ONE_IN_PROGRESS}|{DELETED}")
-            rows = _rows(logger, step)
+            warnings.filterwarnings("ignore", SEEN_TO)
             _ = getattr(logger, "experiment", None)  # without which some have no name for the run
         for row in rows:
-            logger.log_metrics(row, int(row["step"]))
+            if step is None or int(row["step"]) < step:
+                logger.log_metrics(row, int(row["step"]))
         logger.save()
         runs = known.setdefault(type(logger).__name__, [])
         new = logger.version not in runs
-        if new:
-            runs.append(logger.version)
+        runs += [logger.version] if new else []
         # In MLflow a setting stays what it was first.
         if new or (step is not None and not isinstance(logger, MLFlowLogger)):
             logger.log_hyperparams(dict(settings))
@@ -102,7 +101,7 @@ def log_figure(loggers: Iterable[Logger], stage: str, name: str, figure: Figure,
             case TensorBoardLogger():
                 logger.experiment.add_figure(f"{stage}/{name}", figure, step, close=False)
             case WandbLogger():
-                logger.log_image(f"{stage}/{name}", [_image(figure)], step)
+                logger.log_image(f"{stage}/{name}", [figure], step)
             case MLFlowLogger():
                 file = f"figures/{stage}/{name}_{step}.png"
                 logger.experiment.log_figure(logger.run_id, figure, file)
@@ -115,58 +114,36 @@ def _make(entry: Namespace, folder: Path, logs: Path, known: dict[str, list[Any]
         extras.require(f"trainer.logger={name}", module, package, module)
     # Two of a class have a run each, in this order.
     run = known[name].pop(0) if known.get(name) else None
-    if "init_args" in entry:
-        _fill_in(entry.init_args, folder, logs, run)
+    _fill_in(entry.get("init_args", {}), folder, logs, run)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--logger", type=Logger)
     try:
         config = Namespace({"logger": entry})  # type: ignore[no-untyped-call]
-        logger = parser.instantiate_classes(config).logger
+        logger: Logger = parser.instantiate_classes(config).logger
     except (ImportError, TypeError, ValueError) as error:
         raise UserError(f"trainer.logger={name}: {' '.join(str(error).split())}") from error
-    assert isinstance(logger, Logger)
     if isinstance(logger, WandbLogger):
-        _end_another(logger.version)
+        # W&B has one run a process, which goes on if it is this one.
+        wandb = sys.modules["wandb"]
+        if wandb.run is not None and wandb.run.id != logger.version:
+            wandb.finish()
     return logger
 
 
-def _fill_in(init: Namespace, folder: Path, logs: Path, run: str | int | None) -> None:
+def _fill_in(init: Any, folder: Path, logs: Path, run: str | int | None) -> None:
     """What nobody has chosen: the folder, the run, its title."""
-    for name in FOLDERS:
-        if name in init and init[name] in HERE:
-            init[name] = str(folder)
-    title = f"{folder.parent.name}-{folder.name}"
-    for names, value in ((IDENTITIES, run), (TITLES, title), (("resume",), "allow")):
-        first = next((name for name in names if name in init), None)
-        if first and init[first] is None:
-            init[first] = value
-    if "tracking_uri" in init and init.tracking_uri is None:
+    chosen = {
+        **dict.fromkeys(FOLDERS, str(folder)),
+        **dict.fromkeys(IDENTITIES, run),
+        **dict.fromkeys(TITLES, f"{folder.parent.name}-{folder.name}"),
+        "resume": "allow",
+    }
+    if init.get("tracking_uri", "") is None:
         # One for all runs, by which they can be compared; MLflow takes no folder any more.
-        init.tracking_uri = f"sqlite:///{(logs.absolute() / 'mlflow.db').as_posix()}"
-        init.artifact_location = init.artifact_location or (logs.absolute() / "mlflow").as_uri()
-
-
-def _end_another(run: str | int | None) -> None:
-    """W&B has one run a process, which goes on if it is this one."""
-    wandb = sys.modules.get("wandb")
-    if wandb is not None and wandb.run is not None and wandb.run.id != run:
-        wandb.finish()
-
-
-def _rows(logger: Logger, step: int | None) -> list[dict[str, Any]]:
-    """What a CSV logger has written, which it would delete, but for steps that are taken again."""
-    if not isinstance(logger, CSVLogger):
-        return []
-    table = Path(logger.log_dir, "metrics.csv")
-    rows = list(csv.DictReader(io.StringIO(table.read_text()))) if table.exists() else []
-    shown = [{name: value for name, value in row.items() if value} for row in rows]
-    return [row for row in shown if step is None or int(row["step"]) < step]
-
-
-def _image(figure: Figure) -> Image.Image:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    return Image.open(buffer)
+        chosen["tracking_uri"] = f"sqlite:///{(logs.absolute() / 'mlflow.db').as_posix()}"
+        chosen["artifact_location"] = (logs.absolute() / "mlflow").as_uri()
+    for name in chosen.keys() & init.keys():
+        init[name] = chosen[name] if init[name] in UNSET else init[name]
 
 
 def _known(folder: Path) -> dict[str, list[Any]]:

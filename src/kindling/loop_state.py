@@ -8,6 +8,8 @@ installed version does, the oldest supported and the newest.
 from collections.abc import Mapping
 from typing import Any
 
+from lightning.pytorch import Trainer
+
 FIRST_BATCH = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
 """Progress within the first batch of a validation."""
 
@@ -18,10 +20,15 @@ def restart_validation(checkpoint: dict[str, Any]) -> None:
     progress |= {"total": FIRST_BATCH, "current": FIRST_BATCH, "is_last_batch": False}
 
 
+def within_end_of_epoch(trainer: Trainer) -> bool:
+    """Whether an epoch's callbacks are called, after its last step."""
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return bool(progress.processed > progress.completed)
+
+
 def epochs_done(checkpoint: Mapping[str, Any]) -> int:
     """Whole epochs that a checkpoint has trained."""
-    whole = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
-    return int(checkpoint["epoch"]) + bool(whole)
+    return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
 def steps(checkpoint: Mapping[str, Any]) -> int:

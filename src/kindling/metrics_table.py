@@ -2,8 +2,8 @@
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,10 @@ class MetricsTable(RunLogger):
         if self._last.keys() <= set(self._columns):
             with self.path.open("r+b") as stream:
                 stream.seek(self._start)
-                stream.write(self._line(self._last))
+                stream.write(self._lines([self._last]))
                 stream.truncate()
         else:
-            before = _rows(self.path.read_bytes()[: self._start])
-            self._columns = list(dict.fromkeys([*self._columns, *self._last]))
-            self._write([*before, self._last])
+            self._write([*read_rows(self.path, self._start), self._last])
 
     def lacking(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """Those that the last row does not have, of a run that goes on."""
@@ -65,39 +63,44 @@ class MetricsTable(RunLogger):
 
     def best(self, monitor: str, mode: str) -> dict[str, float]:
         """The row with the best ``monitor``; empty if none has it."""
-        rows = _rows(self.path.read_bytes()) if self.path.exists() else []
-        rows = [row for row in rows if not math.isnan(float(row.get(monitor) or "nan"))]
+        rows = [row for row in read_rows(self.path) if row.get(monitor, "nan") != "nan"]
         choose = min if mode == "min" else max
         row = choose(rows, key=lambda row: float(row[monitor]), default={})
-        return {name: float(value) for name, value in row.items() if value != ""}
+        return {name: float(value) for name, value in row.items()}
 
     def _go_on(self) -> None:
-        rows = _rows(self.path.read_bytes()) if self._step and self.path.exists() else []
-        self._columns = list(rows[0]) if rows else ["epoch", "step"]
+        rows = read_rows(self.path) if self._step else []
         kept = [row for row in rows if int(row["step"]) < self._step]
-        if kept:
-            self._last = {name: value for name, value in kept[-1].items() if value != ""}
-            self._last |= {k: int(self._last[k]) for k in ("epoch", "step") if k in self._last}
+        for row in kept[-1:]:
+            self._last = {**row, **{k: int(row[k]) for k in ("epoch", "step") if k in row}}
         self._write(kept)
 
     def _write(self, rows: Sequence[Row]) -> None:
-        lines = [self._line({name: name for name in self._columns}), *map(self._line, rows)]
-        self._start = sum(map(len, lines[:-1]))
+        self._columns = list(dict.fromkeys(["epoch", "step", *chain.from_iterable(rows)]))
+        before = self._lines([{name: name for name in self._columns}, *rows[:-1]])
+        self._start = len(before)
         unfinished = self.path.with_name(f".{self.path.name}")
-        unfinished.write_bytes(b"".join(lines))
+        unfinished.write_bytes(before + self._lines(rows[-1:]))
         unfinished.replace(self.path)
 
-    def _line(self, row: Row) -> bytes:
+    def _lines(self, rows: Sequence[Row]) -> bytes:
         stream = io.StringIO()
         table = csv.DictWriter(stream, self._columns, restval="", lineterminator="\n")
-        table.writerow({name: _shown(value) for name, value in row.items()})
+        table.writerows({name: _shown(value) for name, value in row.items()} for row in rows)
         return stream.getvalue().encode()
 
 
-def _rows(content: bytes) -> list[Row]:
-    """The rows of a table, but for one that was not written to its end."""
+def read_rows(path: Path, end: int | None = None) -> list[Row]:
+    """What a table has in its rows, but for one that was not written to its end.
+
+    Args:
+        path: The file, if there is one.
+        end: The byte to stop at.
+    """
+    content = path.read_bytes()[:end] if path.exists() else b""
     whole = content[: content.rfind(b"\n") + 1].decode()
-    return [row for row in csv.DictReader(io.StringIO(whole)) if None not in row.values()]
+    rows = (row for row in csv.DictReader(io.StringIO(whole)) if None not in row.values())
+    return [{name: value for name, value in row.items() if value} for row in rows]
 
 
 def _shown(value: Any) -> Any:

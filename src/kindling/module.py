@@ -1,7 +1,7 @@
 """The base of every model: one step for all stages, metrics per head and stage, baselines."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kindling.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.optimizers import Schedule as Schedule
-from kindling.optimizers import configuration, scheduled, trainable
+from kindling.optimizers import scheduled, trainable
 from kindling.scores import Head, Heads, Scores, Step, in_full, named
 
 T = TypeVar("T")
@@ -85,10 +85,6 @@ class Module(LightningModule):
         """Pictures of an evaluated split; ``rows`` identifies its samples."""
         return {}
 
-    def parts_to_compile(self) -> Sequence[nn.Module]:
-        """What ``--compile`` compiles: the nets, and not metrics or what is not trained."""
-        return [part for name, part in self.named_children() if name in ("net", "nets")]
-
     def curves(self) -> Mapping[str, float]:
         """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
         return {}
@@ -151,7 +147,7 @@ class Module(LightningModule):
         optimizer = torch.optim.AdamW(
             parameters, self.lr, weight_decay=self.weight_decay, fused=fused
         )
-        return configuration(optimizer, scheduled(self.schedule, optimizer, self.trainer))
+        return {"optimizer": optimizer, **scheduled(self.schedule, optimizer, self.trainer)}
 
     # Scores.
 

@@ -1,10 +1,12 @@
 """Optimizer and schedule: those of LightningCLI's flags, and AdamW with a cosine as the default."""
 
-import importlib
 import inspect
 import math
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from types import MethodType
 from typing import Any, Literal
 
@@ -15,10 +17,11 @@ from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
-from kindling._schedules import Cosine, Interval, OneCycleLR, Warmup
+from kindling.datamodule import at_least
 from kindling.errors import UserError
 
 Schedule = Literal["constant", "cosine"]
+Interval = Literal["step", "epoch"]
 
 CLASSES = ("optimizer", "lr_scheduler")
 """Settings that name a class, with its arguments below."""
@@ -44,10 +47,8 @@ class LRSchedulerConfig:
     warmup: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("frequency", 1), ("warmup", 0)):
-            if getattr(self, name) < low:
-                value = f"lr_scheduler_config.{name}={getattr(self, name)}"
-                raise UserError(f"{value}: must be at least {low}")
+        at_least("lr_scheduler_config.frequency", self.frequency, 1)
+        at_least("lr_scheduler_config.warmup", self.warmup, 0)
 
 
 class ReduceLROnPlateau(lightning_cli.ReduceLROnPlateau):
@@ -58,29 +59,107 @@ class ReduceLROnPlateau(lightning_cli.ReduceLROnPlateau):
         monitor: Score that shall improve.
     """
 
-    trainer: Trainer | None = None
-
     def __init__(self, optimizer: Optimizer, monitor: str = MONITOR, *args: Any, **kwargs: Any):
         super().__init__(optimizer, monitor, *args, **kwargs)
 
+
+# Private, or they would be choices of --lr_scheduler.
+
+
+class _Planned(LRScheduler):
+    """A schedule over the length of the run: one that goes on keeps to its new length."""
+
     def state_dict(self) -> dict[str, Any]:
-        # At the end of an epoch the Trainer saves first, and forgets in a run that goes on that
-        # there was a score to be looked at.
-        state = {k: v for k, v in super().state_dict().items() if k != "trainer"}
-        if self.trainer is not None and _within_end_of_epoch(self.trainer):
-            state["unseen"] = float(self.trainer.callback_metrics.get(self.monitor, math.nan))
-        return state
+        return {"last_epoch": self.last_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        unseen = state_dict.pop("unseen", math.nan)
+        # The Trainer has restored the optimizer before, with the rates of the old length.
+        self.last_epoch = state_dict["last_epoch"] - 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a step before the optimizer's first
+            self.step()
+
+
+class _Cosine(_Planned):
+    """Half a cosine from each group's own rate to 0 over the run.
+
+    Groups that a callback adds later keep the rate that it gives them.
+
+    References:
+        Loshchilov and Hutter, SGDR, 2017, arXiv:1608.03983
+    """
+
+    def __init__(self, optimizer: Optimizer, length: int, interval: Interval) -> None:
+        self.length, self.interval = length, interval
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[Any]:
+        factor = (1 + math.cos(math.pi * min(self.last_epoch / self.length, 1))) / 2
+        added = self.optimizer.param_groups[len(self.base_lrs) :]
+        return [*(base * factor for base in self.base_lrs), *(group["lr"] for group in added)]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "interval": self.interval}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if (counted := state_dict.get("interval", "epoch")) != self.interval:
+            raise UserError(
+                f"the cosine counted {counted}s and would count {self.interval}s: go on with "
+                f"trainer.max_{counted}s as the limit, or start a new run by --from_run"
+            )
         super().load_state_dict(state_dict)
-        if not math.isnan(unseen):
-            self.step(unseen)
 
 
-def _within_end_of_epoch(trainer: Trainer) -> bool:
-    progress: Any = trainer.fit_loop.epoch_progress.current
-    return bool(progress.processed > progress.completed)
+class _OneCycleLR(_Planned, lr_scheduler.OneCycleLR):
+    """Torch's, over the whole run."""
+
+
+class _Warmup(LRScheduler):
+    """A linear warm-up on top of any schedule, whatever interval that one has.
+
+    Until it is over, each group keeps the schedule's rate as ``full_lr``.
+
+    References:
+        Goyal et al., Accurate, Large Minibatch SGD, 2017, arXiv:1706.02677
+    """
+
+    def __init__(self, scheduler: LRScheduler, steps: int) -> None:
+        # Without the base's own, which would set rates: like torch's SequentialLR it passes on.
+        self.scheduler, self.optimizer, self.steps = scheduler, scheduler.optimizer, steps
+        self.taken = -1
+        self._count()
+        self.optimizer.register_step_post_hook(lambda *_: self._count())
+
+    def _count(self) -> None:
+        if self.taken < self.steps:
+            with self._full_rates():
+                self.taken += 1
+
+    @contextmanager
+    def _full_rates(self) -> Iterator[None]:
+        groups = self.optimizer.param_groups
+        for group in groups:
+            group["lr"] = group.pop("full_lr", group["lr"])
+        yield
+        for group in groups if self.taken < self.steps else ():
+            group["full_lr"] = group["lr"]
+            group["lr"] = group["lr"] * ((self.taken + 1) / self.steps)
+
+    def step(self, *args: Any) -> None:
+        with self._full_rates():
+            self.scheduler.step(*args)
+
+    def get_last_lr(self) -> list[Any]:
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"taken": self.taken, "scheduler": self.scheduler.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        with self._full_rates():
+            # A plain Trainer's run knew of no warm-up, and is behind it.
+            self.taken = state_dict.get("taken", self.steps)
+            self.scheduler.load_state_dict(state_dict.get("scheduler", state_dict))
 
 
 def add_arguments(parser: LightningArgumentParser) -> None:
@@ -92,75 +171,44 @@ def add_arguments(parser: LightningArgumentParser) -> None:
 
 
 def refuse_ignored(settings: Any, flags: Iterable[str], ours: type) -> None:
-    """Raise a UserError for a flag that another one makes void.
-
-    Args:
-        settings: The whole configuration.
-        flags: As they are typed.
-        ours: Base of the models that have AdamW and the schedules of ours as their default.
-    """
+    """Raise a UserError for a typed flag that another one makes void, of ``ours`` among models."""
     given = {flag.partition("=")[0].replace(".init_args.", ".") for flag in flags}
     replaced = {"lr": "optimizer", "weight_decay": "optimizer", "schedule": "lr_scheduler"}
     for name, by in replaced.items():
         void = settings.get(by) and f"--model.{name}" in given
-        if void and issubclass(_class(settings.model), ours):
-            what = "AdamW's" if by == "optimizer" else "the default's"
-            raise UserError(f"model.{name} is {what}, which {by} replaces; set {by}.* in its place")
-    config = settings.lr_scheduler_config
-    if not settings.get("lr_scheduler") and (config.interval or config.frequency != 1):
-        name = "interval" if config.interval else "frequency"
-        raise UserError(f"lr_scheduler_config.{name}: of which schedule? name it by lr_scheduler")
+        if void and issubclass(resolve_name(settings.model.class_path), ours):
+            what = f"model.{name} is the default's, which {by} replaces"
+            raise UserError(f"{what}; set {by}.* in its place")
+    for name, default in (("interval", None), ("frequency", 1)):
+        if not settings.get("lr_scheduler") and settings.lr_scheduler_config[name] != default:
+            what = f"lr_scheduler_config.{name}: of which schedule?"
+            raise UserError(f"{what} name it by lr_scheduler")
 
 
 def described(settings: Any, optimizer: str, schedule: str) -> str:
-    """What is in force: ``SGD, lr 0.1, momentum 0.9; CosineAnnealingLR, T_max 20``.
-
-    Args:
-        settings: The whole configuration.
-        optimizer: The model's own.
-        schedule: In force where no scheduler is named.
-    """
-    parts = [_described(settings.get("optimizer"), ("lr",)) or optimizer]
-    parts.append(_described(settings.get("lr_scheduler")) or schedule)
-    if warmup := settings.lr_scheduler_config.warmup:
-        parts.append(f"warm-up over {warmup:,} steps")
-    return "; ".join(part for part in parts if part)
+    """What is in force, or else the model's own: ``SGD, lr 0.1, momentum 0.9; ExponentialLR``."""
+    warmup = settings.lr_scheduler_config.warmup
+    parts = [
+        _described(settings.get("optimizer")) or optimizer,
+        _described(settings.get("lr_scheduler")) or schedule,
+        f"warm-up over {warmup:,} steps" if warmup else "",
+    ]
+    return "; ".join(filter(None, parts))
 
 
-def _described(chosen: Any, always: tuple[str, ...] = ()) -> str:
-    """A class and those of its arguments that are not its defaults."""
+def _described(chosen: Any) -> str:
+    """A class with its rate, and those of its arguments that are not its defaults."""
     if not chosen:
         return ""
-    known: dict[str, inspect.Parameter] = {}
-    for base in reversed(_class(chosen).__mro__):
-        known |= inspect.signature(base).parameters
+    kind = resolve_name(chosen["class_path"])
+    bases = [inspect.signature(base).parameters for base in reversed(kind.__mro__)]
+    defaults = {name: p.default for base in bases for name, p in base.items()}
     shown = [
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in chosen.get("init_args", {}).items()
-        if name in always or name not in known or known[name].default != value
+        if name == "lr" or defaults.get(name) != value
     ]
-    return ", ".join([chosen["class_path"].rpartition(".")[2], *shown])
-
-
-def _class(chosen: Mapping[str, Any]) -> type:
-    module, _, name = chosen["class_path"].rpartition(".")
-    found: type = getattr(importlib.import_module(module), name)
-    return found
-
-
-def configured_rate(settings: Any, model: LightningModule) -> Any:
-    """The learning rate that the configuration has, if it has one."""
-    chosen = settings.get("optimizer")
-    return chosen["init_args"].get("lr") if chosen else getattr(model, "lr", None)
-
-
-def restored_rate(checkpoint: Mapping[str, Any]) -> float | None:
-    """The learning rate, before any schedule, of the optimizer in a checkpoint."""
-    for state in checkpoint.get("optimizer_states", ()):
-        group = state["param_groups"][0]
-        rate: float = group.get("initial_lr", group["lr"])
-        return rate
-    return None
+    return ", ".join([kind.__name__, *shown])
 
 
 def choose(
@@ -174,137 +222,94 @@ def choose(
 
     Like LightningCLI's own way, this replaces the model's ``configure_optimizers``; but classes are
     instantiated once the Trainer knows how long the run is, and which parameters are to be trained.
-
-    Args:
-        model: Of any kind.
-        optimizer: Its class and arguments; none is the model's own.
-        scheduler: Its class and arguments.
-        config: When that one changes the rate.
-        schedule: In force where an optimizer is named and no scheduler is.
+    Without an optimizer the model's own is kept; with one, ``schedule`` is in force beside it.
     """
-    if not (optimizer or scheduler or config.warmup):
-        return
 
     def configure_optimizers(model: LightningModule) -> dict[str, Any]:
         try:
-            return _configure(model, optimizer, scheduler, config, schedule)
+            if optimizer:
+                chosen = instantiate_class(trainable(model), optimizer)  # type: ignore[arg-type]
+                made = {"optimizer": chosen, **scheduled(schedule, chosen, model.trainer)}
+            else:
+                made = _own(model)
+            if scheduler:
+                if "lr_scheduler" in made:
+                    name = type(model).__name__
+                    raise UserError(f"{name} has a schedule of its own; name optimizer too")
+                planned = _scheduled(scheduler, made["optimizer"], config, model.trainer)
+                made["lr_scheduler"] = planned
+            return _warmed(made, config.warmup)
         except (ValueError, TypeError) as error:  # torch's, of a value or of an argument
             raise UserError(f"optimizer, lr_scheduler: {error}") from error
 
-    # A bound method, so that a copy of the model has its own.
-    model.configure_optimizers = MethodType(configure_optimizers, model)  # type: ignore[method-assign]
-
-
-def _configure(
-    model: LightningModule,
-    optimizer: Mapping[str, Any] | None,
-    scheduler: Mapping[str, Any] | None,
-    config: LRSchedulerConfig,
-    schedule: Schedule,
-) -> dict[str, Any]:
-    if optimizer:
-        made = instantiate_class(trainable(model), optimizer)  # type: ignore[arg-type]
-        planned = None if scheduler else scheduled(schedule, made, model.trainer)
-    else:
-        made, planned = _own(model)
-    if scheduler:
-        if planned is not None:
-            name = type(model).__name__
-            raise UserError(f"lr_scheduler: {name} has a schedule of its own; name optimizer too")
-        planned = _scheduled(scheduler, made, config, model.trainer)
-    if config.warmup:
-        planned = planned or {"scheduler": lr_scheduler.ConstantLR(made, 1.0, total_iters=0)}
-        # Lightning knows a plateau by its class, which is hidden now.
-        plateau = isinstance(planned["scheduler"], lr_scheduler.ReduceLROnPlateau)
-        warmed = Warmup(planned["scheduler"], config.warmup)
-        planned = {**planned, "scheduler": warmed, "reduce_on_plateau": plateau}
-    return configuration(made, planned)
+    if optimizer or scheduler or config.warmup:
+        # A bound method, so that a copy of the model has its own.
+        model.configure_optimizers = MethodType(configure_optimizers, model)  # type: ignore[method-assign]
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:
-    """What shall be trained: a callback that unfreezes the rest adds it in a group of its own.
-
-    Raises:
-        UserError: Everything is frozen.
-    """
+    """What shall be trained: a callback that unfreezes the rest adds it in a group of its own."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise UserError(f"{type(model).__name__} has no parameter to train; freeze less")
     return parameters
 
 
-def configuration(optimizer: Optimizer, planned: dict[str, Any] | None) -> dict[str, Any]:
-    """What ``configure_optimizers`` returns."""
-    return {"optimizer": optimizer, **({"lr_scheduler": planned} if planned else {})}
-
-
-def scheduled(schedule: Schedule, optimizer: Optimizer, trainer: Trainer) -> dict[str, Any] | None:
-    """The default's schedule over the run, by epochs, or by steps where these are its limit.
-
-    Raises:
-        UserError: The run has no length.
-    """
+def scheduled(schedule: Schedule, optimizer: Optimizer, trainer: Trainer) -> dict[str, Any]:
+    """The default's schedule over the run, by epochs, or by steps where these are its limit."""
     if schedule == "constant":
-        return None
-    epochs, steps = trainer.max_epochs, trainer.max_steps
-    if epochs in (None, -1) and steps == -1:
-        raise UserError(
-            "model.schedule=cosine: for how long? set trainer.max_epochs or trainer.max_steps, or "
-            "--model.schedule=constant"
-        )
+        return {}
     # Asked for only where need be: it opens the data, and fails where accumulation changes.
+    steps = trainer.max_steps
     by_step = steps != -1 and trainer.estimated_stepping_batches == steps
     interval: Interval = "step" if by_step else "epoch"
-    length = steps if by_step else epochs
-    return {"scheduler": Cosine(optimizer, max(length or 1, 1), interval), "interval": interval}
+    length = _length(interval, trainer, "model.schedule=cosine")
+    planned = {"scheduler": _Cosine(optimizer, length, interval), "interval": interval}
+    return {"lr_scheduler": planned}
+
+
+def _length(interval: Interval, trainer: Trainer, what: str) -> int:
+    length = trainer.max_epochs if interval == "epoch" else trainer.estimated_stepping_batches
+    if length in (None, -1, math.inf):
+        raise UserError(f"{what}: for how long? set trainer.max_epochs or trainer.max_steps")
+    return max(int(length), 1)
 
 
 def _scheduled(
     scheduler: Mapping[str, Any], optimizer: Optimizer, config: LRSchedulerConfig, trainer: Trainer
 ) -> dict[str, Any]:
-    chosen = _class(scheduler)
-    interval = config.interval or ("step" if issubclass(chosen, BY_STEP) else "epoch")
-    kwargs = {**(scheduler.get("init_args") or {})}
-    if chosen is lr_scheduler.OneCycleLR and _open_ended(kwargs):
-        chosen, kwargs["total_steps"] = OneCycleLR, _length(interval, trainer)
-    made = chosen(optimizer, **kwargs)
-    planned = {"scheduler": made, "interval": interval, "frequency": config.frequency}
-    if isinstance(made, lr_scheduler.ReduceLROnPlateau):
-        planned["monitor"] = getattr(made, "monitor", MONITOR)
-    if isinstance(made, ReduceLROnPlateau) and (interval, config.frequency) == ("epoch", 1):
-        made.trainer = trainer
-    return planned
+    kind, kwargs = resolve_name(scheduler["class_path"]), {**scheduler.get("init_args", {})}
+    interval = config.interval or ("step" if issubclass(kind, BY_STEP) else "epoch")
+    given = kwargs.get("total_steps") or (kwargs.get("epochs") and kwargs.get("steps_per_epoch"))
+    if kind is lr_scheduler.OneCycleLR and not given:
+        kwargs["total_steps"] = _length(interval, trainer, "lr_scheduler=OneCycleLR")
+        kind = _OneCycleLR
+    made = kind(optimizer, **kwargs)
+    # Torch's own plateau does not say what it watches.
+    watched = {"monitor": getattr(made, "monitor", MONITOR)}
+    return {"scheduler": made, "interval": interval, "frequency": config.frequency, **watched}
 
 
-def _open_ended(kwargs: Mapping[str, Any]) -> bool:
-    return kwargs.get("total_steps") is None and None in (
-        kwargs.get("epochs"),
-        kwargs.get("steps_per_epoch"),
-    )
+def _warmed(made: dict[str, Any], steps: int) -> dict[str, Any]:
+    """``configure_optimizers``' answer with a warm-up in it."""
+    if not steps:
+        return made
+    planned = made.get("lr_scheduler") or lr_scheduler.LambdaLR(made["optimizer"], lambda _: 1)
+    planned = planned if isinstance(planned, dict) else {"scheduler": planned}
+    # Lightning knows a plateau by its class, which is hidden now.
+    plateau = isinstance(planned["scheduler"], lr_scheduler.ReduceLROnPlateau)
+    warmed = {"scheduler": _Warmup(planned["scheduler"], steps), "reduce_on_plateau": plateau}
+    return {**made, "lr_scheduler": {**planned, **warmed}}
 
 
-def _length(interval: Interval, trainer: Trainer) -> int:
-    length = trainer.max_epochs if interval == "epoch" else trainer.estimated_stepping_batches
-    if length in (None, -1, math.inf):
-        raise UserError(
-            "lr_scheduler=OneCycleLR: for how long? set trainer.max_epochs, trainer.max_steps or "
-            "lr_scheduler.total_steps"
-        )
-    return int(length)
-
-
-def _own(model: LightningModule) -> tuple[Optimizer, dict[str, Any] | None]:
+def _own(model: LightningModule) -> dict[str, Any]:
     """The optimizer and the schedule that a model makes itself, where it is one of each."""
-    match type(model).configure_optimizers(model):
+    made: Any = type(model).configure_optimizers(model)
+    match made:
         case Optimizer() as optimizer:
-            return optimizer, None
-        case {"optimizer": Optimizer() as optimizer, **rest}:
-            planned = rest.get("lr_scheduler")
+            return {"optimizer": optimizer}
+        case {"optimizer": Optimizer()}:
+            return {**made}
         case [[Optimizer() as optimizer], [planned]]:
-            pass
-        case _:
-            name = type(model).__name__
-            raise UserError(f"lr_scheduler: {name} makes no optimizer or several; name optimizer")
-    if planned is not None and not isinstance(planned, dict):
-        planned = {"scheduler": planned}
-    return optimizer, planned
+            return {"optimizer": optimizer, "lr_scheduler": planned}
+    raise UserError(f"{type(model).__name__} makes no optimizer or several; name optimizer")

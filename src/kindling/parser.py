@@ -65,7 +65,7 @@ class Layers:
         named = dict(flat(layer))
         for name, new in named.items():
             if not name.endswith("+") and self._replaces(name, new, file):
-                self._clear(name, "" if file else flag)
+                self._clear(name)
         named = {k.removesuffix("+"): [v] if k[-1:] == "+" else v for k, v in named.items()}
         self._files |= dict.fromkeys(named, file)
         self.values = named | {k: v for k, v in self.values.items() if k not in named}
@@ -89,12 +89,9 @@ class Layers:
     def _below(self, name: str) -> list[str]:
         return [known for known in self.values if known.startswith(f"{name}.")]
 
-    def _clear(self, name: str, flag: str) -> None:
+    def _clear(self, name: str) -> None:
         for lost in self._below(name):
-            value = self.values.pop(lost)
-            if flag and self._files.get(lost) == "":
-                lost = f"--{lost}={value}"
-                raise UserError(f"{flag}: takes the place of {lost}; leave that out, or behind")
+            del self.values[lost]
         nothing: Any = None
         for key in reversed(name.split(".")):
             nothing = {key: nothing}

@@ -154,8 +154,5 @@ def quiet() -> Iterator[None]:
             logger.removeHandler(handler)
         for logger, level in before.items():
             logger.setLevel(level)
-        for name in ("JSONARGPARSE_DEPRECATION_WARNINGS", "PYTORCH_NVML_BASED_CUDA_CHECK"):
-            if name in environment:
-                os.environ[name] = environment[name]
-            else:
-                os.environ.pop(name, None)
+        os.environ.clear()
+        os.environ.update(environment)

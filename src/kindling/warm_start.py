@@ -3,10 +3,9 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,10 @@ class WarmStart(Callback):
         """Where the weights are from."""
         with self.path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        record: dict[str, Any] = {}
-        with suppress(OSError, ValueError):
-            record = json.loads((self.run / "provenance.json").read_text())
-        commit = record.get("git", {}).get("commit")
-        place = str(runs.BEST)
-        return {"run": str(self.run), "checkpoint": place, "sha256": digest, "commit": commit}
+        record = self.run / "provenance.json"
+        git = json.loads(record.read_text())["git"] if record.exists() else {}
+        origin = {"run": str(self.run), "checkpoint": str(runs.BEST), "sha256": digest}
+        return {**origin, "commit": git.get("commit")}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         fitting, afresh = self._compare(pl_module)
@@ -61,8 +58,8 @@ class WarmStart(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Again, since the model's setup may have set weights, and configure_model made some.
         fitting, afresh = self._compare(pl_module)
-        learned = dict(pl_module.named_parameters(remove_duplicate=False))
-        if not learned.keys() & fitting.keys():
+        learned = {name for name, _ in pl_module.named_parameters(remove_duplicate=False)}
+        if not learned & fitting.keys():
             name = type(pl_module).__name__
             raise UserError(f"{self.run}: none of its layers fits {name} as it is configured")
         later = {k: v for k, v in fitting.items() if k in learned or k not in self._taken}
@@ -73,17 +70,14 @@ class WarmStart(Callback):
 
     def _compare(self, model: LightningModule) -> tuple[dict[str, Tensor], list[str]]:
         """The weights that fit, and the layers that start afresh."""
-        weights: Mapping[str, Tensor] = self._checkpoint["state_dict"]
-        classes = [
-            list(settings.get("classes") or ())
-            for settings in (self._checkpoint.get("hyper_parameters", {}), model.hparams)
-        ]
-        others = classes[0] != classes[1] and len(classes[0]) == len(classes[1])
-        outputs = set(_outputs(model, len(classes[0]))) if others else set()
-        own = model.state_dict()
+        weights, own = self._checkpoint["state_dict"], model.state_dict()
+        settings = (self._checkpoint.get("hyper_parameters", {}), model.hparams)
+        before, now = (list(setting.get("classes") or ()) for setting in settings)
+        renamed = before != now and len(before) == len(now)
         fits = {k for k, v in own.items() if k in weights and weights[k].shape == v.shape}
-        learned = dict(model.named_parameters(remove_duplicate=False))
-        misfits = {_layer(name) for name in learned if name not in fits} | outputs
+        learned = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+        misfits = {_layer(name) for name in learned if name not in fits}
+        misfits |= set(_outputs(model, len(now))) if renamed else set()
         layers = dict.fromkeys(_layer(name) for name in own)
         afresh = [name or type(model).__name__ for name in layers if name in misfits]
         return {k: weights[k] for k in fits if _layer(k) not in misfits}, afresh
@@ -118,21 +112,16 @@ class Freeze(Callback):
 
 def _named(model: nn.Module, name: str) -> list[nn.Parameter]:
     parameters = dict(model.named_parameters())
-    found = [p for k, p in parameters.items() if k.startswith(f"{name}.") or fnmatchcase(k, name)]
+    found = [parameter for k, parameter in parameters.items() if fnmatchcase(k, name)]
     if not found:
         with suppress(AttributeError):
-            part = attrgetter(name)(model)
-            found = list(part.parameters()) if isinstance(part, nn.Module) else []
+            found = list(model.get_submodule(name).parameters())
     if not found:
-        known = list(dict.fromkeys(_layer(k) or k for k in parameters))
-        meant = did_you_mean(name, known) or f"; parts are {', '.join(_tops(known))}"
+        known = dict.fromkeys(_layer(k) or k for k in parameters)
+        largest = dict.fromkeys(".".join(k.split(".")[:2]) for k in known)
+        meant = did_you_mean(name, known) or f"; parts are {', '.join(largest)}"
         raise UserError(f"freeze={name}: no parameter or part of the model is called so{meant}")
     return found
-
-
-def _tops(names: Iterable[str]) -> list[str]:
-    """The largest parts, ``net.blocks`` for all that is below it."""
-    return list(dict.fromkeys(".".join(name.split(".")[:2]) for name in names if name))
 
 
 def _layer(name: str) -> str:

@@ -84,7 +84,7 @@ def test_every_shipped_space_is_one_of_settings_that_there_are(task: str) -> Non
         ("model.lr: [1, 2]", ["--name=../x"], "not a name"),
         ("model.lr: 3", [], "expected a list of choices"),
         ("optimizer: [SGD, Adam]", [], "optimizer: SGD is read as torch.optim.SGD; write it so"),
-        ("optimizer.lr: [1, 2]", ["--optimizer=SGD", "--model.lr=1"], "model.lr is AdamW's"),
+        ("optimizer.lr: [1, 2]", ["--optimizer=SGD", "--model.lr=1"], "model.lr is the default's"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line_and_leaves_nothing(

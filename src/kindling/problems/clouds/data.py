@@ -78,11 +78,6 @@ class CloudsDataModule(DataModule):
     def target_names(self) -> Mapping[str, str]:
         return {"cloud": "class"}
 
-    @property
-    def training(self) -> Photos:
-        """The photos that statistics may be taken from."""
-        return self.photos("train")
-
     def photos(self, split: Split) -> Photos:
         photos = self.splits[split]
         assert isinstance(photos, Photos)

@@ -100,11 +100,6 @@ class FacesDataModule(DataModule):
     def target_names(self) -> Mapping[str, str]:
         return {"identity": self.columns.identity or "identity", "age": self.columns.age or "age"}
 
-    @property
-    def training(self) -> Faces:
-        """The photos that statistics may be taken from."""
-        return self.photos("train")
-
     def photos(self, split: Split) -> Faces:
         photos = self.splits[split]
         assert isinstance(photos, Faces)

@@ -85,13 +85,6 @@ class PotabilityDataModule(DataModule):
     def target_names(self) -> Mapping[str, str]:
         return {"potability": self.target}
 
-    @property
-    def training(self) -> Measurements:
-        """The rows that statistics may be taken from."""
-        rows = self.splits["train"]
-        assert isinstance(rows, Measurements)
-        return rows
-
     def read(self) -> Mapping[Split, Measurements]:
         self.columns = self.columns or self._choose(self._table)
         whole = self._labelled(self._table, self.root / self.train_file)

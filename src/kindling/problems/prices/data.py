@@ -134,11 +134,6 @@ class PricesDataModule(DataModule):
     def target_names(self) -> Mapping[str, str]:
         return {"price": self.target}
 
-    @property
-    def training(self) -> Offers:
-        """The rows that statistics may be taken from."""
-        return self.offers("train")
-
     def offers(self, split: Split) -> Offers:
         offers = self.splits[split]
         assert isinstance(offers, Offers)

@@ -112,11 +112,6 @@ class TabularDataModule(DataModule):
     def target_names(self) -> Mapping[str, str]:
         return {"target": self.target}
 
-    @property
-    def training(self) -> Rows:
-        """The rows that statistics may be taken from."""
-        return self.rows("train")
-
     def rows(self, split: Split) -> Rows:
         rows = self.splits[split]
         assert isinstance(rows, Rows)
