@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from kindling import arguments, help
 from kindling.errors import Stopped, UserError
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: list[str]) -> None:
     if help.wanted(args):
-        print(help.overview())
+        print(help.overview(), flush=True)
         return
     invocation = arguments.read(args)
     if "" not in sys.path:
@@ -56,10 +57,18 @@ def _run(args: list[str]) -> None:
     # Torch and Lightning take seconds to import, and one more where they are searched for garbage
     # meanwhile; what is wrong so far is answered sooner.
     gc.disable()
-    from kindling import cli
+    if "--help" in invocation.flags:
+        from kindling.parser import Layers
+        from kindling.process import quiet
 
+        with quiet():
+            print(help.of_command(invocation.command, Layers(invocation.flags)), flush=True)
+    else:
+        from kindling import cli
+
+        gc.enable()
+        cli.run(invocation)
     gc.enable()
-    cli.run(invocation)
 
 
 def _fail(message: str, status: int) -> int:
@@ -67,5 +76,14 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
+def command() -> NoReturn:
+    """``main`` for a process of its own."""
+    status = main()
+    if {"-h", "--help"} & {*sys.argv}:
+        # Nothing is left to be done, and to take down all that was imported would take seconds.
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

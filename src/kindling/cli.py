@@ -33,7 +33,6 @@ from rich.console import Console
 
 from kindling import (
     checkpoints,
-    help,
     loggers,
     loop_state,
     memory,
@@ -79,9 +78,6 @@ def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
     console = Console(highlight=False, soft_wrap=True)
     with quiet():
-        if "--help" in invocation.flags:
-            print(help.of_command(invocation.command, Layers(invocation.flags)))
-            raise SystemExit(0)
         if invocation.command == "train":
             fitted = _run(replace(invocation, command="fit"))
             if rank() or not fitted.can_be_tested():
