@@ -5,7 +5,6 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from kindling import arguments, help
 from kindling.errors import Stopped, UserError
@@ -76,14 +75,5 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def command() -> NoReturn:
-    """``main`` for a process of its own."""
-    status = main()
-    if {"-h", "--help"} & {*sys.argv}:
-        # Nothing is left to be done, and to take down all that was imported would take seconds.
-        os._exit(status)
-    sys.exit(status)
-
-
 if __name__ == "__main__":
-    command()
+    sys.exit(main())
