@@ -153,6 +153,7 @@ def test_memory_of_a_step_is_what_its_layers_keep(tmp_path: Path) -> None:
     loader = torch.utils.data.DataLoader(RandomDataset(32, 70), batch_size=7)
     trainer = Trainer(
         accelerator="cpu",
+        max_epochs=-1,
         callbacks=[step],
         logger=False,
         enable_checkpointing=False,
