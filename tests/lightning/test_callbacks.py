@@ -91,7 +91,7 @@ def test_a_monitor_that_is_not_logged_is_named(
 def test_patience_of_a_run_that_goes_on_is_the_one_that_is_asked_for(train: Train) -> None:
     run = train("--early_stopping.patience=7", command="fit")
     train(f"--run={run.folder}", "--early_stopping.patience=3", "--trainer.max_epochs=3")
-    [state] = [v for k, v in run.checkpoint("last")["callbacks"].items() if "EarlySt" in k]
+    [state] = [v for k, v in run.checkpoint("last")["callbacks"].items() if "Stopping" in k]
     assert state["patience"] == 3
 
 

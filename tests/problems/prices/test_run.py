@@ -188,7 +188,7 @@ def test_what_cannot_work_is_one_line_and_leaves_no_run(
         ("model.views=2", "model.views is computed from the data"),
         ("model.vocabularies=[2]", "model.vocabularies is computed from the data"),
         ("model.log_price=false", "model.log_price is computed from the data (data.log_price)"),
-        ("model.use_photos=false", "no such setting; did you mean data.use_photos?"),
+        ("model.use_photos=false", "no such option; did you mean data.use_photos?"),
         ("model.merge=mean", "no such choice"),
     ],
 )
