@@ -56,18 +56,18 @@ def _run(args: list[str]) -> None:
     # Torch and Lightning take seconds to import, and one more where they are searched for garbage
     # meanwhile; what is wrong so far is answered sooner.
     gc.disable()
-    if "--help" in invocation.flags:
-        from kindling.parser import Layers
-        from kindling.process import quiet
+    try:
+        if "--help" in invocation.flags:
+            from kindling.parser import Layers
+            from kindling.process import quiet
 
-        with quiet():
-            print(help.of_command(invocation.command, Layers(invocation.flags)), flush=True)
-    else:
+            with quiet():
+                print(help.of_command(invocation.command, Layers(invocation.flags)), flush=True)
+            return
         from kindling import cli
-
+    finally:
         gc.enable()
-        cli.run(invocation)
-    gc.enable()
+    cli.run(invocation)
 
 
 def _fail(message: str, status: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import lightning.pytorch.callbacks as stock
 from lightning.pytorch import LightningModule, Trainer
 
-from kindling import runs
+from kindling import loop_state, runs
 from kindling.errors import UserError
 from kindling.words import did_you_mean
 
@@ -82,15 +82,11 @@ class RunCheckpoints(stock.Checkpoint):
                 self._save_best(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Loggers get the epoch's scores only after this, when the process may have been killed.
-        whole = {k: v for k, v in trainer.logged_metrics.items() if not k.endswith("_step")}
-        self._logged = {name: float(value) for name, value in whole.items()}
         self._save_best(trainer)
         if _is_last(trainer) or _agreed(trainer, time.monotonic() >= self._due):
             self._save_last(trainer)
             if self.best is None:
                 self._save(trainer, self.run / runs.BEST, self.save_weights_only)
-        self._logged = {}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
@@ -148,7 +144,12 @@ class RunCheckpoints(stock.Checkpoint):
 
     def _save(self, trainer: Trainer, path: Path, weights_only: bool = False) -> None:
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            if loop_state.within_end_of_epoch(trainer):
+                # Loggers get the epoch's scores only after this, when the process may be killed.
+                logged = trainer.logged_metrics.items()
+                self._logged = {k: float(v) for k, v in logged if not k.endswith("_step")}
             trainer.save_checkpoint(path, weights_only)
+            self._logged = {}
 
 
 class PatientStopping(stock.EarlyStopping):
