@@ -38,9 +38,9 @@ from rich.table import Table
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader, Dataset
 
-from kindling.compare.job import WATCH
+from kindling.data.loader import Batches, load
 from kindling.images import Augment, load_images, scan
-from kindling.loader import Batches, load
+from kindling.tools.compare.job import WATCH
 
 FIGURES = ("epoch_s", "step_us", "peak_mib")
 
@@ -173,7 +173,7 @@ def measure_photos(loops: Path, data: Path, batch_size: int = 32) -> dict[str, A
     The loops' script has ``problem(name, data)``, whose first item is a data set of the photos.
     """
     # Here, so that the other problems can be measured where this one was taken out.
-    from kindling.problems.clouds.photos import Photos
+    from problems.clouds.photos import Photos
 
     files = scan(data / "clouds" / "clouds_train").files
     theirs = seconds(DataLoader(_photos_of(loops, data), batch_size, shuffle=True))

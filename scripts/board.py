@@ -25,21 +25,21 @@ def tensorboard(folder: Path) -> Iterator[str]:
     home = folder.parents[1]
     logdir = f"--logdir={folder.relative_to(home)}"
     command = [sys.executable, "-m", "tensorboard.main", logdir, "--port=0"]
-    with tempfile.TemporaryFile("a+") as said:  # what is read moves no writer
-        process = subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL, stderr=said)
+    with tempfile.TemporaryFile("a+") as message:  # what is read moves no writer
+        process = subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL, stderr=message)
         try:
-            yield _address(process, said)
+            yield _address(process, message)
         finally:
             process.terminate()
             process.wait()
 
 
-def _address(process: "subprocess.Popen[bytes]", said: Any, seconds: float = 60) -> str:
+def _address(process: "subprocess.Popen[bytes]", message: Any, seconds: float = 60) -> str:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
-        said.seek(0)
-        if found := re.search(r"TensorBoard \S+ at (http://\S+)", said.read()):
+        message.seek(0)
+        if found := re.search(r"TensorBoard \S+ at (http://\S+)", message.read()):
             return found[1]
         time.sleep(0.1)
-    said.seek(0)
-    raise UserError(f"TensorBoard did not start: {' '.join(said.read().split())[-500:]}")
+    message.seek(0)
+    raise UserError(f"TensorBoard did not start: {' '.join(message.read().split())[-500:]}")

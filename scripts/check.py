@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from kindling.compare import command
+from kindling.tools.compare import command
 
 WIDTH = 80
 """Columns of what is no terminal."""
@@ -27,7 +27,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _main(task: str, flags: Sequence[str]) -> None:
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
-    from kindling.check.command import check
+    from kindling.tools.check.command import check
 
     width = None if sys.stdout.isatty() else WIDTH
     check(task, flags, Console(highlight=False, width=width))

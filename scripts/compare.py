@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kindling import paths
-from kindling.compare import command
+from kindling.data import paths
 from kindling.errors import UserError
+from kindling.tools.compare import command
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -34,10 +34,10 @@ def main(args: Sequence[str] | None = None) -> int:
 def _main(parser: argparse.ArgumentParser, args: Sequence[str] | None) -> None:
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
     chosen, flags = parser.parse_known_args(args)
-    from kindling.compare import plan
+    from kindling.tools.compare import plan
 
     planned = plan.read(chosen.task, chosen.plan) if chosen.task else None
-    from kindling.compare import comparison
+    from kindling.tools.compare import comparison
 
     if planned is None:
         if flags:

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kindling import paths
-from kindling.compare import command, plan
+from kindling.data import paths
+from kindling.tools.compare import command, plan
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def _main(parser: argparse.ArgumentParser, args: Sequence[str] | None) -> None:
     chosen, flags = parser.parse_known_args(args)
     planned, units = plan.alone(chosen.task), plan.folds(chosen.folds)
-    from kindling.compare import comparison
+    from kindling.tools.compare import comparison
 
     folder = command.folder(chosen.logs, chosen.task, "crossval", chosen.name, flags)
     comparison.compare(planned, units, folder, flags, chosen.jobs, command.console())

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from kindling.compare import command
+from kindling.tools.compare import command
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -23,8 +23,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _main(chosen: argparse.Namespace, flags: Sequence[str]) -> None:
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
-    from kindling.export.command import export
-    from kindling.export.write import FORMATS
+    from kindling.tools.export.command import export
+    from kindling.tools.export.write import FORMATS
 
     formats = (chosen.format,) if chosen.format else FORMATS
     export(chosen.run, formats, flags, command.console())

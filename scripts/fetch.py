@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kindling import paths
-from kindling.compare import command
+from kindling.data import paths
+from kindling.tools.compare import command
 
 CLIENT = "MT_200"
 
@@ -33,7 +33,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _main(chosen: argparse.Namespace) -> None:
-    from kindling.fetch.command import fetch
+    from kindling.tools.fetch.command import fetch
 
     client = None if chosen.all else chosen.client
     where = (chosen.task, chosen.data, command.console(), chosen.folder)

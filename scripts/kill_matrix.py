@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from kindling import checkpoints
+from kindling.runs import checkpoints
 
 PHOTOS = ("--data.image_size=16", "--model.channels=[4,8]")
 TASKS = {

@@ -43,12 +43,12 @@ def spread(values: Sequence[float]) -> str:
 def score(table: pd.DataFrame) -> tuple[float, float]:
     """Accuracy and macro F1."""
     classes = sorted({*table["class"], *table["prediction"]})
-    said, truth = (
+    message, truth = (
         torch.tensor([classes.index(name) for name in table[column]])
         for column in ("prediction", "class")
     )
-    f1 = multiclass_f1_score(said, truth, max(len(classes), 2), average="macro")
-    return float((said == truth).float().mean()), float(f1)
+    f1 = multiclass_f1_score(message, truth, max(len(classes), 2), average="macro")
+    return float((message == truth).float().mean()), float(f1)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kindling import paths
-from kindling.compare import command
+from kindling.data import paths
+from kindling.tools.compare import command
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -28,8 +28,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _main(chosen: argparse.Namespace) -> None:
-    from kindling.scaffold import new, show
-    from kindling.scaffold.names import check_task
+    from kindling.tools.new import new, show
+    from kindling.tools.new.names import check_task
 
     check_task(chosen.task)
     recipe = new.find(chosen.kind, chosen.target)

@@ -26,9 +26,10 @@ from PIL import Image
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from kindling import paths, runs
-from kindling.compare import command
+from kindling.data import paths
 from kindling.errors import UserError
+from kindling.runs import folder as runs
+from kindling.tools.compare import command
 
 FRESH: Sequence[Sequence[str]] = ((), ("--model.cell=gru",), ("--model.cell=rnn",))
 """Flags of the runs that are made where none is named."""
@@ -117,7 +118,7 @@ def fresh_runs(logs: Path) -> list[Path]:
 def picture_of_table(page: Page, run: Path) -> bytes:
     """The table that ends `make train`, as a terminal shows it."""
     # Not at the top: torch takes seconds, and what is wrong so far needs none of it.
-    from kindling.results import show
+    from kindling.evaluation.results import show
 
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), highlight=False, soft_wrap=True

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kindling import paths
-from kindling.compare import command
+from kindling.data import paths
+from kindling.tools.compare import command
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _main(chosen: argparse.Namespace) -> None:
-    from kindling.compare.reproduce import reproduce
+    from kindling.tools.compare.reproduce import reproduce
 
     reproduce(chosen.run, chosen.logs, chosen.other_data, command.console())
 

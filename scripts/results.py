@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kindling import paths
-from kindling.compare import command
+from kindling.data import paths
+from kindling.tools.compare import command
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _main(chosen: argparse.Namespace, flags: Sequence[str]) -> None:
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
-    from kindling.compare import results
+    from kindling.tools.compare import results
 
     plans = results.choose(chosen.only)
     results.publish(plans, chosen.data, chosen.logs, chosen.jobs, command.console(), flags)

@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional
 
-from kindling import runs
-from kindling.images.read import cores
-from kindling.problems.clouds.data import CloudsDataModule
-from kindling.problems.clouds.model import HEAD, CloudsModule
-from kindling.problems.clouds.photos import Photos
+from kindling.data.files import cores
+from kindling.runs import folder as runs
+from problems.clouds.data import CloudsDataModule
+from problems.clouds.model import HEAD, CloudsModule
+from problems.clouds.photos import Photos
 
 Distortion = Callable[[Tensor, float], Tensor]
 
@@ -75,8 +75,8 @@ def accuracy(
     right = 0
     for index in torch.split(order, 64):
         batch = photos[index]
-        said = model.predict(batch._replace(image=distort(batch.image, amount)))[HEAD]
-        right += int((said.argmax(-1) == batch.label).sum())
+        message = model.predict(batch._replace(image=distort(batch.image, amount)))[HEAD]
+        right += int((message.argmax(-1) == batch.label).sum())
     return right / len(order)
 
 

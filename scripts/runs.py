@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kindling import paths
-from kindling.compare import command, listing, plan, table
+from kindling.data import paths
+from kindling.tools.compare import command, listing, plan, table
 
 
 def main(args: Sequence[str] | None = None) -> int:

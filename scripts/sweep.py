@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kindling import paths
-from kindling.compare import command as shared
-from kindling.extras import require
+from kindling.data import paths
+from kindling.errors import require
+from kindling.tools.compare import command as shared
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -31,12 +31,12 @@ def main(args: Sequence[str] | None = None) -> int:
 def _main(parser: argparse.ArgumentParser, args: Sequence[str] | None) -> None:
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
     chosen, flags = parser.parse_known_args(args)
-    from kindling.sweep import space
+    from kindling.tools.sweep import space
 
     searched = space.read(chosen.task, chosen.space)
     folder = shared.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
     require("a sweep", "optuna", "Optuna", "sweep")
-    from kindling.sweep.command import sweep
+    from kindling.tools.sweep.command import sweep
 
     sweep(searched, folder, flags, chosen.trials, chosen.jobs, shared.console())
 

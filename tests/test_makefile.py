@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from kindling import paths
+from kindling.data import paths
 
 
 def make(*words: str) -> str:

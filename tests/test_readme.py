@@ -17,9 +17,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import kindling.problems
-from kindling import arguments, paths
 from kindling.__main__ import main
+from kindling.cli import arguments
+from kindling.data import paths
 
 PAGES = (
     "README.md",
@@ -199,7 +199,7 @@ def test_the_problem_of_ones_own_trains_and_predicts(
         path.write_text(content)
     problems = tmp_path / "src" / "kindling" / "problems"
     (problems / "queue" / "__init__.py").touch()
-    monkeypatch.setattr(kindling.problems, "__path__", [str(problems)])
+    monkeypatch.setattr(problems, "__path__", [str(problems)])
     monkeypatch.setattr(paths, "SAMPLES", tmp_path / "sample")
     flags = ["--trainer.enable_progress_bar=false", f"--logs={tmp_path / 'logs'}"]
     assert main(["train", f"--config={tmp_path / 'configs' / 'queue.yaml'}", *flags]) == 0

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kindling import arguments, help
+from kindling.cli import arguments, help
 from kindling.errors import Stopped, UserError
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -58,13 +58,13 @@ def _run(args: list[str]) -> None:
     gc.disable()
     try:
         if "--help" in invocation.flags:
-            from kindling.parser import Layers
-            from kindling.process import quiet
+            from kindling.cli.parser import Layers
+            from kindling.cli.process import quiet
 
             with quiet():
                 print(help.of_command(invocation.command, Layers(invocation.flags)), flush=True)
             return
-        from kindling import cli
+        from kindling.cli import lightning_cli as cli
     finally:
         gc.enable()
     cli.run(invocation)

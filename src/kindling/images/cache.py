@@ -20,8 +20,9 @@ import psutil
 import torch
 from torch import Tensor
 
+from kindling.data.files import printable
 from kindling.errors import UserError
-from kindling.images.read import printable, read_images
+from kindling.images.read import read_images
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kindling.data.files import image_suffixes, printable
 from kindling.errors import UserError
-from kindling.images.read import printable, suffixes
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _split(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
     images: list[Path] = []
     others: list[Path] = []
     for file in files:
-        is_image = file.suffix.lower() in suffixes() and file.is_file()
+        is_image = file.suffix.lower() in image_suffixes() and file.is_file()
         (images if is_image else others).append(file)
     return images, others
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kindling.table import refuse, require_columns
+from kindling.tables.read import refuse, require_columns
 
 
 def listed_images(table: pd.DataFrame, column: str, path: Path) -> list[Path]:

@@ -3,8 +3,6 @@
 N: images, H: height, W: width
 """
 
-import functools
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from kindling.data.files import cores, formats, printable
 from kindling.errors import UserError
 
-# Of these Pillow knows no more than the header, or it hands the file to another program.
-_NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 _STACK = 256
 
 PHOTO = {
@@ -27,29 +24,6 @@ PHOTO = {
     "unit": "brightness as bytes, 0 to 255",
 }
 """What a net takes, for whoever feeds it without this code."""
-
-
-@functools.cache
-def formats() -> tuple[str, ...]:
-    Image.init()
-    return tuple(name for name in Image.ID if name not in _NOT_DECODED)
-
-
-@functools.cache
-def suffixes() -> frozenset[str]:
-    """What the names of image files end with, in lower case."""
-    readable = set(formats())
-    return frozenset(s for s, name in Image.registered_extensions().items() if name in readable)
-
-
-def printable(path: Path) -> str:
-    """The path on one line, also if its name has line breaks or is no valid text."""
-    return str(path) if str(path).isprintable() else ascii(str(path))
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_image(path: Path, size: tuple[int, int]) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kindling import paths
+from kindling.data import paths
 
 KINDS = {"blue sky": (60, 110, 200), "grey layer": (140, 140, 140), "white heaps": (235, 235, 220)}
 COUNTS = {"clouds_train": 10, "clouds_test": 4}

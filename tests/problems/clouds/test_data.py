@@ -9,7 +9,7 @@ from PIL import Image
 
 from kindling.errors import UserError
 from kindling.images.pixels import channel_statistics
-from kindling.problems.clouds.data import CloudsDataModule
+from problems.clouds.data import CloudsDataModule
 
 SPLITS = ("train", "val", "test")
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from kindling.errors import UserError
-from kindling.problems.clouds.model import HEAD, CloudsModule
-from kindling.problems.clouds.net import Backbone, ConvNet, first_filters
-from kindling.problems.clouds.photos import CloudsBatch, Photos
-from kindling.problems.clouds.sample import KINDS, draw
+from problems.clouds.model import HEAD, CloudsModule
+from problems.clouds.net import Backbone, ConvNet, first_filters
+from problems.clouds.photos import CloudsBatch, Photos
+from problems.clouds.sample import KINDS, draw
 
 CLASSES = ["a", "b", "c"]
 NETS: dict[str, dict[str, Any]] = {
@@ -142,11 +142,11 @@ def test_each_part_of_the_augmentation_has_its_own_setting() -> None:
 def test_what_is_drawn_follows_from_seed_epoch_and_sample() -> None:
     data = batch()
     whole = shown(module(net="linear").train(), data, "training")
-    part = CloudsBatch(data.image[5:8], data.label[5:8], data.place[5:8])
+    part = CloudsBatch(data.image[5:8], data.label[5:8], data.indices[5:8])
     assert torch.equal(shown(module(net="linear").train(), part, "training"), whole[5:8])
 
 
-# Scores.
+# EpochMetrics.
 
 
 def test_metrics_against_numpy() -> None:

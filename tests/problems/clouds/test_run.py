@@ -13,9 +13,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from kindling import cli
 from kindling.__main__ import main
-from kindling.problems.clouds.net import Backbone
+from kindling.cli import lightning_cli as cli
+from problems.clouds.net import Backbone
 
 SMALL = (
     "--config=clouds",

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from kindling.content import duplicates
+from kindling.data.files import duplicates
 from kindling.images import Augment, load_images, scan
-from kindling.problems.clouds import sample
-from kindling.problems.clouds.sample import KINDS, draw, write_sample
+from problems.clouds import sample
+from problems.clouds.sample import KINDS, draw, write_sample
 
 SPLITS = ("clouds_train", "clouds_test")
 LABELS = list(KINDS)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from kindling import paths
 from kindling.__main__ import main
+from kindling.data import paths
 
 ROBUSTNESS = runpy.run_path(str(paths.PROJECT / "scripts" / "robustness.py"))
 LEFT_OUT = runpy.run_path(str(paths.PROJECT / "scripts" / "left_out.py"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kindling import paths
+from kindling.data import paths
 
 PEOPLE = {
     "Ann": (200, 60, 60), "Bob": (60, 200, 60), "Cy": (60, 60, 200),

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
-from kindling.problems.faces.data import FacesDataModule
-from kindling.problems.faces.model import FacesModule
-from kindling.targets import UNKNOWN
+from problems.faces.data import FacesDataModule
+from problems.faces.model import FacesModule
 
 SPLITS: tuple[Any, ...] = ("train", "val", "test")
 Row = tuple[str, str, str]
@@ -54,7 +54,7 @@ def test_by_image_everybody_is_in_every_split_and_known(root: Path) -> None:
     for split, count in zip(SPLITS, ((6, 7), (1, 2), (1, 2)), strict=True):
         assert set(people(data, split)) == set(data.classes)
         assert set(people(data, split).values()) <= set(count), split
-        known = data.photos(split).identity != UNKNOWN
+        known = data.photos(split).identity != IGNORE_INDEX
         assert known.sum() == people(data, split).total()
 
 
@@ -72,7 +72,7 @@ def test_by_person_nobody_is_in_two_splits_and_strangers_are_unknown(
     assert not val & test
     assert data.classes == sorted(train)
     for split in ("val", "test"):
-        assert (data.photos(split).identity == UNKNOWN).all()
+        assert (data.photos(split).identity == IGNORE_INDEX).all()
         assert (~data.photos(split).age.isnan()).any()
     strangers = people(data, "val").total() + people(data, "test").total()
     assert f"by person: {strangers} validation and test photos are of people that" in caplog.text
@@ -156,7 +156,7 @@ def test_photos_and_targets_belong_to_the_rows(root: Path) -> None:
             sample, row = photos[place], table.loc[name]
             pixels = torch.tensor(list(Image.open(root / name).tobytes()), dtype=torch.uint8)
             assert torch.equal(sample.image.permute(1, 2, 0).flatten(), pixels)
-            named = sample.identity != UNKNOWN
+            named = sample.identity != IGNORE_INDEX
             assert (data.classes[sample.identity] if named else None) == (
                 None if pd.isna(row["identity"]) else row["identity"]
             )
@@ -212,7 +212,7 @@ def test_what_the_model_is_built_from_is_of_training_alone(root: Path) -> None:
     assert model.age.mean == pytest.approx(age.mean().item(), rel=1e-5)
     assert model.age.deviation == pytest.approx(age.std(correction=0).item(), rel=1e-5)
     counts = Counter(data.training.identity.tolist())
-    shares = [counts[k] / (counts.total() - counts[UNKNOWN]) for k in range(len(data.classes))]
+    shares = [counts[k] / (counts.total() - counts[IGNORE_INDEX]) for k in range(len(data.classes))]
     assert model.shares.tolist() == pytest.approx(shares)
 
 
@@ -230,7 +230,7 @@ def test_one_photo_or_a_folder_of_them(root: Path) -> None:
         photos = data.photos("predict")
         assert len(photos) == count
         assert photos.names[0] == ("00.png" if count > 1 else "05.png")
-        assert (photos.identity == UNKNOWN).all()
+        assert (photos.identity == IGNORE_INDEX).all()
         assert photos.age.isnan().all()
 
 
@@ -241,7 +241,7 @@ def test_whom_the_checkpoint_does_not_know_is_unknown(
     data.load_state_dict({"classes": ["Bob", "Nobody"], "ages": [5.0, 80.0]})
     with caplog.at_level(logging.INFO):
         data.setup("test")
-    assert set(data.photos("test").identity.tolist()) == {UNKNOWN, 0}
+    assert set(data.photos("test").identity.tolist()) == {IGNORE_INDEX, 0}
     assert "people that training does not know" in caplog.text
 
 

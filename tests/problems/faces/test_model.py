@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from kindling.data.targets import IGNORE_INDEX, target_mask
 from kindling.errors import UserError
-from kindling.module import Outcome
-from kindling.problems.faces.drawing import draw
-from kindling.problems.faces.figures import draw as draw_figures
-from kindling.problems.faces.model import FacesModule
-from kindling.problems.faces.people import invent
-from kindling.problems.faces.photos import Faces, FacesBatch
-from kindling.problems.faces.weighting import LossWeights
-from kindling.targets import UNKNOWN, known
+from kindling.training.module import EvalOutput
+from problems.faces.drawing import draw
+from problems.faces.figures import draw as draw_figures
+from problems.faces.model import FacesModule
+from problems.faces.people import invent
+from problems.faces.photos import Faces, FacesBatch
+from problems.faces.weighting import LossWeights
 
 PEOPLE = ["Ann", "Bob", "Cy"]
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -36,8 +36,8 @@ def batch(size: int = 12, side: int = 32) -> FacesBatch:
 def masked(data: FacesBatch) -> FacesBatch:
     """Every third identity and every fourth age is missing."""
     return data._replace(
-        identity=data.identity.masked_fill(data.place % 3 == 0, UNKNOWN),
-        age=data.age.masked_fill(data.place % 4 == 1, torch.nan),
+        identity=data.identity.masked_fill(data.indices % 3 == 0, IGNORE_INDEX),
+        age=data.age.masked_fill(data.indices % 4 == 1, torch.nan),
     )
 
 
@@ -45,7 +45,7 @@ def module(**settings: Any) -> FacesModule:
     torch.manual_seed(0)
     model = FacesModule(PEOPLE, [5.0, 80.0], **{"image_size": 32, "channels": [8, 16], **settings})
     data = batch()
-    model.fit_statistics(Faces(data.image, data.place, data.identity, data.age, [""] * 12))
+    model.fit_statistics(Faces(data.image, data.indices, data.identity, data.age, [""] * 12))
     return model
 
 
@@ -82,9 +82,9 @@ def test_learns_one_batch_by_heart(variant: str) -> None:
         step = model.step(data)
         step.loss.backward()
         optimizer.step()
-    there = known(data.identity)
+    there = target_mask(data.identity)
     assert torch.equal(step.predictions["identity"].argmax(1)[there], data.identity[there])
-    assert (step.predictions["age"] - data.age)[known(data.age)].abs().mean() < 1.5
+    assert (step.predictions["age"] - data.age)[target_mask(data.age)].abs().mean() < 1.5
 
 
 def test_beats_the_baselines_on_faces_like_the_sample_s() -> None:
@@ -137,8 +137,8 @@ def test_a_head_that_is_off_leaves_no_prefix_and_no_parameters() -> None:
 def test_the_baseline_is_of_the_active_heads(variant: str, name: str) -> None:
     model = module(**VARIANTS[variant])
     data = batch()
-    identity = torch.tensor([0, 1, 1, 1, 2, 2, UNKNOWN, UNKNOWN, 1, 2, 1, 0])
-    model.fit_statistics(Faces(data.image, data.place, identity, data.age, [""] * 12))
+    identity = torch.tensor([0, 1, 1, 1, 2, 2, IGNORE_INDEX, IGNORE_INDEX, 1, 2, 1, 0])
+    model.fit_statistics(Faces(data.image, data.indices, identity, data.age, [""] * 12))
     baselines = model.baselines(data)
     assert list(baselines) == [name]
     assert set(baselines[name]) == set(model.heads)
@@ -158,7 +158,7 @@ def reference(model: FacesModule, data: FacesBatch) -> dict[str, float]:
     identity, age = data.identity.numpy(), data.age.numpy().astype(float)
     exp = np.exp(output["identity"])
     logs = np.log(exp / exp.sum(1, keepdims=True))
-    named, dated = identity != UNKNOWN, ~np.isnan(age)
+    named, dated = identity != IGNORE_INDEX, ~np.isnan(age)
     normal = (age - model.age.mean.item()) / model.age.deviation.item()
     return {
         "identity": -logs[named, identity[named]].mean(),
@@ -179,7 +179,7 @@ def test_losses_are_means_over_the_known_targets_and_weighted() -> None:
 def test_a_batch_without_any_target_of_a_head_trains_the_other(weighting: Any) -> None:
     data = batch()
     for head, nothing in (
-        ("identity", data._replace(identity=torch.full((12,), UNKNOWN))),
+        ("identity", data._replace(identity=torch.full((12,), IGNORE_INDEX))),
         ("age", data._replace(age=torch.full((12,), torch.nan))),
     ):
         model = module(weighting=weighting)
@@ -213,7 +213,7 @@ def test_the_classified_age_is_the_expectation_over_whole_years() -> None:
 def test_one_age_for_all_is_predicted_and_no_division_by_zero() -> None:
     model, data = module(), batch()
     ages = torch.full((12,), 30.0)
-    model.fit_statistics(Faces(data.image, data.place, data.identity, ages, [""] * 12))
+    model.fit_statistics(Faces(data.image, data.indices, data.identity, ages, [""] * 12))
     step = model.step(data._replace(age=ages))
     assert step.loss.isfinite()
     assert step.predictions["age"].tolist() == pytest.approx([30] * 12, abs=0.1)
@@ -272,7 +272,7 @@ def test_what_is_drawn_follows_from_seed_epoch_and_sample() -> None:
     assert torch.equal(shown(module(**off).train(), data, "training"), data.image)
 
 
-# Scores.
+# EpochMetrics.
 
 
 def test_metrics_against_numpy() -> None:
@@ -299,19 +299,19 @@ def test_the_best_five_of_three_people_are_all() -> None:
 # Figures.
 
 
-def outcome(data: FacesBatch, model: FacesModule) -> Outcome:
+def outcome(data: FacesBatch, model: FacesModule) -> EvalOutput:
     step = model.eval().step(data)
     predictions: Mapping[str, Any] = {k: v.detach() for k, v in step.predictions.items()}
-    return Outcome(data.place, dict(predictions), step.targets, {})
+    return EvalOutput(data.indices, dict(predictions), step.targets, {})
 
 
 @pytest.mark.parametrize(
     ("unknown", "heads"),
     [
         ({}, {"identity", "age"}),
-        ({"identity": UNKNOWN}, {"age"}),
+        ({"identity": IGNORE_INDEX}, {"age"}),
         ({"age": torch.nan}, {"identity"}),
-        ({"identity": UNKNOWN, "age": torch.nan}, set()),
+        ({"identity": IGNORE_INDEX, "age": torch.nan}, set()),
     ],
 )
 def test_a_head_without_known_targets_draws_nothing(
@@ -320,7 +320,9 @@ def test_a_head_without_known_targets_draws_nothing(
     data = masked(batch())
     for name, value in unknown.items():
         data = data._replace(**{name: torch.full_like(getattr(data, name), value)})
-    faces = Faces(data.image, data.place, data.identity, data.age, [f"{k}.jpg" for k in range(12)])
+    faces = Faces(
+        data.image, data.indices, data.identity, data.age, [f"{k}.jpg" for k in range(12)]
+    )
     figures = draw_figures(PEOPLE, faces, outcome(data, module()))
     assert {name.partition("_")[0] for name in figures} == heads
     assert len(figures) == 3 * len(heads)
@@ -328,7 +330,9 @@ def test_a_head_without_known_targets_draws_nothing(
 
 def test_photos_with_the_largest_errors_are_shown_with_their_own_names() -> None:
     data, model = masked(batch()), module(use_identity=False)
-    faces = Faces(data.image, data.place, data.identity, data.age, [f"{k}.jpg" for k in range(12)])
+    faces = Faces(
+        data.image, data.indices, data.identity, data.age, [f"{k}.jpg" for k in range(12)]
+    )
     found = outcome(data, model)
     error = (found.predictions["age"] - data.age).abs().nan_to_num(-1)
     (page,) = draw_figures((), faces, found)["age_worst"].axes

@@ -13,8 +13,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from kindling import cli
 from kindling.__main__ import main
+from kindling.cli import lightning_cli as cli
 
 SMALL = (
     "--config=faces",

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kindling.content import identical
-from kindling.problems.faces import sample
-from kindling.problems.faces.drawing import draw
-from kindling.problems.faces.people import NAMES, STYLES, at_age, invent
-from kindling.problems.faces.sample import AGES, write_sample
+from kindling.data.files import identical
+from problems.faces import sample
+from problems.faces.drawing import draw
+from problems.faces.people import NAMES, STYLES, at_age, invent
+from problems.faces.sample import AGES, write_sample
 
 
 @pytest.fixture

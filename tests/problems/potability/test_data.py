@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from kindling.errors import UserError
-from kindling.problems.potability.data import PotabilityDataModule
-from kindling.problems.potability.measurements import Measurements, PotabilityBatch
-from kindling.problems.potability.model import PotabilityModule
+from problems.potability.data import PotabilityDataModule
+from problems.potability.measurements import Measurements, PotabilityBatch
+from problems.potability.model import PotabilityModule
 
 FEATURES = ["ph", "Hardness", "Sulfate"]
 
@@ -44,7 +44,7 @@ def module(root: Path, **settings: Any) -> PotabilityDataModule:
 
 
 def rows(data: PotabilityDataModule, split: Any) -> list[Any]:
-    return list(data.describe(split, whole(data, split).place)["row"])
+    return list(data.describe(split, whole(data, split).indices)["row"])
 
 
 def whole(data: PotabilityDataModule, split: Any) -> PotabilityBatch:

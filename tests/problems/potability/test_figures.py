@@ -3,8 +3,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from kindling.module import Outcome
-from kindling.problems.potability.figures import calibration, draw, roc
+from kindling.training.module import EvalOutput
+from problems.potability.figures import calibration, draw, roc
 
 Sample = tuple[NDArray[np.bool_], NDArray[np.float64]]
 
@@ -38,11 +38,11 @@ def test_bins_hold_all_samples_in_order_of_probability(sample: Sample) -> None:
     np.testing.assert_allclose(mean, share, atol=0.1)
 
 
-def outcome(positive: NDArray[np.bool_], probability: NDArray[np.float64]) -> Outcome:
+def outcome(positive: NDArray[np.bool_], probability: NDArray[np.float64]) -> EvalOutput:
     targets = torch.from_numpy(positive.astype(np.int64))
     predictions = torch.from_numpy(probability).float()
     head = "potability"
-    return Outcome(torch.arange(len(targets)), {head: predictions}, {head: targets}, {})
+    return EvalOutput(torch.arange(len(targets)), {head: predictions}, {head: targets}, {})
 
 
 def test_the_confusion_matrix_counts_each_sample(sample: Sample) -> None:

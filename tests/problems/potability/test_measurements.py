@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from kindling.problems.potability.measurements import Measurements
+from problems.potability.measurements import Measurements
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def test_a_batch_is_in_the_order_that_was_asked_for(measurements: Measurements) 
     batch = measurements[torch.tensor([3, 1])]
     assert batch.features[0].tolist() == [9, 10, 11]
     assert batch.target.tolist() == [0, 1]
-    assert batch.place.tolist() == [3, 1]
-    assert {batch.target.dtype, batch.place.dtype} == {torch.int64}
+    assert batch.indices.tolist() == [3, 1]
+    assert {batch.target.dtype, batch.indices.dtype} == {torch.int64}
 
 
 def test_it_is_a_sequence_like_any_other(measurements: Measurements) -> None:
     assert [int(sample.target) for sample in measurements] == [0, 1, 1, 0]  # type: ignore[attr-defined]
-    assert measurements[-1].place == 3
+    assert measurements[-1].indices == 3
     with pytest.raises(IndexError):
         measurements[4]
 
@@ -38,4 +38,4 @@ def test_a_part_keeps_the_lines_of_the_file(measurements: Measurements) -> None:
     part = measurements.take(torch.tensor([2, 0]))
     assert part.rows.tolist() == [5, 2]
     assert part[0].features.tolist() == [6, 7, 8]
-    assert part[0].place == 0
+    assert part[0].indices == 0

@@ -7,11 +7,11 @@ import pytest
 import torch
 import yaml
 
-from kindling import paths
+from kindling.data import paths
 from kindling.errors import UserError
-from kindling.problems.potability.measurements import Measurements, PotabilityBatch
-from kindling.problems.potability.model import PotabilityModule
-from kindling.problems.potability.net import ACTIVATIONS
+from problems.potability.measurements import Measurements, PotabilityBatch
+from problems.potability.model import PotabilityModule
+from problems.potability.net import ACTIVATIONS
 
 VARIANTS: list[dict[str, Any]] = [
     {},

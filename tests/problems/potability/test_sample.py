@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kindling.problems.potability.sample import write_sample
-from kindling.split import stratified_split
-from kindling.table import feature_columns, labels, numeric, read_table
+from kindling.data.split import stratified_split
+from kindling.tables.read import feature_columns, labels, numeric, read_table
+from problems.potability.sample import write_sample
 
 HEADER = (
     b"ph,Hardness,Solids,Chloramines,Sulfate,Conductivity,Organic_carbon,Trihalomethanes,"

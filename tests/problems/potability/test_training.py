@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from kindling import paths
 from kindling.__main__ import main
-from kindling.problems.potability.model import PotabilityModule
+from kindling.data import paths
+from problems.potability.model import PotabilityModule
 
 Run = Any
 HOLES = "note,Turbidity,ph,Hardness,Solids,Chloramines,Sulfate,Conductivity,Organic_carbon,"

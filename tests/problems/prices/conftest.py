@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kindling import paths
+from kindling.data import paths
 
 ROWS = 60
 PLACES = ("north", "south", "west")

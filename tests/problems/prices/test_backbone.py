@@ -18,7 +18,7 @@ from torch import Tensor
 
 from kindling.__main__ import main
 from kindling.errors import UserError
-from kindling.problems.prices.backbone import CHUNK, Backbone
+from problems.prices.backbone import CHUNK, Backbone
 
 NAME = "test_efficientnet"  # 0.1 million weights
 Run = Callable[..., int]

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from kindling import paths
-from kindling.content import duplicates
+from kindling.data import paths
+from kindling.data.files import duplicates
 from kindling.errors import UserError
-from kindling.problems.prices.data import PricesDataModule
-from kindling.problems.prices.model import PricesModule
-from kindling.problems.prices.offers import PricesBatch
-from kindling.table import read_table
+from kindling.tables.read import read_table
+from problems.prices.data import PricesDataModule
+from problems.prices.model import PricesModule
+from problems.prices.offers import PricesBatch
 
 SPLITS = ("train", "val", "test")
 SMALL: dict[str, Any] = {"image_size": 16}
@@ -35,7 +35,7 @@ def whole(data: PricesDataModule, split: Any) -> PricesBatch:
 
 
 def rows(data: PricesDataModule, split: Any) -> list[int]:
-    return list(data.describe(split, whole(data, split).place)["row"])
+    return list(data.describe(split, whole(data, split).indices)["row"])
 
 
 def change(root: Path, **columns: Any) -> pd.DataFrame:
@@ -241,7 +241,7 @@ def test_rows_to_predict_need_no_price_and_may_come_in_any_order(root: Path) -> 
     torch.testing.assert_close(batch.numbers, torch.tensor([[torch.nan], [5]]), equal_nan=True)
     assert batch.price.isnan().all()
     assert torch.equal(batch.photos[1, 0], batch.photos[1, 1])
-    assert data.describe("predict", batch.place) == {"row": [2, 3]}
+    assert data.describe("predict", batch.indices) == {"row": [2, 3]}
 
 
 def test_the_columns_of_a_checkpoint_stay_what_they_are(root: Path) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from kindling.module import Outcome
-from kindling.problems.prices.figures import draw
-from kindling.problems.prices.offers import Offers
+from kindling.training.module import EvalOutput
+from problems.prices.figures import draw
+from problems.prices.offers import PriceDataset
 
 NAMES = {"predicted", "error_bands", "largest_errors"}
 
@@ -20,8 +20,8 @@ def drawn(rows: int, log: bool = True, views: int = 2, wild: int = 0) -> dict[st
     images = torch.arange(2 * rows).byte()[:, None, None, None].expand(-1, 3, 8, 8).contiguous()
     index = torch.arange(2 * rows).reshape(rows, 2)[:, :views]
     none = torch.zeros(rows, 0)
-    offers = Offers(images, index, none, none.long(), truth, torch.arange(rows), {})
-    outcome = Outcome(torch.arange(rows), {"price": said}, {"price": truth}, {})
+    offers = PriceDataset(images, index, none, none.long(), truth, torch.arange(rows), {})
+    outcome = EvalOutput(torch.arange(rows), {"price": said}, {"price": truth}, {})
     names = {"row": list(range(rows)), "house": [f"h{k}" for k in range(rows)]}
     return dict(draw("price", "asked", log, offers, names, outcome))
 

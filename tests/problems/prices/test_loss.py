@@ -6,7 +6,7 @@ from sklearn.metrics import mean_pinball_loss
 from torch import Tensor, nn
 
 from kindling.errors import UserError
-from kindling.problems.prices.loss import QuantileLoss, make_loss
+from problems.prices.loss import QuantileLoss, make_loss
 
 
 @pytest.fixture

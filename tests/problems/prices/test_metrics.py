@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from kindling.problems.prices.metrics import MedianAbsolutePercentageError
+from problems.prices.metrics import MedianAbsolutePercentageError
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100, 101])

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from kindling.errors import UserError
-from kindling.problems.prices.model import HEAD, PricesModule
-from kindling.problems.prices.net import PhotoBranch
-from kindling.problems.prices.offers import Offers, PricesBatch
+from problems.prices.model import HEAD, PricesModule
+from problems.prices.net import PhotoBranch
+from problems.prices.offers import PriceDataset, PricesBatch
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "both": {},
@@ -28,7 +28,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def offers(rows: int = 24, seed: int = 0, **sizes: Any) -> Offers:
+def offers(rows: int = 24, seed: int = 0, **sizes: Any) -> PriceDataset:
     """Each half of the logarithm of the price is in the photos, or in the table."""
     features, views = sizes.get("features", 2), sizes.get("views", 2)
     categories = len(sizes.get("vocabularies", (3, 5)))
@@ -40,7 +40,7 @@ def offers(rows: int = 24, seed: int = 0, **sizes: Any) -> Offers:
     codes = torch.randint(1, 4, (rows, 2), generator=rng)
     log = 2 * bright + 0.05 * numbers[:, 0] + 0.3 * codes[:, 0]
     numbers[::7, 1] = torch.nan
-    return Offers(
+    return PriceDataset(
         image.clamp(0, 255).byte(),
         torch.arange(2 * rows).reshape(rows, 2)[:, :views],
         numbers[:, :features],
@@ -51,11 +51,11 @@ def offers(rows: int = 24, seed: int = 0, **sizes: Any) -> Offers:
     )
 
 
-def whole(data: Offers) -> PricesBatch:
+def whole(data: PriceDataset) -> PricesBatch:
     return data[torch.arange(len(data))]
 
 
-def module(training: Offers | None = None, **settings: Any) -> PricesModule:
+def module(training: PriceDataset | None = None, **settings: Any) -> PricesModule:
     torch.manual_seed(0)
     sizes = {"features": 2, "vocabularies": (3, 5), "views": 2, "image_size": 16}
     small = {"channels": [8, 8], "hidden": [16], "readout": 8}
@@ -64,7 +64,7 @@ def module(training: Offers | None = None, **settings: Any) -> PricesModule:
     return model
 
 
-def learn(model: PricesModule, data: Offers, steps: int, lr: float = 1e-2) -> float:
+def learn(model: PricesModule, data: PriceDataset, steps: int, lr: float = 1e-2) -> float:
     optimizer = torch.optim.Adam(model.train().parameters(), lr)
     order = torch.Generator().manual_seed(0)
     for _ in range(steps):

@@ -14,8 +14,8 @@ import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from kindling import cli
 from kindling.__main__ import main
+from kindling.cli import lightning_cli as cli
 
 SMALL = (
     "--config=prices",

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kindling.__main__ import main
-from kindling.content import identical
-from kindling.problems.prices import sample
-from kindling.problems.prices.drawing import BODIES, COLOURS, draw
-from kindling.problems.prices.sample import AGAIN, ROWS, WORTH, price, write_sample
+from kindling.data.files import identical
+from problems.prices import sample
+from problems.prices.drawing import BODIES, COLOURS, draw
+from problems.prices.sample import AGAIN, ROWS, WORTH, price, write_sample
 
 HEADER = ["car", "age", "mileage", "fuel", "left", "right", "price"]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kindling.errors import UserError
-from kindling.problems.timeseries.data import TimeseriesDataModule
+from problems.timeseries.data import TimeseriesDataModule
 
 
 def write(path: Path, steps: int, freq: str = "15min", start: str = "2020-01-06") -> Path:
@@ -62,7 +62,7 @@ def test_one_file_is_cut_in_time(tmp_path: Path) -> None:
     train, test = (data.splits[s][torch.arange(len(data.splits[s]))] for s in ("train", "test"))
     assert len(data.splits["test"]) == 400 - 24
     first_test = data.describe("test", torch.tensor([0]))["timestamp"][0]
-    last_train = data.describe("train", train.place[-1:])["timestamp"][0]
+    last_train = data.describe("train", train.indices[-1:])["timestamp"][0]
     assert last_train < first_test
     assert not set(train.target.tolist()) & set(test.window.flatten().tolist())
 

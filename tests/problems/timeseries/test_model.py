@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from kindling.errors import UserError
-from kindling.problems.timeseries.model import RecurrentNet, TimeseriesModule
-from kindling.problems.timeseries.windows import Stretch, TimeseriesBatch, Windows
+from kindling.series.windows import Segment, TimeseriesBatch, Windows
+from problems.timeseries.model import RecurrentNet, TimeseriesModule
 
 CELLS = ("rnn", "lstm", "gru")
 
@@ -16,7 +16,7 @@ def batch(size: int = 32, calendar: bool = True) -> TimeseriesBatch:
     """Windows of a wave at a level far from zero."""
     series = 100 + 5 * torch.sin(torch.arange(2000) / 8)
     clock = (0, 900) if calendar else None
-    windows = Windows(series, [Stretch(0, 2000)], 24, [50], (1, 50), clock)
+    windows = Windows(series, [Segment(0, 2000)], 24, [50], (1, 50), clock)
     return windows[torch.arange(size) * 31]
 
 
@@ -214,7 +214,7 @@ def test_sizes_out_of_range_are_named(wrong: dict[str, float]) -> None:
 
 
 def test_a_folded_window_that_has_no_halves_is_named() -> None:
-    windows = Windows(torch.arange(200.0), [Stretch(0, 200)], 23)
+    windows = Windows(torch.arange(200.0), [Segment(0, 200)], 23)
     with pytest.raises(UserError, match=r"data\.window=23 cannot be halved"):
         module(folded=True).fit_statistics(windows)
 

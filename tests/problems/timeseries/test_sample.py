@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kindling.problems.timeseries.sample import write_sample
-from kindling.problems.timeseries.series import Series, read_series
+from kindling.series.read import Series, read_series
+from problems.timeseries.sample import write_sample
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""The command line: LightningCLI over configs and runs by name."""

@@ -1,0 +1,123 @@
+"""What a person types, made exact: names of configs to files, a run to its config and checkpoint.
+
+Nothing here imports torch, so that a mistake is answered at once.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kindling.cli import settings as layers
+from kindling.data import paths
+from kindling.errors import UserError, did_you_mean
+from kindling.runs import folder as runs
+
+COMMANDS = {
+    "train": "fit, then test the best checkpoint",
+    "fit": "train; with --run, go on where that run stopped",
+    "validate": "score a checkpoint on the validation split",
+    "test": "score a checkpoint on the test split",
+    "predict": "predict raw input (--data.input), no targets needed",
+}
+VALUE = re.compile(r"[^-]|-[\d.]|-?$")
+"""How a word begins that is no option."""
+
+
+@dataclass
+class Invocation:
+    """A command, its flags for the parser, and the run and checkpoint that they named."""
+
+    command: str
+    flags: list[str] = field(default_factory=list)
+    run: Path | None = None
+    checkpoint: Path | None = None
+
+
+def read(argv: list[str]) -> Invocation:
+    """Split the command off ``argv`` and resolve ``--run``, ``--ckpt_path`` and ``--config``."""
+    command, *flags = argv
+    if command not in COMMANDS:
+        raise UserError(f"{command}: no such command{did_you_mean(command, COMMANDS)}")
+    given, flags = take(flags, "--run")
+    checkpoint, flags = take(flags, "--ckpt_path")
+    parent, flags = take(flags, "--from_run")
+    # A flag wins over a config, and a class's setting over the class, also where they stand before.
+    flags = sorted(map(_resolve, flags), key=_rank)
+    trains = command in ("fit", "train")
+    if parent and (not trains or given or checkpoint):
+        new = "--from_run starts a new run: by fit or train, and without --run, --ckpt_path"
+        raise UserError(new)
+    invocation = Invocation(command, flags, runs.find(given) if given else None)
+    origin = invocation.run
+    if parent:
+        origin = runs.find(parent, "--from_run")
+        flags.append(f"--from_run={origin}")
+    elif given or checkpoint:
+        checkpoint = checkpoint or ("last" if trains else "best")
+        invocation.checkpoint = runs.checkpoint(invocation.run, checkpoint)
+        origin = origin or runs.of_checkpoint(invocation.checkpoint)
+        invocation.run = invocation.run if trains else origin
+    elif not trains and "--help" not in flags:
+        needed = "needs a trained model: --run logs/<task>/latest, or --ckpt_path FILE"
+        raise UserError(f"{command} {needed}")
+    if origin:
+        flags.insert(0, f"--config={origin / runs.CONFIG}")
+    for flag in flags:
+        if flag.startswith("--config="):
+            layers.settings(Path(flag.partition("=")[2]))
+    return invocation
+
+
+def _rank(flag: str) -> int:
+    return 0 if flag.startswith("--config=") else 1 + ("." in flag.partition("=")[0])
+
+
+def take(flags: list[str], name: str) -> tuple[str | None, list[str]]:
+    """The value of an option that is given at most once, and the other flags."""
+    joined = join_values(flags)
+    values = [flag.partition("=")[2] for flag in joined if flag.startswith(f"{name}=")]
+    if len(values) > 1:
+        raise UserError(f"{name} is given {len(values)} times")
+    return next(iter(values), None), [flag for flag in joined if not flag.startswith(f"{name}=")]
+
+
+def join_values(words: list[str]) -> list[str]:
+    """``--name value`` as ``--name=value``, and ``-c`` as ``--config``."""
+    joined: list[str] = []
+    for word in words:
+        last = joined[-1] if joined else ""
+        if last.startswith("--") and "=" not in last and last != "--help" and VALUE.match(word):
+            joined[-1] = f"{last}={word}"
+        else:
+            joined.append(re.sub(r"^-c\b", "--config", "--help" if word == "-h" else word))
+    for flag in joined:
+        name, _, value = flag.partition("=")
+        if name in ("--config", "--run", "--ckpt_path", "--from_run") and not value:
+            raise UserError(f"{name} needs a value")
+    return joined
+
+
+def _resolve(flag: str) -> str:
+    """A flag that names a file, by the file's path or, for a part of the settings, its content."""
+    name, _, value = flag.partition("=")
+    if name == "--config":
+        return f"--config={find_config(value)}"
+    if name.removeprefix("--") in layers.PARTS and value.endswith((".yaml", ".yml", ".json")):
+        return f"{name}={json.dumps(layers.settings(find_config(value)), default=str)}"
+    return flag
+
+
+def find_config(name: str) -> Path:
+    """The file of a task, a preset, or a path to a YAML file."""
+    places = (Path(name), paths.CONFIGS / f"{name}.yaml", paths.PRESETS / f"{name}.yaml")
+    for place in places:
+        if place.is_file():
+            return place.resolve()
+    known = [*names(paths.CONFIGS), *names(paths.PRESETS)]
+    raise UserError(f"{name}: no such config, task or preset{did_you_mean(name, known)}")
+
+
+def names(folder: Path) -> list[str]:
+    """The configs of a folder, by name; the one that every run shares left out."""
+    return sorted(path.stem for path in folder.glob("*.yaml") if path.stem != "trainer")

@@ -1,0 +1,148 @@
+"""What the process around a run needs: silence, signals, errors in the project's own words."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+import torch.distributed
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning_utilities.core.rank_zero import rank_zero_only
+
+from kindling.errors import Stopped, UserError
+
+QUIET = (
+    # Said of every loader; what suits these data sets is in the data modules.
+    r".*does not have many workers.*",
+    r".*number of training batches .* smaller than the logging interval.*",
+    r".*infer the indices fetched for your dataloader.*",
+    r".*Checkpoint directory .* exists and is not empty.*",
+    r".*The dirpath has changed.*",
+    # Of the sanity check's batches, or a resample, that happen to hold one class alone.
+    r".*No (positive|negative) samples in targets.*",
+    # They are for training; a test or a prediction goes without.
+    r".*callbacks used to create the checkpoint need to be provided.*",
+    r".*The `srun` command is available.*",
+    # A letter that the figures' font lacks is drawn as a box.
+    r"Glyph .* missing from font.*",
+    # Lightning 2.6 on torch 2.12 and newer.
+    r".*isinstance\(treespec, LeafSpec\).*",
+)
+
+
+LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo")
+"""What the backends of several processes say when one is gone."""
+
+
+@contextmanager
+def signals() -> Iterator[None]:
+    """Outside of training, let SIGTERM end the process as an error does, not as a success."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Stopped("stopped by SIGTERM", signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no other may handle signals
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def lightning_errors() -> Iterator[None]:
+    """Lightning's complaints about settings as ours, and Ctrl-C as itself."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise UserError(str(error)) from error
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in LOST):
+            raise
+        raise UserError(
+            f"another process of this run has ended ({str(error).splitlines()[0]}); look for what "
+            "it message, and go on with: make resume RUN=..."
+        ) from error
+    except SystemExit as error:
+        # The Trainer makes an exit status of 1 of Ctrl-C.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+
+
+def rank() -> int:
+    """This process's number among those of the run; the first, 0, alone prints and writes."""
+    return int(getattr(rank_zero_only, "rank", 0))
+
+
+def leave_group() -> None:
+    """End the connection to other processes, if there is one.
+
+    A test is for one process alone, and so is whatever a program does after a run.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+class Notes(logging.Handler):
+    """Prints each line once: what ``fit`` has said of the data, ``test`` need not repeat."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        if line not in self._said:
+            self._said.add(line)
+            print(line, file=sys.stderr if record.levelno >= logging.WARNING else sys.stdout)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out what Lightning says at every start, and show what the project's own code says.
+
+    Filters, levels and environment are as they were afterwards.
+    """
+    own, profilers = logging.getLogger("kindling"), logging.getLogger("lightning.pytorch.profilers")
+    levels = {
+        own: logging.INFO,
+        profilers: logging.INFO,
+        logging.getLogger("lightning.pytorch"): logging.WARNING,
+        logging.getLogger("lightning.fabric"): logging.WARNING,
+        # What says which of several processes has ended the others by ending.
+        logging.getLogger("lightning.fabric.strategies.launchers.subprocess_script"): logging.INFO,
+    }
+    before = {logger: logger.level for logger in levels}
+    environment = dict(os.environ)
+    handler = Notes()
+    handler.setLevel(logging.ERROR if rank() else logging.INFO)
+    try:
+        # Of methods that the oldest supported version knows by no other name, Lightning's own too.
+        os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+        if not torch.cuda.is_available():
+            # Lightning has torch ask the driver anew in each step: 50 microseconds.
+            os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+        for logger, level in levels.items():
+            logger.setLevel(level)
+        for logger in (own, profilers):
+            logger.addHandler(handler)
+        with warnings.catch_warnings():
+            for pattern in QUIET:
+                warnings.filterwarnings("ignore", pattern)
+            yield
+    finally:
+        for logger in (own, profilers):
+            logger.removeHandler(handler)
+        for logger, level in before.items():
+            logger.setLevel(level)
+        os.environ.clear()
+        os.environ.update(environment)

@@ -1,0 +1,76 @@
+"""Whether a run can go on as it was: the same model on the same data, cut in the same way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from kindling.cli.parser import find_class, options
+from kindling.cli.settings import PARTS, flat
+from kindling.errors import UserError
+
+FREE = ("data.root", "data.input", "data.num_workers")
+"""Settings that change nothing in what is trained; what lies in the root has a fingerprint."""
+
+CUT = tuple(
+    f"data.{name}"
+    for name in ("split_seed", "val_fraction", "test_fraction", "by", "folds", "fold")
+)
+"""Settings that would move training samples into the test split."""
+
+TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze")
+"""Sections beside model and data of what a run is trained by; an older run lacks them."""
+
+NOTHING = {"lr_scheduler_config.frequency": 1, "lr_scheduler_config.warmup": 0}
+"""As where the section is not there."""
+
+UNCHANGED = "--allow_changed_data=true"
+
+
+def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
+    """Raise a UserError that names a setting of model or data that differs.
+
+    Args:
+        trained: Configuration of the run, as YAML.
+        now: Configuration that it shall go on with.
+        only: Settings to compare; none are all but the free ones.
+    """
+    before, after = _settings(trained), _settings(now)
+    for part in PARTS:
+        # A run from before a setting was there was made as by its default.
+        for name, action in options(find_class(part, after[part]), part).items():
+            if name in after and name not in before:
+                default = action.default
+                before[name] = list(default) if isinstance(default, tuple) else default
+    for name in sorted({*before, *after}):
+        chosen = name in only if only else name not in FREE
+        if chosen and before.get(name) != after.get(name):
+            raise UserError(
+                f"{name}={_shown(after.get(name))}: the run was trained with "
+                f"{_shown(before.get(name))}; leave it out, or start a new run, from its weights "
+                "by --from_run (make finetune)"
+            )
+
+
+def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> None:
+    """Raise a UserError if the files are others than those that the run was trained on."""
+    if not allowed and trained is not None and now is not None and trained != now:
+        raise UserError(
+            "the data have changed since the run was trained (SHA-256 "
+            f"{now[:12]}, was {trained[:12]}); restore them, or {UNCHANGED}"
+        )
+
+
+def _settings(config: str) -> dict[str, Any]:
+    """Settings of model and data, by the names that are typed."""
+    content: Mapping[str, Any] = yaml.safe_load(config)
+    found = flat({part: content[part] for part in (*PARTS, *TRAINING) if content.get(part)})
+    return {k: v for k, v in found if v != NOTHING.get(k)}
+
+
+def _shown(value: Any) -> str:
+    return (
+        str(yaml.safe_dump(value, default_flow_style=True, width=1000))
+        .removesuffix("...\n")
+        .strip()
+    )

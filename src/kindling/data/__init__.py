@@ -1,0 +1,1 @@
+"""The base of data modules: files, splits, batches."""

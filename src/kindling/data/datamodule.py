@@ -1,0 +1,262 @@
+"""The base of every data module: sample or real root, splits made once, one loader for all."""
+
+import logging
+import shutil
+import tempfile
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from filelock import FileLock
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from kindling.data import paths
+from kindling.data.files import fingerprint
+from kindling.data.loader import Batches, load
+from kindling.data.sources import DatasetSources, of_files
+from kindling.data.split import TooFew
+from kindling.errors import UserError
+
+SplitName = Literal["train", "val", "test", "predict"]
+Stage = Literal["train", "val", "test"]
+STAGES: tuple[Stage, ...] = ("train", "val", "test")
+
+EVALUATED = 4
+"""Batches that are evaluated as one: without gradients, they take no more memory than one with."""
+
+log = logging.getLogger(__name__)
+
+
+class DataModule(LightningDataModule):
+    """Reads a problem's files once and serves its splits.
+
+    A problem says how files become data sets (``read``, ``read_input``) and how its sample is
+    written (``write_sample``); everything that the problems share is here.
+
+    Args:
+        root: Folder of the data; null is a generated sample.
+        input: File or folder to predict, in place of the test split.
+        batch_size: Samples in a batch of training; evaluated are four times as many at once.
+        num_workers: Processes that load batches; 0 loads in the training process.
+    """
+
+    task: ClassVar[str]
+    """The problem's name: of its folder, its config and its logs."""
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        input: Path | None = None,
+        batch_size: int = 32,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.is_sample = root is None
+        self.root = paths.SAMPLES / self.task if root is None else Path(root).expanduser()
+        self.input = None if input is None else Path(input).expanduser()
+        self.batch_size = at_least("data.batch_size", batch_size, 1)
+        self.num_workers = at_least("data.num_workers", num_workers, 0)
+        self.seed = torch.initial_seed() % 2**31  # of the order of training
+        self.splits: dict[SplitName, Dataset[Any]] = {}
+        self._fingerprint = ""
+        self._opened: dict[Path, tuple[int, int]] = {}
+
+    # What a problem provides.
+
+    @abstractmethod
+    def read(self) -> Mapping[SplitName, Dataset[Any]]:
+        """The splits ``train``, ``val`` and ``test``, with statistics from ``train`` alone."""
+
+    @abstractmethod
+    def read_input(self, path: Path) -> Dataset[Any]:
+        """A data set without targets from a raw file or folder, by what a checkpoint restored."""
+
+    @abstractmethod
+    def files(self) -> Sequence[Path]:
+        """The files that were read, for the data's fingerprint."""
+
+    @abstractmethod
+    def write_sample(self, folder: Path) -> None:
+        """Write the generated sample in the real set's layout."""
+
+    @abstractmethod
+    def describe(self, split: SplitName, index: Tensor) -> Mapping[str, Sequence[Any]]:
+        """Columns that identify samples: a row number, a file, a timestamp."""
+
+    @property
+    @abstractmethod
+    def target_names(self) -> Mapping[str, str]:
+        """The file's own name for each head's target."""
+
+    def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
+        """What an exported model's user must know of a field of a batch or a head, by its name.
+
+        ``meaning``, ``unit``, the names of ``columns``, and whatever else makes the field from raw
+        input; as JSON has it.
+        """
+        return {}
+
+    def sources(self) -> DatasetSources:
+        """What `make check` looks at: also where training refuses it, so before anything is cut.
+
+        The tables and photos among ``files()``; a problem that knows more of them says it.
+        """
+        return of_files(self.files(), list(self.target_names.values()))
+
+    def block_length(self, samples: int) -> int:
+        """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""
+        return 1
+
+    def file(self, option: str, name: str) -> Path:
+        """A file in ``root``, or an error that says which CSV files are there."""
+        self.require_root()
+        path = self.root / name
+        if not path.exists():
+            there = ", ".join(file.name for file in self._tables()) or "none"
+            raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {there}")
+        self._opened.setdefault(path, _version(path))
+        return path
+
+    def only_table(self, option: str, name: str | None) -> Path:
+        """The CSV file in ``root`` that is named, or else the only one."""
+        if name is not None:
+            return self.file(option, name)
+        self.require_root()
+        match self._tables():
+            case [path]:
+                return self.file(option, path.name)
+            case []:
+                raise UserError(f"{self.root}: no CSV file in this folder (--data.root)")
+            case several:
+                names = ", ".join(path.name for path in several)
+                raise UserError(f"{self.root}: name the table by --data.{option}: {names}")
+
+    def _tables(self) -> list[Path]:
+        return sorted(self.root.glob("*.csv"))
+
+    def require_root(self) -> None:
+        """Raise a UserError if there is no such folder, before a file in it is asked for."""
+        if not self.root.is_dir():
+            raise UserError(f"{self.root}: no such folder (--data.root); null is the sample")
+
+    # What Lightning calls.
+
+    def prepare_data(self) -> None:
+        if self.is_sample and not self.root.exists():
+            write_once(self.root, self.write_sample)
+
+    def setup(self, stage: str) -> None:
+        if stage == "predict" and self.input is not None:
+            if not self.input.exists():
+                raise UserError(f"{self.input}: no such file or folder (--data.input)")
+            self.splits = {"predict": self.read_input(self.input)}
+        elif not self.splits:
+            self.require_root()
+            try:
+                self.splits = dict(self.read())
+            except TooFew as error:
+                raise UserError(f"{self.root}: {error}") from error
+            self.splits["predict"] = self.splits["test"]
+            self._refuse_changed()
+
+    def _refuse_changed(self) -> None:
+        """What the columns, the splits and the fingerprint are of shall be one and the same."""
+        for path, version in self._opened.items():
+            if _version(path) != version:
+                raise UserError(f"{path}: changed while it was read; start again")
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return self._loader("train", self.seed)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self._loader("val")
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        return self._loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        return self._loader("predict")
+
+    def _loader(self, split: SplitName, seed: int | None = None) -> DataLoader[Any]:
+        dataset = self.splits[split]
+        size = self.batch_size if split == "train" else EVALUATED * self.batch_size
+        overfit = self.trainer is not None and self.trainer.overfit_batches  # type: ignore[attr-defined]
+        if overfit or isinstance(dataset, IterableDataset):
+            # To overfit, the Trainer takes a loader of single samples in their order.
+            return DataLoader(dataset, batch_size=size, num_workers=self.num_workers)
+        rank, processes = 0, 1
+        if self.trainer is not None:
+            rank, processes = self.trainer.global_rank, self.trainer.world_size
+        batches = Batches(len(dataset), size, seed, rank, processes)  # type: ignore[arg-type]
+        return load(dataset, batches, self.num_workers)
+
+    @property
+    def training(self) -> Any:
+        """The samples that statistics may be taken from."""
+        return self.splits["train"]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and contents of the files that were read."""
+        if not self._fingerprint:
+            self._fingerprint = fingerprint(self.files(), self.root)
+            self._refuse_changed()
+        return self._fingerprint
+
+    def sizes(self) -> dict[str, int]:
+        """Samples in each split; one that is an iterator alone does not know."""
+        counted = {name: split for name, split in self.splits.items() if hasattr(split, "__len__")}
+        return {name: len(split) for name, split in counted.items() if name != "predict"}
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Length and time of a file, 0 where there is none any more."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns
+
+
+def at_least(name: str, value: int, low: int) -> int:
+    """``value``, or an error that names the option."""
+    if value < low:
+        raise UserError(f"{name}={value}: must be at least {low}")
+    return value
+
+
+def share(name: str, value: float) -> float:
+    """``value``, or an error that names the option, unless it is a share of something."""
+    if not 0 < value < 1:
+        raise UserError(f"{name}={value}: must lie between 0 and 1")
+    return value
+
+
+def below_one(name: str, value: float) -> float:
+    """``value``, or an error that names the option, unless it is a share, none included."""
+    if not 0 <= value < 1:
+        raise UserError(f"{name}={value}: must be 0 or more and below 1")
+    return value
+
+
+def write_once(folder: Path, write: Any) -> None:
+    """Let ``write`` fill ``folder``, whole or not at all, also when two processes try at once."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / f".{folder.name}.lock"):
+        if not folder.exists():
+            _write(folder, write)
+
+
+def _write(folder: Path, write: Any) -> None:
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        write(unfinished)
+        unfinished.chmod(0o755)
+        unfinished.rename(folder)
+        log.info("wrote the sample: %s", folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,0 +1,114 @@
+"""Files: their names as text, which are images, which are equal, one fingerprint for many."""
+
+import functools
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image
+
+from kindling.errors import UserError
+
+T = TypeVar("T")
+
+# Of these Pillow knows no more than the header, or it hands the file to another program.
+_NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+
+
+@functools.cache
+def formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _NOT_DECODED)
+
+
+@functools.cache
+def image_suffixes() -> frozenset[str]:
+    """What the names of image files end with, in lower case."""
+    readable = set(formats())
+    return frozenset(s for s, name in Image.registered_extensions().items() if name in readable)
+
+
+def printable(path: Path) -> str:
+    """The path on one line, also if its name has line breaks or is no valid text."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def identical(files: Iterable[Path]) -> list[list[Path]]:
+    """Sets of two or more files that are the same, byte for byte."""
+    return [[file for _, file in alike] for alike in _alike([("", file) for file in files])]
+
+
+def duplicates(groups: Mapping[str, Sequence[Path]]) -> list[dict[str, list[Path]]]:
+    """Files that are the same, byte for byte, in two groups or more.
+
+    Args:
+        groups: Files by the name of their group, such as a split.
+
+    Returns:
+        An entry for each content that groups share: the files that hold it, by group.
+    """
+    found = []
+    for alike in _alike([(name, file) for name, files in groups.items() for file in files]):
+        holders: dict[str, list[Path]] = defaultdict(list)
+        for name, file in alike:
+            holders[name].append(file)
+        if len(holders) > 1:
+            found.append(dict(holders))
+    return found
+
+
+def fingerprint(files: Sequence[Path], root: Path) -> str:
+    """SHA-256 over the names, as seen from ``root``, and the contents, given in any order."""
+    # A table may list photos outside of its folder.
+    names = [os.fsencode(Path(os.path.relpath(file, root)).as_posix()) for file in files]
+    whole = hashlib.sha256()
+    for name, digest in sorted(zip(names, _digests(files), strict=True)):
+        whole.update(name + b"\0" + digest)
+    return whole.hexdigest()
+
+
+def _alike(named: Sequence[tuple[str, Path]]) -> list[list[tuple[str, Path]]]:
+    # Only files of one length can be equal, so few of them have to be read.
+    same_length = _groups(named, [_length(file) for _, file in named])
+    suspects = [pair for group in same_length for pair in group]
+    return _groups(suspects, _digests([file for _, file in suspects]))
+
+
+def _groups(items: Iterable[T], keys: Iterable[Hashable]) -> list[list[T]]:
+    groups: dict[Hashable, list[T]] = defaultdict(list)
+    for item, key in zip(items, keys, strict=True):
+        groups[key].append(item)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _length(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _digests(files: Sequence[Path]) -> list[bytes]:
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(_digest, files))
+
+
+def _digest(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> UserError:
+    return UserError(f"{printable(file)}: cannot be read ({error.strerror}); check it")

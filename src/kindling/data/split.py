@@ -1,0 +1,208 @@
+"""Seeded splits of row numbers: disjoint, complete and in the order of the rows.
+
+N: rows, P: parts.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindling.errors import UserError
+
+
+class TooFew(UserError):
+    """Rows, classes or groups that cannot be split as asked for."""
+
+
+SplitFunction = Callable[[NDArray[Any], Sequence[float], int], list[NDArray[np.int64]]]
+
+
+class SplitConfig(NamedTuple):
+    """How rows become training, validation and test rows: by shares, or as one of several folds.
+
+    Of folds, each row is in the test part of exactly one, and the rest of its rows are cut into
+    training and validation.
+
+    Args:
+        val_fraction: Share held out for validation, of the rows that are not for the test.
+        test_fraction: Share held out for the test; 0 if there is a test file. Not used of folds.
+        seed: Seed of all cuts; folds of one seed belong together.
+        folds: Parts of a cross-validation; none cuts by shares.
+        fold: The part that is the test.
+    """
+
+    val_fraction: float
+    test_fraction: float
+    seed: int
+    folds: int | None = None
+    fold: int = 0
+
+    @property
+    def fewest(self) -> int:
+        """Rows of a class, or groups, of which each part gets one at least, in every fold."""
+        if self.folds is None:
+            return 3 if self.test_fraction else 2
+        return max(self.folds, 4 if self.folds == 2 else 3)
+
+    def __call__(self, split: SplitFunction, keys: NDArray[Any]) -> list[NDArray[np.int64]]:
+        """Rows of training, validation and, unless its share is 0, test.
+
+        The test is cut first, so that it stays the same whatever is held out for validation.
+
+        Args:
+            split: :func:`stratified_split` or :func:`grouped_split`.
+            keys: What that one goes by, ``(N,)``.
+        """
+        held_out = [1 - self.val_fraction, self.val_fraction]
+        if self.folds is None and not self.test_fraction:
+            return split(keys, held_out, self.seed)
+        parts = split(keys, self._fractions(), self.seed)
+        test = parts.pop(self.fold if self.folds else -1)
+        rest = np.sort(np.concatenate(parts))
+        train, val = split(keys[rest], held_out, self.seed)
+        return [rest[train], rest[val], test]
+
+    def _fractions(self) -> list[float]:
+        """Of the parts, one of which is the test; the others leave two rows at least."""
+        if self.folds is not None:
+            return [1 / self.folds] * self.folds
+        rest = 1 - self.test_fraction
+        return [rest / 2, rest / 2, self.test_fraction]
+
+
+def check_fold(folds: int | None, fold: int) -> None:
+    """Raise a UserError that names the option unless ``fold`` is one of ``folds``."""
+    if folds is not None and folds < 2:
+        raise UserError(f"data.folds={folds}: must be at least 2, or null for none")
+    if not 0 <= fold < (folds or 1):
+        known = "0: there are no folds (data.folds)" if folds is None else f"0 to {folds - 1}"
+        raise UserError(f"data.fold={fold}: must be {known}")
+
+
+def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
+    """Where a series is cut for a fold: what came before ``origin`` trains, up to ``stop`` tests.
+
+    All test parts are of one length, within a step, and the first leaves as much before it.
+    """
+    edges = [round(steps * (k + 1) / (folds + 1)) for k in range(folds + 1)]
+    return edges[fold], edges[fold + 1]
+
+
+def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
+    """SplitFunction the rows at random, each part within one row of its fraction.
+
+    Raises:
+        UserError: There are fewer rows than parts, or the fractions are no fractions.
+    """
+    rng = np.random.default_rng(seed)
+    return [np.sort(part) for part in _cut(rng.permutation(rows), fractions, "the table")]
+
+
+def stratified_split(
+    labels: NDArray[np.generic], fractions: Sequence[float], seed: int
+) -> list[NDArray[np.int64]]:
+    """SplitFunction the rows so that each part holds its fraction of every class, within one row.
+
+    A class that is too rare for that gives every part one row at least.
+
+    Shape:
+        Labels of any kind, ``(N,)``.
+
+    Raises:
+        UserError: A class has fewer rows than there are parts, or the fractions are no fractions.
+    """
+    rng = np.random.default_rng(seed)
+    classes = [
+        _cut(rng.permutation(np.flatnonzero(labels == label)), fractions, f"class {label}")
+        for label in np.unique(labels)
+    ]
+    return [np.sort(np.concatenate(parts)) for parts in zip(*classes, strict=True)]
+
+
+def grouped_split(
+    groups: NDArray[np.generic], fractions: Sequence[float], seed: int
+) -> list[NDArray[np.int64]]:
+    """SplitFunction the rows so that those of one group stay together.
+
+    Large groups are placed first, each where most rows are lacking, so that the parts come as
+    close to their fractions as the groups allow.
+
+    Shape:
+        What rows of a group share, ``(N,)``.
+
+    Raises:
+        UserError: There are fewer groups than parts, or the fractions are no fractions.
+    """
+    names, group_of_row, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    shares = _shares(fractions, len(names), "groups of rows in the table")
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    part_of_group = np.empty(len(names), dtype=np.int64)
+    placed = np.zeros(len(shares), dtype=np.int64)
+    left = len(names)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        part = _neediest(len(groups) * shares - placed, empty=placed == 0, left=left)
+        part_of_group[group] = part
+        placed[part] += sizes[group]
+        left -= 1
+    part_of_row = part_of_group[group_of_row]
+    return [np.flatnonzero(part_of_row == part) for part in range(len(shares))]
+
+
+def linked_rows(rows: int, sets: Iterable[Sequence[int]]) -> NDArray[np.int64]:
+    """Groups for :func:`grouped_split` of rows that share something, directly or through others.
+
+    Args:
+        rows: Number of rows.
+        sets: Rows that belong together; a row may be in several sets, or in none.
+
+    Shape:
+        The first row of each row's group, ``(N,)``.
+    """
+    above = list(range(rows))
+
+    def first(row: int) -> int:
+        while above[row] != row:
+            above[row] = above[above[row]]  # halves the way for whoever comes next
+            row = above[row]
+        return row
+
+    for together in sets:
+        for row in together:
+            a, b = sorted((first(together[0]), first(row)))
+            above[b] = a
+    return np.array([first(row) for row in range(rows)], dtype=np.int64)
+
+
+def _neediest(lacking: NDArray[np.float64], empty: NDArray[np.bool_], left: int) -> int:
+    """Return the part that lacks most rows, an empty one if the groups left just fill those."""
+    if left <= np.count_nonzero(empty):
+        lacking = np.where(empty, lacking, -np.inf)
+    return int(np.argmax(lacking))
+
+
+def _cut(rows: NDArray[np.int64], fractions: Sequence[float], what: str) -> list[NDArray[np.int64]]:
+    """Cut the rows where the fractions say, by the largest remainder, one row a part at least."""
+    exact = len(rows) * _shares(fractions, len(rows), f"rows in {what}")
+    sizes = np.floor(exact).astype(np.int64)
+    by_remainder = np.argsort(sizes - exact, kind="stable")
+    sizes[by_remainder[: len(rows) - sizes.sum()]] += 1
+    while not sizes.all():
+        sizes[np.argmax(sizes)] -= 1
+        sizes[np.argmin(sizes)] += 1
+    return np.split(rows, np.cumsum(sizes)[:-1])
+
+
+def _shares(fractions: Sequence[float], available: int, what: str) -> NDArray[np.float64]:
+    """Return the fractions as an array, once they are known to be possible."""
+    shares = np.asarray(fractions, dtype=np.float64)
+    if not (shares > 0).all() or not np.isclose(shares.sum(), 1):
+        listed = ", ".join(f"{share:g}" for share in shares)
+        raise UserError(f"split fractions {listed}: each must be above 0 and together 1")
+    if available < len(shares):
+        raise TooFew(
+            f"{available} {what}, too few for {len(shares)} parts: add rows or split into fewer"
+        )
+    normalized: NDArray[np.float64] = shares / shares.sum()
+    return normalized

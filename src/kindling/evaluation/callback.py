@@ -1,0 +1,187 @@
+"""Collects what a split yields batch by batch, and reports it at the end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from matplotlib import rc_context
+from torch import Tensor
+
+from kindling.data.datamodule import DataModule, SplitName
+from kindling.data.loader import BatchDataset
+from kindling.evaluation import results
+from kindling.runs.folder import write_json
+from kindling.runs.loggers import log_figure
+from kindling.runs.provenance import origin
+from kindling.runs.tensorboard import TensorBoard
+from kindling.training.module import EvalOutput, Module
+
+
+class Evaluation(Callback):
+    """Writes results, predictions and figures of what is tested, validated or predicted.
+
+    Of a module that is not ours, or that yields something else, it writes what was logged and what
+    ``predict_step`` returned. In training, figures of the validation split are drawn after the
+    epochs 1, 4, 16, 64, ...: often enough to watch, too rarely to cost much; of several processes,
+    the first draws its own share.
+
+    Args:
+        run: The run's folder.
+        task: What the results are of.
+        checkpoint: What is evaluated; none in training.
+        step: The optimizer step that the checkpoint was taken at.
+        output: Where predictions of raw input go.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        task: str,
+        checkpoint: Path | None = None,
+        step: int = 0,
+        output: Path = Path(),
+    ) -> None:
+        self.run, self.task, self.checkpoint, self.step = run, task, checkpoint, step
+        self.output = output
+        self.results: results.Results | None = None
+        self._batches: list[Any] = []
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        drawn = trainer.is_global_zero and not trainer.sanity_checking
+        if self.checkpoint or (drawn and _drawn(trainer.current_epoch + 1)):
+            self._batches.append(outputs)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._log_step(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.checkpoint is not None:
+            self._report(trainer, "val", "results_val.json")
+        elif outcome := gathered(self._take()):
+            self._draw(trainer, "val", outcome)
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        self._batches.append(outputs)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._log_step(trainer)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if outcome := self._report(trainer, "test", "results.json"):
+            self._draw(trainer, "test", outcome, self.run / "figures")
+            self._write_predictions(trainer, "test", outcome, self.run / "predictions.csv")
+
+    def on_predict_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        self._batches.append(outputs)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        batches = self._take()
+        if outcome := gathered(batches):
+            self._write_predictions(trainer, "predict", outcome, self.output)
+        else:
+            self.output = results.write_outputs(batches, self.output)
+
+    def _take(self) -> list[Any]:
+        batches, self._batches = self._batches, []
+        return batches
+
+    def _log_step(self, trainer: Trainer) -> None:
+        """Let loggers show scores at the checkpoint's step; the Trainer's own count is 0."""
+        if self.checkpoint is not None and trainer.loggers:
+            trainer.lightning_module.log("step", float(self.step), logger=True)
+
+    def _report(self, trainer: Trainer, split: SplitName, file: str) -> EvalOutput | None:
+        assert self.checkpoint is not None
+        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
+        outcome = gathered(self._take())
+        inside = self.checkpoint.is_relative_to(self.run)
+        self.results = {
+            "task": self.task,
+            "split": split,
+            "checkpoint": str(self.checkpoint.relative_to(self.run) if inside else self.checkpoint),
+            "data": origin(data),
+        }
+        if isinstance(module, Module) and outcome:
+            size = len(outcome.indices)
+            block = data.block_length(size) if isinstance(data, DataModule) else 1
+            self.results |= results.evaluate(module, outcome, block)
+        else:
+            logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "step"}
+            self.results |= results.logged(type(module).__name__, logged)
+        write_json(self.run / file, self.results)
+        scores = {name: score["value"] for name, score in self.results["metrics"].items()}
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoard):
+                logger.log_final(split, scores, self.step)
+        return outcome
+
+    def _draw(
+        self, trainer: Trainer, split: SplitName, outcome: EvalOutput, folder: Path | None = None
+    ) -> None:
+        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
+        if not (isinstance(module, Module) and _knows(data, split)):
+            return
+        rows = data.describe(split, outcome.indices)
+        step = self.step or max(0, trainer.global_step - 1)  # where the curves have the epoch
+        # A dollar in the name of a class or a column is no formula.
+        with rc_context({"text.parse_math": False}):
+            for name, figure in module.figures(rows, outcome).items():
+                log_figure(trainer.loggers, split, name, figure, step)
+                if folder is not None:
+                    folder.mkdir(exist_ok=True)
+                    figure.savefig(folder / f"{name}.png", dpi=150)
+
+    def _write_predictions(
+        self, trainer: Trainer, split: SplitName, outcome: EvalOutput, path: Path
+    ) -> None:
+        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(module, Module)
+        rows: Mapping[str, Sequence[Any]] = {"sample": outcome.indices.tolist()}
+        if _knows(data, split):
+            rows = data.describe(split, outcome.indices)
+        ours = isinstance(data, DataModule)
+        names = data.target_names if ours else {head: head for head in module.heads}
+        table = results.predictions_table(module, rows, names, outcome)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A file's name need not be UTF-8, and stands there as it is.
+        table.to_csv(path, index=False, errors="surrogateescape")
+
+
+def gathered(batches: Sequence[Any]) -> EvalOutput | None:
+    """All batches as one, on the CPU, in single precision at least; none if they are not ours."""
+    if not batches or not all(isinstance(batch, EvalOutput) for batch in batches):
+        return None
+    first = batches[0]
+    return EvalOutput(
+        _cat(batches, lambda b: b.indices),
+        {h: _cat(batches, lambda b, h=h: b.predictions[h]) for h in first.predictions},
+        {h: _cat(batches, lambda b, h=h: b.targets[h]) for h in first.targets},
+        {
+            name: {h: _cat(batches, lambda b, n=name, h=h: b.baselines[n][h]) for h in heads}
+            for name, heads in first.baselines.items()
+        },
+    )
+
+
+def _knows(data: Any, split: SplitName) -> bool:
+    """Whether a data module can tell which samples it gave, which are of a data set of its own."""
+    return isinstance(data, DataModule) and isinstance(data.splits.get(split), BatchDataset)
+
+
+def _drawn(epoch: int) -> bool:
+    """Whether this is a power of four."""
+    return epoch & (epoch - 1) == 0 and epoch.bit_length() % 2 == 1
+
+
+def _cat(batches: Sequence[EvalOutput], part: Callable[..., Tensor]) -> Tensor:
+    whole = torch.cat([part(batch) for batch in batches]).cpu()
+    kind = torch.promote_types(whole.dtype, torch.float32)
+    return whole.to(kind) if whole.is_floating_point() else whole

@@ -1,0 +1,103 @@
+"""What was taken for what: confusion, scores by class, the surest mistakes.
+
+N: samples, C: classes.
+"""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+Counts = npt.NDArray[np.int64]
+
+MANY = 12
+"""Classes above which each is drawn smaller, and without what can be spared."""
+
+MOST = 40
+"""Classes that are drawn at all: of more, those that went worst."""
+
+
+def draw_confusion(count: Counts, classes: Sequence[str]) -> Figure:
+    shown = hardest(count)
+    many = len(shown) > MANY
+    side = 2.4 + (0.32 if many else 0.75) * len(shown)
+    figure = Figure(figsize=(side, side - 0.3))
+    axes = figure.add_axes((1.6 / side, 1.5 / side, 1 - 1.8 / side, 1 - 2.0 / side))
+    share = (count / np.maximum(count.sum(1, keepdims=True), 1))[np.ix_(shown, shown)]
+    count = count[np.ix_(shown, shown)]
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), part in np.ndenumerate(share):
+        if many and not count[row, column]:
+            continue
+        color = "white" if part > 0.5 else "black" if count[row, column] else "0.7"
+        text = f"{count[row, column]:,}" + (f"\n{part:.0%}" if row == column and not many else "")
+        axes.text(column, row, text, ha="center", va="center", color=color, fontsize="small")
+    names, places = [_wrapped(classes[k]) for k in shown], range(len(shown))
+    axes.set_xticks(places, names, rotation=45, ha="right", fontsize="small")
+    axes.set_yticks(places, names, fontsize="small")
+    if many:
+        axes.set_xticks(np.arange(len(shown) - 1) + 0.5, minor=True)
+        axes.set_yticks(np.arange(len(shown) - 1) + 0.5, minor=True)
+        axes.grid(which="minor", color="0.93", linewidth=0.5)
+        axes.tick_params(which="minor", length=0)
+    axes.set(title=f"Confusion matrix{_part(shown, classes)}", xlabel="predicted", ylabel="true")
+    return figure
+
+
+def draw_per_class(count: Counts, classes: Sequence[str]) -> Figure:
+    shown = hardest(count)
+    height = 1.2 + (0.33 if len(shown) > MANY else 0.6) * len(shown)
+    figure = Figure(figsize=(7, height))
+    axes = figure.add_axes((0.24, 0.4 / height, 0.72, 1 - 1.1 / height))
+    place = np.arange(len(shown))
+    for k, (name, score) in enumerate(by_class(count).items()):
+        axes.barh(place + 0.25 * (k - 1), score[shown], 0.25, label=name)
+    names = [_wrapped(f"{classes[k]} ({count[k].sum():,})") for k in shown]
+    axes.set_yticks(place, names)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set(xlim=(0, 1))
+    axes.grid(axis="x", color="0.9")
+    axes.set_axisbelow(True)
+    axes.set_title(f"By class{_part(shown, classes)}", loc="left")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
+    return figure
+
+
+def confusion(truth: Counts, predicted: Counts, classes: int) -> Counts:
+    """How often each class (row) was taken for each other (column), ``(C, C)``."""
+    count: Counts = np.bincount(classes * truth + predicted, minlength=classes**2)
+    return count.reshape(classes, classes)
+
+
+def by_class(count: Counts) -> dict[str, npt.NDArray[np.float64]]:
+    """Precision, recall and F1, ``(C,)`` each; 0 where a class neither occurs nor is predicted."""
+    right = np.diag(count).astype(float)
+    predicted, there = count.sum(0), count.sum(1)
+    return {
+        "precision": right / np.maximum(predicted, 1),
+        "recall": right / np.maximum(there, 1),
+        "F1": 2 * right / np.maximum(predicted + there, 1),
+    }
+
+
+def hardest(count: Counts, most: int = MOST) -> Counts:
+    """Places of the classes with the lowest F1, of those that occur first; in order, all if few."""
+    order = np.lexsort((by_class(count)["F1"], count.sum(1) == 0))
+    return np.sort(order[:most])
+
+
+def worst(truth: Counts, probability: npt.NDArray[np.floating], most: int) -> Counts:
+    """Places of the mistakes that the model was surest of, the surest first."""
+    wrong = np.flatnonzero(probability.argmax(1) != truth)
+    return wrong[np.argsort(-probability[wrong].max(1), kind="stable")][:most]
+
+
+def _part(shown: Counts, classes: Sequence[str]) -> str:
+    """What a title says of the classes that are not shown."""
+    return f": the worst {len(shown)} of {len(classes):,}" if len(shown) < len(classes) else ""
+
+
+def _wrapped(name: str) -> str:
+    return textwrap.fill(name, 16, break_long_words=False)

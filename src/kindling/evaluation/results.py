@@ -1,0 +1,224 @@
+"""A run's results: ``results.json``, ``predictions.csv`` and the table in the terminal."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from kindling.data.targets import IGNORE_INDEX, target_mask
+from kindling.errors import short
+from kindling.evaluation.bootstrap import Interval, score, skill
+from kindling.runs.folder import logdir, shown
+from kindling.training.metrics import Heads
+from kindling.training.module import EvalOutput, Module
+
+Results = dict[str, Any]
+
+CLASSES = 20
+"""Classes that the terminal has room for, a line each."""
+
+
+def evaluate(module: Module, outcome: EvalOutput, block: int) -> Results:
+    """Metrics of the model and its baselines, and its skill against the first of them."""
+    scored = {
+        name: score_heads(module, predictions, outcome.targets, block)
+        for name, predictions in {"": outcome.predictions, **outcome.baselines}.items()
+    }
+    metrics, baselines = scored.pop(""), {name: s for name, s in scored.items() if s}
+    first = next(iter(baselines))
+    return {
+        "samples": len(outcome.indices),
+        **({"known_targets": counts} if (counts := _known_targets(outcome)) else {}),
+        "metrics": metrics,
+        "baseline": {"name": first, "metrics": baselines[first]},
+        "other_baselines": [
+            {"name": name, "metrics": baselines[name]} for name in baselines if name != first
+        ],
+        "skill": _skill(module, metrics, baselines[first]),
+        **({"per_class": scores} if (scores := _class_scores(module, outcome)) else {}),
+    }
+
+
+def logged(module: str, scores: Mapping[str, float]) -> Results:
+    """What a module that is not ours has logged: no intervals, and nothing beside it."""
+    return {
+        "samples": None,
+        "metrics": {name: {"value": value} for name, value in scores.items()},
+        "note": f"as {module} logged them: without intervals and baseline"
+        if scores
+        else f"none: {module} logged nothing",
+    }
+
+
+def write_outputs(outputs: Sequence[Any], path: Path) -> Path:
+    """What ``predict_step`` returned for each batch.
+
+    Returns:
+        The file: a table where they are numbers or vectors, else ``.pt`` for ``torch.load``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if outputs and all(isinstance(part, Tensor) and part.ndim in (1, 2) for part in outputs):
+        values = torch.cat(list(outputs)).float().cpu()
+        columns = [f"prediction_{k}" for k in range(values.shape[1])] if values.ndim == 2 else None
+        table = pd.DataFrame(values.numpy(), columns=columns or ["prediction"])
+        table.to_csv(path, index_label="sample")
+        return path
+    torch.save(outputs, path := path.with_suffix(".pt"))
+    return path
+
+
+def predictions_table(
+    module: Module,
+    rows: Mapping[str, Sequence[Any]],
+    targets: Mapping[str, str],
+    outcome: EvalOutput,
+) -> pd.DataFrame:
+    """What identifies each sample, then target and prediction of each head.
+
+    Args:
+        module: Whose heads say what their predictions mean.
+        rows: Identifying columns.
+        targets: The file's own name for each head's target.
+        outcome: Targets may be missing.
+    """
+    columns: dict[str, Any] = dict(rows)
+    for head, prediction in outcome.predictions.items():
+        suffix = f"_{head}" if len(outcome.predictions) > 1 else ""
+        classes = module.heads[head].classes
+        predicted = _predicted(prediction, classes, suffix)
+        if head in outcome.targets:
+            # A file may call its target as a column here is called.
+            taken = targets[head] in columns.keys() | predicted.keys()
+            name = f"{targets[head]}_target" if taken else targets[head]
+            columns[name] = _named(outcome.targets[head], classes)
+        columns |= predicted
+    return pd.DataFrame(columns)
+
+
+def _predicted(prediction: Tensor, classes: Sequence[str], suffix: str) -> dict[str, Any]:
+    if not classes:
+        return {f"prediction{suffix}": prediction.numpy()}
+    probability = _per_class(prediction)
+    columns: dict[str, Any] = {f"prediction{suffix}": _named(probability.argmax(-1), classes)}
+    for k, name in enumerate(classes):
+        columns[f"probability{suffix}_{name}"] = probability[:, k].numpy()
+    return columns
+
+
+def show(results: Results, run: Path, console: Console) -> None:
+    """The results table, what data it is of, and where to look."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("metric")
+    baseline = results.get("baseline")
+    for name in ("model", "95 % interval", baseline["name"], "skill") if baseline else ("model",):
+        table.add_column(name, justify="right")
+    for name, value in results["metrics"].items():
+        row = [name, short(value["value"])]
+        if baseline:
+            row.append(f"{short(value['low'])} to {short(value['high'])}")
+            row.append(short(baseline["metrics"][name]["value"]))
+            row.append(f"{results['skill'][name]:.1%}")
+        table.add_row(*row)
+    if results["metrics"]:
+        console.print(table)
+    if note := results.get("note"):
+        console.print(f"scores       {note}")
+    for other in results.get("other_baselines", ()):
+        scores = ", ".join(f"{name} {short(v['value'])}" for name, v in other["metrics"].items())
+        console.print(f"beside it    {other['name']}: {scores}")
+    for head, count in results.get("known_targets", {}).items():
+        unscored = "" if count else ": not scored"
+        console.print(f"targets      {head}, {count:,} of {results['samples']:,} samples{unscored}")
+    if by_class := results.get("per_class"):
+        many = f"classes      {len(by_class):,}, scored one by one in results.json"
+        console.print(many if len(by_class) > CLASSES else _class_table(by_class))
+    data = results["data"]
+    origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
+    split = "validation split" if results["split"] == "val" else "test split"
+    if baseline:
+        console.print(f"data         {origin}; {split}, {results['samples']:,} samples")
+    else:
+        console.print(f"data         {split}")
+    console.print(f"run          {shown(run)}")
+    where = shown(logdir(run.parents[1]))
+    console.print(f"curves       make tensorboard (tensorboard --logdir {where})")
+
+
+def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("class")
+    for name in next(iter(scores.values())):
+        table.add_column(name, justify="right")
+    for label, row in scores.items():
+        shown = (f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values())
+        table.add_row(label, *shown)
+    return table
+
+
+def score_heads(
+    module: Module, predictions: Heads, targets: Heads, block: int
+) -> dict[str, Interval]:
+    """Every head's metrics; a head without any known target has none."""
+    scored: dict[str, Interval] = {}
+    for head, prediction in predictions.items():
+        scores = score(module.heads[head].metrics, prediction, targets[head], block)
+        scored |= {module.named(head, name): value for name, value in scores.items()}
+    return scored
+
+
+def _skill(
+    module: Module, model: Mapping[str, Interval], baseline: Mapping[str, Interval]
+) -> dict[str, float]:
+    names = [
+        (module.named(h, n), m) for h in module.heads for n, m in module.heads[h].metrics.items()
+    ]
+    return {
+        name: skill(metric, model[name]["value"], baseline[name]["value"])
+        for name, metric in names
+        if name in model
+    }
+
+
+def _per_class(probability: Tensor) -> Tensor:
+    """Probabilities ``(B, C)``, also where they are given for the second of two classes alone."""
+    if probability.ndim == 2:
+        return probability
+    # A tie at 0.5 is the first class, as it is for the metrics.
+    return torch.stack([1 - probability, probability], -1)
+
+
+def _class_scores(module: Module, outcome: EvalOutput) -> dict[str, dict[str, float]]:
+    """Scores and support by the name of the class, of the heads that are scored so."""
+    scores: dict[str, dict[str, float]] = {}
+    for name, head in module.heads.items():
+        if head.per_class is None:
+            continue
+        there = target_mask(outcome.targets[name])
+        if not there.any():
+            continue
+        target = outcome.targets[name][there]
+        head.per_class.reset()
+        values = head.per_class(outcome.predictions[name][there], target)
+        support = torch.bincount(target, minlength=len(head.classes))
+        for k, label in enumerate(head.classes):
+            row = {metric: float(value[k]) for metric, value in values.items()}
+            scores[module.named(name, label)] = {**row, "support": int(support[k])}
+    return scores
+
+
+def _named(values: Tensor, classes: Sequence[str]) -> Sequence[Any]:
+    if not classes:
+        return values.numpy()  # type: ignore[return-value]
+    return [None if k == IGNORE_INDEX else classes[k] for k in values.tolist()]
+
+
+def _known_targets(outcome: EvalOutput) -> dict[str, int]:
+    """Samples that have a target, by head, where some lack one."""
+    counts = {head: int(target_mask(target).sum()) for head, target in outcome.targets.items()}
+    return counts if min(counts.values()) < len(outcome.indices) else {}

@@ -1,1 +1,0 @@
-"""Pictures that several problems draw: of classes, of numbers, of photos."""

@@ -1,0 +1,128 @@
+"""Checkpoints: written whole or not at all, and recognized when they are read."""
+
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from lightning.fabric.plugins.io import TorchCheckpointIO
+
+from kindling.errors import UserError
+
+ORIGIN = "kindling"
+"""The checkpoint's entry that says which task and configuration it is of."""
+
+NEEDED = {"state_dict", "loops", "epoch", "global_step"}
+"""What every checkpoint has."""
+
+RESUMED = {"optimizer_states", "lr_schedulers", "callbacks"}
+"""What one has beside weights, to go on from."""
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target, then renames: what was there survives a full disk or a crash."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        target = Path(path)
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as stream:
+                torch.save(checkpoint, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            unfinished.replace(target)
+        except (OSError, RuntimeError) as error:
+            # Torch's archive writer turns a full disk into a RuntimeError of its own.
+            unfinished.unlink(missing_ok=True)
+            earlier = "; the one before it is whole" if target.exists() else ""
+            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+            raise UserError(f"{target}: cannot save the checkpoint: {reason}{earlier}") from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint that a Trainer wrote, on the CPU.
+
+    Raises:
+        UserError: It is no checkpoint, or a damaged one.
+    """
+    try:
+        # Torch reads altered bytes without a word; the archive knows what they were.
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip() is not None
+        checkpoint: Any = None
+        if not damaged:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # the unpickler fails in many ways on what is no checkpoint
+        raise UserError(f"{path}: {_refusal(error)}{_instead(path)}") from error
+    if damaged:
+        raise UserError(f"{path}: a damaged checkpoint{_instead(path)}")
+    if not _is_whole(checkpoint):
+        raise UserError(f"{path}: not a checkpoint that Lightning's Trainer wrote")
+    whole: dict[str, Any] = checkpoint
+    return whole
+
+
+def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Raise a UserError for a checkpoint of weights alone."""
+    if missing := sorted(RESUMED - checkpoint.keys()):
+        lacks = ", ".join(missing)
+        raise UserError(f"{path}: lacks {lacks}: it can be tested, but not gone on with")
+
+
+@contextmanager
+def fitting(path: Path | None) -> Iterator[None]:
+    """A checkpoint of another architecture, while it is loaded, as a UserError that says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "Error(s) in loading state_dict" not in str(error):
+            raise
+        raise UserError(
+            f"{path}: does not fit the model as it is configured: {_misfit(str(error))}; the "
+            "settings and the commit it fits are in its run's config.yaml and provenance.json"
+        ) from error
+
+
+def _misfit(message: str) -> str:
+    """The first thing of torch's list, which names all weights there are."""
+    first = message.splitlines()[1].strip().rstrip(".")
+    if (named := re.findall('"([^"]+)"', first)) and first.startswith(("Missing", "Unexpected")):
+        more = f" and {len(named) - 1} more" if named[1:] else ""
+        kind = "it lacks" if first.startswith("Missing") else "it has"
+        return f"{kind} {named[0]}{more}"
+    return first
+
+
+def _is_whole(checkpoint: Any) -> bool:
+    """Whether it has what every checkpoint has; of a run, the configuration as plain YAML too."""
+    try:
+        if origin := checkpoint.get(ORIGIN):
+            config = yaml.safe_load(origin["config"])
+            if not (isinstance(origin["task"], str) and {"model", "data"} <= config.keys()):
+                return False
+        return bool(checkpoint.keys() >= NEEDED)
+    except (TypeError, KeyError, IndexError, AttributeError, yaml.YAMLError):
+        return False
+
+
+def _refusal(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower():
+        return "holds more than weights and plain values, and could run code when it is loaded"
+    return "not a checkpoint, or a damaged one"
+
+
+def _instead(path: Path) -> str:
+    """What else the run has."""
+    others = sorted(file.name for file in path.parent.glob("*.ckpt") if file != path)
+    return f"; beside it lies {', '.join(others)} (--ckpt_path)" if others else ""

@@ -1,0 +1,162 @@
+"""Run folders: made, found, and what lies in them. Nothing here imports torch."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from kindling.data import paths
+from kindling.errors import UserError
+
+CONFIG = "config.yaml"
+BEST = Path("checkpoints", "best.ckpt")
+TENSORBOARD = ".tensorboard"
+"""Links to the runs: below ``logs`` itself, TensorBoard would show ``latest`` as one more run."""
+
+LAST = Path("checkpoints", "last.ckpt")
+
+
+def create(logs: Path, task: str) -> Path:
+    """Make the task's next ``version_N``; two processes at once get two folders."""
+    folder = logs / task
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + max([-1, *_numbers(folder)])
+        while True:
+            run = folder / f"version_{number}"
+            try:
+                run.mkdir()
+                with suppress(OSError):  # without links, TensorBoard is shown all of the folder
+                    link(_shown(run), run)
+                return run
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot make a run folder ({error.strerror}); see --logs"
+        ) from error
+
+
+def point_latest(run: Path) -> None:
+    """Let ``latest`` beside ``run`` point to it, at no moment to nothing."""
+    latest = run.parent / "latest"
+    try:
+        link(latest, run)
+    except OSError:  # as on Windows without the right to make links: by a file that names it
+        latest.unlink(missing_ok=True)
+        latest.write_text(run.name)
+
+
+def link(at: Path, run: Path) -> None:
+    """Let ``at`` lead to ``run``."""
+    at.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = at.with_name(f".{at.name}-{run.name}")
+    unfinished.unlink(missing_ok=True)
+    unfinished.symlink_to(os.path.relpath(run, at.parent), target_is_directory=True)
+    try:
+        unfinished.replace(at)
+    except OSError:  # Windows replaces no link to a folder
+        at.unlink()
+        unfinished.rename(at)
+
+
+def followed(path: Path) -> Path:
+    """``path`` where ``latest`` in it is a file in place of a link."""
+    for part in (path, *path.parents):
+        if part.name == "latest" and part.is_file():
+            return part.parent / part.read_text() / path.relative_to(part)
+    return path
+
+
+def find(run: str, option: str = "--run") -> Path:
+    """The folder that an option names, from here or from the project's own folder."""
+    for folder in map(followed, (Path(run).expanduser(), paths.PROJECT / run)):
+        if (folder / CONFIG).is_file():
+            return folder.resolve()
+    if Path(run).is_dir():
+        raise UserError(f"{run}: not a run, it has no {CONFIG} ({option})")
+    raise UserError(f"{run}: no such run; runs lie in logs/<task>/version_N ({option})")
+
+
+def checkpoint(run: Path | None, name: str) -> Path:
+    """The file that ``--ckpt_path`` names: a path, or ``best`` or ``last`` of a run."""
+    if name not in ("best", "last"):
+        path = followed(Path(name).expanduser())
+        if not path.is_file():
+            raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
+        return path.resolve()
+    if run is None:
+        raise UserError(f"--ckpt_path={name} needs the run that it belongs to: --run DIR")
+    path = run / {"best": BEST, "last": LAST}[name]
+    if not path.is_file():
+        raise UserError(f"{run}: has no {path.relative_to(run)}; nothing to go on from")
+    return path
+
+
+def of_checkpoint(checkpoint: Path) -> Path | None:
+    """The run that a checkpoint lies in, if it lies in one."""
+    run = checkpoint.resolve().parents[1]
+    return run if (run / CONFIG).is_file() else None
+
+
+def shown(run: Path) -> str:
+    """The shortest way to type the run's folder from here."""
+    here = Path.cwd()
+    return str(run.relative_to(here) if run.is_relative_to(here) else run)
+
+
+@contextmanager
+def discard_unused(run: Path) -> Iterator[None]:
+    """Remove ``run`` again where an error ends it before its first checkpoint."""
+    try:
+        yield
+    except BaseException:
+        if not any(run.rglob("*.ckpt")):
+            discard(run)
+        raise
+
+
+def discard(run: Path) -> None:
+    """Remove a run, and what points to it."""
+    shutil.rmtree(run, ignore_errors=True)
+    _shown(run).unlink(missing_ok=True)
+    _forget(run)
+
+
+def _forget(run: Path) -> None:
+    """Point ``latest`` to the newest run that is left, if it pointed to ``run``."""
+    latest = run.parent / "latest"
+    if (latest.is_symlink() or latest.is_file()) and not followed(latest).exists():
+        latest.unlink()
+        if numbers := list(_numbers(run.parent)):
+            point_latest(run.parent / f"version_{max(numbers)}")
+    with suppress(OSError):
+        # The task's folder too, if there is nothing else in it.
+        run.parent.rmdir()
+
+
+def logdir(folder: Path) -> Path:
+    """What TensorBoard is to show of ``folder``: the links in it, if links can be made here."""
+    links = folder / TENSORBOARD
+    return links if any(path.is_symlink() for path in links.glob("*/*")) else folder
+
+
+def _shown(run: Path) -> Path:
+    return run.parents[1] / TENSORBOARD / run.parent.name / run.name
+
+
+def _numbers(folder: Path) -> Iterator[int]:
+    for path in folder.glob("version_*"):
+        number = path.name.removeprefix("version_")
+        if number.isdigit():
+            yield int(number)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write whole or not at all."""
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    unfinished.replace(path)

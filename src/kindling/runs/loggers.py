@@ -1,0 +1,151 @@
+"""Loggers that a user adds beside ours: W&B, MLflow, any of Lightning's, or an own one.
+
+A run is one run there too, for training, going on and testing: ``loggers.json`` in its folder keeps
+by what name each logger knows it.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+from lightning.pytorch.loggers import (
+    CSVLogger,
+    Logger,
+    MLFlowLogger,
+    TensorBoardLogger,
+    WandbLogger,
+)
+from matplotlib.figure import Figure
+
+from kindling.errors import UserError, require_package
+from kindling.runs.folder import write_json
+from kindling.runs.metrics_table import read_rows
+from kindling.runs.tensorboard import TensorBoard
+
+FILE = "loggers.json"
+
+EXTRAS = {"WandbLogger": ("wandb", "wandb"), "MLFlowLogger": ("mlflow", "mlflow-skinny")}
+"""Module and package by the logger's class; the extra is called as the module."""
+
+IDENTITIES = ("id", "run_id", "experiment_key", "version")
+"""What loggers call the argument that they give back as ``version``."""
+
+FOLDERS = ("save_dir", "root_dir", "dir", "offline_directory")
+TITLES = ("run_name", "name")
+
+UNSET = (None, ".", "./mlruns")
+"""Defaults: as a folder, one below whichever folder one happens to be in."""
+
+SEEN_TO = "There is a wandb run already in progress|Experiment logs directory"
+"""What W&B's and the CSV logger would warn of."""
+
+
+def make(chosen: Any, folder: Path, logs: Path) -> list[Logger]:
+    """The loggers of ``trainer.logger``, told where to write and which run they go on with.
+
+    Args:
+        chosen: The setting: a class with its arguments, several, or whether there is a logger.
+        folder: The run's.
+        logs: Folder of the runs.
+    """
+    known = _known(folder)
+    listed = chosen if isinstance(chosen, list) else [chosen]
+    classes = [entry for entry in listed if entry not in (None, True, False)]
+    return [_make(entry.clone(), folder, logs, known) for entry in classes]
+
+
+def begin(
+    loggers: Iterable[Logger], folder: Path, settings: Mapping[str, Any], step: int | None = None
+) -> None:
+    """Let each logger begin its run or go on with it, and keep which one that is.
+
+    Args:
+        loggers: Of ``make``.
+        folder: The run's.
+        settings: What a run that begins, or is trained on, is logged with.
+        step: Steps that the run has behind it, if it is to be trained.
+    """
+    known = _known(folder)
+    for logger in loggers:
+        # The CSV logger deletes what it has written before.
+        table = Path(logger.log_dir, "metrics.csv") if isinstance(logger, CSVLogger) else None
+        rows = read_rows(table) if table else []
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", SEEN_TO)
+            _ = getattr(logger, "experiment", None)  # without which some have no name for the run
+        for row in rows:
+            if step is None or int(row["step"]) < step:
+                logger.log_metrics(row, int(row["step"]))
+        logger.save()
+        runs = known.setdefault(type(logger).__name__, [])
+        new = logger.version not in runs
+        runs += [logger.version] if new else []
+        # In MLflow a setting stays what it was first.
+        if new or (step is not None and not isinstance(logger, MLFlowLogger)):
+            logger.log_hyperparams(dict(settings))
+    if known:
+        write_json(folder / FILE, known)
+
+
+def log_figure(loggers: Iterable[Logger], stage: str, name: str, figure: Figure, step: int) -> None:
+    """Show a figure wherever figures can be shown."""
+    for logger in loggers:
+        match logger:
+            case TensorBoard():
+                logger.log_figure(stage, name, figure, step)
+            case TensorBoardLogger():
+                logger.experiment.add_figure(f"{stage}/{name}", figure, step, close=False)
+            case WandbLogger():
+                logger.log_image(f"{stage}/{name}", [figure], step)
+            case MLFlowLogger():
+                file = f"figures/{stage}/{name}_{step}.png"
+                logger.experiment.log_figure(logger.run_id, figure, file)
+
+
+def _make(entry: Namespace, folder: Path, logs: Path, known: dict[str, list[Any]]) -> Logger:
+    name = entry.class_path.rpartition(".")[2]
+    if name in EXTRAS:
+        module, package = EXTRAS[name]
+        require_package(f"trainer.logger={name}", module, package, module)
+    # Two of a class have a run each, in this order.
+    run = known[name].pop(0) if known.get(name) else None
+    _fill_in(entry.get("init_args", {}), folder, logs, run)
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--logger", type=Logger)
+    try:
+        config = Namespace({"logger": entry})  # type: ignore[no-untyped-call]
+        logger: Logger = parser.instantiate_classes(config).logger
+    except (ImportError, TypeError, ValueError) as error:
+        raise UserError(f"trainer.logger={name}: {' '.join(str(error).split())}") from error
+    if isinstance(logger, WandbLogger):
+        # W&B has one run a process, which goes on if it is this one.
+        wandb = sys.modules["wandb"]
+        if wandb.run is not None and wandb.run.id != logger.version:
+            wandb.finish()
+    return logger
+
+
+def _fill_in(init: Any, folder: Path, logs: Path, run: str | int | None) -> None:
+    """What nobody has chosen: the folder, the run, its title."""
+    chosen = {
+        **dict.fromkeys(FOLDERS, str(folder)),
+        **dict.fromkeys(IDENTITIES, run),
+        **dict.fromkeys(TITLES, f"{folder.parent.name}-{folder.name}"),
+        "resume": "allow",
+    }
+    if init.get("tracking_uri", "") is None:
+        # One for all runs, by which they can be compared; MLflow takes no folder any more.
+        chosen["tracking_uri"] = f"sqlite:///{(logs.absolute() / 'mlflow.db').as_posix()}"
+        chosen["artifact_location"] = (logs.absolute() / "mlflow").as_uri()
+    for name in chosen.keys() & init.keys():
+        init[name] = chosen[name] if init[name] in UNSET else init[name]
+
+
+def _known(folder: Path) -> dict[str, list[Any]]:
+    """By the logger's class: by what names it knows the run."""
+    path = folder / FILE
+    return dict(json.loads(path.read_text())) if path.exists() else {}

@@ -1,0 +1,182 @@
+"""TensorBoard, with training and validation on the same chart and settings beside scores."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.loggers import Logger
+from lightning_utilities.core.rank_zero import rank_zero_only
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams, scalar
+
+from kindling.data.datamodule import STAGES
+
+OF_STAGE = re.compile(rf"(?P<stage>{'|'.join(STAGES)})[/_](?P<tag>.+)")
+"""``train/loss``, or ``train_loss`` as many a module calls it."""
+
+EVENTS = "events.out.tfevents.*"
+
+FINAL = "final"
+"""The writer of what the HPARAMS tab shows: a run's settings and its final scores alone."""
+
+PLAIN = (int, float, str)
+"""What the HPARAMS tab can show as it is."""
+
+FLUSH = 5
+"""Seconds after which curves are written to the file, for whoever watches them."""
+
+
+class RunLogger(Logger):
+    """A logger of one run: it needs no name, and settings are logged apart."""
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: they are in ``config.yaml``, and TensorBoard gets them by ``log_settings``."""
+
+
+class Lazy:
+    """A ``SummaryWriter`` that begins its file when it is used.
+
+    The Trainer asks every logger for its experiment at every start, also of what writes nothing.
+    """
+
+    def __init__(self, make: Callable[[], SummaryWriter]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
+
+
+class TensorBoard(RunLogger):
+    """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``curves/loss``.
+
+    Args:
+        folder: The run's folder; stages are written to its subfolders.
+        step: Steps that the run has behind it.
+    """
+
+    def __init__(self, folder: Path, step: int = 0) -> None:
+        super().__init__()
+        self._folder, self._step = folder, step
+        self._writers: dict[str, SummaryWriter] = {}
+
+    @property
+    def save_dir(self) -> str:
+        return str(self._folder)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> "Lazy":
+        """The writer of the run itself, for a module's own ``self.logger.experiment.add_image``."""
+        return Lazy(self.writer)
+
+    def writer(self, stage: str = "") -> SummaryWriter:
+        """The writer of a stage, made when it is first asked for; of the run itself without."""
+        if stage not in self._writers:
+            self._writers[stage] = SummaryWriter(self._folder / stage, flush_secs=FLUSH)
+        return self._writers[stage]
+
+    @rank_zero_only
+    def forget_later_steps(self, again: Iterable[str] = ()) -> None:
+        """Remove what a killed run has written of steps that will be trained again.
+
+        TensorBoard has a mark for this, but shows such curves twice all the same.
+
+        Args:
+            again: Names that will be logged again at the last of the steps before.
+        """
+        doubled = set(map(_curve, again))
+        # Not in other folders, which are of the user's own loggers.
+        for stage in ("", *STAGES, FINAL):
+            for path in (self._folder / stage).glob(EVENTS):
+                events = list(RawEventFileLoader(str(path)).Load())
+                kept = [e for e in events if self._stays(Event.FromString(e), stage, doubled)]
+                if len(kept) < len(events):
+                    unfinished = path.with_name(f".{path.name}")
+                    with unfinished.open("wb") as stream:
+                        for event in kept:
+                            RecordWriter(stream).write(event)
+                    unfinished.replace(path)
+
+    def _stays(self, event: Event, stage: str, doubled: set[tuple[str, str]]) -> bool:
+        curves = {(stage, value.tag) for value in event.summary.value}
+        return bool(event.step < self._step - bool(curves & doubled))
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        by_stage: dict[str, dict[str, float]] = defaultdict(dict)
+        for name, value in metrics.items():
+            if name != "epoch":
+                stage, tag = _curve(name)
+                by_stage[stage][tag] = value
+        for stage, scalars in by_stage.items():
+            self._write(stage, scalars, step or 0)
+
+    @rank_zero_only
+    def log_settings(self, settings: Mapping[str, Any]) -> None:
+        """Fill the HPARAMS tab's columns; ``log_final`` adds the scores."""
+        flat = {k: v if type(v) in PLAIN else str(v).lower() for k, v in settings.items()}
+        # Without the experiment's own summary, TensorBoard shows the settings of all runs, where
+        # with one it would show the columns of whichever run it finds first.
+        _, start, _ = hparams(flat, {})  # type: ignore[no-untyped-call]
+        self._add(FINAL, start)
+
+    @rank_zero_only
+    def log_layout(self, heads: Sequence[str]) -> None:
+        """Show the losses of several heads on one chart, in the tab for custom scalars."""
+        chart = {"loss by head": ["Multiline", [f"curves/{head}/loss" for head in heads]]}
+        self.writer("val").add_custom_scalars({"heads": chart})
+
+    @rank_zero_only
+    def log_final(self, stage: str, scores: Mapping[str, float], step: int) -> None:
+        """Scores that stand for the run: of its best epoch, and of the test split."""
+        self._write(FINAL, {f"{stage}/{name}": value for name, value in scores.items()}, step)
+
+    @rank_zero_only
+    def log_figure(self, stage: str, tag: str, figure: Figure, step: int) -> None:
+        FigureCanvasAgg(figure)
+        self.writer(stage).add_figure(f"figures/{tag}", figure, step, close=False)
+
+    @rank_zero_only
+    def save(self) -> None:
+        for writer in self._writers.values():
+            writer.flush()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def _write(self, stage: str, scalars: Mapping[str, float], step: int) -> None:
+        # One event for all: each one is handed to the writer's thread, which interrupts training.
+        parts = [scalar(tag, value, new_style=True) for tag, value in scalars.items()]  # type: ignore[no-untyped-call]
+        self._add(stage, Summary(value=[value for part in parts for value in part.value]), step)
+
+    def _add(self, stage: str, summary: Any, step: int = 0) -> None:
+        writer: Any = self.writer(stage).file_writer
+        writer.add_summary(summary, step)
+
+
+def _curve(name: str) -> tuple[str, str]:
+    """The writer and the tag of what is logged by a name."""
+    if named := OF_STAGE.fullmatch(name):
+        return named["stage"], f"curves/{named['tag']}"
+    return "", name if "/" in name else f"curves/{name}"

@@ -1,7 +1,0 @@
-"""New problems out of the shipped ones."""
-
-from kindling import paths
-
-PACKAGE = paths.PROJECT / "src" / "kindling"
-PROBLEMS = PACKAGE / "problems"
-TESTS = paths.PROJECT / "tests"

@@ -1,0 +1,75 @@
+"""Categories as places in a list of those that training rows have.
+
+N: rows, C: categorical columns.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kindling.errors import UserError
+from kindling.tables.read import require_columns
+
+UNSEEN = 0
+"""The place of a category that is missing, or that no training row has."""
+
+_WHOLE = re.compile(r"(\d+)\.0+")
+"""As programs write a code of digits that they took for a number."""
+
+
+def vocabularies(
+    table: pd.DataFrame,
+    columns: Sequence[str],
+    training: NDArray[np.int64],
+    limit: int,
+    path: Path,
+) -> dict[str, list[str]]:
+    """The categories of each column in the training rows, sorted.
+
+    Args:
+        table: All rows.
+        columns: Columns of categories.
+        training: Rows to take categories from.
+        limit: Different values that a column may have, in all rows.
+        path: The file, for errors.
+
+    Raises:
+        UserError: A column has more values than that.
+    """
+    found = {}
+    for column in columns:
+        cells = table[column].map(_normal)
+        if (count := cells.nunique()) > limit:
+            raise UserError(
+                f"{path}, column {column!r}: {count:,} different values are too many for a "
+                f"category; --data.ignore='[{column}]' leaves it out, --data.category_limit="
+                f"{count} allows it"
+            )
+        found[column] = sorted(cells.iloc[training].dropna().unique())
+    return found
+
+
+def encode(
+    table: pd.DataFrame, vocabulary: Mapping[str, Sequence[str]], path: Path
+) -> NDArray[np.int64]:
+    """Places of the rows' categories, from 1 on, or ``UNSEEN``.
+
+    Shape:
+        ``(N, C)``
+    """
+    require_columns(table, list(vocabulary), path)
+    codes = np.empty((len(table), len(vocabulary)), dtype=np.int64)
+    for index, (column, values) in enumerate(vocabulary.items()):
+        places = {value: place for place, value in enumerate(values, 1)}
+        cells = table[column].map(_normal)
+        codes[:, index] = [places.get(cell, UNSEEN) for cell in cells]
+    return codes
+
+
+def _normal(cell: str | None) -> str | None:
+    whole = None if cell is None else _WHOLE.fullmatch(cell)
+    return whole[1] if whole else cell

@@ -1,0 +1,1 @@
+"""Subcommands around training; each can be deleted by itself."""

@@ -1,0 +1,1 @@
+"""The base of modules, and what goes on around their training."""

@@ -1,0 +1,71 @@
+"""A run that was stopped goes on exactly as it would have: one of our modules to the last bit."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from kindling.runs import loop_state
+from kindling.training.module import Module
+
+SCORES = "scores"
+"""The checkpoint's entry for what an epoch's training scores are made of so far."""
+
+
+PLATEAUS = "plateaus"
+"""The checkpoint's entry for what schedules have yet to see, by their number."""
+
+
+class ExactResume(Callback):
+    """Lets what a step draws follow from its place in the run, and keeps an epoch's scores.
+
+    Dropout, for one, draws from torch's generators, which are seeded anew for each step. A
+    checkpoint in mid-epoch carries what the epoch's training scores are made of. Of modules that
+    are not ours, it only keeps what a ``ReduceLROnPlateau`` has yet to see: at the end of an epoch
+    the Trainer saves first, and a run that goes on would not ask the schedule any more.
+    """
+
+    def __init__(self) -> None:
+        self._seed = 0
+        self._unseen: dict[int, float] = {}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._seed = torch.initial_seed() % 2**31
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for number, score in self._unseen.items():
+            scheduler: Any = trainer.lr_scheduler_configs[number].scheduler
+            pl_module.lr_scheduler_step(scheduler, score)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if not isinstance(pl_module, Module):
+            return
+        index = trainer.global_step * trainer.world_size + trainer.global_rank
+        seed = self._seed * 1_000_003 + index
+        torch.default_generator.manual_seed(seed)
+        if pl_module.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if isinstance(pl_module, Module):
+            checkpoint[SCORES] = pl_module.epoch_scores("train").state()
+        if loop_state.within_end_of_epoch(trainer):
+            scores = trainer.callback_metrics
+            checkpoint[PLATEAUS] = {
+                number: float(scores[config.monitor])
+                for number, config in enumerate(trainer.lr_scheduler_configs)
+                if config.reduce_on_plateau and config.interval == "epoch"
+                if (trainer.current_epoch + 1) % config.frequency == 0
+                if config.monitor in scores
+            }
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if isinstance(pl_module, Module) and SCORES in checkpoint:
+            pl_module.epoch_scores("train").restore(checkpoint[SCORES])
+        self._unseen = checkpoint.get(PLATEAUS, {})

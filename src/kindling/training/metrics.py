@@ -1,0 +1,187 @@
+"""Scores of an epoch: losses and metrics by head, kept batch by batch, exact over all of them.
+
+B: batch, H: heads, C: classes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch.strategies import Strategy
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+
+from kindling.data.targets import target_mask
+
+Heads = dict[str, Tensor]
+
+# Batches kept before their metrics are updated in one call: an update costs about as much as a
+# small net's whole step, and hardly more for 64 batches than for one.
+PENDING = 64
+
+
+@dataclass(frozen=True)
+class Head:
+    """One output of a model.
+
+    Args:
+        metrics: Given predictions and targets as a step returns them.
+        classes: Names, where predictions are probabilities: ``(B, C)``, or ``(B,)`` of the second
+            of two classes. Targets are places in this list.
+        per_class: Metrics that yield ``(C,)``, reported by the name of the class.
+        optional: Whether samples may lack the target; those are not scored.
+    """
+
+    metrics: MetricCollection
+    classes: Sequence[str] = ()
+    per_class: MetricCollection | None = None
+    optional: bool = False
+
+
+class StepOutput(NamedTuple):
+    """What a step yields: predictions and targets by head, as the metrics take them.
+
+    ``losses`` are those of the heads, where there are several: means over the samples that have
+    the head's target, 0 if none has.
+    """
+
+    loss: Tensor
+    predictions: Heads
+    targets: Heads
+    losses: Heads = {}
+
+
+class EpochMetrics(nn.Module):
+    """Losses and metrics of one stage.
+
+    Args:
+        heads: Outputs by name.
+    """
+
+    def __init__(self, heads: Mapping[str, Head]) -> None:
+        super().__init__()
+        self.heads = heads
+        self.metrics = nn.ModuleDict({name: head.metrics.clone() for name, head in heads.items()})
+        for metric in self.modules():
+            if isinstance(metric, Metric):
+                # Targets were checked when they were read; again would hold up a GPU.
+                metric.validate_args = False
+        self._pending: list[StepOutput] = []
+        self._losses: list[Tensor] = []
+
+    def collection(self, head: str) -> MetricCollection:
+        """The metrics of a head."""
+        metrics = self.metrics[head]
+        assert isinstance(metrics, MetricCollection)
+        return metrics
+
+    def update(self, step: StepOutput) -> None:
+        """Count a batch."""
+        predictions, losses = detach_float32(step.predictions), detach_float32(step.losses)
+        self._pending.append(StepOutput(step.loss.detach(), predictions, step.targets, losses))
+        if len(self._pending) >= PENDING:
+            self._update()
+
+    def compute(self, strategy: Strategy) -> dict[str, Tensor]:
+        """Scores over all batches and processes, as ``loss``, ``age/loss``, ``age/mae``.
+
+        A head that no sample has a target for is left out, and all where no batch was kept. The
+        next epoch starts from nothing.
+        """
+        self._update()
+        if not self._losses:
+            return {}
+        total = strategy.reduce(torch.cat(self._losses).sum(0), reduce_op="sum")
+        self._losses.clear()
+        names = ["loss", *(f"{head}/loss" for head in self.heads)]
+        means = zip(names, total.unbind(), strict=False)
+        values = {name: loss / samples for name, (loss, samples) in means if samples > 0}
+        for name in self.heads:
+            metrics = self.collection(name)
+            if self._seen(name, metrics, strategy):
+                values |= {named(self.heads, name, k): v for k, v in metrics.compute().items()}
+            metrics.reset()
+        return values
+
+    def state(self) -> dict[str, Any]:
+        """What has been counted in the epoch so far, for a checkpoint."""
+        return {
+            "pending": [list(step) for step in self._pending],
+            "losses": list(self._losses),
+            "metrics": {name: _states(self.collection(name)) for name in self.heads},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on counting where ``state`` was taken."""
+        self._pending = [StepOutput(*step) for step in state["pending"]]
+        self._losses = list(state["losses"])
+        for head in self.heads:
+            for name, values in state["metrics"][head].items():
+                for attribute, value in values.items():
+                    setattr(self.collection(head)[name], attribute, value)
+
+    def _update(self) -> None:
+        if not self._pending:
+            return
+        for name in self.heads:
+            prediction = torch.cat([step.predictions[name] for step in self._pending])
+            target = torch.cat([step.targets[name] for step in self._pending])
+            if self.heads[name].optional:
+                there = target_mask(target)
+                prediction, target = prediction[there], target[there]
+            if len(target):
+                self.collection(name).update(prediction, target)
+        self._losses.append(_weighted_losses(self._pending))
+        self._pending.clear()
+
+    def _seen(self, head: str, metrics: MetricCollection, strategy: Strategy) -> bool:
+        """Whether any process has seen a target of this head."""
+        if not self.heads[head].optional:
+            return True
+        seen = any(metric.update_called for metric in metrics.values())
+        number = torch.tensor(float(seen), device=strategy.root_device)
+        return bool(strategy.reduce(number, reduce_op="sum") > 0)
+
+
+def named(heads: Mapping[str, Head], head: str, metric: str) -> str:
+    """The name that logs and results use: ``mse``, or ``age/mae`` of several heads."""
+    return f"{head}/{metric}" if len(heads) > 1 else metric
+
+
+def detach_float32(heads: Heads) -> Heads:
+    """Without gradients, and in single precision at least: scores and files are made of them."""
+    return {head: _in_full(value.detach()) for head, value in heads.items()}
+
+
+def _in_full(value: Tensor) -> Tensor:
+    kind = torch.promote_types(value.dtype, torch.float32)
+    return value.to(kind) if value.is_floating_point() else value
+
+
+def _states(metrics: MetricCollection) -> dict[str, dict[str, Any]]:
+    """What each metric has counted, by its name; nothing of those that have seen no sample."""
+    items = metrics.items(keep_base=True, copy_state=True)
+    return {str(name): dict(m.metric_state) for name, m in items if m.update_called}
+
+
+def _weighted_losses(steps: Sequence[StepOutput]) -> Tensor:
+    """Each step's loss times its samples, and these: of all heads together, then of each.
+
+    Summed only at the epoch's end: sums of parts would depend on where the epoch was cut.
+
+    Shape:
+        ``(steps, 1 + H, 2)``.
+    """
+    size = torch.tensor([len(next(iter(step.targets.values()))) for step in steps])
+    columns = [_weighted([step.loss for step in steps], size)]
+    for head in steps[0].losses:
+        size = torch.stack([target_mask(step.targets[head]).sum() for step in steps])
+        columns.append(_weighted([step.losses[head] for step in steps], size))
+    return torch.stack(columns, 1)
+
+
+def _weighted(losses: list[Tensor], size: Tensor) -> Tensor:
+    loss = torch.stack(losses)
+    weight = size.to(loss)
+    return torch.stack([loss * weight, weight], 1)

@@ -1,0 +1,177 @@
+"""The base of every model: one step for all stages, metrics per head and stage, baselines."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from lightning.pytorch import LightningModule
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from kindling.data.datamodule import STAGES, DataModule, Stage
+from kindling.errors import UserError
+from kindling.training.metrics import EpochMetrics, Head, Heads, StepOutput, detach_float32, named
+from kindling.training.optimizers import Schedule as Schedule
+from kindling.training.optimizers import scheduled, trainable
+
+T = TypeVar("T")
+
+
+class EvalOutput(NamedTuple):
+    """What an evaluated or predicted batch yields.
+
+    ``indices`` ``(B,)`` says which samples of the split, ``baselines`` are by name, then by head.
+    """
+
+    indices: Tensor
+    predictions: Heads
+    targets: Heads
+    baselines: Mapping[str, Heads]
+
+
+class Module(LightningModule):
+    """Runs ``step`` in every stage and scores it once an epoch.
+
+    A problem says what its heads are, how a batch becomes a loss and predictions (``step``), what
+    it predicts without targets (``predict``) and what it has to beat (``baselines``, the first
+    being the one that skill is measured against).
+
+    Args:
+        heads: Outputs by name; with a single one, its metrics carry no prefix.
+        lr: Learning rate of AdamW.
+        weight_decay: Decoupled weight decay; at 0, AdamW is Adam.
+        schedule: Learning rate over the run.
+    """
+
+    def __init__(
+        self,
+        heads: Mapping[str, Head],
+        lr: float,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
+        super().__init__()
+        if lr <= 0:
+            raise UserError(f"model.lr={lr}: must be above 0")
+        if weight_decay < 0:
+            raise UserError(f"model.weight_decay={weight_decay}: must be 0 or more")
+        self.heads, self.lr = dict(heads), lr
+        self.weight_decay, self.schedule = weight_decay, schedule
+        # Of whatever is drawn for a sample and an epoch.
+        self.seed = torch.initial_seed() % 2**31
+        # Whether a checkpoint will bring the weights. In setup the Trainer does not know of it yet.
+        self.resumed = False
+        # A module may not be called "train".
+        self.scores = nn.ModuleDict(
+            {f"{stage}_scores": EpochMetrics(self.heads) for stage in STAGES}
+        )
+
+    # What a problem provides.
+
+    @abstractmethod
+    def step(self, batch: Any) -> StepOutput:
+        """Loss, predictions and targets of a batch."""
+
+    @abstractmethod
+    def predict(self, batch: Any) -> Heads:
+        """Predictions by head, of a batch whose targets may be missing."""
+
+    @abstractmethod
+    def baselines(self, batch: Any) -> Mapping[str, Heads]:
+        """Trivial predictions by name and head; NaN where one has nothing to go by."""
+
+    def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
+        """Pictures of an evaluated split; ``rows`` identifies its samples."""
+        return {}
+
+    def extra_metrics(self) -> Mapping[str, float]:
+        """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
+        return {}
+
+    def training_split(self, kind: type[T]) -> T | None:
+        """The training samples, which statistics are taken from.
+
+        Args:
+            kind: What the problem's data sets are.
+
+        Returns:
+            A data module's of ours, or the data set behind a plain loader; none if it is another
+            and ``fit_statistics`` was called before.
+        """
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        training = data.splits["train"] if isinstance(data, DataModule) else None
+        if training is None:
+            self.trainer.fit_loop.setup_data()
+            training = getattr(self.trainer.train_dataloader, "dataset", None)
+        if isinstance(training, kind):
+            return training
+        if any(b.isnan().any() for b in self.buffers() if b.is_floating_point()):
+            raise UserError(
+                f"{type(data or training).__name__}: {type(self).__name__} takes its statistics "
+                f"from {kind.__name__}; call fit_statistics with them before training"
+            )
+        return None
+
+    # The Trainer's hooks, in the order in which they are called.
+
+    def training_step(self, batch: Any) -> Tensor:
+        step = self.step(batch)
+        self.epoch_scores("train").update(step)
+        return step.loss
+
+    def on_train_epoch_end(self) -> None:
+        rates = [
+            group["lr"] for optimizer in self.trainer.optimizers for group in optimizer.param_groups
+        ]
+        self._log_scores("train", {**({"lr": rates[0]} if rates else {}), **self.extra_metrics()})
+
+    def validation_step(self, batch: Any) -> EvalOutput:  # type: ignore[override]
+        return self._evaluate("val", batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_scores("val")
+
+    def test_step(self, batch: Any) -> EvalOutput:  # type: ignore[override]
+        return self._evaluate("test", batch)
+
+    def on_test_epoch_end(self) -> None:
+        self._log_scores("test")
+
+    def predict_step(self, batch: Any) -> EvalOutput:
+        return EvalOutput(batch.indices, detach_float32(self.predict(batch)), {}, {})
+
+    def configure_optimizers(self) -> Any:
+        parameters = trainable(self)
+        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+        optimizer = torch.optim.AdamW(
+            parameters, self.lr, weight_decay=self.weight_decay, fused=fused
+        )
+        return {"optimizer": optimizer, **scheduled(self.schedule, optimizer, self.trainer)}
+
+    # EpochMetrics.
+
+    def named(self, head: str, metric: str) -> str:
+        """The name that logs and results use: ``mse``, or ``age/mae`` of several heads."""
+        return named(self.heads, head, metric)
+
+    def _evaluate(self, stage: Stage, batch: Any) -> EvalOutput:
+        step = self.step(batch)
+        self.epoch_scores(stage).update(step)
+        return EvalOutput(
+            batch.indices, detach_float32(step.predictions), step.targets, self.baselines(batch)
+        )
+
+    def _log_scores(self, stage: Stage, beside: Mapping[str, float] | None = None) -> None:
+        scores = self.epoch_scores(stage).compute(self.trainer.strategy)
+        values: dict[str, Any] = {f"{stage}/{k}": v for k, v in scores.items()}
+        values |= beside or {}
+        if not self.trainer.barebones:
+            # Equal in all processes already; the Trainer warns where it shall not make them so.
+            self.log_dict(values, sync_dist=True)
+
+    def epoch_scores(self, stage: Stage) -> EpochMetrics:
+        """What the epoch's scores of a stage are made of so far."""
+        scores = self.scores[f"{stage}_scores"]
+        assert isinstance(scores, EpochMetrics)
+        return scores

@@ -1,0 +1,148 @@
+"""A multilayer perceptron that tells potable water by its measurements.
+
+B: batch, F: features.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import (
+    BinaryAccuracy,
+    BinaryAUROC,
+    BinaryF1Score,
+    BinaryPrecision,
+    BinaryRecall,
+)
+
+from kindling.data.datamodule import at_least, below_one
+from kindling.errors import UserError
+from kindling.tables.normalize import Normalize
+from kindling.tables.trees import Trees
+from kindling.training.metrics import Head, Heads, StepOutput
+from kindling.training.module import EvalOutput, Module, Schedule
+from problems.potability.figures import draw
+from problems.potability.measurements import Measurements, PotabilityBatch
+from problems.potability.net import Perceptron
+
+CLASSES = ("0", "1")
+"""Not potable and potable, as the file has them."""
+
+TREES = 1 / 3
+"""What trees count for in the mean with the net."""
+
+SURE = 1e-6
+"""What a probability of both keeps from 0 and 1."""
+
+
+class PotabilityModule(Module):
+    """Tells potable water from raw measurements, missing ones included.
+
+    The checkpoint carries the training rows' statistics: what stands in for a missing value,
+    what normalizes the others, and the share of potable water; and trees that are grown on these
+    rows, which training steps do without.
+
+    Args:
+        inputs: Feature columns.
+        hidden: Widths of the hidden layers.
+        activation: Function after each hidden layer.
+        batch_norm: Batch normalization between a hidden layer and its activation.
+        init: Weights of the hidden layers, by PyTorch's default or by He et al. (2015).
+        dropout: Share of each hidden layer that is dropped in training.
+        normalization: Center and scale by mean and deviation, or by median and quartiles.
+        indicators: Tell the net which values were missing.
+        pos_weight: Weigh potable rows such that both classes count the same.
+        trees: Extremely randomized trees, a third of each prediction; 0 is the net alone.
+        lr: Learning rate.
+        weight_decay: Decoupled weight decay.
+        schedule: Learning rate over the epochs.
+    """
+
+    def __init__(
+        self,
+        inputs: int = 9,
+        hidden: Sequence[int] = (64, 32),
+        activation: Literal["relu", "elu", "silu", "tanh", "sigmoid"] = "relu",
+        batch_norm: bool = False,
+        init: Literal["default", "kaiming"] = "default",
+        dropout: float = 0.0,
+        normalization: Literal["standard", "robust"] = "standard",
+        indicators: bool = False,
+        pos_weight: bool = False,
+        trees: int = 0,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
+        metrics: dict[str, Metric | MetricCollection] = {
+            "accuracy": BinaryAccuracy(),
+            "auroc": BinaryAUROC(),
+            "f1": BinaryF1Score(),
+            "precision": BinaryPrecision(),
+            "recall": BinaryRecall(),
+        }
+        head = Head(MetricCollection(metrics), CLASSES)
+        super().__init__({"potability": head}, lr, weight_decay, schedule)
+        self.save_hyperparameters(logger=False)
+        for width in hidden:
+            at_least("model.hidden", width, 1)
+        below_one("model.dropout", dropout)
+        self.batch_norm, self.pos_weight = batch_norm, pos_weight
+        self.normalize = Normalize(inputs, normalization, indicators)
+        self.net = Perceptron(
+            self.normalize.out_features, hidden, activation, batch_norm, init, dropout
+        )
+        self.trees = Trees("extra", trees) if trees else None
+        self.potable: Tensor
+        self.register_buffer("potable", torch.full((), torch.nan))
+
+    def setup(self, stage: str) -> None:
+        if stage != "fit":
+            return
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if self.batch_norm and getattr(data, "batch_size", None) == 1:
+            raise UserError("data.batch_size=1: batch normalization needs two rows to train on")
+        if training := self.training_split(Measurements):
+            self.fit_statistics(training, getattr(data, "columns", None))
+
+    def fit_statistics(self, training: Measurements, names: Sequence[str] | None = None) -> None:
+        """Take from the training rows what normalization, loss and baseline need."""
+        self.normalize.fit(training.features, names)
+        if self.trees is not None:
+            self.trees.fit(self.normalize(training.features), training.target)
+        self.potable.copy_(training.target.float().mean())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits ``(B,)`` of potable water.
+
+        Shape:
+            ``features`` ``(B, F)``, as measured; NaN where missing.
+        """
+        inputs = self.normalize(features)
+        logits: Tensor = self.net(inputs).squeeze(-1)
+        if self.trees is None or self.training:
+            return logits
+        # Trees may be sure; the limit keeps the logit finite.
+        return torch.lerp(logits.sigmoid(), self.trees(inputs), TREES).logit(eps=SURE)
+
+    def step(self, batch: PotabilityBatch) -> StepOutput:
+        logits = self(batch.features)
+        weight = (1 - self.potable) / self.potable if self.pos_weight else None
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            logits, batch.target.float(), pos_weight=weight
+        )
+        return StepOutput(loss, {"potability": logits.sigmoid()}, {"potability": batch.target})
+
+    def predict(self, batch: PotabilityBatch) -> Heads:
+        return {"potability": self(batch.features).sigmoid()}
+
+    def baselines(self, batch: PotabilityBatch) -> Mapping[str, Heads]:
+        """The training share as everyone's probability: its majority, and an AUROC of 0.5."""
+        return {"training majority": {"potability": self.potable.expand(len(batch.target))}}
+
+    def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
+        target = self.trainer.datamodule.target  # type: ignore[attr-defined]
+        return draw(outcome, target)

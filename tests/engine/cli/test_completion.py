@@ -1,0 +1,68 @@
+"""What bash is told, by bash itself."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kindling.cli import arguments
+from kindling.data import paths
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+PRESETS = arguments.names(paths.PRESETS)
+TASKS = arguments.names(paths.CONFIGS)
+
+
+def completed(line: str, folder: Path) -> list[str]:
+    script = f"""
+        source {paths.PROJECT / "scripts" / "completion.sh"}
+        COMP_LINE='{line}' COMP_POINT={len(line)}
+        _kindling
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    environment = {**os.environ, "KINDLING": f"{sys.executable} -m kindling"}
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("kindling ", [*arguments.COMMANDS]),
+        ("kindling tr", ["train"]),
+        ("kindling train --config=smo", ["smoke"]),
+        ("kindling train --config time", ["timeseries", "timeseries_96"]),
+        ("kindling train --config ", [*TASKS, *PRESETS]),
+        ("kindling train --config timeseries --model.ce", ["--model.cell"]),
+        ("kindling train --config timeseries --model.cell=", ["rnn", "lstm", "gru"]),
+        ("kindling train --config=timeseries --model.change=t", ["true"]),
+        ("kindling train --config=timeseries --trainer.max_e", ["--trainer.max_epochs"]),
+        ("kindling train --config nothing --model.ce", []),
+        ("kindling test --run=lo", ["logs/clouds/version_3"]),
+    ],
+)
+def test_completes(line: str, expected: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "logs" / "clouds" / "version_3"
+    run.mkdir(parents=True)
+    (run / "config.yaml").touch()
+    assert sorted(completed(line, tmp_path)) == sorted(expected)
+
+
+def test_a_task_s_settings_are_asked_for_once(tmp_path: Path) -> None:
+    line = "kindling fit --config timeseries --config smoke --model.ce"
+    script = f"""
+        source {paths.PROJECT / "scripts" / "completion.sh"}
+        COMP_LINE='{line}' COMP_POINT={len(line)}
+        _kindling; KINDLING=false; _kindling; echo "$COMPREPLY"
+    """
+    environment = {**os.environ, "KINDLING": f"{sys.executable} -m kindling"}
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "--model.cell\n"

@@ -1,0 +1,336 @@
+"""What flags and configs mean together: which class, whose arguments, and what wins."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kindling.__main__ import main
+from kindling.data import paths
+
+Printed = Callable[..., dict[str, Any]]
+Said = Callable[..., str]
+BORING = "lightning.pytorch.demos.boring_classes"
+OWN = """
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
+from kindling.problems.timeseries.data import TimeseriesDataModule
+from kindling.problems.timeseries.model import TimeseriesModule
+
+
+class Hooked(TimeseriesModule):
+    def on_train_start(self):
+        super().on_train_start()
+        print("hooked")
+
+
+class Keyword(TimeseriesModule):
+    def __init__(self, *, extra: int = 3, **kwargs):
+        super().__init__(**kwargs)
+
+
+class Wide(TimeseriesDataModule):
+    @property
+    def inputs(self) -> int:
+        return super().inputs
+
+
+class Mine(Callback):
+    def on_train_end(self, trainer, module):
+        print("mine")
+
+
+class Sizes(BoringDataModule):
+    classes = 7
+
+    def __init__(self, width: int = 5, batch_size: int = 2) -> None:
+        super().__init__()
+        self.width, self.batch_size = width, batch_size
+
+
+class Needs(BoringModel):
+    def __init__(self, width: int, classes: int, batch_size: int = 9) -> None:
+        super().__init__()
+        self.width = width
+        print("needs", width, classes, batch_size)
+
+
+class Explodes(LightningModule):
+    def __init__(self, lr: float = 0.1) -> None:
+        raise RuntimeError("what really went wrong")
+
+
+class Encoder:
+    def __init__(self, width: int = 1, depth: int = 1) -> None: ...
+
+
+class Other:
+    def __init__(self, width: int = 2) -> None: ...
+
+
+class Nested(BoringModel):
+    def __init__(self, encoder: Encoder | Other | None = None) -> None:
+        super().__init__()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder with classes of one's own, and one module that cannot be imported."""
+    (tmp_path / "own_parsing.py").write_text(OWN)
+    (tmp_path / "own_broken.py").write_text("import nowhere_to_be_found")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """The settings that flags come to."""
+
+    def run(*flags: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert main(["fit", *flags, "--print_config"]) == 0
+        content: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
+        return content
+
+    return run
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Said:
+    """The one line in which flags are refused."""
+
+    def run(*flags: str) -> str:
+        capsys.readouterr()
+        before = sorted(tmp_path.rglob("*.*"))
+        assert main(["fit", *flags, f"--logs={tmp_path / 'logs'}"]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("kindling: ")
+        assert error.count("\n") == 1
+        found = {p for p in tmp_path.rglob("*.*") if "__pycache__" not in str(p)}
+        assert found == {p for p in before if "__pycache__" not in str(p)}
+        return error.removeprefix("kindling: ")
+
+    return run
+
+
+# What is wrong.
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model.hiden=3"], "model.hiden: no such option; did you mean model.hidden?"),
+        (["--model.init_args.hiden=3"], "model.hiden: no such option; did you mean model.hidden?"),
+        (["--data.windw", "3"], "data.windw: no such option; did you mean data.window?"),
+        (["--model.cel=gru"], "model.cel: no such option; did you mean model.cell?"),
+        (["--model.cell=lsmt"], "model.cell=lsmt: no such choice; did you mean lstm?"),
+        (["--model.cell", "lsmt"], "model.cell=lsmt: no such choice; did you mean lstm?"),
+        (['--model={"init_args": {"hiden": 3}}'], "model.hiden: no such option; did you mean"),
+        (["--data.batch_size=many"], "data.batch_size=many: expected int"),
+        (["--trainer.max_epoch=3"], "trainer.max_epoch: no such option; did you mean trainer.max"),
+        (["--seed_everythin=3"], "seed_everythin: no such option; did you mean seed_everything?"),
+        (["potability"], "potability: no such option"),
+        (["--model=Nope"], "model=Nope: name the class with its module, package.module.Nope"),
+        (["--model=no.such.Nope"], "no.such.Nope: no such class (model): ModuleNotFoundError: No"),
+        (["--model=own_parsing.Nope"], "own_parsing.Nope: no such class (model): AttributeError"),
+        (["--model=own_broken.Nope"], "No module named 'nowhere_to_be_found'"),
+        (["--model=own_parsing.Mine"], "own_parsing.Mine: no such class (model): not a Lightning"),
+        (["--data=os.system"], "data=os.system: no such class; it is no LightningDataModule"),
+        (["--trainer.callbacks+=own_parsing.Nope"], "trainer.callbacks=own_parsing.Nope: no such"),
+        (["--trainer.callbacks+=Nope"], "trainer.callbacks=Nope: no such class; name its module"),
+        (["--trainer.logger=subprocess.Popen"], "trainer.logger=subprocess.Popen: no such cla"),
+        (
+            [
+                "--trainer.callbacks+=lightning.pytorch.callbacks.EarlyStopping",
+                "--trainer.callbacks.patience=x",
+            ],
+            "trainer.callbacks.patience=x: expected int",
+        ),
+        (["--model.inputs=3"], "model.inputs is computed from the data (data.inputs); leave"),
+        (["--model.init_args.inputs=3"], "model.inputs is computed from the data (data.inputs)"),
+        (["--model.inputs=3", "--data=own_parsing.Wide"], "model.inputs is computed from the data"),
+        (["--trainer=[1]"], "trainer holds no settings"),
+    ],
+)  # fmt: skip
+def test_is_said_in_one_line(flags: list[str], message: str, said: Said) -> None:
+    assert message in said("--config=timeseries", *flags)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {inputs: 3}", "mine.yaml: model.inputs is computed from the data"),
+        ("model: {init_args: {inputs: 3}}", "mine.yaml: model.inputs is computed from the data"),
+        ("model: {init_args: {hiden: 3}}", "model.hiden: no such option; did you mean model.hid"),
+        ("model: {init_args: [1]}", "mine.yaml: model.init_args holds no settings"),
+        ("trainer: [1]", "mine.yaml: trainer holds no settings"),
+        ("modl: {cell: gru}", "modl.cell: no such option; did you mean model.cell?"),
+        (
+            "trainer: {max_epoch: 3}",
+            "trainer.max_epoch: no such option; did you mean trainer.max",
+        ),
+    ],
+)
+def test_is_said_of_a_config_too(text: str, message: str, said: Said) -> None:
+    Path("mine.yaml").write_text(text)
+    assert message in said("--config=timeseries", "--config=mine.yaml")
+
+
+def test_an_error_in_a_class_keeps_its_message() -> None:
+    with pytest.raises(RuntimeError, match="what really went wrong"):
+        main(["fit", "--model=own_parsing.Explodes", f"--data={BORING}.BoringDataModule"])
+
+
+def test_without_a_task_it_is_asked_for(said: Said) -> None:
+    assert said("--trainer.max_epochs=3").startswith("what to train? name a task")
+
+
+# What wins.
+
+
+def test_a_flag_wins_over_a_config_that_stands_behind_it(printed: Printed) -> None:
+    config = printed("--trainer.max_epochs=7", "--model.cell", "gru", "--config=timeseries")
+    assert config["trainer"]["max_epochs"] == 7
+    assert config["model"]["init_args"]["cell"] == "gru"
+
+
+def test_a_class_as_json_and_in_a_file_of_its_own(printed: Printed) -> None:
+    part = {"class_path": "own_parsing.Keyword", "init_args": {"extra": 4, "cell": "rnn"}}
+    Path("part.yaml").write_text(yaml.safe_dump(part))
+    for value in (json.dumps(part), "part.yaml"):
+        model = printed("--config=timeseries", f"--model={value}")["model"]
+        assert model["class_path"] == "own_parsing.Keyword"
+        assert (model["init_args"]["extra"], model["init_args"]["cell"]) == (4, "rnn")
+
+
+def test_classes_by_their_short_names(printed: Printed) -> None:
+    config = printed("--config=timeseries", "--model=own_parsing.Hooked", "--model=Keyword")
+    assert config["model"]["class_path"] == "own_parsing.Keyword"
+    callbacks = ["--trainer.callbacks+=LearningRateMonitor", "--trainer.callbacks+=ModelSummary"]
+    trainer = printed("--config=timeseries", *callbacks)["trainer"]
+    names = [callback["class_path"].rpartition(".")[2] for callback in trainer["callbacks"]]
+    assert names == ["LearningRateMonitor", "ModelSummary"]
+
+
+def test_a_short_name_is_lightning_s_and_a_callback_s_enum_is_shown(printed: Printed) -> None:
+    callbacks = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss"]
+    trainer = printed("--config=timeseries", *callbacks, "--trainer.callbacks+=Timer")["trainer"]
+    stopping, timer = trainer["callbacks"]
+    assert stopping["class_path"].startswith("lightning.pytorch.callbacks.")
+    assert timer["init_args"]["interval"] == "step"
+
+
+def test_a_class_that_comes_back_takes_nothing_of_before_it_was_away(printed: Printed) -> None:
+    base = "problems.timeseries.model.TimeseriesModule"
+    for name, model in (("away", f"{BORING}.BoringModel"), ("back", base)):
+        Path(f"{name}.yaml").write_text(yaml.safe_dump({"model": {"class_path": model}}))
+    Path("wide.yaml").write_text("model: {init_args: {hidden: 64}}")
+    flags = ["--config=away.yaml", "--config=back.yaml", "--config=wide.yaml"]
+    model = printed("--config=timeseries", *flags, "--model=own_parsing.Keyword")["model"]
+    assert model["class_path"] == "own_parsing.Keyword"
+    assert (model["init_args"]["hidden"], model["init_args"]["extra"]) == (64, 3)
+    assert printed("--config=timeseries", *flags[:2])["model"]["init_args"]["lr"] == 1e-3
+
+
+def test_a_class_by_another_name_keeps_its_settings(printed: Printed) -> None:
+    full = "problems.timeseries.model.TimeseriesModule"
+    for name in (full, "TimeseriesModule"):
+        model = printed("--config=timeseries", f"--model={name}", "--model.cell=gru")["model"]
+        assert model["class_path"] == full
+        assert (model["init_args"]["hidden"], model["init_args"]["cell"]) == (16, "gru")
+
+
+def test_a_subclass_goes_on_with_the_settings_that_it_inherits(printed: Printed) -> None:
+    model = printed("--config=timeseries", "--model=own_parsing.Hooked")["model"]
+    assert (model["init_args"]["hidden"], model["init_args"]["lr"]) == (16, 8e-3)
+
+
+@pytest.mark.parametrize("by", ["flag", "config"])
+def test_another_class_takes_nothing_of_the_one_before_it(by: str, printed: Printed) -> None:
+    Path("below.yaml").write_text(yaml.safe_dump({
+        "model": {"class_path": "own_parsing.Nested", "init_args": {"encoder": {
+            "class_path": "own_parsing.Encoder", "init_args": {"width": 9, "depth": 9}}}},
+        "data": {"class_path": "own_parsing.Sizes", "init_args": {"width": 9}},
+        "trainer": {
+            "logger": {"class_path": "CSVLogger", "init_args": {"save_dir": "x", "name": "old"}},
+            "callbacks": [{"class_path": "OnExceptionCheckpoint", "init_args": {"dirpath": "old"}}],
+        },
+    }))  # fmt: skip
+    monitored = {"class_path": "ModelCheckpoint", "init_args": {"monitor": "b"}}
+    logger = {"class_path": "TensorBoardLogger", "init_args": {"save_dir": "y"}}
+    Path("above.yaml").write_text(yaml.safe_dump({
+        "model": {"init_args": {"encoder": "own_parsing.Other"}},
+        "data": "problems.timeseries.data.TimeseriesDataModule",
+        "trainer": {"logger": logger, "callbacks": [monitored]},
+    }))  # fmt: skip
+    flags = [
+        "--model.encoder=own_parsing.Other",
+        "--data=problems.timeseries.data.TimeseriesDataModule",
+        f"--trainer.logger={json.dumps(logger)}",
+        f"--trainer.callbacks=[{json.dumps(monitored)}]",
+    ]
+    config = printed("--config=below.yaml", *(flags if by == "flag" else ["--config=above.yaml"]))
+    assert config["model"]["init_args"]["encoder"]["init_args"] == {"width": 2}
+    assert "width" not in config["data"]["init_args"]
+    assert config["trainer"]["logger"]["init_args"]["name"] == "lightning_logs"
+    assert config["trainer"]["callbacks"][0]["init_args"]["dirpath"] is None
+
+
+def test_of_two_flags_none_is_lost_in_silence(said: Said) -> None:
+    flags = ["--model=own_parsing.Needs", "--model.width=3", f"--model={BORING}.BoringModel"]
+    assert "model.width: no such option" in said(*flags)
+
+
+def test_callbacks_are_added_and_the_folder_s_own_are_found(
+    kindling: Callable[..., int], logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("ModelSummary", "LearningRateMonitor"):
+        Path(f"{name}.yaml").write_text(f"trainer: {{callbacks+: [{{class_path: {name}}}]}}")
+    flags = ["--config=timeseries", "--config=smoke", "--trainer.callbacks+=own_parsing.Mine"]
+    more = ["--config=ModelSummary.yaml", "--config=LearningRateMonitor.yaml"]
+    assert kindling("fit", *flags, *more) == 0
+    assert "mine\n" in capsys.readouterr().out
+    saved = yaml.safe_load((logs / "timeseries" / "version_0" / "config.yaml").read_text())
+    paths = [callback["class_path"] for callback in saved["trainer"]["callbacks"]]
+    assert [path.rpartition(".")[2] for path in paths] == [
+        "ModelSummary",
+        "LearningRateMonitor",
+        "Mine",
+    ]
+
+
+# Whose arguments.
+
+
+def test_a_plain_pair_is_linked_where_nothing_else_could_be_done(printed: Printed) -> None:
+    pair = ["--model=own_parsing.Needs", "--data=own_parsing.Sizes"]
+    assert printed(*pair)["model"]["init_args"] == {"batch_size": 9}
+    assert printed(*pair, "--model.width=8")["model"]["init_args"] == {"width": 8, "batch_size": 9}
+
+
+def test_keyword_arguments_are_inherited(printed: Printed) -> None:
+    flags = ["--model=own_parsing.Keyword", "--model.extra=5", "--model.cell=gru"]
+    init = printed("--config=timeseries", *flags)["model"]["init_args"]
+    assert (init["extra"], init["cell"], init["layers"]) == (5, "gru", 1)
+    assert "inputs" not in init
+
+
+@pytest.mark.parametrize("name", ["Hooked", "Keyword"])
+def test_a_subclass_trains_and_then_tests_predicts_and_goes_on(
+    name: str, kindling: Callable[..., int], logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--config=timeseries", "--config=smoke", f"--model=own_parsing.{name}"]
+    assert kindling("train", *flags, "--data=own_parsing.Wide", "--model.hidden=8") == 0
+    assert ("hooked" in capsys.readouterr().out) == (name == "Hooked")
+    run = logs / "timeseries" / "version_0"
+    series = paths.SAMPLES / "timeseries" / "electricity_test.csv"
+    for command, more in (
+        ("test", []),
+        ("validate", []),
+        ("predict", [f"--data.input={series}"]),
+        ("fit", ["--trainer.max_epochs=3"]),
+    ):
+        assert main([command, f"--run={run}", "--trainer.enable_progress_bar=false", *more]) == 0

@@ -1,0 +1,35 @@
+"""What is refused: in one line, with exit status 2, and nothing left or changed."""
+
+from pathlib import Path
+
+import pytest
+
+from kindling.data import paths
+from tests.engine.hard_input.small import Refused, state, train, write
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
+
+
+@pytest.fixture
+def root(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    return write(request.getfixturevalue("task"), tmp_path / "data" / "set")
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """What training says of data that it refuses, below the folder ``data``."""
+
+    def run(task: str, root: Path, *flags: str) -> str:
+        before = state(tmp_path / "data")
+        assert train(task, root, *flags) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("kindling: ")
+        assert error.count("\n") == 1
+        assert state(tmp_path / "data") == before
+        assert not [p for p in (tmp_path / "logs").rglob("*") if ".tensorboard" not in str(p)]
+        return error
+
+    return run

@@ -1,0 +1,128 @@
+"""Trees as tensors against scikit-learn's own, and what a net needs of them."""
+
+import importlib.util
+import io
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from kindling.errors import UserError
+from kindling.tables.trees import Kind, Trees
+
+KINDS: list[Kind] = ["extra", "boosted"]
+
+
+@pytest.fixture
+def rows() -> Tensor:
+    """Two columns that matter together, one that is whole numbers, one that never changes."""
+    rng = torch.Generator().manual_seed(0)
+    columns = torch.randn(300, 4, generator=rng)
+    columns[:, 2] = columns[:, 2].round()
+    columns[:, 3] = 1.5
+    return columns
+
+
+@pytest.fixture
+def target(rows: Tensor) -> Tensor:
+    return 7 + rows[:, 0] * rows[:, 1] + rows[:, 2]
+
+
+def grown(
+    kind: Kind, rows: Tensor, target: Tensor, seed: int = 0, number: int = 20, **aim: float
+) -> Trees:
+    torch.manual_seed(seed)
+    trees = Trees(kind, number, **aim)
+    trees.fit(rows, target)
+    return trees
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_say_what_scikit_learn_s_say(kind: Kind, rows: Tensor, target: Tensor) -> None:
+    trees = grown(kind, rows, target)
+    median = np.median(target.numpy())
+    varying = rows[:, :3].numpy()
+    reference = trees._estimator(0).fit(varying, target.double().numpy() - median)
+    # New rows, and rows that lie on thresholds: midway between two training values.
+    midway = (rows.sort(0).values[1:] + rows.sort(0).values[:-1]) / 2
+    asked = torch.cat([rows, rows.flip(0) * 1.3, midway])
+    expected = torch.from_numpy(reference.predict(asked[:, :3].numpy()) + median)
+    torch.testing.assert_close(trees(asked).double(), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_learn_what_no_line_can(kind: Kind, rows: Tensor, target: Tensor) -> None:
+    trees = grown(kind, rows[:200], target[:200], number=200)
+    error = (trees(rows[200:]) - target[200:]).square().mean()
+    design = torch.cat([rows, torch.ones(len(rows), 1)], 1)
+    line = torch.linalg.lstsq(design[:200].double(), target[:200].double()[:, None], driver="gelsd")
+    straight = (design[200:].double() @ line.solution)[:, 0] - target[200:]
+    assert error < 0.6 * straight.square().mean()
+
+
+@pytest.mark.parametrize("quantile", [0.2, 0.8])
+def test_boosted_trees_aim_at_a_quantile(quantile: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    rows, noise = torch.rand(2000, 2, generator=rng), torch.randn(2000, generator=rng)
+    target = 3 * rows[:, 0] + noise
+    trees = grown("boosted", rows[:1000], target[:1000], number=50, quantile=quantile)
+    below = (target[1000:] <= trees(rows[1000:])).float()
+    for half in (rows[1000:, 0] < 0.5, rows[1000:, 0] >= 0.5):
+        assert below[half].mean() == pytest.approx(quantile, abs=0.1), "given the row"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checkpoint_brings_them_along(kind: Kind, rows: Tensor, target: Tensor) -> None:
+    trees, other = grown(kind, rows, target), Trees(kind, 20)
+    assert other(rows).isnan().all()
+    file = io.BytesIO()
+    torch.save({f"trees.{k}": v for k, v in trees.state_dict().items()}, file)
+    file.seek(0)
+    torch.nn.ModuleDict({"trees": other}).load_state_dict(torch.load(file, weights_only=True))
+    assert torch.equal(trees(rows), other(rows))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_run_s_seed_decides(kind: Kind, rows: Tensor, target: Tensor) -> None:
+    first, same, other = (grown(kind, rows, target, seed) for seed in (3, 3, 4))
+    assert torch.equal(first(rows), same(rows))
+    assert not torch.equal(first(rows), other(rows))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_that_never_change_make_no_difference(
+    kind: Kind, rows: Tensor, target: Tensor
+) -> None:
+    beside = torch.cat([torch.ones(300, 5), rows], 1)
+    assert torch.equal(grown(kind, beside, target)(beside), grown(kind, rows, target)(rows))
+    assert torch.isfinite(grown(kind, beside[:, :5], target)(beside[:, :5])).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_target_that_never_changes(kind: Kind, rows: Tensor) -> None:
+    trees = grown(kind, rows, torch.full((300,), 4.0))
+    assert torch.equal(trees(rows), torch.full((300,), 4.0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_graph_of_them_takes_batches_of_any_size(
+    kind: Kind, rows: Tensor, target: Tensor
+) -> None:
+    trees = grown(kind, rows, target)
+    size = {0: torch.export.Dim("batch")}
+    graph = torch.export.export(trees, (rows[:3],), dynamic_shapes=(size,)).module()
+    assert torch.equal(graph(rows[:17]), trees(rows[:17]))
+
+
+def test_without_scikit_learn(
+    rows: Tensor, target: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs scikit-learn, which is not installed: pip install"):
+        grown("extra", rows, target)
+
+
+def test_less_than_one_tree() -> None:
+    with pytest.raises(UserError, match="must be at least 1, or 0 for the net alone"):
+        Trees("extra", -1)

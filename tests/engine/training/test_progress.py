@@ -1,0 +1,68 @@
+"""The progress bar ends where training ended, and is drawn no more often than one can see."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel, RandomDataset
+from rich.live import Live
+from torch.utils.data import DataLoader
+
+from kindling.training import progress
+from kindling.training.progress import PERIOD, RunProgressBar
+
+EPOCHS = 300
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # of torch, by Lightning
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*smaller than the logging interval"),
+]
+
+
+class Small(BoringModel):
+    def train_dataloader(self) -> DataLoader[torch.Tensor]:
+        return DataLoader(RandomDataset(32, 2))
+
+    val_dataloader = train_dataloader
+
+
+def test_the_bar_is_drawn_a_few_times_a_second_and_ends_with_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    draw = Live.refresh
+    monkeypatch.setattr(Live, "refresh", lambda self: (drawn.append(1), draw(self)))
+    start = time.monotonic()
+    bar = _fit(RunProgressBar(), EPOCHS, tmp_path)
+    # An update may be drawn at once and, by its thread, again.
+    most = 2 * (time.monotonic() - start) / PERIOD
+    assert 2 < len(drawn) < most + 20
+    assert bar.train_progress_bar.description == f"Epoch {EPOCHS - 1}/{EPOCHS - 1}"
+    assert bar.train_progress_bar.finished
+
+
+def test_a_run_that_is_over_before_an_update_is_due_has_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar = RunProgressBar()
+    monkeypatch.setattr(progress, "PERIOD", 1e9)
+    _fit(bar, 2, tmp_path)
+    assert bar.train_progress_bar.description.strip() == "Epoch 1/1"
+    assert bar.train_progress_bar.finished
+
+
+def _fit(bar: RunProgressBar, epochs: int, folder: Path) -> RunProgressBar:
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        callbacks=[bar],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    trainer.fit(Small())
+    return bar

@@ -1,0 +1,207 @@
+"""TensorBoard on a fresh run: what it serves, and what a browser shows of it."""
+
+import importlib
+import json
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from kindling.__main__ import main
+from kindling.data import paths
+from kindling.errors import UserError
+from kindling.runs import folder as runs
+from scripts import board, browser
+from scripts.browser import Page
+
+RUN = "timeseries/version_0"
+LINES = """(() => {
+  let found = 0;
+  const walk = node => {
+    const line = node.tagName === "path" && node.classList.contains("line");
+    if (line && (node.getAttribute("d") || "").includes("L")) found += 1;
+    if (node.shadowRoot) walk(node.shadowRoot);
+    node.childNodes.forEach(walk);
+  };
+  walk(document.body);
+  return found;
+})()"""
+"""How many lines of at least two points are drawn in the charts that are on the screen."""
+Ask = Callable[..., bytes]
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    logs = tmp_path_factory.mktemp("logs")
+    flags = ["--config=smoke", "--trainer.enable_progress_bar=false", f"--logs={logs}"]
+    assert main(["train", "--config=timeseries", *flags]) == 0
+    return logs
+
+
+@pytest.fixture(scope="module")
+def address(logs: Path) -> Iterator[str]:
+    with board.tensorboard(logs / runs.TENSORBOARD) as address:
+        yield address
+
+
+@pytest.fixture
+def ask(address: str) -> Ask:
+    """What TensorBoard answers; a body makes it a POST."""
+
+    def ask(path: str, body: Any = None, **query: Any) -> bytes:
+        url = f"{address}data/plugin/{path}?{urllib.parse.urlencode(query)}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            content: bytes = answer.read()
+        return content
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    if browser.find() is None:
+        pytest.skip(f"no Chromium: {', '.join(browser.NAMES)}")
+    with browser.chromium() as page:
+        yield page
+
+
+def test_curves_of_both_stages_are_served(ask: Ask) -> None:
+    tags = json.loads(ask("scalars/tags"))
+    assert {f"{RUN}{part}" for part in ("", "/train", "/val", "/test", "/final")} <= tags.keys()
+    for stage in ("train", "val"):
+        assert {"curves/loss", "curves/mse", "curves/mae"} <= tags[f"{RUN}/{stage}"].keys()
+        points = json.loads(ask("scalars/scalars", run=f"{RUN}/{stage}", tag="curves/loss"))
+        assert [step for _, step, _ in points] == [4, 9]
+    assert any(tag.startswith("gradient_norm/") for tag in tags[RUN])
+
+
+def test_figures_are_served_as_pictures(ask: Ask) -> None:
+    tags = json.loads(ask("images/tags"))
+    for stage in ("val", "test"):
+        assert {"figures/forecast", "figures/residuals"} <= tags[f"{RUN}/{stage}"].keys()
+    found = ask("images/images", run=f"{RUN}/test", tag="figures/forecast", sample=0)
+    query = dict(urllib.parse.parse_qsl(json.loads(found)[0]["query"]))
+    assert ask("images/individualImage", **query).startswith(b"\x89PNG")
+
+
+def test_settings_and_final_scores_are_served(ask: Ask, logs: Path) -> None:
+    wanted = {
+        "colParams": [{"metric": {"group": f"{RUN}/final", "tag": "test/mse"}}],
+        "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"],
+        "startIndex": 0,
+        "sliceSize": 10,
+    }
+    [group] = json.loads(ask("hparams/session_groups", wanted))["sessionGroups"]
+    assert group["hparams"]["model.cell"] == "lstm"
+    assert group["hparams"]["trainer.max_epochs"] == 2
+    scores = {v["name"]["tag"]: v["value"] for v in group["metricValues"]}
+    results = json.loads((logs / RUN / "results.json").read_text())
+    assert scores["test/mse"] == pytest.approx(results["metrics"]["mse"]["value"], rel=1e-5)
+    assert {"val/loss", "val/mse", "test/mae"} <= scores.keys()
+
+
+def test_a_browser_shows_curves_of_training_and_validation(page: Page, address: str) -> None:
+    page.open(f"{address}#scalars")
+    page.wait_for("curves/loss", "curves/mse", "gradient_norm", f"{RUN}/train", f"{RUN}/val")
+    assert page.still().startswith(b"\x89PNG")
+    drawn = page.evaluate(LINES)
+    assert drawn >= 2 * len(("loss", "mae", "mse"))  # of each, one of training, one of validation
+
+
+def test_the_tab_that_opens_first_has_cards_of_the_scores(page: Page, address: str) -> None:
+    page.open(address)
+    page.wait_for("curves", "/loss", "/mae", "gradient_norm", "Smoothed", f"{RUN}/val")
+
+
+def test_a_browser_shows_figures(page: Page, address: str) -> None:
+    page.open(f"{address}#images")
+    page.wait_for("figures/forecast", "figures/residuals", f"{RUN}/test")
+
+
+def test_a_browser_shows_settings_beside_scores(page: Page, address: str) -> None:
+    page.open(f"{address}#hparams")
+    page.wait_for("model.cell", "lstm", "test/mse", "trainer.max_epochs")
+
+
+def test_text_that_is_not_there_is_named(page: Page) -> None:
+    page.open("data:text/html,<p>one <b>two</b>")
+    assert page.wait_for("one", "two") == "one\ntwo"
+    with pytest.raises(TimeoutError, match="not on the page: three; there is:\none"):
+        page.wait_for("one", "three", seconds=0.1)
+
+
+@pytest.fixture
+def take(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+    """The script that takes the pictures, which finds its neighbours as it does when it is run."""
+    monkeypatch.syspath_prepend(str(paths.PROJECT / "scripts"))
+    for name in ("board", "browser", "pictures"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    pictures = importlib.import_module("pictures")
+    yield lambda *args: pictures.main([*args])
+    for name in ("board", "browser", "pictures"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.slow
+def test_pictures_are_taken_of_fresh_runs(
+    take: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if browser.find() is None:
+        pytest.skip(f"no Chromium: {', '.join(browser.NAMES)}")
+    flags = ("--config=smoke", "--trainer.enable_progress_bar=false")
+    monkeypatch.setattr("pictures.FRESH", (flags, (*flags, "--model.cell=rnn")))
+    assert take("--output", str(tmp_path)) == 0
+    shown = ("table", "tensorboard", "tensorboard_hparams", "tensorboard_images")
+    assert [p.name for p in sorted(tmp_path.iterdir())] == [f"timeseries_{n}.png" for n in shown]
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size < 150_000
+        with Image.open(path) as picture:
+            assert min(picture.size) > 200
+            assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
+
+
+@pytest.mark.parametrize("wrong", ["no such run", "no results.json yet"])
+def test_a_run_that_cannot_be_shown_is_one_line(
+    wrong: str, take: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if browser.find() is None:
+        pytest.skip(f"no Chromium: {', '.join(browser.NAMES)}")
+    run = tmp_path / "logs" / "timeseries" / "version_0"
+    if wrong != "no such run":
+        run.mkdir(parents=True)
+        (run / "config.yaml").touch()
+    assert take("--run", str(run), "--output", str(tmp_path / "images")) == 2
+    error = capsys.readouterr().err
+    assert wrong in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "images").exists()
+
+
+def test_no_chromium_is_one_line(
+    take: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert take("--output", str(tmp_path / "images")) == 2
+    assert capsys.readouterr().err.startswith("kindling: no Chromium found (chromium, ")
+    assert not (tmp_path / "images").exists()
+
+
+def test_a_tensorboard_that_does_not_start_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with (
+        pytest.raises(UserError, match="TensorBoard did not start"),
+        board.tensorboard(tmp_path / "logs" / "x"),
+    ):
+        pass

@@ -1,0 +1,60 @@
+"""Runs of a few steps, each made and exported once for all tests."""
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kindling.__main__ import main
+from kindling.data import paths
+
+Export = Callable[..., int]
+EXPORT: Export = runpy.run_path(str(paths.PROJECT / "scripts" / "export.py"))["main"]
+SMALL = {
+    "potability": ["--model.hidden=[8]"],
+    "timeseries": ["--data.window=6", "--model.hidden=4"],
+    "prices": ["--data.image_size=16", "--model.channels=[4]", "--model.hidden=[8]"],
+    "clouds": ["--data.image_size=16", "--model.channels=[4, 4]"],
+    "faces": ["--data.image_size=16", "--model.channels=[4, 4]"],
+}
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The run of a task and flags, on the sample."""
+    made: dict[tuple[str, ...], Path] = {}
+
+    def make(task: str, *flags: str) -> Path:
+        if (task, *flags) not in made:
+            logs = tmp_path_factory.mktemp("logs")
+            short = ["--config=smoke", "--trainer.max_epochs=1", f"--logs={logs}"]
+            small = ["--trainer.enable_progress_bar=false", *SMALL[task]]
+            assert main(["fit", f"--config={task}", *short, *small, *flags]) == 0
+            made[task, *flags] = logs / task / "version_0"
+        return made[task, *flags]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def exported(run: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
+    """What ``model.json`` says of the exported run of a task and flags, and its folder."""
+    made: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def make(task: str, *flags: str) -> dict[str, Any]:
+        if (task, *flags) not in made:
+            folder = run(task, *flags)
+            assert EXPORT(["--run", str(folder)]) == 0
+            card = json.loads((folder / "export" / "model.json").read_text())
+            made[task, *flags] = {**card, "folder": folder / "export"}
+        return made[task, *flags]
+
+    return make
+
+
+@pytest.fixture
+def export() -> Export:
+    return EXPORT

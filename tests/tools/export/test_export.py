@@ -1,0 +1,294 @@
+"""Exported models say what their checkpoints say, to whoever has neither kindling nor torch."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+import torch
+
+from kindling.__main__ import main
+from kindling.data import paths
+from kindling.tools.export import check
+from problems.potability.model import PotabilityModule
+
+Exported = Callable[..., dict[str, Any]]
+PAGE = (paths.PROJECT / "docs" / "export.md").read_text()
+TABLE, PHOTOS, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+SLOW = pytest.mark.slow
+SEQUENCE, OFFER = ["window", "calendar"], ["photos", "numbers", "codes"]
+CASES = [
+    ("timeseries", "--model.cell=gru", SEQUENCE),
+    ("timeseries", "--model.cell=rnn --model.layers=2", SEQUENCE),
+    ("timeseries", "--model.change=false", SEQUENCE),
+    ("timeseries", "--model.members=2 --model.folded=true --model.patch=3", SEQUENCE),
+    ("timeseries", "--data.calendar=false --data.lags=[]", ["window"]),
+    ("prices", "", OFFER),
+    ("prices", "--model.merge=concatenate", OFFER),
+    ("prices", "--data.use_photos=false", ["numbers", "codes"]),
+    ("prices", "--data.use_table=false", ["photos"]),
+    ("potability", "", ["features"]),
+    ("potability", "--model.indicators=true --model.batch_norm=true", ["features"]),
+    ("clouds", "", ["image"]),
+    ("clouds", "--model.net=linear", ["image"]),
+    ("clouds", "--model.net=resnet18 --data.image_size=32", ["image"]),
+    ("faces", "", ["image"]),
+    ("faces", "--model.age_output=classification", ["image"]),
+    ("faces", "--model.use_identity=false", ["image"]),
+]
+SHORT = [next(case for case in CASES if case[0] == task) for task in ("timeseries", "potability")]
+OUTPUTS = {
+    "timeseries": ["value"],
+    "prices": ["price"],
+    "potability": ["potability"],
+    "clouds": ["cloud"],
+    "faces": ["identity", "age"],
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "flags", "inputs"),
+    [pytest.param(*case, marks=[] if case in SHORT else SLOW) for case in CASES],
+)
+def test_every_kind_of_input_and_head(
+    exported: Exported, task: str, flags: str, inputs: list[str]
+) -> None:
+    card = exported(task, *flags.split())
+    assert [entry["name"] for entry in card["inputs"]] == inputs
+    assert all(entry["shape"][0] == "batch" and entry["unit"] for entry in card["inputs"])
+    heads = ["age"] if "--model.use_identity=false" in flags else OUTPUTS[task]
+    assert [entry["name"] for entry in card["outputs"]] == heads
+    assert card["checked"]["batch_sizes"] == [1, 2, 100]
+    for apart in card["checked"]["largest_difference"].values():
+        assert apart.keys() == set(heads)
+        assert max(apart.values()) < 1e-5, "far below what is refused"
+    graph = onnx.load(card["folder"] / "model.onnx").graph
+    for tensor in (*graph.input, *graph.output):
+        assert tensor.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_what_the_description_says(exported: Exported) -> None:
+    card = exported("potability")
+    [features], [output] = card["inputs"], card["outputs"]
+    assert features["shape"] == ["batch", 9]
+    assert features["type"] == "float32"
+    assert features["columns"][0] == "ph"
+    assert output["classes"] == ["0", "1"]
+    assert output["meaning"] == "probability that Potability is 1"
+    run = card["folder"].parent
+    provenance = json.loads((run / "provenance.json").read_text())
+    assert card["origin"]["data"] == {"sample": True, "sha256": provenance["data"]["sha256"]}
+    assert card["origin"]["trained_by"] == provenance["git"]
+    assert card["origin"]["checkpoint"] == "checkpoints/best.ckpt"
+    assert {"torch", "onnx", "onnxruntime"} <= card["versions"].keys()
+    assert sorted(p.name for p in card["folder"].iterdir()) == [
+        "model.json", "model.onnx", "model.pt2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 513])
+def test_batches_of_any_size_holes_included(exported: Exported, size: int) -> None:
+    """Beside the model as its class has it."""
+    folder = exported("potability")["folder"]
+    rows = np.random.default_rng(0).normal(50, 30, (size, 9)).astype(np.float32)
+    rows[::2, 1], rows[-1] = np.nan, np.nan
+    model = PotabilityModule.load_from_checkpoint(
+        folder.parent / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True
+    ).eval()
+    with torch.no_grad():
+        expected = model(torch.from_numpy(rows)).sigmoid().numpy()
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    [said] = session.run(["potability"], {"features": rows})
+    np.testing.assert_allclose(said, expected, atol=1e-6)
+    program = check.open_torch(folder / "model.pt2")
+    said = program({"features": torch.from_numpy(rows)})["potability"].numpy()
+    np.testing.assert_allclose(said, expected, atol=1e-6)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Callable[..., str]:
+    """Runs a script where importing torch or kindling fails."""
+    for name in ("torch", "kindling", "lightning"):
+        (tmp_path / "none" / name).mkdir(parents=True)
+        (tmp_path / "none" / name / "__init__.py").write_text(f"raise ImportError('{name}')")
+
+    def run(script: str, *args: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "none")}
+        command = [sys.executable, "-W", "error", "-c", script, *args]
+        failing = subprocess.run([sys.executable, "-c", "import torch"], env=environment,
+                                 capture_output=True, check=False)  # fmt: skip
+        assert failing.returncode != 0
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def predicted(run: Path, source: Path) -> pd.DataFrame:
+    quiet = "--trainer.enable_progress_bar=false"
+    assert main(["predict", "--run", str(run), f"--data.input={source}", quiet]) == 0
+    return pd.read_csv(run / "predictions" / f"{source.stem}.csv")
+
+
+def test_the_page_s_script_for_a_table(
+    exported: Exported, alone: Callable[..., str], tmp_path: Path
+) -> None:
+    assert len(list(filter(None, TABLE.splitlines()))) <= 10
+    folder = exported("potability")["folder"]
+    rows = pd.read_csv(paths.SAMPLES / "potability" / "water_potability.csv")[:40]
+    source = tmp_path / "new.csv"
+    rows.drop(columns="Potability")[rows.columns[:-1][::-1]].to_csv(source, index=False)
+    said = [float(word) for word in alone(TABLE, str(folder), str(source)).split()]
+    expected = predicted(folder.parent, source)["probability_1"]
+    np.testing.assert_allclose(said, expected, atol=1e-4)
+
+
+@SLOW
+def test_the_page_s_script_for_photos(exported: Exported, alone: Callable[..., str]) -> None:
+    assert len(list(filter(None, PHOTOS.splitlines()))) <= 10
+    folder = exported("clouds")["folder"]
+    photo = next((paths.SAMPLES / "clouds" / "clouds_test").rglob("*.*"))
+    label, _, share = alone(PHOTOS, str(folder), str(photo)).strip().rpartition(" ")
+    row = predicted(folder.parent, photo).iloc[0]
+    assert label == row["prediction"]
+    assert float(share) == pytest.approx(row[f"probability_{label}"], abs=1e-4)
+
+
+@pytest.fixture
+def copy(run: Callable[..., Path], tmp_path: Path) -> Path:
+    """A run of its own, not yet exported."""
+    folder = tmp_path / "logs" / "potability" / "version_0"
+    shutil.copytree(run("potability"), folder, ignore=shutil.ignore_patterns("export"))
+    return folder
+
+
+def refused(
+    export: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str], *flags: str
+) -> str:
+    before = sorted(folder.rglob("*"))
+    capsys.readouterr()
+    assert export(["--run", str(folder), *flags]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("kindling: ")
+    assert said.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before, "nothing half-written is left"
+    return said
+
+
+def test_what_says_something_else_is_not_exported(
+    copy: Path,
+    export: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sound = check.OPEN["torch"]
+
+    def wrong(path: Path) -> check.Run:
+        run = sound(path)
+        return lambda inputs: {name: v + 1e-3 for name, v in run(inputs).items()}
+
+    monkeypatch.setitem(check.OPEN, "torch", wrong)
+    said = refused(export, copy, capsys, "--format=torch")
+    assert "model.pt2 differs from the checkpoint by 0.001 in potability" in said
+    monkeypatch.setitem(check.OPEN, "torch", sound)
+    assert export(["--run", str(copy), "--format=torch"]) == 0
+    (copy / "export" / "notes.txt").write_text("mine")
+    whole = (copy / "export" / "model.pt2").read_bytes()
+    monkeypatch.setitem(check.OPEN, "torch", wrong)
+    refused(export, copy, capsys, "--format=torch")
+    assert (copy / "export" / "model.pt2").read_bytes() == whole, "an earlier export stays"
+    assert (copy / "export" / "notes.txt").exists()
+
+
+def test_what_no_runtime_can_run(
+    copy: Path,
+    export: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(path: Path) -> check.Run:
+        raise RuntimeError("no such operator\nat length")
+
+    monkeypatch.setitem(check.OPEN, "torch", broken)
+    said = refused(export, copy, capsys, "--format=torch")
+    assert "PotabilityModule: cannot be run from model.pt2: no such operator" in said
+
+
+def test_an_architecture_that_no_graph_can_say(
+    copy: Path,
+    export: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forward(self: PotabilityModule, features: torch.Tensor) -> torch.Tensor:
+        return features[:, 0] if features[0, 1] > 0 else features[:, 1]
+
+    monkeypatch.setattr(PotabilityModule, "forward", forward)
+    said = refused(export, copy, capsys)
+    assert "PotabilityModule: cannot be exported by torch.export" in said
+
+
+def test_without_the_packages(
+    copy: Path,
+    export: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "pip install -e '.[export]'" in refused(export, copy, capsys)
+
+
+def test_a_run_without_a_checkpoint(
+    copy: Path, export: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / "checkpoints" / "best.ckpt").unlink()
+    assert "has no checkpoints/best.ckpt" in refused(export, copy, capsys)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--data.root=none"], "none: no such folder"),
+        (["--model.hidden=[5]"], "does not fit the model"),
+        (["--data.rot=x"], "data.rot: no such option"),
+    ],
+)
+def test_flags_that_are_wrong(
+    copy: Path,
+    export: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    said: str,
+) -> None:
+    assert said in refused(export, copy, capsys, *flags)
+
+
+def test_no_run(export: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert export(["--run", "logs/none"]) == 2
+    assert "logs/none: no such run" in capsys.readouterr().err
+
+
+def test_make() -> None:
+    def make(*words: str) -> str:
+        done = subprocess.run(
+            ["make", "--dry-run", "--old-file=.venv/.installed", "export", *words],
+            cwd=paths.PROJECT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        return " ".join((done.stdout + done.stderr).split())
+
+    line = make("RUN=r", "DATA=d", "ARGS=--format onnx")
+    assert line.endswith("scripts/export.py --run 'r' --data.root='d' --format onnx")
+    assert "export needs RUN=" in make()

@@ -1,0 +1,195 @@
+"""The command: what is there is not touched; what is wrong is said in a line and leaves nothing."""
+
+import json
+import os
+import runpy
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kindling.data import paths
+
+MAIN = runpy.run_path(str(paths.PROJECT / "scripts" / "fetch.py"))["main"]
+TABLE = '"";"MT_001";"MT_200"\n"2013-12-31 23:45:00";1,5;2\n"2014-01-01 00:00:00";1,25;3\n'
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def power(zipped: Any, server: Any) -> bytes:
+    server.content = zipped({"LD2011_2014.txt": TABLE}).read_bytes()
+    content: bytes = server.content
+    return content
+
+
+def fetch(data: Path, *flags: str) -> int:
+    status: int = MAIN([f"--data={data}", *flags])
+    return status
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    said = capsys.readouterr().err
+    assert said.startswith("kindling: ")
+    assert said.count("\n") == 1
+    return said
+
+
+def left(data: Path) -> list[str]:
+    return sorted(p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file())
+
+
+def test_make() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "--old-file=.venv/.installed", "data", "TASK=t", "ARGS=--all"],
+        cwd=paths.PROJECT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == [".venv/bin/python", "scripts/fetch.py", "--task", "'t'", "--all"]
+
+
+def test_fetched_through_a_bad_connection(
+    data: Path, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.faults = ["cut", "stall", "away", "cut"]
+    server.elsewhere = server.url
+    flags = ("--task=electricity", f"--url={server.url}", "--client=MT_001", "--stall=0.3")
+    assert fetch(data, *flags) == 0
+    text = (data / "timeseries" / "electricity_train.csv").read_text()
+    assert text == "timestamp,consumption\n2013-12-31 23:45:00,1.5\n"
+    assert (data / "downloads" / "timeseries.zip").read_bytes() == power
+    assert "DATA=" in capsys.readouterr().out
+    server.faults = ["500"] * 9
+    again = ("--task=timeseries", f"--url={server.url}", f"--folder={data / 'all'}", "--all")
+    assert fetch(data, *again) == 0, "what was downloaded is there"
+    assert "MT_001,MT_200" in (data / "all" / "electricity_test.csv").read_text()
+
+
+def test_what_is_there_is_not_overwritten(
+    data: Path, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "timeseries").mkdir(parents=True)
+    (data / "timeseries" / "mine.csv").write_text("mine")
+    assert fetch(data, "--task=timeseries", f"--url={server.url}") == 2
+    assert "is there already" in refused(capsys)
+    assert left(data) == ["timeseries/mine.csv"]
+    assert not server.asked
+
+
+def test_other_bytes_than_the_first_time(
+    data: Path, server: Any, zipped: Any, power: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--task=timeseries", f"--url={server.url}")
+    assert fetch(data, *flags, f"--folder={data / 'a'}") == 0
+    (data / "downloads" / "timeseries.zip").unlink()
+    server.content = zipped({"LD2011_2014.txt": TABLE.replace("1,5", "9,9")}).read_bytes()
+    assert fetch(data, *flags, f"--folder={data / 'b'}") == 2
+    assert "when " + server.url + " was first fetched" in refused(capsys)
+    assert not (data / "b").exists()
+
+
+def test_wrong_bytes_are_not_kept(
+    data: Path, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--task=timeseries", f"--url={server.url}")
+    server.content = b"<html>come back later</html>"
+    assert fetch(data, *flags) == 2
+    assert "no sound ZIP archive" in refused(capsys)
+    assert left(data) == []
+    server.content = power
+    assert fetch(data, *flags) == 0, "the same command fetches it again"
+    notes = json.loads((data / "downloads" / "digests.json").read_text())
+    assert [*notes] == [server.url]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--task=faces"], "faces: no public set of that"),
+        (["--task=timeserie"], "did you mean timeseries?"),
+        (["--task=timeseries", "--archive=none.zip"], "none.zip: no such file"),
+        (["--task=timeseries", "--url=http://127.0.0.1:9/x", "--stall=0.05"], "5 times in a row"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    data: Path, flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fetch(data, *flags) == 2
+    assert said in refused(capsys)
+    assert not (data / "timeseries").exists()
+
+
+def test_a_folder_that_cannot_be_written(
+    tmp_path: Path, zipped: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").write_text("a file")
+    archive = zipped({"LD2011_2014.txt": TABLE})
+    assert fetch(tmp_path / "data", "--task=timeseries", f"--archive={archive}") == 2
+    assert "see to it and try again" in refused(capsys)
+
+
+KAGGLE = """#!/bin/sh
+echo "$@" > {log}
+[ -e {source} ] || { echo "403 - Forbidden"; exit 1; }
+cp {source} "$6/water-potability.zip"
+"""
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A client of Kaggle's that copies a file, and a home without credentials."""
+    bin_folder, home = tmp_path / "bin", tmp_path / "home"
+    bin_folder.mkdir()
+    home.mkdir()
+    script = KAGGLE.replace("{log}", str(tmp_path / "log"))
+    (bin_folder / "kaggle").write_text(script.replace("{source}", str(tmp_path / "source.zip")))
+    (bin_folder / "kaggle").chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{bin_folder}:/bin:/usr/bin")
+    monkeypatch.setattr(Path, "home", lambda: home)
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+def test_without_kaggle_s_client(
+    data: Path, client: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kindling.tools.fetch.kaggle.shutil.which", lambda name, path: None)
+    for task in ("potability", "clouds"):
+        assert fetch(data, f"--task={task}") == 2
+        said = refused(capsys)
+        assert "pip install kaggle" in said
+        assert "--archive FILE.zip" in said
+
+
+def test_without_credentials(data: Path, client: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetch(data, "--task=potability") == 2
+    assert "credentials are not" in refused(capsys)
+
+
+def test_by_kaggle_s_client(
+    data: Path, client: Path, zipped: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (client / ".kaggle").mkdir()
+    (client / ".kaggle" / "kaggle.json").touch()
+    assert fetch(data, "--task=potability") == 2
+    assert "Kaggle's client failed (403 - Forbidden)" in refused(capsys)
+    zipped({"water_potability.csv": "ph,Potability\n7,1\n"}, "source.zip")
+    assert fetch(data, "--task=potability") == 0
+    asked = (client.parent / "log").read_text().split()
+    assert asked == [
+        "datasets", "download", "-d", "adityakadiwal/water-potability", "-p",
+        str(data / "downloads"),
+    ]  # fmt: skip
+    assert (data / "potability" / "water_potability.csv").read_text() == "ph,Potability\n7,1\n"
+
+
+def test_an_archive_that_is_here(data: Path, zipped: Any) -> None:
+    archive = zipped({"water_potability.csv": "ph,Potability\n7,1\n"})
+    assert fetch(data, "--task=potability", f"--archive={archive}") == 0
+    assert left(data) == ["potability/water_potability.csv"]
