@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from kindling.data import paths
+from kindling.data.dataset import FieldDataset
 from kindling.data.files import fingerprint
 from kindling.data.loader import Batches, load
 from kindling.data.sources import DatasetSources, of_files
@@ -83,9 +84,10 @@ class DataModule(LightningDataModule):
     def write_sample(self, folder: Path) -> None:
         """Write the generated sample in the real set's layout."""
 
-    @abstractmethod
     def describe(self, split: SplitName, index: Tensor) -> Mapping[str, Sequence[Any]]:
         """Columns that identify samples: a row number, a file, a timestamp."""
+        dataset = self.splits[split]
+        return dataset.describe(index) if isinstance(dataset, FieldDataset) else {}
 
     @property
     @abstractmethod

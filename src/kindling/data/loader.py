@@ -1,11 +1,13 @@
-"""Batches as index tensors: one gather a batch, an order that follows from seed and epoch."""
+"""Batches as index tensors: an order that follows from seed and epoch, one gather a batch."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, default_collate
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from kindling.data.dataset import BatchDataset, Collated
 
 T = TypeVar("T")
 
@@ -74,49 +76,6 @@ class Batches(DistributedSampler[Any]):
         # 32 bits are enough for the positions and halve what a series of 50 million steps costs.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         return torch.randperm(self.size, generator=generator, dtype=torch.int32)
-
-
-class BatchDataset(Dataset[T]):
-    """A data set that gathers a whole batch where it is indexed by a tensor of positions.
-
-    Indexed by a number it yields a single sample, as any data set, so that a plain ``DataLoader``
-    takes it too.
-    """
-
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    def gather(self, index: Tensor) -> T:
-        """The samples at these positions.
-
-        Shape:
-            ``index`` ``(B,)`` int64 from 0 on, or ``()`` for a sample without B.
-        """
-        raise NotImplementedError
-
-    def __getitem__(self, index: int | Tensor) -> T:
-        if isinstance(index, Tensor):
-            return self.gather(index)
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)  # how a loop over a data set ends
-        return self.gather(torch.tensor(index % len(self)))
-
-
-class Collated(BatchDataset[Any]):
-    """Batches of any data set of single samples, or of one with torch's ``__getitems__``."""
-
-    def __init__(self, samples: Dataset[Any]) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)  # type: ignore[arg-type]
-
-    def gather(self, index: Tensor) -> Any:
-        several = getattr(self.samples, "__getitems__", None)
-        positions = index.tolist()
-        return default_collate(
-            several(positions) if several else [self.samples[k] for k in positions]
-        )
 
 
 class Loader(DataLoader[T]):

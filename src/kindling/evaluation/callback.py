@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from torch import Tensor
 
 from kindling.data.datamodule import DataModule, SplitName
-from kindling.data.loader import BatchDataset
+from kindling.data.dataset import BatchDataset
 from kindling.evaluation import results
 from kindling.runs.folder import write_json
 from kindling.runs.loggers import log_figure

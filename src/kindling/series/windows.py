@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kindling.data.loader import BatchDataset
+from kindling.data.dataset import BatchDataset
 
 SECOND = 1_000_000
 DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND
@@ -28,7 +28,7 @@ class TimeseriesBatch(NamedTuple):
         ``window`` ``(B, T, V)``: the values, then one column a lag (the value that lag before the
         step to come). ``calendar`` ``(B, T, C)``: of the step to come; C is 0 or 4. ``target``
         ``(B,)``, NaN where it is still unknown. ``naive`` ``(B, K)``: the values that the
-        baselines repeat, NaN where they lie before the stretch. ``indices`` ``(B,)``: of the samples
+        baselines repeat, NaN where they lie before the segment. ``indices`` ``(B,)``: of samples
         in their split.
     """
 

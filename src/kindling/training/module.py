@@ -2,14 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from kindling.data.datamodule import STAGES, DataModule, Stage
+from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
 from kindling.training.metrics import EpochMetrics, Head, Heads, StepOutput, detach_float32, named
 from kindling.training.optimizers import Schedule as Schedule
@@ -44,10 +46,13 @@ class Module(LightningModule):
         schedule: Learning rate over the run.
     """
 
+    dataset_class: ClassVar[type[Dataset[Any]]] = FieldDataset
+    """What ``fit_statistics`` takes."""
+
     def __init__(
         self,
         heads: Mapping[str, Head],
-        lr: float,
+        lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
     ) -> None:
@@ -85,6 +90,9 @@ class Module(LightningModule):
         """Pictures of an evaluated split; ``rows`` identifies its samples."""
         return {}
 
+    def fit_statistics(self, training: Any) -> None:
+        """Take from the training samples, as the data module has them, what the model needs."""
+
     def extra_metrics(self) -> Mapping[str, float]:
         """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
         return {}
@@ -114,6 +122,11 @@ class Module(LightningModule):
         return None
 
     # The Trainer's hooks, in the order in which they are called.
+
+    def setup(self, stage: str) -> None:
+        learns = type(self).fit_statistics is not Module.fit_statistics
+        if stage == "fit" and learns and (training := self.training_split(self.dataset_class)):
+            self.fit_statistics(training)
 
     def training_step(self, batch: Any) -> Tensor:
         step = self.step(batch)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from kindling.data.loader import BatchDataset
+from kindling.data.dataset import BatchDataset
 
 
 class PotabilityBatch(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from kindling.data.loader import BatchDataset
+from kindling.data.dataset import BatchDataset
 
 
 class PricesBatch(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from kindling.data.loader import BatchDataset
+from kindling.data.dataset import BatchDataset
 
 
 class TabularBatch(NamedTuple):

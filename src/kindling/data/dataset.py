@@ -1,0 +1,119 @@
+"""Data sets that gather a whole batch at once.
+
+N: samples, M: shared items, B: batch.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+T = TypeVar("T")
+
+
+class BatchDataset(Dataset[T]):
+    """A data set that gathers a whole batch where it is indexed by a tensor of positions.
+
+    Indexed by a number it yields a single sample, as any data set, so that a plain ``DataLoader``
+    takes it too.
+    """
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def gather(self, index: Tensor) -> T:
+        """The samples at these positions.
+
+        Shape:
+            ``index`` ``(B,)`` int64 from 0 on, or ``()`` for a sample without B.
+        """
+        raise NotImplementedError
+
+    def __getitem__(self, index: int | Tensor) -> T:
+        if isinstance(index, Tensor):
+            return self.gather(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)  # how a loop over a data set ends
+        return self.gather(torch.tensor(index % len(self)))
+
+
+class Collated(BatchDataset[Any]):
+    """Batches of any data set of single samples, or of one with torch's ``__getitems__``."""
+
+    def __init__(self, samples: Dataset[Any]) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)  # type: ignore[arg-type]
+
+    def gather(self, index: Tensor) -> Any:
+        several = getattr(self.samples, "__getitems__", None)
+        positions = index.tolist()
+        return default_collate(
+            several(positions) if several else [self.samples[k] for k in positions]
+        )
+
+
+class FieldDataset(BatchDataset[T], Generic[T]):
+    """Samples as tensors, by the fields of the batch that is gathered from them.
+
+    What several samples or splits share, such as decoded photos, lies in ``shared`` once, and the
+    field holds where in it.
+
+    Args:
+        batch: A NamedTuple; its field ``indices`` gets which samples of the split were gathered.
+        fields: ``(N, ...)`` by the batch's field; of a field in ``shared``, int64 positions there.
+        shared: ``(M, ...)`` by the batch's field.
+        identifiers: What the file calls each of the N samples, by the column in predictions.csv.
+        names: What the columns of a field ``(N, F)`` are called.
+
+    Shape:
+        A field ``(N, V)`` of positions in ``shared`` ``(M, 3, H, W)`` is gathered as
+        ``(B, V, 3, H, W)``.
+    """
+
+    def __init__(
+        self,
+        batch: type[T],
+        fields: Mapping[str, Tensor],
+        shared: Mapping[str, Tensor] | None = None,
+        identifiers: Mapping[str, Sequence[Any]] | None = None,
+        names: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.batch: Callable[..., T] = batch
+        self.fields, self.shared = dict(fields), dict(shared or {})
+        self.identifiers, self.names = dict(identifiers or {}), dict(names or {})
+        order: Sequence[str] = batch._fields  # type: ignore[attr-defined]
+        self._order = [name for name in order if name != "indices"]
+
+    def __len__(self) -> int:
+        return len(self.fields[self._order[0]])
+
+    def gather(self, index: Tensor) -> T:
+        return self.batch(*(self._gathered(name, index) for name in self._order), index)
+
+    def _gathered(self, name: str, index: Tensor) -> Tensor:
+        values = self.fields[name][index]
+        if (shared := self.shared.get(name)) is None:
+            return values
+        # One gather of flat positions is faster than indexing by a tensor of several dimensions.
+        flat = shared.index_select(0, values.reshape(-1))
+        return flat.reshape(*values.shape, *shared.shape[1:])
+
+    def take(self, index: Tensor) -> "FieldDataset[T]":
+        """A part of the samples, in the order of ``index``."""
+        rows = index.tolist()
+        return FieldDataset(
+            self.batch,  # type: ignore[arg-type]
+            {name: values[index] for name, values in self.fields.items()},
+            self.shared,
+            {name: [values[row] for row in rows] for name, values in self.identifiers.items()},
+            self.names,
+        )
+
+    def describe(self, index: Tensor) -> dict[str, list[Any]]:
+        """What identifies these samples, by column."""
+        rows = index.tolist()
+        return {name: [values[row] for row in rows] for name, values in self.identifiers.items()}
