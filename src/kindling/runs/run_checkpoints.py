@@ -161,6 +161,9 @@ class PatientStopping(stock.EarlyStopping):
         **kwargs: Of Lightning's ``EarlyStopping``.
     """
 
+    # Lightning's own is put together anew for every hook of every step.
+    state_key = "early_stopping"
+
     def __init__(self, monitor: str = MONITOR, patience: int | None = 5, **kwargs: Any) -> None:
         super().__init__(monitor, patience=sys.maxsize if patience is None else patience, **kwargs)
 
