@@ -275,7 +275,8 @@ class TableDataModule(DataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         columns = Columns(**state_dict["columns"])
         trained = {**columns._asdict(), **state_dict["settings"]}
-        given: dict[str, Any] = {**self.named, **{n: getattr(self, n) for n in self.fixed}}
+        given: dict[str, Any] = {str(kind): names for kind, names in self.named.items()}
+        given |= {name: getattr(self, name) for name in self.fixed}
         for name, value in given.items():
             if value is None or name == "identifiers" or value == (was := trained[name]):
                 continue

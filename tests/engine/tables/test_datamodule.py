@@ -62,7 +62,7 @@ def module(root: Path, kind: type[TableDataModule] = Labels, **settings: Any) ->
 
 def whole(data: TableDataModule, split: Any) -> TableBatch:
     rows = data.splits[split]
-    batch = rows[torch.arange(len(rows))]  # type: ignore[index, arg-type]
+    batch = rows[torch.arange(len(rows))]  # type: ignore[arg-type]
     assert isinstance(batch, TableBatch)
     return batch
 
