@@ -5,6 +5,7 @@ from kindling.images.blocks import ConvBlocks
 from kindling.images.cache import load_images
 from kindling.images.folder import ImageFolder, find_images, scan
 from kindling.images.listed import listed_images
+from kindling.images.module import ImageModule
 from kindling.images.pixels import Pixels
 from kindling.images.read import PHOTO, read_image
 from kindling.images.size import check_size
@@ -14,6 +15,7 @@ __all__ = [
     "Augment",
     "ConvBlocks",
     "ImageFolder",
+    "ImageModule",
     "Pixels",
     "check_size",
     "find_images",
