@@ -23,7 +23,7 @@ class Augment(nn.Module):
         rotation: Largest angle in degrees, counterclockwise; it is uniform from 0 up to that.
         flip: Probability of a horizontal flip.
         autocontrast: Probability that each channel is stretched to the full range.
-        zoom: Scaled by a factor from ``1 / (1 + zoom)`` to ``1 + zoom``, all alike in logarithm.
+        zoom: Scaled by a factor from ``1 / (1 + zoom)`` to ``1 + zoom``, its logarithm uniform.
         light: As ``zoom``, for the factor that all pixels are multiplied by.
         contrast: As ``zoom``, for the distances of the pixels from their mean.
         fill: What comes into view where a rotation or a zoom reaches beyond the photo.
@@ -52,13 +52,7 @@ class Augment(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor, seeds: Tensor | None = None) -> Tensor:
-        """Views of ``images`` that depend on ``seeds`` alone.
-
-        Args:
-            images: A batch.
-            seeds: One integer an image, as from :func:`sample_seeds`; none are new ones from
-                torch's generator.
-        """
+        """Views that depend on ``seeds`` ``(B,)`` alone, which are random if absent."""
         if not self.training:
             return images
         if seeds is None:
@@ -77,25 +71,12 @@ class Augment(nn.Module):
 
 
 def sample_seeds(seed: int, epoch: int, index: Tensor) -> Tensor:
-    """One seed for each sample and epoch, so that a resumed run draws what it would have drawn.
-
-    Args:
-        seed: The run's seed.
-        epoch: The epoch that the batch belongs to.
-        index: Of the samples in their split.
-
-    Shape:
-        ``(B)`` to ``(B)``.
-    """
+    """One seed for each sample ``(B,)`` and epoch, so that a resumed run draws the same again."""
     return _mix(_mix(_mix(seed) + epoch) + index)
 
 
 def rotate(images: Tensor, degrees: Tensor, zoom: Tensor, fill: Fill) -> Tensor:
-    """Counterclockwise rotation about the center and zoom, bilinear.
-
-    Shape:
-        ``(B, C, H, W)``, ``(B)`` and ``(B)`` to ``(B, C, H, W)``.
-    """
+    """Counterclockwise rotation about the center and zoom, ``(B,)`` each, bilinear."""
     height, width = images.shape[-2:]
     x, y = _centers(width, images.device), _centers(height, images.device) * (height / width)
     move = torch.polar(1 / zoom, degrees.deg2rad())[:, None, None]
@@ -103,9 +84,7 @@ def rotate(images: Tensor, degrees: Tensor, zoom: Tensor, fill: Fill) -> Tensor:
     grid = torch.view_as_real(torch.complex(*torch.meshgrid(x, y, indexing="xy")) * move)
     grid[..., 1] *= width / height
     padding = "reflection" if fill == "mirror" else "zeros"
-    rotated = functional.grid_sample(
-        images.float(), grid, padding_mode=padding, align_corners=False
-    )
+    rotated = functional.grid_sample(images.float(), grid, "bilinear", padding, align_corners=False)
     return _of_type(rotated, images)
 
 
@@ -128,11 +107,7 @@ def autocontrast(images: Tensor, chosen: Tensor) -> Tensor:
 
 
 def brightness(images: Tensor, light: Tensor, contrast: Tensor) -> Tensor:
-    """All pixels times ``light``, after their distances from the photo's mean times ``contrast``.
-
-    Shape:
-        ``(B, C, H, W)``, ``(B)`` and ``(B)`` to ``(B, C, H, W)``.
-    """
+    """All pixels times ``light``, after their distances from their mean times ``contrast``."""
     pixels = images.float()
     mean = pixels.mean((1, 2, 3), keepdim=True)
     light, contrast = light[:, None, None, None], contrast[:, None, None, None]
@@ -146,7 +121,6 @@ def _of_type(pixels: Tensor, images: Tensor) -> Tensor:
 
 
 def _factor(uniform: Tensor, most: float) -> Tensor:
-    """From ``1 / (1 + most)`` to ``1 + most``; its logarithm is uniform."""
     return (1 + most) ** (2 * uniform - 1)
 
 
