@@ -9,12 +9,7 @@ from problems.clouds.sample import write_sample
 
 
 class CloudsDataModule(ImageFolderDataModule):
-    """Photos of the sky by kind of cloud, in a training and a test folder.
-
-    Args:
-        train: Training folder, from which the validation photos are held out; "." is root itself.
-        test: Test folder, with the same classes; null holds test photos out of training too.
-    """
+    """Photos of the sky by kind of cloud, in a training and a test folder."""
 
     task = "clouds"
 

@@ -120,8 +120,7 @@ class CloudsModule(ImageModule):
         elif net == "conv":
             self.net = ConvNet(image_size, len(classes), channels, batch_norm, pool, dropout)
         else:
-            own = ("conv", "linear")
-            self.net = TorchvisionNet(net, weights, image_size, len(classes), own)
+            self.net = TorchvisionNet(net, weights, image_size, len(classes))
         self.net.to(memory_format=torch.channels_last)
         self.pixels = Pixels()
         self.shares: Tensor

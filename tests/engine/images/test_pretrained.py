@@ -58,7 +58,7 @@ def test_networks_of_every_build_give_our_classes(name: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (("resnet19", None), "model.net=resnet19: not a net of torchvision's"),
+        (("resnet19", None), "model.net=resnet19: neither a net of ours nor one of"),
         (("resnet18", "BEST"), "model.weights=BEST: resnet18 has IMAGENET1K_V1"),
         (("vit_b_16", None), "model.net=vit_b_16: cannot take photos of 32x32"),
     ],

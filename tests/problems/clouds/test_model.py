@@ -122,7 +122,7 @@ def test_pretrained_weights_keep_their_own_normalization() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"net": "resnet19"}, "model.net=resnet19: neither conv, linear nor a net of torchvision"),
+        ({"net": "resnet19"}, "model.net=resnet19: neither a net of ours nor one of"),
         ({"weights": "DEFAULT"}, "model.weights=DEFAULT: conv has none"),
         ({"channels": []}, "model.channels=[]: one width a block"),
         ({"channels": [8, 0]}, "model.channels=[8, 0]: one width a block"),
