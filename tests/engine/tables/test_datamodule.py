@@ -169,6 +169,9 @@ def test_a_checkpoint_is_all_it_takes_to_read_raw_rows(
     assert batch.codes.tolist() == [[2, 2], [0, 2]]
     assert batch.target.isnan().all() if kind is Numbers else batch.target.tolist() == [-1, -1]
     assert data.state_dict() == state
+    (root / "raw.csv").write_text("zipcode,place,area\n10001,south,50\n")
+    with pytest.raises(UserError, match=r"raw\.csv: no column 'age'"):
+        data.setup("predict")
 
 
 @pytest.mark.parametrize(
