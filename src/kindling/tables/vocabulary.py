@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
-from kindling.tables.read import require_columns
+from kindling.tables.read import refuse, require_columns
 
 UNSEEN = 0
 """The place of a category that is missing, or that no training row has."""
@@ -68,6 +68,35 @@ def encode(
         cells = table[column].map(_normal)
         codes[:, index] = [places.get(cell, UNSEEN) for cell in cells]
     return codes
+
+
+def class_names(table: pd.DataFrame, column: str, limit: int, path: Path) -> list[str]:
+    """The classes that rows have, sorted.
+
+    Raises:
+        UserError: The column is absent, or has less than two classes or more than the limit.
+    """
+    require_columns(table, [column], path)
+    classes = vocabularies(table, [column], np.arange(len(table)), limit, path)[column]
+    if len(classes) < 2:
+        only = repr(classes[0]) if classes else "empty"
+        raise UserError(f"{path}, column {column!r}: every row is {only}: it takes two")
+    return classes
+
+
+def class_indices(
+    table: pd.DataFrame, column: str, classes: Sequence[str], path: Path
+) -> NDArray[np.int64]:
+    """The place of each row's class, ``(N,)``.
+
+    Raises:
+        UserError: The column is absent, or a cell is empty or of none of the classes.
+    """
+    index = encode(table, {column: classes}, path)[:, 0] - 1
+    cells = table[column]
+    refuse(cells.isna(), cells, path, "no class: fill it in or delete the row")
+    refuse(index < 0, cells, path, f"{{cell}} is none of {', '.join(classes)}: correct it")
+    return index
 
 
 def _normal(cell: str | None) -> str | None:
