@@ -1,4 +1,4 @@
-"""Small problems of the engine's own: a table, photos, and for files that are refused a series."""
+"""Small problems of the engine's own: a table, photos, a series, and a table with photos."""
 
 import csv
 import json
@@ -11,12 +11,13 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
+from torchmetrics import MeanAbsoluteError, MetricCollection
 from torchmetrics.classification import BinaryAccuracy, BinaryAUROC, MulticlassAccuracy
 
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
 from kindling.images import ConvBlocks, ImageBatch, ImageFolderDataModule, ImageModule, Pixels
+from kindling.images.table_datamodule import ImageTableDataModule
 from kindling.series.datamodule import SeriesDataModule
 from kindling.tables.datamodule import TableBatch, TableDataModule
 from kindling.tables.layers import MLP
@@ -27,7 +28,8 @@ from kindling.training.module import EvalOutput, Module
 QUIET = "--trainer.enable_progress_bar=false"
 TABLE = (f"--data={__name__}.ToyTable", f"--model={__name__}.ToyNet", "--config=smoke")
 PHOTOS = (f"--data={__name__}.ToyPhotos", f"--model={__name__}.ToyConv", "--config=smoke")
-SERIES = (f"--data={__name__}.ToySeries", f"--model={__name__}.ToyNet", "--config=smoke")
+SERIES = (f"--data={__name__}.ToySeries", f"--model={__name__}.ToyConstant", "--config=smoke")
+LISTED = (f"--data={__name__}.ToyListed", f"--model={__name__}.ToyConstant", "--config=smoke")
 COLORS = {"blue": (60, 110, 200), "grey": (140, 140, 140), "white": (235, 235, 220)}
 ROWS = 200
 
@@ -203,10 +205,54 @@ class ToySeries(SeriesDataModule):
     task = "toy_series"
 
     def __init__(self, window: int = 4, batch_size: int = 16, **settings: Any) -> None:
-        super().__init__(window=window, batch_size=batch_size, **settings)
+        super().__init__(train="toy.csv", window=window, batch_size=batch_size, **settings)
 
-    def write_sample(self, folder: Path) -> None:
-        raise NotImplementedError
+
+def write_series(folder: Path) -> Path:
+    """Eighty hours in ``toy.csv``."""
+    folder.mkdir(parents=True)
+    times = np.datetime64("2024-01-01T00") + np.arange(80) * np.timedelta64(1, "h")
+    lines = ["timestamp,value", *(f"{time},{k % 24}.5" for k, time in enumerate(times))]
+    (folder / "toy.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+class ToyListed(ImageTableDataModule):
+    """A photo, a number and a category, to a number."""
+
+    task = "toy_listed"
+
+    def __init__(self, image_size: int = 8, batch_size: int = 8, **settings: Any) -> None:
+        super().__init__(image_size=image_size, batch_size=batch_size, **settings)
+
+
+def write_listed(folder: Path) -> Path:
+    """``toy.csv`` with a photo in each of its 24 rows."""
+    for k in range(24):
+        write_photo(folder / "p" / f"{k}.png", (40 + 8 * k, 90, 90), k)
+    rows = [f"{30 + k}.5,{'ab'[k % 2]},p/{k}.png,{1000 + 9 * k}" for k in range(24)]
+    (folder / "toy.csv").write_text("\n".join(["area,place,front,target", *rows]) + "\n")
+    return folder
+
+
+class ToyConstant(Module):
+    """One number for all, for data of any kind that have a number for a target."""
+
+    def __init__(self, **settings: Any) -> None:
+        mae = MetricCollection({"mae": MeanAbsoluteError()})
+        super().__init__({"number": Head(mae)}, **settings)
+        self.level = nn.Parameter(torch.zeros(()))
+
+    def step(self, batch: Any) -> StepOutput:
+        predictions = self.predict(batch)
+        loss = nn.functional.mse_loss(predictions["number"], batch.target)
+        return StepOutput(loss, predictions, {"number": batch.target})
+
+    def predict(self, batch: Any) -> Heads:
+        return {"number": self.level.expand(len(batch.indices))}
+
+    def baselines(self, batch: Any) -> Mapping[str, Heads]:
+        return {"zero": {"number": torch.zeros(len(batch.indices))}}
 
 
 class Run:
