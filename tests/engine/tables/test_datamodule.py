@@ -235,6 +235,8 @@ def test_columns_that_hold_no_classes(
         ({"target": "Target"}, "did you mean 'target'?"),
         ({"numbers": ["area", "target"]}, "the target 'target' is among the columns"),
         ({"categories": ["plac"]}, "did you mean 'place'?"),
+        ({"ignore": ["ids"]}, "did you mean 'id'?"),
+        ({"numbers": ["area"], "categories": ["area"]}, "column 'area' is named twice"),
         ({"numbers": [], "categories": []}, "no column to learn from beside 'target'"),
         ({"category_limit": 2}, "3 different values are too many for a category"),
         ({"val_fraction": 1.5}, "data.val_fraction=1.5: must lie between 0 and 1"),

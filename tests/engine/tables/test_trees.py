@@ -51,16 +51,6 @@ def test_they_say_what_scikit_learn_s_say(kind: Kind, rows: Tensor, target: Tens
     torch.testing.assert_close(trees(asked).double(), expected, rtol=1e-5, atol=1e-5)
 
 
-@both
-def test_they_learn_what_no_line_can(kind: Kind, rows: Tensor, target: Tensor) -> None:
-    trees = grown(kind, rows[:200], target[:200], number=200)
-    error = (trees(rows[200:]) - target[200:]).square().mean()
-    design = torch.cat([rows, torch.ones(len(rows), 1)], 1)
-    line = torch.linalg.lstsq(design[:200].double(), target[:200].double()[:, None], driver="gelsd")
-    straight = (design[200:].double() @ line.solution)[:, 0] - target[200:]
-    assert error < 0.6 * straight.square().mean()
-
-
 @pytest.mark.parametrize("quantile", [0.2, 0.8])
 def test_boosted_trees_aim_at_a_quantile(quantile: float) -> None:
     rng = torch.Generator().manual_seed(0)
