@@ -239,7 +239,8 @@ class TableDataModule(DataModule):
         return {self.head: self.target}
 
     def read(self) -> Mapping[SplitName, FieldDataset[Any]]:
-        report(self._table, self.columns, self.vocabulary, self.target)
+        if self.target in self._table:  # a subclass may have targets of its own
+            report(self._table, self.columns, self.vocabulary, self.target)
         whole = self.dataset(self._table, self.path)
         splits = [whole.take(torch.from_numpy(rows)) for rows in self._parts]
         del self._table, self._parts  # the tensors are all that is needed from here on
