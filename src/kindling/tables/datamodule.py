@@ -21,7 +21,7 @@ from kindling.data.split import SplitConfig, TooFew, check_fold, grouped_split, 
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.tables.columns import Columns, Kind, choose, report
-from kindling.tables.read import labels, numeric, read_table, refuse
+from kindling.tables.read import labels, listed, numeric, read_table, refuse
 from kindling.tables.vocabulary import UNSEEN, class_indices, encode, vocabularies
 
 
@@ -278,7 +278,8 @@ class TableDataModule(DataModule):
         for name, value in given.items():
             if value is None or name == "identifiers" or value == (was := trained[name]):
                 continue
-            name, was = self.option_names.get(name, name), _listed(was)
+            was = listed(was) if isinstance(was, list) else was
+            name = self.option_names.get(name, name)
             raise UserError(f"data.{name}: the checkpoint was trained with {was}; leave it out")
         self.columns = columns
         self.vocabulary, self.classes = state_dict["vocabulary"], state_dict["classes"]
@@ -295,7 +296,3 @@ class TableDataModule(DataModule):
             return self.split_rows(self._table)
         except TooFew as error:
             raise UserError(f"{self.path}: {error}") from error
-
-
-def _listed(value: Any) -> Any:
-    return (", ".join(value) or "none") if isinstance(value, list) else value

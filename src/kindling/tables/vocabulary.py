@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
-from kindling.tables.read import refuse, require_columns
+from kindling.tables.read import listed, refuse, require_columns
 
 UNSEEN = 0
 """The place of a category that is missing, or that no training row has."""
@@ -86,7 +86,7 @@ def class_indices(
     if len(classes) < 2:
         raise UserError(f"{path}, column {column!r}: every row is {classes[0]!r}: it takes two")
     index = encode(table, {column: classes}, path)[:, 0] - 1
-    refuse(index < 0, cells, path, f"{{cell}} is none of {', '.join(classes)}: correct it")
+    refuse(index < 0, cells, path, f"{{cell}} is none of {listed(classes)}: correct it")
     return index, list(classes)
 
 

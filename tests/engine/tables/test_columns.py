@@ -65,8 +65,7 @@ def table() -> pd.DataFrame:
 
 
 def test_what_is_not_named_is_inferred() -> None:
-    none = {"numbers": None, "categories": None, "photos": None, "identifiers": []}
-    columns = choose(table(), "price", none, PATH)  # type: ignore[arg-type]
+    columns = choose(table(), "price", {"numbers": None, "identifiers": []}, PATH)
     assert columns == Columns(["area"], ["zipcode"], ["front"], ["house"])
 
 

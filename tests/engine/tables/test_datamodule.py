@@ -198,15 +198,16 @@ def write(root: Path, *cells: str, times: int = 12) -> Classes:
 
 
 def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
-    state = module(tmp_path, type(write(tmp_path, "c", "a", "b"))).state_dict()
-    assert state["classes"] == ["a", "b", "c"]
-    other = write(tmp_path, "c", "b")
+    write(tmp_path, "c\n{d}", "a", "b")
+    state = module(tmp_path, Classes).state_dict()
+    assert state["classes"] == ["a", "b", "c\n{d}"]
+    other = write(tmp_path, "c\n{d}", "b")
     other.load_state_dict(state)
     other.setup("test")
     assert set(whole(other, "test").target.tolist()) == {1, 2}
     stranger = write(tmp_path, "a", "z")
     stranger.load_state_dict(state)
-    with pytest.raises(UserError, match="column 'target': 'z' is none of a, b, c"):
+    with pytest.raises(UserError, match=r"'target': 'z' is none of a, b, c \{d\}: correct"):
         stranger.setup("test")
 
 
