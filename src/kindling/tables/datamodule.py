@@ -30,7 +30,7 @@ class TableBatch(NamedTuple):
 
     Shape:
         ``numbers`` ``(B, F)``, NaN where missing. ``codes`` ``(B, C)`` int64, 0 where unseen or
-        missing. ``target`` ``(B,)``: a number, NaN where unknown, or int64, the place of the class
+        missing. ``target`` ``(B,)``: a number, NaN where unknown, or int64, the index of the class
         or ``IGNORE_INDEX``. ``indices`` ``(B,)`` int64: of the samples in their split. Without B
         for a single sample.
     """
@@ -201,7 +201,7 @@ class TableDataModule(DataModule):
         }
 
     def read_target(self, table: pd.DataFrame, path: Path) -> Tensor:
-        """The target of each row, ``(N,)``: a number, or int64, the place of the class."""
+        """The target of each row, ``(N,)``: a number, or int64, the index of the class."""
         if self.target_kind == "binary":
             return torch.from_numpy(labels(table, self.target, path))
         if self.target_kind == "classes":
