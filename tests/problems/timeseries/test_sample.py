@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def parts(folder: Path) -> list[Series]:
-    return [read_series(folder / name) for name in FILES]
+    return [read_series(folder / name, value="consumption") for name in FILES]
 
 
 def error(series: Series, lags: Sequence[int], trained: Series | None = None) -> float:
@@ -63,7 +63,9 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_another_load(tmp_path: Pat
         texts.append([(tmp_path / name / file).read_bytes() for file in FILES])
     assert texts[0] == texts[1]
     assert not {*texts[0]} & {*texts[2]}
-    assert len(read_series(tmp_path / "a" / FILES[1])) == 7 * 96, "a quarter of the days"
+    assert len(read_series(tmp_path / "a" / FILES[1], value="consumption")) == 7 * 96, (
+        "a quarter of the days"
+    )
 
 
 def test_the_last_value_is_good_and_the_day_and_week_before_help(parts: list[Series]) -> None:
