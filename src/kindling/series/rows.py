@@ -21,9 +21,7 @@ from kindling.tables.read import separator_of
 Values = npt.NDArray[np.float32]
 Ticks = npt.NDArray[np.int64]  # microseconds since 1970: enough for any sensor, year 9999 fits
 
-CELLS = 200_000
-"""Cells that are read at a time; pandas reads text three times slower at a million."""
-
+CELLS = 200_000  # that are read at a time; pandas reads text three times slower at a million
 _HEADER = 100_000  # letters, at most
 _NOT_A_TIME = np.iinfo(np.int64).min  # what NaT is as an integer
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
