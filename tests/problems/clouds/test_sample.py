@@ -2,13 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
 
 from kindling.data.files import duplicates
-from kindling.images import Augment, load_images, scan
+from kindling.images import scan
 from problems.clouds import sample
 from problems.clouds.sample import KINDS, draw, write_sample
 
@@ -88,43 +86,5 @@ def test_texture_tells_the_kinds_apart_and_pixels_do_not() -> None:
     labels = np.tile(np.arange(7), 40)
     photos = [draw(LABELS[k], np.random.default_rng([9, i])) for i, k in enumerate(labels)]
     pixels = np.stack([np.append(photo[::8, ::8].ravel() / 255 - 0.5, 1) for photo in photos])
-    print(
-        least_squares(np.stack([texture(photo) for photo in photos]), labels),
-        least_squares(pixels, labels),
-    )
     assert least_squares(np.stack([texture(photo) for photo in photos]), labels) > 0.55
     assert least_squares(pixels, labels) < 0.4
-
-
-def accuracy(net: nn.Module, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> float:
-    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
-    augment = Augment(autocontrast=0)
-    for _ in range(15):
-        for index in torch.randperm(len(train[0])).split(32):
-            logits = net(augment(train[0][index]) / 255 - 0.5)
-            loss = nn.functional.cross_entropy(logits, train[1][index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    with torch.no_grad():
-        return float((net.eval()(test[0] / 255 - 0.5).argmax(1) == test[1]).float().mean())
-
-
-def block(inputs: int, outputs: int) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2))
-
-
-@pytest.mark.slow
-def test_a_small_convolutional_net_learns_it_and_a_linear_model_does_not(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    write_sample(tmp_path)
-    parts = []
-    for found in (scan(tmp_path / split) for split in SPLITS):
-        parts.append((load_images(found.files, (64, 64), None), torch.from_numpy(found.labels)))
-    majority = np.bincount(parts[1][1]).max() / len(parts[1][1])
-    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 7))
-    assert accuracy(nn.Sequential(block(3, 16), block(16, 32), block(32, 64), pool), *parts) > 0.75
-    linear = accuracy(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 7)), *parts)
-    assert majority < 0.3
-    assert linear < 0.5
