@@ -1,7 +1,5 @@
 import io
 import os
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -147,16 +145,6 @@ def test_large_jpeg_is_decoded_small_and_stays_sharp(
     assert (image.int() - resized(noise(1600, 2400), (128, 128))).abs().float().mean() < 2
 
 
-def png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        sums = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + sums
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
-
-
 def encoded(kind: str) -> bytes:
     buffer = io.BytesIO()
     noise(64, 64).save(buffer, kind)
@@ -169,8 +157,6 @@ def encoded(kind: str) -> bytes:
         (b"", "the file is empty"),
         (b"hello", "not an image"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
-        (png_header(30_000, 30_000), "too many pixels"),
-        (png_header(10_000, 10_000), "broken image"),
         *(
             (encoded(kind)[:-400], "broken image")
             for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF")
@@ -204,13 +190,7 @@ def test_what_is_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         read_image(tmp_path / "a.png", (32, 32))
 
 
-@pytest.mark.parametrize("name", ["it's.png", 'a "b".png', "небо 空.png", "a\nb.png"])
-def test_any_name_is_read(tmp_path: Path, name: str) -> None:
-    two_halves().save(tmp_path / name)
-    assert corners(tmp_path / name) == (RED, BLUE)
-
-
-def test_large_photo_below_the_limit_is_read_without_warning(
+def test_large_photos_are_read_without_warning_or_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two_halves().save(tmp_path / "a.png")
@@ -218,6 +198,9 @@ def test_large_photo_below_the_limit_is_read_without_warning(
     with pytest.warns(Image.DecompressionBombWarning):
         Image.open(tmp_path / "a.png").close()
     assert read_image(tmp_path / "a.png", (8, 8)).shape == (3, 8, 8)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 60 // 2 - 1)
+    with pytest.raises(UserError, match=r"a\.png: too many pixels to be a photo; scale it down"):
+        read_image(tmp_path / "a.png", (8, 8))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
