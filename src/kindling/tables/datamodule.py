@@ -22,7 +22,7 @@ from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.tables.columns import Columns, Kind, choose, report
 from kindling.tables.read import labels, numeric, read_table, refuse
-from kindling.tables.vocabulary import UNSEEN, class_indices, class_names, encode, vocabularies
+from kindling.tables.vocabulary import UNSEEN, class_indices, encode, vocabularies
 
 
 class TableBatch(NamedTuple):
@@ -138,10 +138,10 @@ class TableDataModule(DataModule):
 
     @cached_property
     def classes(self) -> list[str]:
-        """Names of the classes; none where the target is a number."""
+        """Names of the classes, if the target is one by name."""
         if self.target_kind != "classes":
-            return ["0", "1"] if self.target_kind == "binary" else []
-        return class_names(self._table, self.target, self.category_limit, self.path)
+            return []
+        return class_indices(self._table, self.target, None, self.category_limit, self.path)[1]
 
     @property
     def features(self) -> int:
@@ -182,7 +182,11 @@ class TableDataModule(DataModule):
             path: Its file.
             labelled: Whether it has the target; raw input need not.
         """
-        target = self.read_target(table, path) if labelled else self.no_target(len(table))
+        if labelled:
+            target = self.read_target(table, path)
+        else:
+            unknown = torch.nan if self.target_kind == "number" else IGNORE_INDEX
+            target = torch.full((len(table),), unknown)
         fields = {**self.input_fields(table, path), self.target_field: target}
         names = {f: about["columns"] for f, about in self.io_schema().items() if "columns" in about}
         return FieldDataset(
@@ -201,15 +205,12 @@ class TableDataModule(DataModule):
         if self.target_kind == "binary":
             return torch.from_numpy(labels(table, self.target, path))
         if self.target_kind == "classes":
-            return torch.from_numpy(class_indices(table, self.target, self.classes, path))
+            limit = self.category_limit
+            return torch.from_numpy(class_indices(table, self.target, self.classes, limit, path)[0])
         number = numeric(table, [self.target], path)[:, 0]
         fault = f"no {self.target_field}: fill it in or delete the row"
         refuse(np.isnan(number), table[self.target], path, fault)
         return torch.from_numpy(number)
-
-    def no_target(self, rows: int) -> Tensor:
-        """Stands for targets that are not known, ``(N,)``."""
-        return torch.full((rows,), torch.nan if self.target_kind == "number" else IGNORE_INDEX)
 
     def identifiers(self, table: pd.DataFrame) -> dict[str, list[Any]]:
         """What the predictions call the rows: by their line in the file, then by its columns."""
@@ -252,17 +253,13 @@ class TableDataModule(DataModule):
         return self.dataset(self.load(path), path, labelled=False)
 
     def files(self) -> Sequence[Path]:
-        return [self.path, *([self.root / self.test_file] if self.test_file else [])]
+        return [self.path, *(self.root / name for name in [self.test_file] if name)]
 
     def sources(self) -> DatasetSources:
-        targets = list(self.target_names.values())
-        columns = (self.columns.numbers, self.columns.categories, self.columns.photos)
-        sheets = [TableSource(self.path, targets, SPLITS, *columns)]
-        if self.test_file is not None:
-            other = self.root / self.test_file
-            splits = ((self.path, SPLITS[:2]), (other, SPLITS[2:]))
-            sheets = [TableSource(path, targets, names, *columns) for path, names in splits]
-        return DatasetSources(sheets)
+        splits = [SPLITS] if self.test_file is None else [SPLITS[:2], SPLITS[2:]]
+        targets, columns = list(self.target_names.values()), self.columns[:3]
+        files = zip(self.files(), splits, strict=False)  # a subclass may have photos beside them
+        return DatasetSources([TableSource(path, targets, s, *columns) for path, s in files])
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -275,7 +272,8 @@ class TableDataModule(DataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         columns = Columns(**state_dict["columns"])
         trained = {**columns._asdict(), **state_dict["settings"]}
-        given: dict[str, Any] = {**self.named, **{n: getattr(self, n) for n in self.fixed}}
+        given: dict[str, Any] = {str(kind): names for kind, names in self.named.items()}
+        given |= {name: getattr(self, name) for name in self.fixed}
         for name, value in given.items():
             if value is None or name == "identifiers" or value == (was := trained[name]):
                 continue

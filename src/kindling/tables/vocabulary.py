@@ -70,33 +70,24 @@ def encode(
     return codes
 
 
-def class_names(table: pd.DataFrame, column: str, limit: int, path: Path) -> list[str]:
-    """The classes that rows have, sorted.
+def class_indices(
+    table: pd.DataFrame, column: str, classes: Sequence[str] | None, limit: int, path: Path
+) -> tuple[NDArray[np.int64], list[str]]:
+    """The place of each row's class, ``(N,)``, and the classes: in sorted order unless given.
 
     Raises:
-        UserError: The column is absent, or has less than two classes or more than the limit.
+        UserError: The column is absent, a cell is empty or of no known class, or all are the same.
     """
     require_columns(table, [column], path)
-    classes = vocabularies(table, [column], np.arange(len(table)), limit, path)[column]
-    if len(classes) < 2:
-        only = repr(classes[0]) if classes else "empty"
-        raise UserError(f"{path}, column {column!r}: every row is {only}: it takes two")
-    return classes
-
-
-def class_indices(
-    table: pd.DataFrame, column: str, classes: Sequence[str], path: Path
-) -> NDArray[np.int64]:
-    """The place of each row's class, ``(N,)``.
-
-    Raises:
-        UserError: The column is absent, or a cell is empty or of none of the classes.
-    """
-    index = encode(table, {column: classes}, path)[:, 0] - 1
     cells = table[column]
     refuse(cells.isna(), cells, path, "no class: fill it in or delete the row")
+    if classes is None:
+        classes = vocabularies(table, [column], np.arange(len(table)), limit, path)[column]
+    if len(classes) < 2:
+        raise UserError(f"{path}, column {column!r}: every row is {classes[0]!r}: it takes two")
+    index = encode(table, {column: classes}, path)[:, 0] - 1
     refuse(index < 0, cells, path, f"{{cell}} is none of {', '.join(classes)}: correct it")
-    return index
+    return index, list(classes)
 
 
 def _normal(cell: str | None) -> str | None:
