@@ -26,13 +26,12 @@ from kindling.images.cache import load_images
 from kindling.images.folder import ImageFolder, find_images, scan
 from kindling.images.read import PHOTO
 
+Rows = NDArray[np.int64]
+
 NAMED = 10
 """Repeated photos that one line names."""
 
 log = logging.getLogger(__name__)
-
-Part = tuple[ImageFolder, NDArray[np.int64]]
-"""A split: which of a folder's photos it has."""
 
 
 class ImageBatch(NamedTuple):
@@ -108,32 +107,29 @@ class ImageFolderDataModule(DataModule):
         return {"class": "class"}
 
     def read(self) -> Mapping[SplitName, FieldDataset[ImageBatch]]:
-        train, test = self._folders[0], self._folders[-1]
-        self._check_classes(train)
-        kept, val, *held_out = self.cut(stratified_split, np.array(train.classes)[train.labels])
-        parts: dict[SplitName, Part] = {"train": (train, kept), "val": (train, val)}
-        parts["test"] = (train, held_out[0]) if held_out else (test, np.arange(len(test.files)))
-        parts = _without_repeated(parts, self.root, self.drop_duplicates)
-        _check_left(*parts["train"])
-        images = {id(train): self._load(train.files, paths.CACHE)}
-        if not held_out:
-            images[id(test)] = self._load(test.files, paths.CACHE)
-        return {
-            split: self._dataset(
-                images[id(folder)],
-                torch.from_numpy(rows),
-                torch.from_numpy(folder.labels[rows]),
-                _chosen(folder, rows),
-                self.root,
+        train, files = self._folders[0], self.files()
+        if self.classes != train.classes:
+            raise UserError(
+                f"{train.path}: holds {', '.join(train.classes)}, but the checkpoint was trained "
+                f"on {', '.join(self.classes)}"
             )
-            for split, (folder, rows) in parts.items()
-        }
+        kept, val, *held_out = self.cut(stratified_split, np.array(train.classes)[train.labels])
+        test = held_out[0] if held_out else np.arange(len(train.files), len(files))
+        rows = self._without_repeated({"train": kept, "val": val, "test": test})
+        labels = np.concatenate([folder.labels for folder in self._folders])
+        left = np.bincount(labels[rows["train"]], minlength=len(self.classes))
+        if not left.all():
+            raise UserError(
+                f"{train.path / self.classes[int(left.argmin())]}: all photos are in the test or "
+                "validation split too; add others, or --data.drop_duplicates=false"
+            )
+        whole = self._dataset(files, torch.from_numpy(labels), self.root, paths.CACHE)
+        return {split: whole.take(torch.from_numpy(index)) for split, index in rows.items()}
 
     def read_input(self, path: Path) -> FieldDataset[ImageBatch]:
         files = find_images(path)
-        rows, label = torch.arange(len(files)), torch.full((len(files),), IGNORE_INDEX)
-        above = path if path.is_dir() else path.parent
-        return self._dataset(self._load(files, None), rows, label, files, above)
+        unknown = torch.full((len(files),), IGNORE_INDEX)
+        return self._dataset(files, unknown, path if path.is_dir() else path.parent, None)
 
     def files(self) -> Sequence[Path]:
         return [file for folder in self._folders for file in folder.files]
@@ -142,16 +138,12 @@ class ImageFolderDataModule(DataModule):
         return {"image": PHOTO}
 
     def sources(self) -> DatasetSources:
-        return DatasetSources(
-            pictures=[
-                ImageSource(
-                    folder.path.relative_to(self.root).as_posix(),
-                    folder.files,
-                    [folder.classes[k] for k in folder.labels],
-                )
-                for folder in self._folders
-            ]
-        )
+        pictures = []
+        for folder in self._folders:
+            name = folder.path.relative_to(self.root).as_posix()
+            labels = [folder.classes[k] for k in folder.labels]
+            pictures.append(ImageSource(name, folder.files, labels))
+        return DatasetSources(pictures=pictures)
 
     def state_dict(self) -> dict[str, Any]:
         return {"classes": self.classes}
@@ -179,66 +171,35 @@ class ImageFolderDataModule(DataModule):
             raise UserError(f"{folder}: no such folder (--data.{option}); folders there: {there}")
         return scan(folder)
 
-    def _check_classes(self, folder: ImageFolder) -> None:
-        if self.classes != folder.classes:
-            raise UserError(
-                f"{folder.path}: holds {', '.join(folder.classes)}, but the "
-                f"checkpoint was trained on {', '.join(self.classes)}"
-            )
+    def _without_repeated(self, rows: Mapping[SplitName, Rows]) -> dict[SplitName, Rows]:
+        """The splits without photos that a later one has: a score on those is none on new photos.
 
-    def _load(self, files: Sequence[Path], cache: Path | None) -> Tensor:
-        return load_images(files, (self.image_size, self.image_size), cache)
+        Args:
+            rows: Of the photos in ``files()``, in the order training, validation, test.
+        """
+        files = self.files()
+        chosen = {split: [files[k] for k in index] for split, index in rows.items()}
+        repeated: set[Path] = set()
+        for alike in duplicates(chosen):
+            *earlier, _ = (alike[split] for split in rows if split in alike)
+            repeated.update(file for several in earlier for file in several)
+        if not repeated:
+            return dict(rows)
+        names = sorted(file.relative_to(self.root).as_posix() for file in repeated)
+        log.warning(
+            "%d photos lie in a later split too, %s: %s%s",
+            len(names),
+            "left out" if self.drop_duplicates else "kept (--data.drop_duplicates=false)",
+            ", ".join(names[:NAMED]),
+            ", ..." if len(names) > NAMED else "",
+        )
+        drop = {k for k, file in enumerate(files) if file in repeated and self.drop_duplicates}
+        return {split: index[~np.isin(index, [*drop])] for split, index in rows.items()}
 
     def _dataset(
-        self, images: Tensor, rows: Tensor, label: Tensor, files: Sequence[Path], above: Path
+        self, files: Sequence[Path], label: Tensor, above: Path, cache: Path | None
     ) -> FieldDataset[ImageBatch]:
+        images = load_images(files, (self.image_size, self.image_size), cache)
         names = [file.relative_to(above).as_posix() for file in files]
-        fields = {"image": rows, "label": label}
+        fields = {"image": torch.arange(len(files)), "label": label}
         return FieldDataset(ImageBatch, fields, {"image": images}, {"file": names})
-
-
-def _chosen(folder: ImageFolder, rows: NDArray[np.int64]) -> list[Path]:
-    return [folder.files[row] for row in rows.tolist()]
-
-
-def _without_repeated(
-    parts: Mapping[SplitName, Part], root: Path, drop: bool
-) -> dict[SplitName, Part]:
-    """The splits without photos that a later one repeats: a score on those is none on new photos.
-
-    Args:
-        parts: In the order training, validation, test.
-        root: Folder below which files are named in the report.
-        drop: Leave the repeated photos out; else they are reported alone.
-    """
-    files = {split: _chosen(*part) for split, part in parts.items()}
-    repeated: set[Path] = set()
-    for alike in duplicates(files):
-        *earlier, _ = (alike[split] for split in parts if split in alike)
-        repeated.update(file for split in earlier for file in split)
-    if repeated:
-        _report(sorted(file.relative_to(root).as_posix() for file in repeated), drop)
-    if not drop:
-        return dict(parts)
-    kept = {split: np.array([f not in repeated for f in files[split]], bool) for split in parts}
-    return {split: (folder, rows[kept[split]]) for split, (folder, rows) in parts.items()}
-
-
-def _report(names: Sequence[str], drop: bool) -> None:
-    log.warning(
-        "%d photos lie in a later split too, %s: %s%s",
-        len(names),
-        "left out" if drop else "kept (--data.drop_duplicates=false)",
-        ", ".join(names[:NAMED]),
-        ", ..." if len(names) > NAMED else "",
-    )
-
-
-def _check_left(folder: ImageFolder, rows: NDArray[np.int64]) -> None:
-    """That duplicates left a training photo of each class."""
-    left = np.bincount(folder.labels[rows], minlength=len(folder.classes))
-    if not left.all():
-        raise UserError(
-            f"{folder.path / folder.classes[int(left.argmin())]}: all photos are in the test or "
-            "validation split too; add others, or --data.drop_duplicates=false"
-        )

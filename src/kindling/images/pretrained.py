@@ -3,7 +3,6 @@
 B: batch, H: height, W: width, C: classes.
 """
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.error import URLError
 
@@ -26,7 +25,6 @@ class TorchvisionNet(nn.Module):
         weights: Name of pretrained weights, such as ``DEFAULT``; none is a net that starts afresh.
         image_size: Pixels on a side.
         classes: Number of classes.
-        others: Further nets that ``--model.net`` has, for the message of an unknown one.
 
     Shape:
         ``(B, 3, H, W)`` to ``(B, C)``.
@@ -35,16 +33,9 @@ class TorchvisionNet(nn.Module):
         UserError: There is no such net, no such weights, or none for photos of this size.
     """
 
-    def __init__(
-        self,
-        name: str,
-        weights: str | None,
-        image_size: int,
-        classes: int,
-        others: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, name: str, weights: str | None, image_size: int, classes: int) -> None:
         super().__init__()
-        self.name, self.weights = name, _find_weights(name, weights, others)
+        self.name, self.weights = name, _find_weights(name, weights)
         # No download here: a checkpoint brings its own weights.
         self.body: nn.Module = torchvision.models.get_model(name, weights=None)
         if self.weights is not None and hasattr(self.body, "transform_input"):
@@ -92,13 +83,12 @@ class TorchvisionNet(nn.Module):
         return getattr(output, "logits", output)  # type: ignore[no-any-return]
 
 
-def _find_weights(name: str, weights: str | None, others: Sequence[str]) -> Any:
+def _find_weights(name: str, weights: str | None) -> Any:
     """The entry of torchvision's list of weights, if there are such a net and such weights."""
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
-        besides = f"neither {', '.join(others)} nor" if others else "not"
-        meant = did_you_mean(name, [*others, *known])
-        raise UserError(f"model.net={name}: {besides} a net of torchvision's{meant}")
+        meant = did_you_mean(name, known)
+        raise UserError(f"model.net={name}: neither a net of ours nor one of torchvision's{meant}")
     if weights is None:
         return None
     choices = torchvision.models.get_model_weights(name).__members__
