@@ -57,8 +57,7 @@ class LossWeights(nn.Module):
     def forward(self, losses: Mapping[str, Tensor], known: Mapping[str, Tensor]) -> Tensor:
         """One loss; ``known`` counts the photos that each head's loss is the mean of."""
         weights = self.log_weights
-        loss = torch.stack([losses[head] for head in self.heads])
-        total = weights.exp() @ loss
+        total = weights.exp() @ torch.stack([losses[head] for head in self.heads])
         if not self.learned:
             return total
         # A head without targets in the batch has nothing to be sure of.
