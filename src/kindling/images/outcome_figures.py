@@ -97,6 +97,6 @@ class PhotoOutcome:
 
     def _page(self, title: str, rows: NDArray[np.int64], captions: Sequence[str]) -> Figure:
         index = self.dataset.fields[self.field][self.outcome.indices[rows]]
-        images = self.dataset.shared[self.field][index.reshape(len(rows), -1)[:, 0]]
+        images = self.dataset.shared[self.field][index if index.ndim == 1 else index[:, 0]]
         named = (f"{c}\n{shortened(self.names[k])}" for c, k in zip(captions, rows, strict=True))
         return draw_photos(title, zip(images, named, strict=True))

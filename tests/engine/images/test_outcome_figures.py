@@ -67,6 +67,12 @@ def test_the_surest_mistakes_come_first() -> None:
     assert [int(image.get_array()[0, 0, 0]) for image in page.images] == [0, 6]
 
 
+def test_a_page_without_mistakes() -> None:
+    figures = outcome(torch.tensor([0, 1]), torch.eye(2)).draw_classes("y", ["ash", "birch"])
+    (page,) = figures["worst_mistakes"].axes
+    assert not page.images
+
+
 def test_without_a_known_target_nothing_is_drawn() -> None:
     nothing = torch.full((4,), torch.nan)
     assert outcome(nothing, torch.ones(4)).draw_numbers("y", "age") == {}
