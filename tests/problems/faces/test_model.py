@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kindling.data.dataset import FieldDataset
-from kindling.data.targets import IGNORE_INDEX, target_mask
+from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from problems.faces.data import FacesBatch
 from problems.faces.model import FacesModule
@@ -55,7 +55,6 @@ def test_each_head_predicts_and_reaches_every_parameter(variant: str) -> None:
     model = module(**VARIANTS[variant])
     step = model.step(masked(batch()))
     assert set(step.predictions) == set(step.losses) == set(model.heads)
-    assert not any({"identity", "age"} - {variant} & set(n.split(".")) for n in [variant])
     step.loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -169,19 +168,7 @@ def test_one_age_for_all_is_predicted_and_no_division_by_zero() -> None:
     assert step.predictions["age"].tolist() == pytest.approx([30] * 12, abs=0.1)
 
 
-def test_metrics_against_numpy() -> None:
-    rng, people = np.random.default_rng(0), [f"p{k}" for k in range(8)]
-    heads = FacesModule(people, [5.0, 80.0], 32, channels=[8]).heads
-    true, probability = rng.integers(0, 8, 200), rng.dirichlet(np.ones(8), 200)
-    given = torch.from_numpy(probability), torch.from_numpy(true)
-    scores = {name: value.item() for name, value in heads["identity"].metrics(*given).items()}
-    rank = (probability > probability[np.arange(200), true][:, None]).sum(1)
-    assert scores == pytest.approx({"accuracy": (rank == 0).mean(), "top5": (rank < 5).mean()})
-    age, predicted = rng.uniform(5, 80, (2, 200))
-    values = heads["age"].metrics(torch.from_numpy(predicted), torch.from_numpy(age))
-    error = predicted - age
-    expected = {"mae": np.abs(error).mean(), "rmse": np.sqrt((error**2).mean())}
-    assert {name: value.item() for name, value in values.items()} == pytest.approx(expected)
+def test_the_best_five_of_three_people_are_all() -> None:
     metrics = module().heads["identity"].metrics
     assert metrics(torch.tensor([[0.7, 0.2, 0.1]]), torch.tensor([2]))["top5"] == 1
 
@@ -204,9 +191,3 @@ def test_what_cannot_work_is_said_in_one_line(wrong: dict[str, Any], message: st
         FacesModule(**{"classes": PEOPLE, "ages": [5.0, 80.0], "image_size": 32, **wrong})
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_batch_is_masked_as_it_says() -> None:
-    data = masked(batch())
-    assert target_mask(data.identity).sum() == 8
-    assert target_mask(data.age).sum() == 9

@@ -1,6 +1,5 @@
 """Prices: what every problem promises, what is refused, and what is this one's alone."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import pandas as pd
 import pytest
 
 from kindling.data.files import duplicates
-from kindling.data.split import SplitConfig
 from kindling.errors import UserError
 from kindling.tables.read import read_table
 from kindling.testing import Fault, ProblemContract
@@ -47,39 +45,25 @@ class TestPrices(ProblemContract):
 
     @classmethod
     def faults(cls) -> dict[str, Fault]:
-        no_number, unlike = "row 5, column '{}': '{}' is not a number", "x\n" + "4,0\n" * 20
         return super().faults() | {
             "price of 0": Fault("row 5, column 'price': '0' has no logarithm", cell("price", "0")),
             "below 0": Fault("row 5, column 'price': '-3' has no log", cell("price", "-3")),
             "no price": Fault("row 5, column 'price': no price: fill it in", cell("price", "")),
-            "dear": Fault(no_number.format("price", "dear"), cell("price", "dear")),
-            "wide": Fault(no_number.format("area", "wide"), cell("area", "wide")),
             "no photo": Fault("row 5, column 'front': no photo", cell("front", "")),
-            "no file": Fault("'photos/x.png': no such file", cell("front", "photos/x.png")),
             "no image": Fault(
                 "3_back.png: not an image that Pillow reads",
                 lambda root: (root / "photos" / "3_back.png").write_text("no photo"),
             ),
             "nothing": Fault("no column to learn from", table("a,price\n" + ",2\n" * 20)),
-            "ragged": Fault("row 2: the header has", table(unlike)),
-            "two tables": Fault(
-                "name the table by --data.table: lots.csv, more.csv",
-                lambda root: shutil.copy(root / "lots.csv", root / "more.csv"),
-            ),
             "no branch": Fault("both false", data={"use_photos": False, "use_table": False}),
             "a slip": Fault("no column 'prize' (did you mean 'price'?)", data={"target": "prize"}),
-            "no such table": Fault("(--data.table); CSV files", data={"table": "lot.csv"}),
             "many": Fault(
                 "column 'area': 60 different values are too many for a category; "
                 "--data.ignore='[area]' leaves it out",
                 data={"categories": ["area"], "category_limit": 9},
             ),
             "one row": Fault("a split of one row has no R2", data={"test_fraction": 0.01}),
-            "no test": Fault("data.test_fraction=0.0: must lie", data={"test_fraction": 0.0}),
-            "all": Fault("data.val_fraction=1.0: must lie between", data={"val_fraction": 1.0}),
-            "no limit": Fault("data.category_limit=0: must be", data={"category_limit": 0}),
             "views": Fault("model.views is computed from the data", model={"views": 2}),
-            "log": Fault("model.log_price is computed", model={"log_price": False}),
             "no merge": Fault("no such choice", model={"merge": "mean"}),
             "blocks": Fault("5 blocks halve 16 pixels", model={"channels": [8] * 5}),
         }
@@ -118,11 +102,3 @@ def test_no_photo_lies_in_two_splits(table: str | None, request: pytest.FixtureR
     assert duplicates(files) == []
     flat = [file for split in SPLITS for file in files[split]]
     assert len(duplicates({str(k): [file] for k, file in enumerate(flat)})) > 5
-
-
-def test_the_real_houses(real: Path) -> None:
-    data = PricesDataModule(real / "houses", table="houses_362.csv", image_size=16)
-    data.setup("fit")
-    assert data.sizes() == {"train": 232, "val": 58, "test": 72}
-    assert (data.features, data.vocabularies, data.views) == (3, [7], 4)
-    assert data.cut == SplitConfig(0.2, 0.2, 0)

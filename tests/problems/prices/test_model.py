@@ -137,22 +137,6 @@ def test_net_and_trees_aim_at_the_same_quantile() -> None:
             assert share == pytest.approx(quantile, abs=0.05)
 
 
-def test_metrics_against_numpy() -> None:
-    rng = np.random.default_rng(0)
-    true = rng.uniform(1e5, 1e6, 200)
-    found = true * rng.uniform(0.5, 1.6, 200)
-    error = found - true
-    metrics = module().heads[HEAD].metrics
-    scores = metrics(torch.from_numpy(found).float(), torch.from_numpy(true).float())
-    assert {name: value.item() for name, value in scores.items()} == {
-        "mae": pytest.approx(np.abs(error).mean(), rel=1e-5),
-        "rmse": pytest.approx(np.sqrt((error**2).mean()), rel=1e-5),
-        "mape": pytest.approx((np.abs(error) / true).mean(), rel=1e-5),
-        "median_ape": pytest.approx(np.median(np.abs(error) / true), rel=1e-5),
-        "r2": pytest.approx(1 - (error**2).sum() / ((true - true.mean()) ** 2).sum(), rel=1e-4),
-    }
-
-
 @pytest.mark.parametrize("bias", [-1e9, -50.0, 50.0, 1e9])
 def test_no_prediction_runs_away(bias: float) -> None:
     model, batch = module(), whole(prices())

@@ -168,4 +168,5 @@ def test_the_real_houses(real: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         assert (
             "columns: numbers bedrooms, bathrooms, area; categories zipcode (7); photos frontal, "
             "bedroom, kitchen, bathroom; identifiers house; target price\n"
-        ) in capsys.readouterr().out
+        ) in (printed := capsys.readouterr().out)
+        assert "train 232, val 58, test 72" in printed
