@@ -169,14 +169,16 @@ class FacesDataModule(ImageTableDataModule):
     def dataset(
         self, table: pd.DataFrame, path: Path, labelled: bool = True
     ) -> FieldDataset[FacesBatch]:
-        images, index = self.decode([[file] for file in table["file"]], cached=labelled)
+        index = self.index_photos([file] for file in table["file"])
         place = {name: k for k, name in enumerate(self.classes)}
         fields = {
             "image": index[:, 0],
             "identity": torch.tensor([place.get(w, IGNORE_INDEX) for w in table["identity"]]),
             "age": torch.tensor(table["age"].to_numpy(np.float32)),
         }
-        return FieldDataset(FacesBatch, fields, {"image": images}, {"file": table["name"].tolist()})
+        return FieldDataset(
+            FacesBatch, fields, {"image": self.decode(labelled)}, {"file": table["name"].tolist()}
+        )
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         return {"image": PHOTO, "age": {"unit": "years"}}
