@@ -21,9 +21,9 @@ from torchmetrics import (
 from kindling.data.datamodule import DataModule, at_least, below_one
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
+from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import ImageModule
 from kindling.images.frozen import FrozenFeatures
-from kindling.images.outcome_figures import PhotoOutcome
 from kindling.tables.layers import one_hot
 from kindling.tables.normalize import Logarithms, Normalize
 from kindling.tables.trees import Trees
