@@ -126,7 +126,7 @@ class CloudsDataModule(DataModule):
     def sources(self) -> DatasetSources:
         names = (self.train_folder, self.test_folder)
         return DatasetSources(
-            pictures=[
+            images=[
                 ImageSource(name, folder.files, [folder.classes[k] for k in folder.labels])
                 for name, folder in zip(names, self._folders, strict=True)
             ]

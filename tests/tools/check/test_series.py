@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from kindling.data.sources import Recording, SeriesSource
-from kindling.tools.check.finding import Section
+from kindling.tools.check.report import Report
 from kindling.tools.check.series import check_series
-from tests.tools.check.conftest import texts
 
 HOUR = 3_600_000_000
 Steps = tuple[np.ndarray, np.ndarray]
@@ -21,9 +20,8 @@ def recorded(name: str, ticks: np.ndarray, values: np.ndarray) -> SeriesSource:
 
 
 def steps(rows: int = 400, start: int = 0) -> Steps:
-    rng = np.random.default_rng(start)
-    ticks = (start + np.arange(rows)) * HOUR
-    return ticks, np.sin(np.arange(rows) / 4) + rng.normal(0, 0.3, rows)
+    noise = np.random.default_rng(start).normal(0, 0.3, rows)
+    return (start + np.arange(rows)) * HOUR, np.sin(np.arange(rows) / 4) + noise
 
 
 def gap(ticks: np.ndarray, values: np.ndarray) -> Steps:
@@ -55,45 +53,34 @@ def still(ticks: np.ndarray, values: np.ndarray) -> Steps:
 
 
 @pytest.mark.parametrize(
-    ("plant", "level", "said"),
+    ("plant", "level", "text"),
     [
         (gap, "stop", "a.csv: gaps in steps of 01:00:00: 2, the longest 03:00:00 (row 102, "),
         (repeat, "stop", "a.csv: times that repeat the one above: 1 (row 52, 1970-01-03 01:00"),
         (back, "stop", "a.csv: times before the one above: 1 (row 73, "),
         (odd, "stop", "a.csv: times off the step of 01:00:00: 2 (row 32, "),
-        (hole, "stop", "a.csv: missing values: 2 (row 7, row 11)"),
-        (
-            still,
-            "warn",
-            "a.csv: the longest run of one value is 8 days 08:00:00, 200 rows of 0.25 ",
-        ),
+        (hole, "stop", "a.csv: missing values: 2 (row 7, 1970-01-01 05:00, row 11, "),
+        (still, "warn", "a.csv: values that stay the same for a week: 200 (row 102, "),
     ],
 )
 def test_a_planted_fault(
-    section: Section, plant: Callable[..., Steps], level: str, said: str
+    report: Report, plant: Callable[..., Steps], level: str, text: str
 ) -> None:
-    check_series([recorded("a.csv", *plant(*steps()))], True, section)
-    found = texts(section, level)
-    assert [text for text in found if text.startswith(said)], found
-    others = {"stop", "warn"} - {level}
-    assert [text for other in others for text in texts(section, other)] == []
+    check_series([recorded("a.csv", *plant(*steps()))], True, report)
+    found = {name: list(texts) for name, texts in report.found.items()}
+    assert any(line.startswith(text) for line in found.pop(level))
+    assert not any(found.values())
 
 
-def test_nothing_is_wrong_with_a_sound_series(section: Section) -> None:
-    files = [recorded("a.csv", *steps()), recorded("b.csv", *steps(200, start=400))]
-    check_series(files, False, section)
-    assert section.findings == []
-    assert len(section.tables) == 1
+def test_what_training_does_not_refuse_is_a_warning(report: Report) -> None:
+    check_series([recorded("a.csv", *gap(*steps()))], False, report)
+    assert [len(found) for found in report.found.values()] == [0, 1, 0]
 
 
-def test_what_training_mends_is_no_refusal(section: Section) -> None:
-    check_series([recorded("a.csv", *gap(*steps()))], False, section)
-    assert len(texts(section, "warn")) == 1
-    assert texts(section, "stop") == []
-
-
-def test_a_test_that_begins_before_training_ends(section: Section) -> None:
-    files = [recorded("a.csv", *steps()), recorded("b.csv", *steps(200, start=399))]
-    check_series(files, False, section)
-    [found] = texts(section, "warn")
-    assert found.startswith("b.csv begins at 1970-01-17 15:00, before a.csv ends at 1970-01-17 15")
+@pytest.mark.parametrize("start", [400, 399])
+def test_a_test_that_begins_before_training_ends(report: Report, start: int) -> None:
+    files = [recorded("a.csv", *steps()), recorded("b.csv", *steps(200, start))]
+    check_series(files, False, report)
+    begins = "b.csv begins at 1970-01-17 15:00, before a.csv ends at 1970-01-17 15:00"
+    expected = [] if start == 400 else [f"{begins}: is it of later times?"]
+    assert [text for found in report.found.values() for text in found] == expected
