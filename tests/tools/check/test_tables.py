@@ -145,7 +145,10 @@ def test_groups_in_two_splits(examine: Examine) -> None:
     ("values", "text"),
     [
         ([1.5] * 50, "y: the same everywhere, 1.5"),
-        ([*range(49), 5000.0], "y: 1 of 50 lie more than 50 interquartile ranges away, such as 5,000"),
+        (
+            [*range(49), 5000.0],
+            "y: 1 of 50 lie more than 50 interquartile ranges away, such as 5,000",
+        ),
         (["a"] * 48 + ["b"] * 2, "y: 96.0% are a"),
     ],
 )

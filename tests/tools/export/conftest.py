@@ -1,7 +1,6 @@
 """Runs of a few steps, each made and exported once for all tests."""
 
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import pytest
 
 from kindling.__main__ import main
-from kindling.data import paths
+from kindling.tools.export import main as export
 
-Export = Callable[..., int]
-EXPORT: Export = runpy.run_path(str(paths.PROJECT / "scripts" / "export.py"))["main"]
+Run = Callable[..., Path]
+Exported = Callable[..., dict[str, Any]]
 SMALL = {
     "potability": ["--model.hidden=[8]"],
     "timeseries": ["--data.window=6", "--model.hidden=4"],
@@ -23,7 +22,7 @@ SMALL = {
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run of a task and flags, on the sample."""
     made: dict[tuple[str, ...], Path] = {}
 
@@ -40,21 +39,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def exported(run: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
+def exported(run: Run) -> Exported:
     """What ``model.json`` says of the exported run of a task and flags, and its folder."""
     made: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def make(task: str, *flags: str) -> dict[str, Any]:
         if (task, *flags) not in made:
             folder = run(task, *flags)
-            assert EXPORT(["--run", str(folder)]) == 0
+            assert export(["--run", str(folder)]) == 0
             card = json.loads((folder / "export" / "model.json").read_text())
             made[task, *flags] = {**card, "folder": folder / "export"}
         return made[task, *flags]
 
     return make
-
-
-@pytest.fixture
-def export() -> Export:
-    return EXPORT

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -20,10 +19,11 @@ import torch
 
 from kindling.__main__ import main
 from kindling.data import paths
-from kindling.tools.export import check
+from kindling.tools.export import main as export
+from kindling.tools.export import parity
 from problems.potability.model import PotabilityModule
+from tests.tools.export.conftest import Exported, Run
 
-Exported = Callable[..., dict[str, Any]]
 PAGE = (paths.PROJECT / "docs" / "export.md").read_text()
 TABLE, PHOTOS, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SLOW = pytest.mark.slow
@@ -111,8 +111,8 @@ def test_batches_of_any_size_holes_included(exported: Exported, size: int) -> No
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     [said] = session.run(["potability"], {"features": rows})
     np.testing.assert_allclose(said, expected, atol=1e-6)
-    program = check.open_torch(folder / "model.pt2")
-    said = program({"features": torch.from_numpy(rows)})["potability"].numpy()
+    program = torch.export.load(folder / "model.pt2").module()
+    said = program({"features": torch.from_numpy(rows)})["potability"].detach().numpy()
     np.testing.assert_allclose(said, expected, atol=1e-6)
 
 
@@ -167,117 +167,89 @@ def test_the_page_s_script_for_photos(exported: Exported, alone: Callable[..., s
 
 
 @pytest.fixture
-def copy(run: Callable[..., Path], tmp_path: Path) -> Path:
+def copy(run: Run, tmp_path: Path) -> Path:
     """A run of its own, not yet exported."""
     folder = tmp_path / "logs" / "potability" / "version_0"
     shutil.copytree(run("potability"), folder, ignore=shutil.ignore_patterns("export"))
     return folder
 
 
-def refused(
-    export: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str], *flags: str
-) -> str:
-    before = sorted(folder.rglob("*"))
-    capsys.readouterr()
-    assert export(["--run", str(folder), *flags]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("kindling: ")
-    assert said.count("\n") == 1
-    assert sorted(folder.rglob("*")) == before, "nothing half-written is left"
-    return said
+Refuse = Callable[..., str]
 
 
-def test_what_says_something_else_is_not_exported(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def refuse(copy: Path, capsys: pytest.CaptureFixture[str]) -> Refuse:
+    """Exports, and returns the one line of why it is refused."""
+
+    def run(*flags: str) -> str:
+        before = sorted(copy.rglob("*"))
+        capsys.readouterr()
+        assert export(["--run", str(copy), *flags]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("kindling: ")
+        assert message.count("\n") == 1
+        assert sorted(copy.rglob("*")) == before, "nothing half-written is left"
+        return message
+
+    return run
+
+
+def test_what_differs_is_not_exported(
+    copy: Path, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = check.OPEN["torch"]
+    sound = parity.OPEN["torch"]
 
-    def wrong(path: Path) -> check.Run:
+    def wrong(path: Path) -> parity.Run:
         run = sound(path)
         return lambda inputs: {name: v + 1e-3 for name, v in run(inputs).items()}
 
-    monkeypatch.setitem(check.OPEN, "torch", wrong)
-    said = refused(export, copy, capsys, "--format=torch")
-    assert "model.pt2 differs from the checkpoint by 0.001 in potability" in said
-    monkeypatch.setitem(check.OPEN, "torch", sound)
     assert export(["--run", str(copy), "--format=torch"]) == 0
     (copy / "export" / "notes.txt").write_text("mine")
     whole = (copy / "export" / "model.pt2").read_bytes()
-    monkeypatch.setitem(check.OPEN, "torch", wrong)
-    refused(export, copy, capsys, "--format=torch")
+    monkeypatch.setitem(parity.OPEN, "torch", wrong)
+    message = refuse("--format=torch")
+    assert "model.pt2 differs from the checkpoint by 0.001 in potability" in message
     assert (copy / "export" / "model.pt2").read_bytes() == whole, "an earlier export stays"
     assert (copy / "export" / "notes.txt").exists()
 
 
-def test_what_no_runtime_can_run(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def broken(path: Path) -> check.Run:
+def test_what_no_runtime_can_run(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path) -> parity.Run:
         raise RuntimeError("no such operator\nat length")
 
-    monkeypatch.setitem(check.OPEN, "torch", broken)
-    said = refused(export, copy, capsys, "--format=torch")
-    assert "PotabilityModule: cannot be run from model.pt2: no such operator" in said
+    monkeypatch.setitem(parity.OPEN, "torch", broken)
+    message = refuse("--format=torch")
+    assert "PotabilityModule: cannot be run from model.pt2: no such operator" in message
 
 
 def test_an_architecture_that_no_graph_can_say(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    refuse: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forward(self: PotabilityModule, features: torch.Tensor) -> torch.Tensor:
         return features[:, 0] if features[0, 1] > 0 else features[:, 1]
 
     monkeypatch.setattr(PotabilityModule, "forward", forward)
-    said = refused(export, copy, capsys)
-    assert "PotabilityModule: cannot be exported by torch.export" in said
+    assert "PotabilityModule: cannot be exported by torch.export" in refuse()
 
 
-def test_without_the_packages(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_the_packages(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install -e '.[export]'" in refused(export, copy, capsys)
-
-
-def test_a_run_without_a_checkpoint(
-    copy: Path, export: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    (copy / "checkpoints" / "best.ckpt").unlink()
-    assert "has no checkpoints/best.ckpt" in refused(export, copy, capsys)
+    assert "pip install -e '.[export]'" in refuse()
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--data.root=none"], "none: no such folder"),
         (["--model.hidden=[5]"], "does not fit the model"),
         (["--data.rot=x"], "data.rot: no such option"),
+        (["--run=logs/none"], "logs/none: no such run"),
+        (["--ckpt_path=last"], "has no checkpoints/last.ckpt"),
     ],
 )
-def test_flags_that_are_wrong(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    flags: list[str],
-    said: str,
-) -> None:
-    assert said in refused(export, copy, capsys, *flags)
-
-
-def test_no_run(export: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
-    assert export(["--run", "logs/none"]) == 2
-    assert "logs/none: no such run" in capsys.readouterr().err
+def test_flags_that_are_wrong(copy: Path, refuse: Refuse, flags: list[str], message: str) -> None:
+    (copy / "checkpoints" / "last.ckpt").unlink()
+    assert message in refuse(*flags)
 
 
 def test_make() -> None:

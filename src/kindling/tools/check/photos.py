@@ -22,6 +22,7 @@ SIZE = (64, 72)  # height and width to compare them at
 CHUNK = 512  # photos that are compared with all others at a time
 ORDER = ("test", "val", "train", "")
 
+BITS = 10  # of 64, in which the difference hashes of two photos that are one may differ
 DETAIL = 0.8  # correlation of fine detail above which two photos are one
 
 
@@ -74,18 +75,25 @@ def _add_pair(what: str, a: Photo, b: Photo, root: Path, report: Report) -> None
 
 
 def similar(grey: NDArray[np.uint8]) -> set[tuple[int, int]]:
-    """Pairs of photos, of ``(N, 64, 72)``, whose fine detail is nearly the same.
+    """Pairs of photos, of ``(N, 64, 72)``, with nearly the same difference hash and fine detail.
 
-    Skies are smooth: by their shades alone, two that have nothing in common are alike. So each
-    block of 8x8 pixels goes without its mean and its slopes.
+    Skies are smooth: by their shades alone, two that have nothing in common are alike. So for
+    their detail, each block of 8x8 pixels goes without its mean and its slopes.
+
+    References:
+        Krawetz, Kind of Like That, 2013,
+        https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html
     """
     blocks = grey.reshape(len(grey), 8, 8, 9, 8).astype(np.float32)
     means = blocks.mean((2, 4), keepdims=True)
+    signs = np.where(np.diff(means, axis=3) > 0, 1, -1).reshape(len(grey), -1).astype(np.float32)
     blocks -= blocks.mean(2, keepdims=True) + blocks.mean(4, keepdims=True) - means
     detail = blocks.reshape(len(grey), -1)
     detail /= np.maximum(np.linalg.norm(detail, axis=1, keepdims=True), 1e-6)
     found: set[tuple[int, int]] = set()
     for start in range(0, len(grey), CHUNK):
-        alike = np.triu(detail[start : start + CHUNK] @ detail[start:].T > DETAIL, 1)
-        found |= {(a + start, b + start) for a, b in np.argwhere(alike).tolist()}
+        part = slice(start, start + CHUNK)
+        alike = detail[part] @ detail[start:].T > DETAIL
+        alike &= signs[part] @ signs[start:].T >= 64 - 2 * BITS
+        found |= {(a + start, b + start) for a, b in np.argwhere(np.triu(alike, 1)).tolist()}
     return found
