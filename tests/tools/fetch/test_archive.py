@@ -68,4 +68,4 @@ def test_damage_is_found(zipped: Any, tmp_path: Path, damage: str) -> None:
 
 def test_what_macos_leaves_is_not_listed(zipped: Any) -> None:
     with archive.opened(zipped({"a/b.txt": "x", "__MACOSX/a/._b.txt": "y"})) as opened:
-        assert archive.files(opened) == ["a/b.txt"]
+        assert archive.files(opened) == {"a/b.txt": PurePosixPath("a/b.txt")}

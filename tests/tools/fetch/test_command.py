@@ -2,7 +2,6 @@
 
 import json
 import os
-import runpy
 import stat
 import subprocess
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 import pytest
 
 from kindling.data import paths
+from kindling.tools.fetch import main
 
-MAIN = runpy.run_path(str(paths.PROJECT / "scripts" / "fetch.py"))["main"]
 TABLE = '"";"MT_001";"MT_200"\n"2013-12-31 23:45:00";1,5;2\n"2014-01-01 00:00:00";1,25;3\n'
 
 
@@ -29,7 +28,7 @@ def power(zipped: Any, server: Any) -> bytes:
 
 
 def fetch(data: Path, *flags: str) -> int:
-    status: int = MAIN([f"--data={data}", *flags])
+    status: int = main([f"--data={data}", *flags])
     return status
 
 
@@ -159,7 +158,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_kaggle_s_client(
     data: Path, client: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("kindling.tools.fetch.kaggle.shutil.which", lambda name, path: None)
+    monkeypatch.setattr("kindling.tools.fetch.download.shutil.which", lambda name, path: None)
     for task in ("potability", "clouds"):
         assert fetch(data, f"--task={task}") == 2
         said = refused(capsys)
