@@ -129,9 +129,7 @@ def test_houses_that_are_not_whole(zipped: Any, tmp_path: Path, change: Any, sai
 
 
 def test_water(zipped: Any, tmp_path: Path) -> None:
-    said = layouts.water(
-        zipped({"water_potability.csv": "ph,Potability\n,0\n7,1\n"}), tmp_path
-    )
+    said = layouts.water(zipped({"water_potability.csv": "ph,Potability\n,0\n7,1\n"}), tmp_path)
     assert said == "water_potability.csv 2 rows"
     assert (tmp_path / "water_potability.csv").read_text() == "ph,Potability\n,0\n7,1\n"
     with pytest.raises(UserError, match=r"holds no water_potability\.csv"):

@@ -15,7 +15,7 @@ import pooch
 from requests import RequestException, Response
 
 from kindling.errors import UserError
-from kindling.tools.fetch.archive import Unsound
+from kindling.tools.fetch.archive import LARGEST, Unsound
 
 ATTEMPTS = 5
 PASSING = {408, 425, 429}  # statuses from 400 to 499 that another attempt may not meet
@@ -47,6 +47,8 @@ def refuse(answer: Response, **_: Any) -> None:
         raise UserError(f"{url}: sends on to {to}, which is not followed")
     if 400 <= code < 500 and code not in PASSING:
         raise UserError(f"{url}: the server says {code} {answer.reason}")
+    if int(size := answer.headers.get("Content-Length", "0")) > LARGEST:
+        raise UserError(f"{url}: {size} bytes are too many for what is fetched here")
 
 
 @contextmanager
