@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from kindling.cli import arguments
 from kindling.cli.lightning_cli import KindlingCLI
 from kindling.cli.process import lightning_errors, quiet
 from kindling.data.datamodule import DataModule
-from kindling.data.sources import DatasetSources, ImageSource
+from kindling.data.sources import DatasetSources
 from kindling.errors import UserError
 from kindling.runs.folder import shown
 from kindling.tools.check import tables, targets
@@ -25,14 +24,10 @@ from kindling.tools.check.series import check_series
 
 
 class Examined(KindlingCLI):
-    """``kindling fit`` up to where the first batch would be trained on, with no run made.
+    """``kindling fit`` up to where the first batch would be trained on, with no run made."""
 
-    ``refusal`` is the error that training would end with, and ``made`` the data module, without
-    splits if that is refused before it splits anything.
-    """
-
-    refusal: UserError | None = None
-    made: DataModule | None = None
+    refusal: UserError | None = None  # that training would end with
+    made: DataModule | None = None  # without splits if training is refused before
 
     def _make_data(
         self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any
@@ -55,8 +50,9 @@ class Examined(KindlingCLI):
 
     def _fit_statistics(self) -> None:
         """What the model takes from the training split, by a Trainer that writes nothing."""
-        quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
-        trainer = Trainer(accelerator="cpu", devices=1, **dict.fromkeys(quiet, False))
+        writes = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+        silent: dict[str, Any] = dict.fromkeys(writes, False)
+        trainer = Trainer(accelerator="cpu", devices=1, **silent)
         trainer.datamodule = self.datamodule  # type: ignore[attr-defined]
         self.model.trainer = trainer
         self.model.setup("fit")
@@ -96,17 +92,20 @@ def check(task: str, flags: Sequence[str]) -> None:
 def examine(data: DataModule, refused: bool, classified: dict[str, bool], report: Report) -> None:
     """Add what is found in all that a data module reads.
 
-    Args:
-        data: Its splits are empty if training refuses the data before.
-        refused: Whether training refuses them.
-        classified: Whether a target is of classes, as far as the model says it.
-        report: Where findings go.
+    ``classified`` says whether a target is of classes, as far as there is a model that knows.
     """
     sources, sizes = _sources(data), data.sizes()
-    described = {s: data.describe(s, torch.arange(sizes[s])) for s in data.splits if s in sizes}
+    described = {
+        str(s): data.describe(s, torch.arange(sizes[s])) for s in data.splits if s in sizes
+    }
     if refused and not described and (sources.tables or sources.images):
         report.add("note", "training is refused before anything is split: no splits are compared")
-    images = _images(data.root, sources.images, described)
+    split = {data.root / f: k for k, known in described.items() for f in known.get("file", ())}
+    label: dict[Path, str] = {}
+    for source in sources.images:
+        labels = source.labels or [""] * len(source.files)
+        label |= dict(zip(source.files, labels, strict=True))
+    images = [Photo(file, split.get(file, ""), name) for file, name in label.items()]
     if rows := tables.read_rows(sources.tables, described, report):
         tables.check_columns(rows, report)
         tables.check_groups(rows, report)
@@ -129,12 +128,3 @@ def _sources(data: DataModule) -> DatasetSources:
         except UserError:
             continue  # the refusal says it
     return DatasetSources()
-
-
-def _images(root: Path, sources: Sequence[ImageSource], described: tables.Described) -> list[Photo]:
-    """The photos of folders, each once, with the split that it is in."""
-    split = {root / file: k for k, known in described.items() for file in known.get("file", ())}
-    label: dict[Path, str] = {}
-    for source in sources:
-        label |= dict(zip_longest(source.files, source.labels, fillvalue=""))
-    return [Photo(file, split.get(file, ""), name) for file, name in label.items()]

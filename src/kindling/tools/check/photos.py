@@ -1,7 +1,4 @@
-"""Photos: which cannot be read, and which are the same in two splits.
-
-N: photos.
-"""
+"""Photos: which cannot be read, and which are the same in two splits."""
 
 import random
 from collections.abc import Sequence
@@ -56,8 +53,8 @@ def check_photos(images: Sequence[Photo], root: Path, refused: bool, report: Rep
     near = similar(np.stack(list(grey.values()))) - same if sound else set()
     for what, pairs in (("the same photo, byte for byte,", same), ("nearly the same photo", near)):
         for pair in sorted(pairs):
-            later = sorted((sound[k] for k in pair), key=lambda photo: ORDER.index(photo.split))
-            _add_pair(what, *later, root, report)
+            a, b = sorted((sound[k] for k in pair), key=lambda photo: ORDER.index(photo.split))
+            _add_pair(what, a, b, root, report)
 
 
 def _add_pair(what: str, a: Photo, b: Photo, root: Path, report: Report) -> None:
@@ -75,7 +72,7 @@ def _add_pair(what: str, a: Photo, b: Photo, root: Path, report: Report) -> None
 
 
 def similar(grey: NDArray[np.uint8]) -> set[tuple[int, int]]:
-    """Pairs of photos, of ``(N, 64, 72)``, with nearly the same difference hash and fine detail.
+    """Pairs, of ``(photos, 64, 72)``, with nearly the same difference hash and fine detail.
 
     Skies are smooth: by their shades alone, two that have nothing in common are alike. So for
     their detail, each block of 8x8 pixels goes without its mean and its slopes.

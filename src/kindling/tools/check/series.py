@@ -1,7 +1,4 @@
-"""A series as its file has it: gaps, repeated and unsorted times, runs of one value.
-
-N: rows.
-"""
+"""A series as its file has it: gaps, repeated and unsorted times, runs of one value."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -28,7 +28,7 @@ BY_ABSENCE = 0.7  # AUROC that a column reaches by what is missing in it
 def check_targets(rows: Rows, classified: Mapping[str, bool], report: Report) -> None:
     """Add what is wrong with each target of a table, and the columns that tell it.
 
-    ``classified`` says whether a target is of classes, as far as the model knows.
+    ``classified`` says whether one is of classes, as far as there is a model that knows.
     """
     for name in rows.kinds["targets"]:
         cells = rows.cells[name]
@@ -37,8 +37,9 @@ def check_targets(rows: Rows, classified: Mapping[str, bool], report: Report) ->
         target = cells if classified.get(name, looks) else number
         check_target(name, target, rows.split, report)
         # Without the test, if there is one.
-        learned = rows.split.isin(["train", "val"]) | (rows.split == "").all()
-        _check_leaks(name, rows, target[target.notna() & learned], report)
+        cut = bool(rows.split.any())
+        learned = rows.split.isin(["train", "val"]) if cut else rows.split == ""
+        _check_leaks(name, rows, target, target.notna() & learned, report)
 
 
 def check_target(name: str, target: Series, split: Series, report: Report) -> None:
@@ -60,7 +61,7 @@ def _check_numbers(name: str, known: Series, report: Report) -> None:
     far = away > FAR * (high - low or np.inf)
     if far.any():
         text = f"{far.sum():,} of {len(known):,} lie more than {FAR} interquartile ranges away"
-        worst = short(float(known[away.idxmax()]))
+        worst = short(float(known.iloc[int(away.argmax())]))
         report.add("warn", f"{name}: {text}, such as {worst}: they decide a squared loss")
 
 
@@ -82,17 +83,19 @@ def _check_classes(name: str, counts: pd.DataFrame, report: Report) -> None:
             report.add("note", f"{name}: {text}")
 
 
-def _check_leaks(target_name: str, rows: Rows, target: Series, report: Report) -> None:
+def _check_leaks(
+    target_name: str, rows: Rows, target: Series, known: "pd.Series[bool]", report: Report
+) -> None:
     """Add the columns that tell a target almost alone, by their values or by what is missing."""
-    truth = _truth(target)
+    truth = _truth(target[known])
     if len(truth) < FEWEST or not truth.any(axis=None):
         return
     limit = FOLLOWS if is_numeric_dtype(target) else ALMOST_ALONE
     count = min(MANY, len(truth) // 10)
     for name, whole in rows.used().items():
-        column = whole[target.index]
+        column = whole[known]
         missing = column.isna()
-        bins = np.ceil(column.rank(pct=True) * count) if is_numeric_dtype(column) else column
+        bins = (column.rank(pct=True) * count).round() if is_numeric_dtype(column) else column
         if (score := auroc(bins, truth)) > limit:
             text = f"{name} tells {target_name} almost alone: AUROC {score:.3f} by this column"
             report.add("warn", f"{text}; is it known before the target is?")
@@ -111,11 +114,9 @@ def _truth(target: Series) -> pd.DataFrame:
 
 
 def auroc(bins: Series, truth: pd.DataFrame, folds: int = 5) -> float:
-    """How well the bins of one column tell what is true, by their cross-validated means.
+    """How well the bins of one column, ``(N,)``, tell what is true, by cross-validated means.
 
-    Shape:
-        ``(N,)`` and ``(N, K)`` to a mean over the classes of the chance that a positive has a
-        higher mean than a negative, ties counting a half.
+    The chance that a positive has a higher one than a negative; a mean over the classes.
     """
     truth, codes = truth.astype(np.float64), bins.factorize()[0]
     fold = np.random.default_rng(0).permutation(len(bins)) % folds

@@ -20,8 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run() -> None:
         # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
         from kindling.tools.export.export import export
+        from kindling.tools.export.program import FILES
 
-        formats = (chosen.format,) if chosen.format else ("onnx", "torch")
-        export(chosen.run, formats, flags, console())
+        export(chosen.run, [chosen.format] if chosen.format else list(FILES), flags, console())
 
     return ended(run)

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 from zipfile import ZipFile
@@ -61,12 +61,14 @@ def electricity(source: Path, folder: Path, client: str | None) -> str:
 
 
 def _chunks(
-    stream: IO[bytes], names: Sequence[str], chosen: Sequence[str], where: str
+    stream: IO[bytes], names: list[str], chosen: list[str], where: str
 ) -> Iterator[pd.DataFrame]:
     """Rows of the chosen columns, as text."""
-    options = {"sep": ";", "names": ["timestamp", *names], "usecols": chosen, "dtype": str}
+    every = ["timestamp", *names]
     try:
-        yield from pd.read_csv(stream, index_col=0, chunksize=5000, **options)
+        yield from pd.read_csv(
+            stream, sep=";", names=every, usecols=chosen, index_col=0, dtype=str, chunksize=5000
+        )
     except pd.errors.ParserError as error:
         raise UserError(f"{where}: a cell is no number ({error}): fetch it again") from error
 
