@@ -8,7 +8,7 @@ import pytest
 
 from kindling.errors import UserError
 from kindling.series.read import read_series
-from kindling.tables.read import numeric, read_table
+from kindling.tables.read import read_table
 from kindling.tools.fetch import layouts
 from kindling.tools.fetch.layouts import ROOMS
 
@@ -34,29 +34,22 @@ def power(zipped: Any) -> Path:
     return path
 
 
-def test_a_client(power: Path, tmp_path: Path) -> None:
-    said = layouts.electricity(power, tmp_path, "MT_001")
-    train = pd.read_csv(tmp_path / "electricity_train.csv", parse_dates=["timestamp"])
-    test = pd.read_csv(tmp_path / "electricity_test.csv", parse_dates=["timestamp"])
-    assert list(train.columns) == list(test.columns) == ["timestamp", "consumption"]
-    assert train["consumption"].iloc[:3].tolist() == [0.005, 1.015, 2.025]
+@pytest.mark.parametrize("client", ["MT_001", "MT_002", None])
+def test_electricity(power: Path, tmp_path: Path, client: str | None) -> None:
+    message = layouts.electricity(power, tmp_path, client)
+    train, test = (
+        pd.read_csv(tmp_path / f"electricity_{k}.csv", parse_dates=["timestamp"], dtype=str)
+        for k in ("train", "test")
+    )
+    columns = ["MT_001", "MT_002"] if client is None else ["consumption"]
+    assert list(train.columns) == list(test.columns) == ["timestamp", *columns]
+    if client == "MT_001":
+        assert train["consumption"].iloc[:3].tolist() == ["0.005", "1.015", "2.025"]
     assert set(train["timestamp"].dt.year) == {2012, 2013}
     assert set(test["timestamp"].dt.year) == {2014}, "2015 is left out"
-    assert f"electricity_train.csv {len(train)} rows" in said
-    series = read_series(tmp_path / "electricity_test.csv")
-    assert len(series) == len(test)
-
-
-def test_a_client_that_came_later(power: Path, tmp_path: Path) -> None:
-    said = layouts.electricity(power, tmp_path, "MT_002")
-    assert "the first 10 rows are 0" in said
-
-
-def test_all_clients_each_by_its_name(power: Path, tmp_path: Path) -> None:
-    layouts.electricity(power, tmp_path, None)
-    test = pd.read_csv(tmp_path / "electricity_test.csv")
-    assert list(test.columns) == ["timestamp", "MT_001", "MT_002"]
-    series = read_series(tmp_path / "electricity_test.csv", value="MT_002")
+    assert f"electricity_train.csv {len(train)} rows" in message
+    assert ("the first 10 rows are 0" in message) == (client == "MT_002")
+    series = read_series(tmp_path / "electricity_test.csv", value=columns[-1])
     assert len(series) == len(test)
 
 
@@ -97,20 +90,6 @@ def test_houses(zipped: Any, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert len(list((tmp_path / "images").iterdir())) == 4 * 26
     assert read_table(tmp_path / "houses_362.csv")["house"].iloc[0] == "2"
-
-
-def test_houses_as_they_really_are(real: Path, zipped: Any, tmp_path: Path) -> None:
-    there = pd.read_csv(real / "houses" / "houses.csv", dtype=str)
-    columns = ["bedrooms", "bathrooms", "area", "zipcode", "price"]
-    rows = [" ".join(row) for row in there[columns].itertuples(index=False)]
-    layouts.houses(zipped(repository(rows)), tmp_path)
-    for name in ("houses.csv", "houses_362.csv"):
-        ours, theirs = read_table(tmp_path / name), read_table(real / "houses" / name)
-        assert list(ours.columns) == list(theirs.columns)
-        path = tmp_path / name
-        numbers = [*columns, "house"]
-        assert (numeric(ours, numbers, path) == numeric(theirs, numbers, path)).all()
-        assert ours["frontal"].tolist() == theirs["frontal"].tolist()
 
 
 @pytest.mark.parametrize(

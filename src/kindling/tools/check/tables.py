@@ -31,7 +31,7 @@ Described = Mapping[str, Mapping[str, Sequence[Any]]]
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows under one another; what to call each is the index."""
+    """Rows under one another; the index is what to call each."""
 
     folder: Path
     cells: pd.DataFrame  # as text

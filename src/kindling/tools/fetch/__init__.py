@@ -1,18 +1,15 @@
 """The public data sets, fetched, checked and laid out as the data modules expect them."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from kindling.data import paths
-from kindling.tools.command import console, ended
+from kindling.tools.command import Words, console, entry
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The real data of a task, from where they are published, into data/<task>.
-
-    What was downloaded stays in data/downloads with its SHA-256, until it is deleted.
-    """
+@entry
+def main(argv: Words = None) -> None:
+    """The real data of a task, from where they are published, into data/<task>."""
     parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
     parser.add_argument("--task", required=True, help="timeseries, potability, clouds or prices")
     parser.add_argument("--folder", type=Path, help="where it goes, in place of data/<task>")
@@ -24,11 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=paths.PROJECT / "data", help="of all sets")
     parser.add_argument("--stall", type=float, default=30.0, help="seconds without a byte")
     chosen = parser.parse_args(argv)
+    # Not at the top: pandas takes its time, and a wrong option does not need it.
+    from kindling.tools.fetch.fetch import fetch
 
-    def run() -> None:
-        # Not at the top: pandas takes its time, and a wrong option does not need it.
-        from kindling.tools.fetch.fetch import fetch
-
-        fetch(chosen, console())
-
-    return ended(run)
+    fetch(chosen, console())

@@ -2,9 +2,8 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Any
 from zipfile import ZipFile
 
 import pandas as pd
@@ -38,19 +37,21 @@ def electricity(source: Path, folder: Path, client: str | None) -> str:
     """
     where, counts, zeros = f"{source}, {DIAGRAMS}", {TRAIN: 0, TEST: 0}, 0
     with archive.opened(source) as opened, opened.open(archive.find(opened, DIAGRAMS)) as stream:
-        names = stream.readline().decode().replace('"', "").strip().split(";")[1:]
-        if client is not None and client not in names:
-            meant = did_you_mean(client, names) or f"; they are {names[:1]} to {names[-1:]}"
+        names = stream.readline().decode().replace('"', "").strip().split(";")
+        if client is not None and client not in names[1:]:
+            meant = did_you_mean(client, names[1:]) or f"; they are {names[1:2]} to {names[-1:]}"
             raise UserError(f"{where}: no client {client}{meant}")
-        chosen = names if client is None else [client]
-        for chunk in _chunks(stream, names, ["timestamp", *chosen], where):
+        stream.seek(0)
+        columns = list(range(len(names))) if client is None else [0, names.index(client)]
+        options: dict[str, Any] = {"sep": ";", "usecols": columns, "index_col": 0, "dtype": str}
+        for chunk in pd.read_csv(stream, chunksize=5000, **options):
             rows = chunk[chunk.index.str[:4].isin(YEARS)].apply(lambda k: k.str.replace(",", "."))
             numbers = rows.apply(pd.to_numeric, errors="coerce")
             if (wrong := numbers.isna().any(axis=1)).any():
                 raise UserError(f"{where}, {wrong.idxmax()}: a cell is no number: fetch it again")
             if zeros == sum(counts.values()):
                 zeros += int((numbers == 0).all(axis=1).cummin().sum())
-            rows.columns = chosen if client is None else ["consumption"]
+            rows = rows.rename_axis("timestamp").rename(columns={client: "consumption"})
             for file, part in rows.groupby(rows.index.str[:4].map(YEARS)):
                 part.to_csv(folder / file, mode="a", header=not counts[file], lineterminator="\n")
                 counts[file] += len(part)
@@ -58,19 +59,6 @@ def electricity(source: Path, folder: Path, client: str | None) -> str:
         raise UserError(f"{where}: lacks the years 2011 to 2013 or 2014")
     late = f"; the first {zeros:,} rows are 0, before the client was there" if zeros else ""
     return f"{', '.join(f'{file} {n:,} rows' for file, n in counts.items())}, in kW{late}"
-
-
-def _chunks(
-    stream: IO[bytes], names: list[str], chosen: list[str], where: str
-) -> Iterator[pd.DataFrame]:
-    """Rows of the chosen columns, as text."""
-    every = ["timestamp", *names]
-    try:
-        yield from pd.read_csv(
-            stream, sep=";", names=every, usecols=chosen, index_col=0, dtype=str, chunksize=5000
-        )
-    except pd.errors.ParserError as error:
-        raise UserError(f"{where}: a cell is no number ({error}): fetch it again") from error
 
 
 def houses(source: Path, folder: Path, client: str | None = None) -> str:
@@ -136,17 +124,14 @@ def _cut(opened: ZipFile, photos: dict[str, PurePosixPath], source: Path) -> Pla
     tables = [name for name, path in archive.files(opened).items() if path.name == "train.csv"]
     if not tables:
         return {}
-    table = pd.read_csv(
-        opened.open(tables[0]), dtype=str, encoding="utf-8-sig", keep_default_na=False
-    )
+    table = pd.read_csv(opened.open(tables[0]), dtype=str, keep_default_na=False)
     if not {"id", "label"} <= set(table):
         raise UserError(f"{source}: train.csv has no columns id and label")
-    stems = table["id"].map(lambda name: PurePosixPath(name).stem)
-    labels = dict(zip(stems, table["label"].str.replace("/", " "), strict=True))
-    known = [name for name in sorted(photos) if photos[name].stem in labels]
+    stems = (PurePosixPath(name).stem for name in table["id"])
+    label_of = dict(zip(stems, table["label"].str.replace("/", " "), strict=True))
     placed: Places = {}
-    for label in dict.fromkeys(labels.values()):
-        names = [name for name in known if labels[photos[name].stem] == label]
+    for label in sorted(set(label_of.values())):
+        names = [name for name in sorted(photos) if label_of.get(photos[name].stem) == label]
         random.Random(label).shuffle(names)
         for k, name in enumerate(names):
             placed[name] = (CLOUDS[k >= len(names) / 2], label, photos[name].name)
