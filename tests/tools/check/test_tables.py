@@ -164,10 +164,9 @@ def test_classes_that_a_split_lacks(report: Report) -> None:
     check_target("kind", labels, pd.Series(split), report)
     assert list(report.found["note"]) == [
         "kind: unknown in 1 of 54 rows",
-        "kind: classes with fewer than 10 training samples: 1 (b, 5)",
-        "kind: classes without a sample in train: 1 (c)",
-        "kind: classes without a sample in val: 2 (b, c)",
-        "kind: classes without a sample in test: 1 (a)",
+        "kind: classes with fewer than 10 samples in train: 2 (b, 5, c, 0)",
+        "kind: classes with no sample in val: 2 (b, 0, c, 0)",
+        "kind: classes with no sample in test: 1 (a, 0)",
     ]
 
 

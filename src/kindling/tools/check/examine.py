@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,7 @@ class Examined(KindlingCLI):
 
     def _fit_statistics(self) -> None:
         """What the model takes from the training split, by a Trainer that writes nothing."""
-        writes = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
-        silent: dict[str, Any] = dict.fromkeys(writes, False)
-        trainer = Trainer(accelerator="cpu", devices=1, **silent)
+        trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
         trainer.datamodule = self.datamodule  # type: ignore[attr-defined]
         self.model.trainer = trainer
         self.model.setup("fit")
@@ -123,8 +122,6 @@ def _sources(data: DataModule) -> DatasetSources:
     """What the data module reads, as far as it can say so of data that are refused."""
     data.prepare_data()
     for offer in (data.sources, lambda: DataModule.sources(data)):
-        try:
+        with suppress(UserError):  # the refusal says it
             return offer()
-        except UserError:
-            continue  # the refusal says it
     return DatasetSources()

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from kindling.data.sources import SPLITS
 from kindling.errors import short
 from kindling.tools.check.report import Report, examples
 from kindling.tools.check.tables import FEWEST, Rows
@@ -71,16 +70,12 @@ def _check_classes(name: str, counts: pd.DataFrame, report: Report) -> None:
     if (share := whole.max() / whole.sum()) > ONE_SIDED:
         text = f"{share:.1%} are {whole.idxmax()}; who always says so is right as often"
         report.add("warn", f"{name}: {text}")
-    if "train" not in counts:
-        return
-    if rare := [f"{label}, {n}" for label, n in counts["train"].items() if 0 < n < FEW]:
-        text = f"classes with fewer than {FEW} training samples"
-        report.add("note", f"{name}: {text}: {len(rare)} ({examples(rare)})")
-    for part in SPLITS:
-        absent = [str(k) for k in counts.index if part not in counts or not counts[part][k]]
-        if absent:
-            text = f"classes without a sample in {part}: {len(absent)} ({examples(absent)})"
-            report.add("note", f"{name}: {text}")
+    for part, least in (("train", FEW), ("val", 1), ("test", 1)) if "train" in counts else ():
+        here = counts.get(part, 0 * whole)
+        if few := [f"{label}, {n}" for label, n in here.items() if n < least]:
+            text = "no sample" if least == 1 else f"fewer than {least} samples"
+            listed = f"{len(few)} ({examples(few)})"
+            report.add("note", f"{name}: classes with {text} in {part}: {listed}")
 
 
 def _check_leaks(
