@@ -152,10 +152,9 @@ def check_groups(rows: Rows, report: Report) -> None:
         splits = rows.split[rows.split != ""].groupby(rows.cells[name]).nunique()
         shared = [str(group) for group in splits.index[splits > 1]]
         text = f"{name}: {len(shared):,} of {len(splits):,} are in several splits"
-        if shared and name in rows.kinds["targets"]:
-            report.add("note", f"{text}, as is needed to tell them; scores say nothing of new ones")
-        elif shared:
-            report.add("warn", f"{text}: {examples(shared)}")
+        if shared:  # of what is to be told, as each has to be learned
+            known = name in rows.kinds["targets"]
+            report.add("note" if known else "warn", f"{text}: {examples(shared)}")
 
 
 def check_repeated(rows: Rows, report: Report) -> None:
@@ -170,11 +169,11 @@ def check_repeated(rows: Rows, report: Report) -> None:
     order = np.argsort(rows.split.map({"train": 0, "val": 1, "test": 2, "": 3}), kind="stable")
     code = pd.util.hash_pandas_object(key, index=False).to_numpy()[order]
     first = pd.Series(order).groupby(code).transform("first")
-    names, split = rows.cells.index, [name or "left out" for name in rows.split]
+    names, split = rows.cells.index, [name or "no split" for name in rows.split]
     target = rows.cells[rows.kinds["targets"]].fillna("").to_numpy()
     for a, b in zip(first, order, strict=True):
         line = f"{names[a]} ({split[a]}) = {names[b]} ({split[b]})"
-        if split[b] in (split[a], "left out"):
+        if split[b] in (split[a], "no split"):
             if a != b:
                 report.add("note", "rows that repeat another of the same split", line)
         elif telling:
