@@ -72,7 +72,8 @@ def check(task: str, flags: Sequence[str]) -> None:
         data, refusal = examined.made, examined.refusal
         assert data is not None
         heads = {} if refusal else examined.model.heads
-        classified = {data.target_names[name]: bool(head.classes) for name, head in heads.items()}
+        names = {head: name for head, name in data.target_names.items() if head in heads}
+        classified = {name: bool(heads[head].classes) for head, name in names.items()}
         examine(data, bool(refusal), classified, report)
     if refusal:
         report.refuse(refusal)
