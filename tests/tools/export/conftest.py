@@ -9,10 +9,12 @@ import pytest
 
 from kindling.__main__ import main
 from kindling.tools.export import main as export
+from tests.engine.toy import TABLE, write_table
 
 Run = Callable[..., Path]
 Exported = Callable[..., dict[str, Any]]
 SMALL = {
+    "toy": [*TABLE],
     "potability": ["--model.hidden=[8]"],
     "timeseries": ["--data.window=6", "--model.hidden=4"],
     "prices": ["--data.image_size=16", "--model.channels=[4]", "--model.hidden=[8]"],
@@ -23,7 +25,7 @@ SMALL = {
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The run of a task and flags, on the sample."""
+    """The run of a task and flags on the sample, or of the engine's own problem."""
     made: dict[tuple[str, ...], Path] = {}
 
     def make(task: str, *flags: str) -> Path:
@@ -31,7 +33,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             logs = tmp_path_factory.mktemp("logs")
             short = ["--config=smoke", "--trainer.max_epochs=1", f"--logs={logs}"]
             small = ["--trainer.enable_progress_bar=false", *SMALL[task]]
-            assert main(["fit", f"--config={task}", *short, *small, *flags]) == 0
+            root = f"--data.root={write_table(logs / 'data')}"
+            config = [root] if task == "toy" else [f"--config={task}"]
+            assert main(["fit", *config, *short, *small, *flags]) == 0
             made[task, *flags] = logs / task / "version_0"
         return made[task, *flags]
 
