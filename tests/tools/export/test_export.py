@@ -110,11 +110,11 @@ def test_batches_of_any_size_holes_included(exported: Exported, size: int) -> No
     with torch.no_grad():
         expected = model(torch.from_numpy(rows)).sigmoid().numpy()
     session = onnxruntime.InferenceSession(folder / "model.onnx")
-    [said] = session.run(["label"], {"numbers": rows})
-    np.testing.assert_allclose(said, expected, atol=1e-6)
+    [output] = session.run(["label"], {"numbers": rows})
+    np.testing.assert_allclose(output, expected, atol=1e-6)
     program = torch.export.load(folder / "model.pt2").module()
-    said = program({"numbers": torch.from_numpy(rows)})["label"].detach().numpy()
-    np.testing.assert_allclose(said, expected, atol=1e-6)
+    output = program({"numbers": torch.from_numpy(rows)})["label"].detach().numpy()
+    np.testing.assert_allclose(output, expected, atol=1e-6)
 
 
 @pytest.fixture
@@ -157,9 +157,9 @@ def test_the_page_s_script_for_a_table(
     rows = pd.read_csv(paths.SAMPLES / "potability" / "water_potability.csv")[:40]
     source = tmp_path / "new.csv"
     rows.drop(columns="Potability")[rows.columns[:-1][::-1]].to_csv(source, index=False)
-    said = [float(word) for word in alone(TABLE, str(folder), str(source)).split()]
+    output = [float(word) for word in alone(TABLE, str(folder), str(source)).split()]
     expected = predicted(folder.parent, source)["probability_1"]
-    np.testing.assert_allclose(said, expected, atol=1e-4)
+    np.testing.assert_allclose(output, expected, atol=1e-4)
 
 
 @SLOW

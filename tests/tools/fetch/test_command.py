@@ -1,4 +1,4 @@
-"""The command: what is there is not touched; what is wrong is said in a line and leaves nothing."""
+"""The command: what is there is not touched; what is wrong is message in a line and leaves nothing."""
 
 import json
 import os
@@ -34,10 +34,10 @@ def fetch(data: Path, *flags: str) -> int:
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
-    said = capsys.readouterr().err
-    assert said.startswith("kindling: ")
-    assert said.count("\n") == 1
-    return said
+    message = capsys.readouterr().err
+    assert message.startswith("kindling: ")
+    assert message.count("\n") == 1
+    return message
 
 
 def left(data: Path) -> list[str]:
@@ -108,7 +108,7 @@ def test_wrong_bytes_are_not_kept(
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--task=faces"], "faces: no public set of that"),
         (["--task=timeserie"], "did you mean timeseries?"),
@@ -117,10 +117,10 @@ def test_wrong_bytes_are_not_kept(
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
-    data: Path, flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    data: Path, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fetch(data, *flags) == 2
-    assert said in refused(capsys)
+    assert message in refused(capsys)
     assert not (data / "timeseries").exists()
 
 

@@ -59,7 +59,7 @@ def test_a_client_that_there_is_not(power: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('"";"MT_001"\n"2012-01-01 00:15:00";x\n', "a cell is no number"),
         ('"";"MT_001"\n"2012-01-01 00:15:00"\n', "a cell is no number"),
@@ -67,8 +67,8 @@ def test_a_client_that_there_is_not(power: Path, tmp_path: Path) -> None:
         ("", "no client MT_001"),
     ],
 )
-def test_a_table_that_is_not_right(zipped: Any, tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_a_table_that_is_not_right(zipped: Any, tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         layouts.electricity(zipped({"LD2011_2014.txt": text}), tmp_path, "MT_001")
 
 
@@ -81,8 +81,8 @@ def repository(rows: list[str]) -> dict[str, str | bytes]:
 def test_houses(zipped: Any, tmp_path: Path) -> None:
     # As published, two blanks stand before some prices.
     rows = ["4 4 4053 85255 869500", *["3 2.5 1808 96019  219800"] * 25]
-    said = layouts.houses(zipped(repository(rows)), tmp_path)
-    assert said.startswith("houses.csv 26 rows, houses_362.csv 25")
+    message = layouts.houses(zipped(repository(rows)), tmp_path)
+    assert message.startswith("houses.csv 26 rows, houses_362.csv 25")
     table = read_table(tmp_path / "houses.csv")
     assert list(table.iloc[1]) == [
         "2", "3", "2.5", "1808", "96019", "images/2_frontal.jpg", "images/2_bedroom.jpg",
@@ -93,23 +93,23 @@ def test_houses(zipped: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda f: f.pop(next(n for n in f if n.endswith("2_kitchen.jpg"))), "lacks 2_kitchen.jpg"),
         (lambda f: f.pop(next(n for n in f if n.endswith(".txt"))), "holds no HousesInfo.txt"),
         (lambda f: f.update({next(iter(f)): "1 2 3\n"}), "line 1: 3 cells, not 5"),
     ],
 )
-def test_houses_that_are_not_whole(zipped: Any, tmp_path: Path, change: Any, said: str) -> None:
+def test_houses_that_are_not_whole(zipped: Any, tmp_path: Path, change: Any, message: str) -> None:
     files = repository(["4 4 4053 85255 869500"] * 2)
     change(files)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         layouts.houses(zipped(files), tmp_path)
 
 
 def test_water(zipped: Any, tmp_path: Path) -> None:
-    said = layouts.water(zipped({"water_potability.csv": "ph,Potability\n,0\n7,1\n"}), tmp_path)
-    assert said == "water_potability.csv 2 rows"
+    message = layouts.water(zipped({"water_potability.csv": "ph,Potability\n,0\n7,1\n"}), tmp_path)
+    assert message == "water_potability.csv 2 rows"
     assert (tmp_path / "water_potability.csv").read_text() == "ph,Potability\n,0\n7,1\n"
     with pytest.raises(UserError, match=r"holds no water_potability\.csv"):
         layouts.water(zipped({"x.csv": ""}), tmp_path)
@@ -117,8 +117,8 @@ def test_water(zipped: Any, tmp_path: Path) -> None:
 
 def test_clouds_in_folders(zipped: Any, tmp_path: Path) -> None:
     names = [f"a/{part}/{kind}/{k}.jpg" for part in layouts.CLOUDS for kind in "xy" for k in (1, 2)]
-    said = layouts.clouds(zipped(dict.fromkeys(names, "jpg")), tmp_path)
-    assert said == "clouds_train 4 photos, clouds_test 4 photos, 2 classes"
+    message = layouts.clouds(zipped(dict.fromkeys(names, "jpg")), tmp_path)
+    assert message == "clouds_train 4 photos, clouds_test 4 photos, 2 classes"
     found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.jpg")}
     assert found == {name.removeprefix("a/") for name in names}
 
@@ -127,8 +127,8 @@ def test_clouds_with_labels_in_a_table(zipped: Any, tmp_path: Path) -> None:
     photos = {f"images/train/{k}.jpg": "jpg" for k in range(11)} | {"images/test/t.jpg": "jpg"}
     labels = "id,label\n" + "".join(f"{k}.jpg,{'fog' if k < 6 else 'sun'}\n" for k in range(11))
     archive = zipped({**photos, "train.csv": labels})
-    said = layouts.clouds(archive, tmp_path / "a")
-    assert said == "clouds_train 6 photos, clouds_test 5 photos, 2 classes"
+    message = layouts.clouds(archive, tmp_path / "a")
+    assert message == "clouds_train 6 photos, clouds_test 5 photos, 2 classes"
     layouts.clouds(archive, tmp_path / "b")
     first, second = (
         sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.jpg")) for n in "ab"

@@ -34,11 +34,6 @@ def card(
         expected: The checkpoint's outputs for them.
         found: Differences by format and output.
     """
-    run, checkpoint = trained.given_run, trained.checkpoint
-    assert run is not None
-    assert checkpoint is not None
-    provenance, known = run / "provenance.json", trained.origin[ORIGIN]
-    made = json.loads(provenance.read_text()) if provenance.is_file() else {}
     versions = {}
     for name in PACKAGES:
         with suppress(importlib.metadata.PackageNotFoundError):
@@ -52,13 +47,7 @@ def card(
             _tensor(name, value, _output(trained, name, value) | schema.get(name, {}))
             for name, value in expected.items()
         ],
-        "origin": {
-            "run": shown(run),
-            "checkpoint": checkpoint.relative_to(run).as_posix(),
-            "trained_by": made.get("git"),
-            "exported_by": commit(),
-            "data": {"sample": made.get("data", {}).get("sample"), "sha256": known.get("data")},
-        },
+        "origin": _origin(trained),
         "versions": versions,
         "checked": {
             "samples": samples,
@@ -67,6 +56,22 @@ def card(
             "limit": parity.LIMIT,
             "largest_difference": {form: dict(values) for form, values in found.items()},
         },
+    }
+
+
+def _origin(trained: KindlingCLI) -> dict[str, Any]:
+    """The run, and what its provenance says of code and data."""
+    run, checkpoint, known = trained.given_run, trained.checkpoint, trained.origin[ORIGIN]
+    assert run is not None
+    assert checkpoint is not None
+    provenance = run / "provenance.json"
+    made = json.loads(provenance.read_text()) if provenance.is_file() else {}
+    return {
+        "run": shown(run),
+        "checkpoint": checkpoint.relative_to(run).as_posix(),
+        "trained_by": made.get("git"),
+        "exported_by": commit(),
+        "data": {"sample": made.get("data", {}).get("sample"), "sha256": known.get("data")},
     }
 
 
