@@ -1,4 +1,4 @@
-"""The command: what is there is not touched; what is wrong is message in a line and leaves nothing."""
+"""The command: what is there is not touched; what is wrong is one line and leaves nothing."""
 
 import json
 import os
