@@ -63,8 +63,7 @@ class Examined(KindlingCLI):
 def check(task: str, flags: Sequence[str]) -> None:
     """Examine a task's data, with flags over its own configuration, and print what was found.
 
-    Raises:
-        UserError: What training would refuse the data by; all else is reported before.
+    Raises a UserError, after the report, if training would refuse the data by it.
     """
     report, console = Report(), Console(highlight=False, width=None if sys.stdout.isatty() else 80)
     with quiet():
@@ -95,9 +94,8 @@ def examine(data: DataModule, refused: bool, classified: dict[str, bool], report
     ``classified`` says whether a target is of classes, as far as there is a model that knows.
     """
     sources, sizes = _sources(data), data.sizes()
-    described = {
-        str(s): data.describe(s, torch.arange(sizes[s])) for s in data.splits if s in sizes
-    }
+    index = {name: torch.arange(sizes[name]) for name in data.splits if name in sizes}
+    described = {str(name): data.describe(name, rows) for name, rows in index.items()}
     if refused and not described and (sources.tables or sources.images):
         report.add("note", "training is refused before anything is split: no splits are compared")
     split = {data.root / f: k for k, known in described.items() for f in known.get("file", ())}

@@ -28,11 +28,7 @@ def card(
 ) -> dict[str, Any]:
     """All that a user of the files has to know.
 
-    Args:
-        trained: Data module and model as they were exported.
-        inputs: Of the samples that it was checked on.
-        expected: The checkpoint's outputs for them.
-        found: Differences by format and output.
+    ``found`` are the differences from ``expected``, the checkpoint's outputs for ``inputs``.
     """
     versions = {}
     for name in PACKAGES:
