@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from kindling.tools.compare import command
+from kindling.tools import command
 
 WIDTH = 80
 """Columns of what is no terminal."""

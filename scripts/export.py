@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from kindling.tools.compare import command
+from kindling.tools import command
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -2,18 +2,21 @@
 
 import csv
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from kindling.cli import arguments
 from kindling.errors import UserError
 from kindling.runs import folder as runs
-from kindling.tools.compare import settings
+from kindling.tools.runner.settings import LOADER, Settings, flat
 
 RESULTS = "results.json"
-PROVENANCE = "provenance.json"
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,12 @@ class Record:
     folder: Path
 
     @cached_property
-    def settings(self) -> settings.Settings:
-        return settings.read(self.folder / runs.CONFIG)
+    def settings(self) -> Settings:
+        path = self.folder / runs.CONFIG
+        try:
+            return flat(yaml.load(path.read_text(), LOADER))
+        except (OSError, yaml.YAMLError) as error:
+            raise UserError(f"{path}: cannot be read as a configuration") from error
 
     @cached_property
     def results(self) -> dict[str, Any]:
@@ -32,7 +39,7 @@ class Record:
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        return _json(self.folder / PROVENANCE)
+        return _json(self.folder / "provenance.json")
 
     @cached_property
     def curves(self) -> list[dict[str, float]]:
@@ -47,8 +54,7 @@ class Record:
 
     @property
     def task(self) -> str:
-        """By the run's results, or else by its place."""
-        return str(self.results.get("task", self.folder.parent.name))
+        return str(self.results["task"])
 
     @property
     def pair(self) -> tuple[Any, Any]:
@@ -62,7 +68,7 @@ class Record:
     @property
     def baseline(self) -> tuple[str, dict[str, float]]:
         """Name and scores of what the run has to beat."""
-        baseline = self.results.get("baseline", {})
+        baseline = self.results.get("baseline") or {}
         return str(baseline.get("name", "")), _values(baseline)
 
     @property
@@ -73,28 +79,23 @@ class Record:
 
     @property
     def seconds(self) -> float | None:
-        """Of training; of a run that was gone on with, of its last part."""
+        """Of training; of a run that was resumed, of its last part."""
         seconds = self.provenance.get("wall_time_s")
         return None if seconds is None else float(seconds)
 
     @property
-    def parameters(self) -> int | None:
-        """Numbers that are trained, unless the run is older than this record of them."""
-        return self.provenance.get("parameters")
-
-    @property
-    def shared(self) -> float:
-        """Test samples over training samples."""
-        samples = self.provenance.get("data", {}).get("samples", {})
-        return float(samples["test"] / samples["train"]) if {"test", "train"} <= set(samples) else 0
+    def resumed(self) -> bool:
+        """Whether it was made in more than one go."""
+        words = shlex.split(self.provenance.get("command", ""))
+        return arguments.take(words, "--run")[0] is not None
 
     @property
     def monitor(self) -> tuple[str, str]:
         """What chooses the best checkpoint, and whether its ``max`` or ``min`` is best."""
-        settings = self.settings
-        mode = settings.get("checkpoint.mode", "min")
-        return settings.get("checkpoint.monitor", "val/loss"), mode
+        mode = self.settings.get("checkpoint.mode", "min")
+        return self.settings.get("checkpoint.monitor", "val/loss"), mode
 
+    @property
     def best(self) -> dict[str, float]:
         """The row of the epoch that the best checkpoint is of; empty if there is none."""
         monitor, mode = self.monitor
@@ -109,8 +110,7 @@ def tested(folders: Sequence[str]) -> list[Record]:
     Raises:
         UserError: A folder is no run or was not tested, or the runs are of several tasks.
     """
-    found = list(dict.fromkeys(runs.find(folder) for folder in folders))
-    records = [Record(folder) for folder in found]
+    records = [Record(folder) for folder in dict.fromkeys(map(runs.find, folders))]
     for record in records:
         if not record.results:
             where = runs.shown(record.folder)

@@ -1,8 +1,8 @@
 """Runs a command and writes down its peak memory: ``python watch.py USAGE.JSON COMMAND ...``.
 
 A process of its own, for two reasons: the system counts for a process what the one that started
-it had in use at that moment, which is little here; and it is there at the end even if the
-comparison that started it is not.
+it had in use at that moment, which is little here; and it is there at the end even if what
+started it is not.
 """
 
 import json
