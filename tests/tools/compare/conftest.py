@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kindling.tools.compare.record import Record
+from kindling.tools.compare.costs import TRAINING
+from kindling.tools.compare.scores import Comparison, Variant
+from kindling.tools.runner.record import Record
 
 Make = Callable[..., Record]
 
@@ -39,6 +41,7 @@ def make(tmp_path: Path) -> Make:
         (folder / "checkpoints").mkdir(parents=True)
         config: dict[str, Any] = json.loads(json.dumps(CONFIG))
         config["seed_everything"] = settings.pop("seed", 0)
+        config["data"]["init_args"]["fold"] = settings.pop("fold", 0)
         provenance = {
             "git": {"commit": "0123456789abcdef", "dirty": True},
             "data": {"root": "d", "sample": True, "samples": {"train": 80, "val": 20, "test": 20}},
@@ -72,3 +75,14 @@ def make(tmp_path: Path) -> Make:
         return Record(folder)
 
     return write
+
+
+@pytest.fixture
+def compared(make: Make) -> Comparison:
+    """Two variants over seeds, one of which the first does not have."""
+    scores = {"lstm": [0.5, 0.6, 0.55], "gru": [0.4, 0.52, 0.43, 9.0]}
+    variants = []
+    for cell, values in scores.items():
+        runs = [make(f"{cell}_{s}", {"mse": v}, seed=s, cell=cell) for s, v in enumerate(values)]
+        variants.append(Variant(cell, runs, {TRAINING: 4.0 * (1 + len(variants))}))
+    return Comparison(variants)

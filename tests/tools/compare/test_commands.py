@@ -1,8 +1,6 @@
 """The commands over real runs, the smallest that there are."""
 
 import json
-import os
-import runpy
 import shutil
 import signal
 import subprocess
@@ -15,22 +13,10 @@ import pytest
 
 from kindling.__main__ import main as kindling
 from kindling.data import paths
+from kindling.tools.compare import commands
+from tests.test_makefile import make
 
 SMALL = ["--config=smoke", "--data.window=8", "--data.lags=[]", "--model.hidden=8"]
-SCRIPTS = {
-    name: runpy.run_path(str(paths.PROJECT / "scripts" / f"{name}.py"))["main"]
-    for name in ("compare", "crossval", "reproduce")
-}
-
-
-def make(*words: str) -> str:
-    """What make would run."""
-    done = subprocess.run(
-        ["make", "--dry-run", "--old-file=.venv/.installed", *words],
-        cwd=paths.PROJECT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    return " ".join((done.stdout if done.returncode == 0 else done.stderr).split())
 
 
 @pytest.mark.parametrize(
@@ -38,26 +24,19 @@ def make(*words: str) -> str:
     [
         (
             ["compare", "TASK=t", "NAME=a b", "SEEDS=5", "DATA=d", "model.lr=1"],
-            "scripts/compare.py --task t --name 'a b' --seeds 5 --data.root='d' '--model.lr=1'",
+            "compare.py --task t --name 'a b' --seeds 5 --data.root='d' '--model.lr=1'",
         ),
-        (["compare", "RUNS=a b", "NAME=n"], "scripts/compare.py --runs a b --name 'n'"),
-        (["crossval", "TASK=t", "FOLDS=3"], "scripts/crossval.py --task t --folds 3"),
-        (["results"], "scripts/results.py"),
-        (["results", "DATA=d", "ARGS=--only t"], "scripts/results.py --data 'd' --only t"),
-        (["runs"], "scripts/runs.py"),
-        (["runs", "TASK=t", "ARGS=--all"], "scripts/runs.py --task t --all"),
-        (["reproduce", "RUN=r"], "scripts/reproduce.py --run 'r'"),
+        (["compare", "RUNS=a b", "NAME=n"], "compare.py --runs a b --name 'n'"),
+        (["compare"], "compare needs TASK="),
+        (["crossval", "TASK=t", "FOLDS=3"], "crossval.py --task t --folds 3"),
+        (["results", "DATA=d", "ARGS=--only t"], "results.py --data 'd' --only t"),
+        (["runs", "TASK=t", "ARGS=--all"], "runs.py --task t --all"),
+        (["reproduce", "RUN=r"], "reproduce.py --run 'r'"),
+        (["reproduce"], "reproduce needs RUN="),
     ],
 )
 def test_make(words: list[str], command: str) -> None:
-    assert make(*words).endswith(command)
-
-
-@pytest.mark.parametrize(
-    ("target", "missing"), [("compare", "TASK"), ("crossval", "TASK"), ("reproduce", "RUN")]
-)
-def test_make_names_what_is_missing(target: str, missing: str) -> None:
-    assert f"{target} needs {missing}=" in make(target)
+    assert command in " ".join(make(*words).split())
 
 
 @pytest.mark.parametrize(
@@ -77,7 +56,7 @@ def test_make_names_what_is_missing(target: str, missing: str) -> None:
 def test_what_is_wrong_is_said_in_a_line_and_leaves_nothing(
     script: str, args: list[str], said: str, logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert SCRIPTS[script]([*args, f"--logs={logs}"]) == 2
+    assert getattr(commands, script)([*args, f"--logs={logs}"]) == 2
     captured = capsys.readouterr().err
     assert captured.startswith("kindling: ")
     assert captured.count("\n") == 1
@@ -95,7 +74,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_run_is_reproduced(run: Path, logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert SCRIPTS["reproduce"](["--run", str(run), f"--logs={logs}"]) == 0
+    assert commands.reproduce(["--run", str(run), f"--logs={logs}"]) == 0
     assert "all 3 scores, to the last digit" in capsys.readouterr().out
     [again] = (logs / "timeseries" / "reproduce").glob("*/timeseries/version_0")
     assert (again / "results.json").is_file()
@@ -121,37 +100,20 @@ def test_what_came_out_differently_is_named(
     other = altered(run, tmp_path, "results.json", "metrics", "mse", "value", value=0.5)
     record = json.loads((other / "provenance.json").read_text())
     record["packages"]["torch"] = "1.0"
+    record["command"] = "kindling train --run logs/timeseries/version_0"
     (other / "provenance.json").write_text(json.dumps(record))
-    assert SCRIPTS["reproduce"](["--run", str(other), f"--logs={logs}"]) == 1
+    assert commands.reproduce(["--run", str(other), f"--logs={logs}"]) == 1
     captured = capsys.readouterr()
     assert "mse: not the same" in captured.err
     assert "mae" not in captured.err
     assert "torch        1.0, now" in captured.out
 
 
-@pytest.mark.slow
-def test_a_resumed_run_is_named_as_one(
-    run: Path,
-    logs: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # What else differs would be named first, such as a checkout that another test writes to.
-    monkeypatch.setattr("kindling.tools.compare.reproduce.differing", lambda *_: {})
-    other = altered(run, tmp_path, "results.json", "metrics", "mse", "value", value=0.5)
-    resumed = f"kindling train --run {other} --trainer.max_epochs=3"
-    altered(other, tmp_path / "again", "provenance.json", "command", value=resumed)
-    again = tmp_path / "again" / "version_0"
-    assert SCRIPTS["reproduce"](["--run", str(again), f"--logs={logs}"]) == 1
-    assert "the run was resumed" in capsys.readouterr().err
-
-
 def test_other_data_cannot_reproduce(
     run: Path, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = altered(run, tmp_path, "results.json", "data", "sha256", value="0" * 64)
-    assert SCRIPTS["reproduce"](["--run", str(other), f"--logs={logs}"]) == 2
+    assert commands.reproduce(["--run", str(other), f"--logs={logs}"]) == 2
     assert "the data have changed since the run" in capsys.readouterr().err
     assert not logs.exists()
 
@@ -194,7 +156,7 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_crossval(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = ["--task=timeseries", "--folds=2", f"--logs={logs}", *SMALL]
-    assert SCRIPTS["crossval"](args) == 0
+    assert commands.crossval(args) == 0
     shown = capsys.readouterr().out
     for words in ("minus last value", "over folds", "rmse"):
         assert words in shown

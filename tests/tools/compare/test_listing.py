@@ -1,17 +1,14 @@
 """The list of all runs."""
 
-import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kindling.data import paths
-from kindling.errors import UserError
 from kindling.tools.compare import listing
+from kindling.tools.compare.commands import runs
 
 Make = Any
-main = runpy.run_path(str(paths.PROJECT / "scripts" / "runs.py"))["main"]
 
 
 def rows(logs: Path, *args: Any) -> dict[str, dict[str, str]]:
@@ -62,14 +59,9 @@ def test_a_damaged_run_is_listed_with_what_it_has(make: Make, logs: Path) -> Non
 
 def test_the_command(make: Make, logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make("version_0", {"mse": 0.1234})
-    assert main([f"--logs={logs}"]) == 0
+    assert runs([f"--logs={logs}"]) == 0
     assert "mse 0.1234" in capsys.readouterr().out
-    assert main([f"--logs={logs.parent}", "--task=timeseries"]) == 2
-    assert "no runs of timeseries there" in capsys.readouterr().err
-    assert main(["--task=timeserie"]) == 2
+    assert runs([f"--logs={logs.parent}", "--task=timeseries"]) == 2
+    assert "no runs of timeseries there; start one with: make train" in capsys.readouterr().err
+    assert runs(["--task=timeserie"]) == 2
     assert "timeserie: no such task; did you mean timeseries?" in capsys.readouterr().err
-
-
-def test_no_runs_at_all(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no runs there; start one with: make train"):
-        listing.found(tmp_path)
