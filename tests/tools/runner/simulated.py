@@ -45,8 +45,9 @@ class Fake:
             "level": self.level(planned),
             "epochs": EPOCHS,
             "mib": self.mib(planned.title),
+            "tests": self.verb != "fit",
         }
-        verb = self.verb if run is None or self.verb == "fit" else "resume"
+        verb = self.verb if run is None else "resume"
         return [sys.executable, str(FAKE), "-", verb, str(place), json.dumps(wanted)]
 
 

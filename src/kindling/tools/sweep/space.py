@@ -74,8 +74,7 @@ def read(task: str, path: Path | None = None) -> Space:
     """
     typed.check_task(task)
     path = path or FOLDER / f"{task}.yaml"
-    says = "it names the settings to search, each with a range or choices"
-    content = typed.load(path, says, "space", ["flags"])
+    content = typed.load(path, "space", ["flags"])
     searched = {_name(n, path): _searched(f"{path}: {n}", v) for n, v in content["space"].items()}
     return Space(task, path, typed.flags(content.get("flags"), path), searched)
 

@@ -5,8 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -16,12 +14,11 @@ from optuna.trial import TrialState
 
 from kindling.data import paths
 from kindling.errors import Stopped, UserError
-from kindling.tools.compare import cells
-from kindling.tools.sweep.journal import NAME
-from kindling.tools.sweep.space import Range
-from kindling.tools.sweep.study import Study, Taken
-from kindling.tools.sweep.work import Failing
-from tests.tools.sweep.simulated import EPOCHS, Fake, starts, study, work
+from kindling.tools.runner.planned import PlannedRun
+from kindling.tools.sweep.study import JOURNAL, Study, Taken
+from kindling.tools.sweep.trials import Failing
+from tests.tools.runner.simulated import EPOCHS, wait
+from tests.tools.sweep.simulated import Fake, starts, study, work
 
 WHOLE = ["fit", "ended"]
 
@@ -40,22 +37,15 @@ def elsewhere(folder: Path, wanted: int, seconds: float) -> subprocess.Popen[str
     return subprocess.Popen([sys.executable, "-c", code], cwd=paths.PROJECT, text=True)
 
 
-def wait(reached: Callable[[], object]) -> None:
-    patience = time.monotonic() + 100
-    while not reached():
-        assert time.monotonic() < patience
-        time.sleep(0.05)
-
-
 def checkpoint(folder: Path, number: int) -> bool:
     return any((folder / "trials" / str(number)).rglob("last.ckpt"))
 
 
 def test_trials_are_made_once_and_more_when_more_are_wanted(folder: Path) -> None:
-    work(folder, 3, Fake())
+    work(folder, 3)
     assert starts(folder) == dict.fromkeys(range(3), WHOLE)
-    work(folder, 3, Fake())
-    work(folder, 5, Fake())
+    work(folder, 3)
+    work(folder, 5)
     assert starts(folder) == dict.fromkeys(range(5), WHOLE)
     assert states(folder) == ["COMPLETE"] * 5
 
@@ -74,7 +64,7 @@ def test_one_that_is_worse_than_others_is_stopped(folder: Path) -> None:
     assert states(folder) == ["COMPLETE"] * 5 + ["PRUNED"]
     assert starts(folder)[5] == ["fit", "stopped"]
     assert len(study(folder).trials()[5].intermediate_values) < EPOCHS
-    work(folder, 6, Fake())
+    work(folder, 6)
     assert len(states(folder)) == 6, "it counts"
 
 
@@ -100,7 +90,7 @@ def test_nothing_but_failures_end_the_sweep(folder: Path) -> None:
     with pytest.raises(Failing, match="5 trials failed and 0 did not; the last, trial 4: exit st"):
         work(folder, 9, Fake(failing=lambda number: True), jobs=1)
     assert states(folder) == ["FAIL"] * 5
-    work(folder, 1, Fake())
+    work(folder, 1)
     assert states(folder)[5:] == ["COMPLETE"], "what was wrong may have been mended"
 
 
@@ -110,7 +100,7 @@ def test_no_score_is_a_failure(folder: Path) -> None:
 
 
 def test_stopped_by_a_signal_it_goes_on(folder: Path) -> None:
-    work(folder, 1, Fake())
+    work(folder, 1)
 
     def stop() -> None:
         wait(lambda: checkpoint(folder, 1) and checkpoint(folder, 2))
@@ -121,7 +111,7 @@ def test_stopped_by_a_signal_it_goes_on(folder: Path) -> None:
         work(folder, 3, Fake(seconds=1))
     assert stopped.value.status == 143
     assert states(folder) == ["COMPLETE", "RUNNING", "RUNNING"]
-    work(folder, 3, Fake())
+    work(folder, 3)
     assert starts(folder) == {
         0: WHOLE,
         **{k: ["fit", "stopped", "resume", "ended"] for k in (1, 2)},
@@ -134,12 +124,12 @@ def test_all_killed_it_goes_on_from_the_checkpoint(folder: Path) -> None:
     first = elsewhere(folder, 2, seconds=1)
     wait(lambda: checkpoint(folder, 0))
     everything = [*psutil.Process(first.pid).children(recursive=True), psutil.Process(first.pid)]
-    assert len(everything) == 3, "the run, what watches it, the sweep"
+    assert len(everything) == 2, "the run and the sweep"
     for process in reversed(everything):
         process.kill()
     first.wait()
     wait(lambda: not any(process.is_running() for process in everything))
-    work(folder, 2, Fake())
+    work(folder, 2)
     assert starts(folder) == {0: ["fit", "resume", "ended"], 1: WHOLE}
     assert states(folder) == ["COMPLETE"] * 2
 
@@ -149,7 +139,7 @@ def test_killed_before_a_checkpoint_it_starts_again(folder: Path) -> None:
     taken = made.take(3)
     assert taken is not None
     taken.held.close()  # what the end of this process would have done
-    work(folder, 2, Fake())
+    work(folder, 2)
     assert starts(folder) == {0: WHOLE, 1: WHOLE}
 
 
@@ -158,8 +148,8 @@ def test_a_run_that_outlives_the_sweep_is_waited_for(folder: Path) -> None:
     wait(lambda: checkpoint(folder, 0))
     first.kill()
     first.wait()
-    assert cells.lock(study(folder).cell(0, {})) is None, "its run goes on, and has the lock"
-    work(folder, 1, Fake())
+    assert study(folder).planned(0, {}).lock() is None, "its run goes on, and has the lock"
+    work(folder, 1)
     assert starts(folder) == {0: WHOLE}
     [trial] = study(folder).trials()
     assert trial.state == TrialState.COMPLETE
@@ -191,15 +181,15 @@ def test_a_trial_is_let_go_of_when_the_study_knows_of_its_end(
     """Another sweep would take it for one that was left, and end it a second time."""
     free: list[bool] = []
 
-    def told(self: Study, taken: Taken, value: float) -> None:
-        free.append(cells.lock(taken.cell) is not None)
-        complete(self, taken, value)
+    def told(self: Study, taken: Taken, state: TrialState) -> None:
+        free.append(taken.planned.lock() is not None)
+        tell(self, taken, state)
 
-    complete = Study.complete
-    monkeypatch.setattr(Study, "complete", told)
-    work(folder, 2, Fake())
+    tell = Study.tell
+    monkeypatch.setattr(Study, "tell", told)
+    work(folder, 2)
     assert free == [False, False]
-    held = cells.lock(study(folder).cell(0, {}))
+    held = study(folder).planned(0, {}).lock()
     assert held is not None
     held.close()
 
@@ -210,38 +200,39 @@ def test_one_that_ends_at_this_moment_is_not_taken(
     made, other = study(folder), study(folder)
     taken = made.take(1)
     assert taken is not None
-    lock = cells.lock
+    taken.report([{"epoch": 0, "val/loss": 1.0}])
+    lock = PlannedRun.lock
 
-    def late(cell: cells.PlannedRun) -> IO[str] | None:
-        made.complete(taken, 1.0)
+    def late(planned: PlannedRun) -> IO[str] | None:
+        made.tell(taken, TrialState.COMPLETE)
         taken.held.close()
-        return lock(cell)
+        return lock(planned)
 
-    monkeypatch.setattr(cells, "lock", late)
+    monkeypatch.setattr(PlannedRun, "lock", late)
     assert other.take(1) is None
 
 
 def test_what_a_trial_draws_is_the_same_after_a_stop(tmp_path: Path) -> None:
-    work(tmp_path / "whole", 4, Fake())
+    work(tmp_path / "whole", 4)
     for wanted in (1, 2, 4):
-        work(tmp_path / "parts", wanted, Fake())
+        work(tmp_path / "parts", wanted)
     whole, parts = (study(tmp_path / name).trials() for name in ("whole", "parts"))
     assert [trial.params for trial in whole] == [trial.params for trial in parts]
     assert len({trial.params["model.lr"] for trial in whole}) == 4
 
 
 def test_half_a_line_is_mended(folder: Path) -> None:
-    work(folder, 1, Fake())
-    with (folder / NAME).open("a") as stream:
+    work(folder, 1)
+    with (folder / JOURNAL).open("a") as stream:
         stream.write('{"op_code": 4, "work')
-    work(folder, 2, Fake())
+    work(folder, 2)
     assert states(folder) == ["COMPLETE"] * 2
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"lr": Range(1e-5, 1.0, log=True)}, "model.lr: .*high: 1.0.* now, .*high: 0.1"),
+        ({"high": 1.0}, "model.lr: .*high: 1.0.* now, .*high: 0.1"),
         ({"model.dropout": 0.5}, "model.dropout: 0.5 now, null in the study of"),
         ({"trainer.max_epochs": 9}, "trainer.max_epochs: 9 now, 4 in the study of"),
         ({"data": "e" * 64}, "the data have changed since"),
