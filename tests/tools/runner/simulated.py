@@ -3,9 +3,12 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from kindling.tools.runner.planned import PlannedRun
 
@@ -20,8 +23,7 @@ class Fake:
         seconds: Of an epoch.
         failing: Whether the run of a title fails.
         level: Where the scores of a run come down to.
-        verb: Of a run that begins; one to ``fit`` leaves no test scores.
-        mib: Memory that it takes.
+        mib: Memory that the run of a title takes.
     """
 
     def __init__(
@@ -29,13 +31,11 @@ class Fake:
         seconds: float = 0.0,
         failing: Callable[[str], bool] = lambda title: False,
         level: Callable[[PlannedRun], float] = lambda planned: 0.0,
-        verb: str = "train",
         mib: Callable[[str], int] = lambda title: 0,
     ) -> None:
-        self.seconds, self.failing, self.level = seconds, failing, level
-        self.verb, self.mib = verb, mib
+        self.seconds, self.failing, self.level, self.mib = seconds, failing, level, mib
 
-    def __call__(self, planned: PlannedRun, threads: int) -> list[str]:
+    def command(self, planned: PlannedRun, verb: str) -> list[str]:
         run = planned.unfinished()
         place = run or planned.folder / planned.task / "version_0"
         wanted: dict[str, Any] = {
@@ -45,10 +45,19 @@ class Fake:
             "level": self.level(planned),
             "epochs": EPOCHS,
             "mib": self.mib(planned.title),
-            "tests": self.verb != "fit",
+            "tests": verb != "fit",
         }
-        verb = self.verb if run is None else "resume"
-        return [sys.executable, str(FAKE), "-", verb, str(place), json.dumps(wanted)]
+        words = ["resume" if run else verb, str(place), json.dumps(wanted)]
+        return [sys.executable, str(FAKE), "-", *words]
+
+    @contextmanager
+    def standing_in(self) -> Iterator[None]:
+        def command(planned: PlannedRun, threads: int, verb: str) -> list[str]:
+            return self.command(planned, verb)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(PlannedRun, "command", command)
+            yield
 
 
 def starts(folder: Path) -> list[str]:

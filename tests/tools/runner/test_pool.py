@@ -33,8 +33,9 @@ def wanted(tmp_path: Path) -> list[PlannedRun]:
 
 def work(wanted: list[PlannedRun], command: Fake | None = None, jobs: int = 2) -> dict[str, str]:
     """What could not be made, and why."""
-    pool = Runs(wanted, jobs, 1, Console(quiet=True), command or Fake())
-    pool.work()
+    pool = Runs(wanted, (jobs, 1), Console(quiet=True))
+    with (command or Fake()).standing_in():
+        pool.work()
     return pool.failed
 
 
@@ -72,8 +73,8 @@ def test_one_that_fails_is_named_and_does_not_stop_the_others(wanted: list[Plann
 
 def test_a_run_of_other_settings_than_were_asked_for_is_named(wanted: list[PlannedRun]) -> None:
     class Edited(Fake):
-        def __call__(self, planned: PlannedRun, threads: int) -> list[str]:
-            return super().__call__(replace(planned, settings={"model": "c"}), threads)
+        def command(self, planned: PlannedRun, verb: str) -> list[str]:
+            return super().command(replace(planned, settings={"model": "c"}), verb)
 
     [said] = work(wanted[:1], Edited()).values()
     assert said.startswith("made with other settings; was a configuration edited meanwhile?")

@@ -28,7 +28,7 @@ class Fake(simulated.Fake):
                 return level(int(planned.folder.name))
             return abs(math.log10(planned.settings["model.lr"]) + 3)
 
-        super().__init__(seconds, lambda title: failing(int(title.split()[1])), reached, "fit")
+        super().__init__(seconds, lambda title: failing(int(title.split()[1])), reached)
 
 
 def study(folder: Path, **changed: object) -> Study:
@@ -48,7 +48,8 @@ def study(folder: Path, **changed: object) -> Study:
 
 
 def work(folder: Path, wanted: int, command: Fake | None = None, jobs: int = 2) -> None:
-    Trials(study(folder), wanted, jobs, 1, Console(quiet=True), command or Fake()).work()
+    with (command or Fake()).standing_in():
+        Trials(study(folder), wanted, (jobs, 1), Console(quiet=True)).work()
 
 
 def starts(folder: Path) -> dict[int, list[str]]:

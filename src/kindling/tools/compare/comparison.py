@@ -46,11 +46,11 @@ def compare(
     for first, *_ in planned.values():
         if first.finished() is None:
             expected.examine(first.flags)
-    at_once, threads = share_out(len(wanted), cores(), torch.cuda.device_count(), jobs)
-    console.print(f"runs         {len(wanted)}, {at_once} at once, {threads} threads each")
-    pool = Runs(wanted, at_once, threads, console)
+    room = share_out(len(wanted), cores(), torch.cuda.device_count(), jobs)
+    console.print(f"runs         {len(wanted)}, {room[0]} at once, {room[1]} threads each")
+    pool = Runs(wanted, room, console)
     pool.work()
-    made = [_made(name, runs, threads) for name, runs in planned.items()]
+    made = [_made(name, runs, room[1]) for name, runs in planned.items()]
     if variants := [variant for variant in made if variant is not None]:
         over = plan.repeats[0].name.partition("_")[0]
         report(Comparison(variants, over), folder, console)

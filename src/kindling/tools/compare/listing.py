@@ -50,13 +50,8 @@ def _start(record: Record) -> str:
 
 
 def _order(record: Record) -> tuple[str, str, int]:
-    start, folder = _told(record, _start), record.folder
-    number = int(folder.name.removeprefix("version_"))
-    return start.replace(ABSENT, ""), str(folder.parent), number
-
-
-def _when(record: Record) -> str:
-    return datetime.fromisoformat(_start(record)).astimezone().strftime("%Y-%m-%d %H:%M")
+    start, folder = _told(record, _start).replace(ABSENT, ""), record.folder
+    return start, str(folder.parent), int(folder.name.removeprefix("version_"))
 
 
 def _data(record: Record) -> str:
@@ -67,14 +62,6 @@ def _data(record: Record) -> str:
 def _validation(record: Record) -> str:
     monitor, _ = record.monitor
     return f"{monitor.removeprefix('val/')} {short(record.best[monitor])}"
-
-
-def _test(record: Record) -> str:
-    return next((f"{name} {short(value)}" for name, value in record.scores.items()), "")
-
-
-def _time(record: Record) -> str:
-    return "unfinished" if record.seconds is None else f"{record.seconds:,.0f} s"
 
 
 def _changed(record: Record) -> str:
@@ -98,11 +85,11 @@ def _configured(task: str) -> Settings:
 
 
 COLUMNS: dict[str, Callable[[Record], str]] = {
-    "when": _when,
-    "commit": lambda record: record.commit,
+    "when": lambda r: f"{datetime.fromisoformat(_start(r)).astimezone():%Y-%m-%d %H:%M}",
+    "commit": lambda r: r.commit,
     "data": _data,
     "best validation": _validation,
-    "test": _test,
-    "training": _time,
+    "test": lambda r: next((f"{name} {short(value)}" for name, value in r.scores.items()), ""),
+    "training": lambda r: "unfinished" if r.seconds is None else f"{r.seconds:,.0f} s",
     "changed": _changed,
 }

@@ -64,7 +64,7 @@ def _again(before: Record, logs: Path, console: Console) -> Record:
     flags = [f"--config={before.folder / runs.CONFIG}"]
     planned = PlannedRun(before.folder.name, before.task, folder, flags, before.settings)
     threads = int(before.provenance.get("device", {}).get("threads", 1))
-    pool = Runs([planned], 1, threads, console)
+    pool = Runs([planned], (1, threads), console)
     pool.work()
     for said in pool.failed.values():
         raise UserError(f"{runs.shown(before.folder)}: {said}")

@@ -65,13 +65,9 @@ class PlannedRun:
         return whole or record.seconds is not None
 
     def command(self, threads: int, verb: str = "train") -> list[str]:
-        """What goes on with the run, or starts it.
+        """What goes on with the run, or starts it; to ``fit`` is not to test.
 
         A run that was killed before its first checkpoint is removed: there is nothing in it.
-
-        Args:
-            threads: Of the process.
-            verb: ``train``, or ``fit`` for a run that is not to be tested.
         """
         python, run = [sys.executable, "-m", "kindling"], self.unfinished()
         if run is not None:

@@ -3,7 +3,7 @@
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -14,8 +14,8 @@ from kindling.errors import Stopped
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import Job
 
-Command = Callable[[PlannedRun, int], list[str]]
-"""What works on a planned run, on so many threads."""
+Room = tuple[int, int]
+"""Processes at once, and threads for each."""
 
 LOOK = 0.2
 """Seconds between two looks at the processes."""
@@ -31,11 +31,10 @@ class Pool(ABC):
     """Starts processes, looks at them and ends them; what they work on, a subclass says."""
 
     what = "runs"
+    verb = "train"
 
-    def __init__(
-        self, wanted: int, jobs: int, threads: int, console: Console, command: Command
-    ) -> None:
-        self.wanted, self.jobs, self.threads, self.command = wanted, jobs, threads, command
+    def __init__(self, wanted: int, room: Room, console: Console) -> None:
+        self.wanted, (self.jobs, self.threads) = wanted, room
         self.running: dict[Job, TaskID] = {}
         self._said: set[str] = set()
         columns = "{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[what]}"
@@ -96,7 +95,7 @@ class Pool(ABC):
     def _start(self) -> None:
         while len(self.running) < self.jobs and (taken := self.take()):
             planned, held = taken
-            job = Job(planned, held, self.command(planned, self.threads), self.threads)
+            job = Job(planned, held, planned.command(self.threads, self.verb), self.threads)
             self.running[job] = self._display.add_task(
                 planned.title, total=planned.max_epochs, what="epochs"
             )
@@ -132,15 +131,8 @@ class Runs(Pool):
     ``failed`` has those that could not be made, and why.
     """
 
-    def __init__(
-        self,
-        wanted: Sequence[PlannedRun],
-        jobs: int,
-        threads: int,
-        console: Console,
-        command: Command = PlannedRun.command,
-    ) -> None:
-        super().__init__(len(wanted), jobs, threads, console, command)
+    def __init__(self, wanted: Sequence[PlannedRun], room: Room, console: Console) -> None:
+        super().__init__(len(wanted), room, console)
         self.failed: dict[str, str] = {}
         self._left = [planned for planned in wanted if planned.finished() is None]
         self._finished = len(wanted) - len(self._left)
@@ -188,8 +180,8 @@ def signals() -> Iterator[list[int]]:
             signal.signal(signum, handler)
 
 
-def share_out(runs: int, cores: int, gpus: int, jobs: int | None = None) -> tuple[int, int]:
-    """Processes at once, and threads for each: all cores in use, none twice.
+def share_out(runs: int, cores: int, gpus: int, jobs: int | None = None) -> Room:
+    """All cores in use, none twice.
 
     Where there is a GPU, runs take turns unless ``jobs`` says otherwise: they share its memory.
     """

@@ -6,8 +6,6 @@ What takes seconds to import is imported late: a wrong option needs neither torc
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from kindling.errors import UserError, require_package
 from kindling.tools.command import Words, console, entry, parser
 from kindling.tools.runner import typed
@@ -24,28 +22,11 @@ def sweep(argv: Words) -> None:
     options.add_argument("--name", help="of the study's folder")
     options.add_argument("--space", type=Path, help="file; configs/sweep/<task>.yaml")
     chosen, flags = options.parse_known_args(argv)
-    space = read(chosen.task, chosen.space)
+    space, wanted = read(chosen.task, chosen.space), chosen.trials
     folder = typed.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
     require_package("a sweep", "optuna", "Optuna", "sweep")
-    if chosen.trials < 1:
-        raise UserError(f"trials={chosen.trials}: must be at least 1")
-    search(space, folder, [*space.flags, *flags], chosen.trials, chosen.jobs, console())
-
-
-def search(
-    space: Space,
-    folder: Path,
-    flags: Sequence[str],
-    wanted: int,
-    jobs: int | None,
-    console: Console,
-) -> None:
-    """Make the trials that are not there yet, then report; both go into ``folder``.
-
-    Raises:
-        UserError: A setting or a flag is wrong, which is known before anything is written.
-        Stopped: By a signal; the same command goes on.
-    """
+    if wanted < 1:
+        raise UserError(f"trials={wanted}: must be at least 1")
     import torch
 
     from kindling.data.files import cores
@@ -55,17 +36,18 @@ def search(
     from kindling.tools.sweep.study import Study
     from kindling.tools.sweep.trials import Trials
 
+    flags = [*space.flags, *flags]
     fixed = check(space, flags)
     first = [f"--config={space.task}", *flags, *trial_flags(space.corners()[0])]
-    study = Study(folder, space, flags, fixed, examine(first).fingerprint)
+    study, shown_on = Study(folder, space, flags, fixed, examine(first).fingerprint), console()
     ended = study.ended()
-    at_once, threads = share_out(max(1, wanted - ended), cores(), torch.cuda.device_count(), jobs)
-    console.print(f"trials       {wanted}, {at_once} at once, {threads} threads each")
+    room = share_out(max(1, wanted - ended), cores(), torch.cuda.device_count(), chosen.jobs)
+    shown_on.print(f"trials       {wanted}, {room[0]} at once, {room[1]} threads each")
     if ended:
-        console.print(f"finished     {min(ended, wanted)} of {wanted} trials, from before")
-    Trials(study, wanted, at_once, threads, console).work()
+        shown_on.print(f"finished     {min(ended, wanted)} of {wanted} trials, from before")
+    Trials(study, wanted, room, shown_on).work()
     with study.alone():
-        report(study, console)
+        report(study, shown_on)
 
 
 def check(space: Space, flags: Sequence[str]) -> Settings:

@@ -58,14 +58,7 @@ class Taken:
 
 
 class Study:
-    """A study in a folder, made if need be.
-
-    Args:
-        folder: Of the study.
-        space: What is searched.
-        flags: Of all trials.
-        fixed: The settings that all trials share.
-        data: SHA-256 of the data.
+    """A study in a folder, made if need be; its trials share flags, fixed settings and data.
 
     Raises:
         UserError: The folder has a study of another space, other settings or other data.

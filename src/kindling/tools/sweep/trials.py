@@ -8,7 +8,7 @@ from rich.console import Console
 
 from kindling.errors import UserError, short
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.pool import Command, Pool
+from kindling.tools.runner.pool import Pool, Room
 from kindling.tools.runner.process import Job
 from kindling.tools.runner.record import Record
 from kindling.tools.sweep.study import Study, Taken
@@ -29,11 +29,6 @@ class Failing(UserError):
     status = 1
 
 
-def command(planned: PlannedRun, threads: int) -> list[str]:
-    """Trains and validates; a trial never sees the test split."""
-    return planned.command(threads, "fit")
-
-
 class Trials(Pool):
     """Makes the trials of a study that are missing.
 
@@ -42,18 +37,11 @@ class Trials(Pool):
     """
 
     what = "trials"
+    verb = "fit"  # a trial never sees the test split
 
-    def __init__(
-        self,
-        study: Study,
-        wanted: int,
-        jobs: int,
-        threads: int,
-        console: Console,
-        command: Command = command,
-    ) -> None:
+    def __init__(self, study: Study, wanted: int, room: Room, console: Console) -> None:
+        super().__init__(wanted, room, console)
         self.study = study
-        super().__init__(wanted, jobs, threads, console, command)
         self._taken: dict[str, Taken] = {}
         self._sizes: dict[str, int] = {}
         self._stopped: set[str] = set()
