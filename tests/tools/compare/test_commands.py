@@ -121,9 +121,10 @@ def test_other_data_cannot_reproduce(
 @pytest.mark.slow
 def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
-    plan.write_text("seeds: 2\nvariants: {rnn: --model.cell=rnn, gru: --model.cell=gru}")
+    plan.write_text("seeds: 1\nvariants: {rnn: --model.cell=rnn, gru: --model.cell=gru}")
     script = str(paths.PROJECT / "scripts" / "compare.py")
     flags = ["--trainer.max_epochs=60", "--early_stopping.patience=60"]
+    flags += ["--trainer.limit_train_batches=2", "--trainer.limit_val_batches=2"]
     command = [sys.executable, script, "--task=timeseries", f"--plan={plan}", f"--logs={logs}"]
     command += ["--jobs=1", "--name=x", *SMALL, *flags]
     runs = logs / "timeseries" / "compare" / "x" / "runs"
@@ -137,7 +138,7 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     started.send_signal(signal.SIGTERM)
     _, said = started.communicate(timeout=100)
     assert started.returncode == 143
-    assert "1 of 4 runs are finished; the same command goes on" in said
+    assert "1 of 2 runs are finished; the same command goes on" in said
     before = (first / "results.json").stat().st_mtime_ns
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -146,10 +147,9 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     starts = json.loads((runs / "gru" / "seed_0" / "usage.json").read_text())["starts"]
     assert len(starts) == 2, "it went on"
     for variant in ("rnn", "gru"):
-        for seed in range(2):
-            [run] = (runs / variant / f"seed_{seed}").glob("timeseries/version_*")
-            with (run / "metrics.csv").open() as stream:
-                assert sum(1 for _ in stream) == 61
+        [run] = (runs / variant / "seed_0").glob("timeseries/version_*")
+        with (run / "metrics.csv").open() as stream:
+            assert sum(1 for _ in stream) == 61
     assert (runs.parent / "compare.md").is_file()
 
 

@@ -33,7 +33,9 @@ space:
         "model.hidden": [[64], [128, 64]],
         "model.cell": ["rnn", None, 3],
     }
-    assert isinstance(space.searched["model.dropout"]["low"], float)  # type: ignore[call-overload]
+    dropout = space.searched["model.dropout"]
+    assert isinstance(dropout, dict)
+    assert isinstance(dropout["low"], float)
     first, second, third = space.corners()
     assert [c["model.cell"] for c in (first, second, third)] == ["rnn", None, 3]
     assert {c["model.layers"] for c in (first, second)} == {1, 4}, "both ends"

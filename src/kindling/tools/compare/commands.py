@@ -3,11 +3,13 @@
 What takes seconds to import is imported late: a wrong option needs neither torch nor Lightning.
 """
 
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
 from kindling.errors import UserError
 from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.compare import plan
 from kindling.tools.runner import typed
 
 
@@ -23,24 +25,27 @@ def compare(argv: Words) -> None:
     options.add_argument("--seeds", type=int, help="number of seeds, from 0")
     options.add_argument("--folds", type=int, help="of a cross-validation in place of seeds")
     chosen, flags = options.parse_known_args(argv)
-    from kindling.tools.compare import plan
+    if chosen.runs:
+        _compare_runs(chosen, flags)
+        return
+    typed.check_task(chosen.task)
+    planned = plan.read(chosen.plan or plan.FOLDER / f"{chosen.task}.yaml", chosen.task)
+    folder = typed.folder(chosen.logs, chosen.task, "compare", chosen.name, flags)
+    if chosen.folds is not None:
+        planned = replace(planned, repeats=plan.folds(chosen.folds))
+    elif chosen.seeds is not None:
+        planned = replace(planned, repeats=plan.seeds(chosen.seeds))
+    from kindling.tools.compare import comparison
 
-    if chosen.task:
-        typed.check_task(chosen.task)
-        planned = plan.read(chosen.plan or plan.FOLDER / f"{chosen.task}.yaml", chosen.task)
-        folder = typed.folder(chosen.logs, chosen.task, "compare", chosen.name, flags)
-        if chosen.folds is not None:
-            planned = replace(planned, repeats=plan.folds(chosen.folds))
-        elif chosen.seeds is not None:
-            planned = replace(planned, repeats=plan.seeds(chosen.seeds))
-    elif flags:
+    comparison.compare(planned, folder, flags, chosen.jobs, console())
+
+
+def _compare_runs(chosen: Namespace, flags: list[str]) -> None:
+    if flags:
         raise UserError(f"{flags[0]}: runs that exist are compared as they are")
     from kindling.tools.compare import comparison
 
-    if chosen.task:
-        comparison.compare(planned, folder, flags, chosen.jobs, console())
-    else:
-        comparison.compare_runs(chosen.runs, chosen.name or "runs", chosen.logs, console())
+    comparison.compare_runs(chosen.runs, chosen.name or "runs", chosen.logs, console())
 
 
 @entry
@@ -54,8 +59,6 @@ def crossval(argv: Words) -> None:
     options.add_argument("--folds", type=int, default=5)
     options.add_argument("--name", help="of the folder")
     chosen, flags = options.parse_known_args(argv)
-    from kindling.tools.compare import plan
-
     typed.check_task(chosen.task)
     planned = plan.Plan(chosen.task, {"default": []}, plan.folds(chosen.folds))
     folder = typed.folder(chosen.logs, chosen.task, "crossval", chosen.name, flags)

@@ -76,14 +76,14 @@ def draw_times(comparison: Comparison) -> Figure | None:
     monitor, mode = watched.pop()
     figure = Figure(figsize=(8, 4.4), layout="constrained")
     axes = figure.subplots()
-    points = [(v.costs[TRAINING], np.mean(_monitored(v))) for v in timed]
+    points = [(v.costs[TRAINING] or 0.0, float(np.mean(_monitored(v)))) for v in timed]
     table = pd.DataFrame(points, columns=["seconds", "score"]).sort_values("seconds")
     best = table["score"].cummin() if mode == "min" else table["score"].cummax()
     frontier = table[(table["score"] == best) & ~best.duplicated()]
     axes.plot(frontier["seconds"], frontier["score"], color="0.7", linewidth=1, zorder=1)
-    for k, (variant, point) in enumerate(zip(timed, points, strict=True)):
+    for k, (seconds, score) in enumerate(points):
         marker = MARKERS[k // 10 % len(MARKERS)]
-        axes.plot(*point, marker, color=f"C{k % 10}", label=variant.name)
+        axes.plot([seconds], [score], marker, color=f"C{k % 10}", label=timed[k].name)
     axes.set_xscale("log")
     for axis in ("major", "minor"):
         getattr(axes.xaxis, f"set_{axis}_formatter")("{x:g}")
@@ -107,7 +107,7 @@ def draw_scores(comparison: Comparison) -> Figure:
     panels = figure.subplots(len(metrics), 2, squeeze=False)
     for (left, right), metric in zip(panels, metrics, strict=True):
         for row, name in enumerate(names):
-            _draw_score(comparison, (metric, name), (left, right), row)
+            _draw_score(comparison, metric, name, (left, right), row)
         right.axvline(0, color="0.4", linewidth=1)
         for axes, title in ((left, metric), (right, f"{metric}, minus {names[0]}")):
             style(axes, title, "", grid="x")
@@ -121,15 +121,15 @@ def draw_scores(comparison: Comparison) -> Figure:
 
 
 def _draw_score(
-    comparison: Comparison, score: tuple[str, str], panels: tuple[Axes, Axes], row: int
+    comparison: Comparison, metric: str, name: str, panels: tuple[Axes, Axes], row: int
 ) -> None:
     """A dot a run and their mean on the left, the difference with its interval on the right."""
-    found, (left, right) = comparison.scores.get(score), panels
+    found, (left, right) = comparison.scores.get((metric, name)), panels
     if found is None:
         return
-    trained = score[1] in [variant.name for variant in comparison.variants]
+    trained, table = name in [v.name for v in comparison.variants], comparison.values
     color = f"C{row}" if trained else "0.6"
-    values = comparison.values.set_index(["metric", "variant"]).loc[[score], "value"]
+    values = table.loc[(table["metric"] == metric) & (table["variant"] == name), "value"]
     left.plot(values, [row] * len(values), "o", color=color, alpha=0.5, markersize=5)
     left.plot([found["mean"]] * 2, [row - 0.3, row + 0.3], color=color, linewidth=2)
     if trained and not np.isnan(found["difference"]):

@@ -20,16 +20,10 @@ def publish(
     jobs: int | None,
     console: Console,
     flags: Sequence[str] = (),
-) -> Path:
-    """Make all runs that are not there yet, and one page of all their tables, ``results.md``.
+) -> None:
+    """Make the runs of the plans that are named, or of all, and a page of their tables.
 
-    Args:
-        names: Plans of ``configs/results``; all of them if none is named.
-        data: Folder with a folder for each real data set; none leaves those plans out.
-        logs: Folder of the runs and of the page.
-        jobs: Processes at once.
-        console: For the display and the tables.
-        flags: Of all runs, over those of the plans.
+    ``data`` is a folder with a folder for each real data set; what is not there is left out.
     """
     every = sorted(path.stem for path in FOLDER.glob("*.yaml"))
     for name in set(names).difference(every):
@@ -48,4 +42,3 @@ def publish(
     logs.mkdir(parents=True, exist_ok=True)
     (logs / "results.md").write_text("\n".join(page))
     console.print(f"page         {logs / 'results.md'}")
-    return logs / "results.md"
