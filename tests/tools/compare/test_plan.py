@@ -69,24 +69,19 @@ def test_runs_of_folds(tmp_path: Path) -> None:
     assert second.title == "default, fold 1"
 
 
-def test_variants_may_differ_in_optimizer_and_schedule(tmp_path: Path) -> None:
+def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_path: Path) -> None:
     sgd = ["--optimizer=SGD", "--optimizer.lr=0.1", "--lr_scheduler=ConstantLR"]
-    chosen = Plan("timeseries", {"default": [], "sgd": sgd}, plan.seeds(1))
-    default, other = planned(chosen, tmp_path)
-    assert default.settings["optimizer"] is None
+    variants = {"a b": ["--model.cell=gru", "--data.window=8"], "sgd": sgd}
+    chosen = Plan("timeseries", variants, plan.seeds(1))
+    first, other = planned(chosen, tmp_path, "--data.window=24", "--config", "smoke")
+    assert first.settings["optimizer"] is None
+    assert first.settings["model.cell"] == "gru"
+    assert first.settings["data.window"] == 24
+    assert first.settings["trainer.max_epochs"] == 2
+    assert first.folder == tmp_path / "runs" / "a_b" / "seed_0"
     assert other.settings["optimizer"] == "torch.optim.SGD"
     assert other.settings["optimizer.lr"] == 0.1
     assert other.settings["lr_scheduler"] == "torch.optim.lr_scheduler.ConstantLR"
-
-
-def test_flags_of_all_variants_overrule_those_of_one(tmp_path: Path) -> None:
-    own = ["--model.cell=gru", "--model.lr=0.5"]
-    chosen = Plan("timeseries", {"a b": own}, plan.seeds(1))
-    [run] = planned(chosen, tmp_path, "--model.lr=0.25", "--config", "smoke")
-    assert run.settings["model.cell"] == "gru"
-    assert run.settings["model.lr"] == 0.25
-    assert run.settings["trainer.max_epochs"] == 2
-    assert run.folder == tmp_path / "runs" / "a_b" / "seed_0"
 
 
 def test_a_run_is_recognized_by_its_settings(tmp_path: Path) -> None:
