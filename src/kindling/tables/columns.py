@@ -36,14 +36,14 @@ def choose(
     """The columns that are named, and of each kind that is not named those that look like it.
 
     Raises:
-        UserError: A name is absent or named twice, or is the target.
+        UserError: A name is absent or named twice, or is the target, or nothing is left.
     """
     given = [name for names in named.values() for name in names or ()]
     require_columns(table, [target, *given], path)
-    for place, name in enumerate(given):
+    for index, name in enumerate(given):
         if name == target:
             raise UserError(f"{path}: the target {target!r} is among the columns to learn from")
-        if name in given[:place]:
+        if name in given[:index]:
             raise UserError(f"{path}: column {name!r} is named twice: name it once")
     found: dict[Kind, list[str]] = {kind: list(named.get(kind) or ()) for kind in KINDS}
     for name in map(str, table.columns):
@@ -53,7 +53,10 @@ def choose(
         # What a row is called is always of use: it names the row in the predictions.
         if kind is not None and (named.get(kind) is None or kind == "identifiers"):
             found[kind].append(name)
-    return Columns(**found)
+    columns = Columns(**found)
+    if not (columns.numbers or columns.categories or columns.photos):
+        raise UserError(f"{path}: no column to learn from beside {target!r}: add or name one")
+    return columns
 
 
 def looks_like(cells: "pd.Series[str]") -> Kind | None:

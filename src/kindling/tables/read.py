@@ -100,27 +100,6 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def feature_columns(
-    table: pd.DataFrame, target: str, chosen: Sequence[str] | None, path: Path
-) -> list[str]:
-    """Return the chosen columns, or all but the target.
-
-    Raises:
-        UserError: A name is absent or given twice, the target is chosen, or nothing is left.
-    """
-    require_columns(table, [target, *(chosen or ())], path)
-    others = [str(name) for name in table.columns if name != target]
-    features = others if chosen is None else list(chosen)
-    if target in features:
-        raise UserError(f"{path}: the target {target!r} is among the features: leave it out")
-    for index, name in enumerate(features):
-        if name in features[:index]:
-            raise UserError(f"{path}: {name!r} is named twice among the features: name it once")
-    if not features:
-        raise UserError(f"{path}: no feature column beside {target!r}: add or name one")
-    return features
-
-
 def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     """Raise a UserError with the nearest name if the table lacks one of the columns."""
     present = [str(name) for name in table.columns]
@@ -129,8 +108,13 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> 
         if column not in present:
             near = difflib.get_close_matches(column.casefold(), by_folded, n=1)
             hint = f" (did you mean {by_folded[near[0]]!r}?)" if near else ""
-            names = textwrap.shorten(", ".join(present), width=300, placeholder=" ...")
+            names = listed(present)
             raise UserError(f"{path}: no column {column!r}{hint}: the columns are {names}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for an error, on one line of bearable length."""
+    return textwrap.shorten(", ".join(names), width=300, placeholder=" ...") or "none"
 
 
 def refuse(
@@ -140,7 +124,7 @@ def refuse(
     wrong = cells[bad]
     if len(wrong):
         others = f" ({len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
-        what = fault.format(cell=reprlib.repr(wrong.iloc[0]))
+        what = fault.replace("{cell}", reprlib.repr(wrong.iloc[0]))
         raise UserError(f"{path}, row {wrong.index[0]}, column {cells.name!r}: {what}{others}")
 
 

@@ -1,10 +1,10 @@
 """Tells who is in a photo and how old: one trunk, two heads, one loss.
 
-B: batch, H: height, W: width, C: people.
+B: batch, H: height, W: width, C: people, K: outputs of a head.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -17,23 +17,48 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.data.datamodule import DataModule, SplitName, below_one
-from kindling.data.targets import IGNORE_INDEX, target_mask
+from kindling.data.datamodule import DataModule, below_one
+from kindling.data.dataset import FieldDataset
+from kindling.data.targets import target_mask
 from kindling.errors import UserError
-from kindling.images import Augment, Pixels, sample_seeds
+from kindling.evaluation.photo_figures import PhotoOutcome
+from kindling.images import ConvBlocks, ImageModule, Pixels
+from kindling.training.loss_weights import LossWeights, Weighting
 from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import EvalOutput, Module, Schedule
-from problems.faces.ages import age_head
-from problems.faces.figures import draw
-from problems.faces.net import FacesNet
-from problems.faces.photos import Faces, FacesBatch
-from problems.faces.weighting import LossWeights
+from kindling.training.module import EvalOutput
+from problems.faces.data import FacesBatch
+from problems.faces.heads import AgeOutput, Classification, Identity, Regression
 
 TOP = 5
 PER_PERSON = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}
 
 
-class FacesModule(Module):
+class FacesNet(nn.Module):
+    """Convolutional blocks, the mean of each channel, and a linear layer for each head.
+
+    Shape:
+        ``(B, 3, H, W)`` to ``(B, K)`` by head.
+
+    References:
+        Caruana, Multitask Learning, 1997, Machine Learning 28(1)
+    """
+
+    def __init__(
+        self, image_size: int, channels: Sequence[int], dropout: float, outputs: Mapping[str, int]
+    ) -> None:
+        super().__init__()
+        self.trunk = ConvBlocks(image_size, channels)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout))
+        width = self.trunk.out_channels
+        self.heads = nn.ModuleDict({head: nn.Linear(width, k) for head, k in outputs.items()})
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        features = self.pool(self.trunk(x))
+        return {head: layer(features) for head, layer in self.heads.items()}
+
+
+class FacesModule(ImageModule):
     """Tells identity and age from a photo as bytes.
 
     The checkpoint carries the names of the people, the channels' mean and deviation, and of the
@@ -51,12 +76,7 @@ class FacesModule(Module):
         weighting: Leave the weights of the losses as set, or learn them from there.
         identity_weight: Weight of the identity's loss, a cross-entropy.
         age_weight: Weight of the age's loss, in squared deviations or as a cross-entropy.
-        rotation: Largest turn of a training photo in degrees; mirrored ones turn the other way.
-        flip: Probability that a training photo is mirrored.
-        autocontrast: Probability that a training photo's channels are stretched.
-        lr: Learning rate.
-        weight_decay: Decoupled weight decay.
-        schedule: Learning rate over the epochs.
+        rotation: Largest rotation of a training photo in degrees.
     """
 
     def __init__(
@@ -68,38 +88,31 @@ class FacesModule(Module):
         dropout: float = 0.0,
         use_identity: bool = True,
         use_age: bool = True,
-        age_output: Literal["regression", "classification"] = "regression",
-        weighting: Literal["fixed", "uncertainty"] = "fixed",
+        age_output: AgeOutput = "regression",
+        weighting: Weighting = "fixed",
         identity_weight: float = 1.0,
         age_weight: float = 1.0,
         rotation: float = 15.0,
-        flip: float = 0.5,
-        autocontrast: float = 0.5,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: Schedule = "constant",
+        **settings: Any,
     ) -> None:
         if not (use_identity or use_age):
             raise UserError("model.use_identity=false and model.use_age=false: nothing to learn")
         below_one("model.dropout", dropout)
-        heads, outputs, weights = {}, {}, {}
+        told: dict[str, Identity | Regression] = {}
+        heads, weights = {}, {}
         if use_identity:
-            heads["identity"], weights["identity"] = _identity_head(classes), identity_weight
-            outputs["identity"] = len(classes)
+            told["identity"], weights["identity"] = Identity(classes), identity_weight
+            heads["identity"] = _identity_head(classes)
         if use_age:
+            regression = age_output == "regression"
+            told["age"] = Regression(ages) if regression else Classification(ages)
             heads["age"], weights["age"] = _age_head(), age_weight
-        super().__init__(heads, lr, weight_decay, schedule)
+        super().__init__(heads, rotation, **settings)
         self.save_hyperparameters(logger=False)
-        if use_age:
-            self.age = age_head(age_output, ages)
-            outputs["age"] = self.age.outputs
-        self.augment, self.pixels = Augment(rotation, flip, autocontrast), Pixels()
+        self.told, self.pixels = nn.ModuleDict(told), Pixels()
+        outputs = {head: part.outputs for head, part in told.items()}
         self.net = FacesNet(image_size, channels, dropout, outputs)
         self.weights = LossWeights(weights, weighting)
-        self.shares: Tensor
-        self.median: Tensor
-        self.register_buffer("shares", torch.full((len(classes),), torch.nan))
-        self.register_buffer("median", torch.full((), torch.nan))
 
     @property
     def backbone(self) -> nn.Module:
@@ -107,38 +120,22 @@ class FacesModule(Module):
         return self.net.trunk
 
     def setup(self, stage: str) -> None:
-        if stage != "fit":
-            return
-        if training := self.training_split(Faces):
-            self.fit_statistics(training)
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        if isinstance(data, DataModule):
-            self._check_held_out(data)
+        super().setup(stage)
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        if stage == "fit" and isinstance(data, DataModule):
+            held_out = data.splits["val"].fields  # type: ignore[attr-defined]
+            if not any(target_mask(held_out[head]).any() for head in self.heads):
+                raise UserError(
+                    f"no validation photo has a known {' or '.join(self.heads)} to choose the "
+                    f"epoch by (data.by={data.by}); cut by image, or use both heads"  # type: ignore[attr-defined]
+                )
 
-    def _check_held_out(self, data: Any) -> None:
-        """That there is something to choose the epoch by."""
-        held_out = data.photos("val")
-        there = {
-            "identity": target_mask(held_out.identity).any(),
-            "age": target_mask(held_out.age).any(),
-        }
-        if not any(there[head] for head in self.heads):
-            raise UserError(
-                f"no validation photo has a known {' or '.join(self.heads)} to choose the epoch by "
-                f"(data.by={data.by}); cut by image, or use both heads"
-            )
-
-    def fit_statistics(self, training: Faces) -> None:
+    def fit_statistics(self, training: FieldDataset[FacesBatch]) -> None:
         """Take from the training photos what normalization and baselines need."""
-        self.pixels.fit(training.images, training.rows)
-        if "identity" in self.heads:
-            people = training.identity[target_mask(training.identity)]
-            counts = torch.bincount(people, minlength=len(self.shares))
-            self.shares.copy_(counts / counts.sum())
-        if "age" in self.heads:
-            age = training.age[target_mask(training.age)]
-            self.age.fit(age)
-            self.median.copy_(age.quantile(0.5))
+        self.pixels.fit(training.shared["image"], training.fields["image"])
+        for head, part in self._parts():
+            target = training.fields[head]
+            part.fit(target[target_mask(target)])
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Logits ``(B, C)`` of the identity, and what the age is made of.
@@ -148,70 +145,53 @@ class FacesModule(Module):
         """
         return self.net(self.pixels(image))  # type: ignore[no-any-return]
 
-    def training_step(self, batch: FacesBatch) -> Tensor:
-        seeds = sample_seeds(self.seed, self.current_epoch, batch.indices)
-        return super().training_step(batch._replace(image=self.augment(batch.image, seeds)))
-
     def step(self, batch: FacesBatch) -> StepOutput:
         output = self(batch.image)
-        every = {"identity": batch.identity, "age": batch.age}
-        targets = {head: every[head] for head in self.heads}
-        count = {head: target_mask(target).sum() for head, target in targets.items()}
+        targets = {head: getattr(batch, head) for head in self.heads}
+        known = {head: target_mask(target).sum() for head, target in targets.items()}
         losses = {
-            head: self._errors(head, output[head], target).sum() / count[head].clamp(min=1)
-            for head, target in targets.items()
+            head: part.loss(output[head], targets[head]).sum() / known[head].clamp(min=1)
+            for head, part in self._parts()
         }
-        return StepOutput(self.weights(losses, count), self._predicted(output), targets, losses)
+        return StepOutput(self.weights(losses, known), self._predicted(output), targets, losses)
 
     def predict(self, batch: FacesBatch) -> Heads:
         return self._predicted(self(batch.image))
 
     def baselines(self, batch: FacesBatch) -> Mapping[str, Heads]:
         """The training shares as everybody's probabilities, and one age for all."""
-        predicted = {
-            "commonest identity": ("identity", self.shares.expand(len(batch.indices), -1)),
-            "median age": ("age", self.median.expand(len(batch.indices))),
-        }
-        active = {name: pair for name, pair in predicted.items() if pair[0] in self.heads}
-        return {", ".join(active): dict(active.values())}
+        name = ", ".join(part.baseline_name for _, part in self._parts())
+        size = len(batch.indices)
+        return {name: {h: p.baseline.expand(size, *p.baseline.shape) for h, p in self._parts()}}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        split: SplitName = "test" if self.trainer.testing else "val"
-        people = self.heads["identity"].classes if "identity" in self.heads else ()
-        return draw(people, data.photos(split), outcome)
+        splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
+        dataset = splits["test" if self.trainer.testing else "val"]
+        photos = PhotoOutcome(dataset, "image", rows["file"], outcome)
+        figures: dict[str, Figure] = {}
+        for name, head in self.heads.items():
+            classes = head.classes
+            drawn = (
+                photos.draw_classes(name, classes)
+                if classes
+                else photos.draw_numbers(name, "age in years")
+            )
+            figures |= {f"{name}_{picture}": figure for picture, figure in drawn.items()}
+        return figures
 
     def extra_metrics(self) -> Mapping[str, float]:
         """The learned weights."""
         weights = self.weights.by_head() if self.weights.learned else {}
         return {f"train/{self.named(head, 'weight')}": w for head, w in weights.items()}
 
-    def _errors(self, head: str, output: Tensor, target: Tensor) -> Tensor:
-        """Loss of each photo, ``(B,)``, 0 where the target is not known."""
-        if head == "identity":
-            return nn.functional.cross_entropy(
-                output, target, ignore_index=IGNORE_INDEX, reduction="none"
-            )
-        # In the place of an unknown age any known one, since NaN times 0 would be NaN.
-        there = target_mask(target)
-        return self.age.loss(output, torch.where(there, target, self.median)) * there
-
     def _predicted(self, output: Mapping[str, Tensor]) -> Heads:
-        """What each head says: probabilities of people, years."""
-        predicted = {}
-        if "identity" in output:
-            predicted["identity"] = output["identity"].softmax(-1)
-        if "age" in output:
-            predicted["age"] = self.age.years(output["age"])
-        return predicted
+        return {head: part.predict(output[head]) for head, part in self._parts()}
+
+    def _parts(self) -> Iterable[tuple[str, Identity | Regression]]:
+        return self.told.items()  # type: ignore[return-value]
 
 
 def _identity_head(classes: Sequence[str]) -> Head:
-    if len(classes) < 2:
-        raise UserError(
-            f"{len(classes)} people in training ({', '.join(classes)}): it takes two or more to "
-            "tell apart (--data.identity), or --model.use_identity=false"
-        )
     count = len(classes)
     metrics: dict[str, Any] = {
         "accuracy": MulticlassAccuracy(count, average="micro"),

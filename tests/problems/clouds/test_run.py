@@ -1,49 +1,34 @@
-"""Photos through the command line: a run, its predictions, its resumption, its complaints."""
+"""Photos through the command line: what a run leaves, and predictions from its checkpoint."""
 
 import csv
 import json
 import shutil
-import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from kindling.__main__ import main
-from kindling.cli import lightning_cli as cli
-from problems.clouds.net import Backbone
+from kindling.images.pretrained import TorchvisionNet
+from problems.clouds.data import CloudsDataModule
+from tests.problems.clouds.conftest import write_photos
 
-SMALL = (
-    "--config=clouds",
-    "--data.image_size=24",
-    "--data.batch_size=8",
-    "--model.channels=[8,16]",
-    "--trainer.max_epochs=3",
-    "--trainer.enable_progress_bar=false",
-)
-
-
+QUIET = "--trainer.enable_progress_bar=false"
+SMALL = ("--config=clouds", "--data.image_size=24", "--data.batch_size=8", QUIET)
+KINDS = ["blue sky", "grey layer", "white heaps"]
 AVERAGES = ("micro", "macro", "weighted")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clouds")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photos(tmp_path_factory.mktemp("clouds") / "photos")
 
 
 @pytest.fixture(scope="module")
-def photos(folder: Path, write: Callable[[Path], Path]) -> Path:
-    return write(folder / "photos")
-
-
-@pytest.fixture(scope="module")
-def trained(photos: Path, folder: Path) -> Path:
-    assert main(["train", *SMALL, f"--data.root={photos}", f"--logs={folder / 'logs'}"]) == 0
-    return (folder / "logs" / "clouds" / "latest").resolve()
+def trained(photos: Path) -> Path:
+    flags = ["--model.channels=[8,16]", "--trainer.max_epochs=3", f"--data.root={photos}"]
+    assert main(["train", *SMALL, *flags, f"--logs={photos.parent}"]) == 0
+    return (photos.parent / "clouds" / "latest").resolve()
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -51,22 +36,21 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_results_are_by_the_names_of_the_classes(trained: Path) -> None:
+def test_results_and_predictions_are_by_the_names_of_the_classes(trained: Path) -> None:
     results = json.loads((trained / "results.json").read_text())
     assert results["baseline"]["name"] == "training majority"
     averages = {f"{s}_{a}" for s in ("precision", "recall", "f1") for a in AVERAGES}
     assert set(results["metrics"]) == {"accuracy", *averages}
-    assert list(results["per_class"]) == ["blue sky", "grey layer", "white heaps"]
+    assert list(results["per_class"]) == KINDS
     row = results["per_class"]["blue sky"]
     assert set(row) == {"precision", "recall", "f1", "support"}
     assert row["support"] == 4
-
-
-def test_the_terminal_shows_the_classes(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["test", "--run", str(trained), "--trainer.enable_progress_bar=false"]) == 0
-    printed = capsys.readouterr().out
-    for words in ("training majority", "f1_macro", "grey layer", "support"):
-        assert words in " ".join(printed.split())
+    rows = rows_of(trained / "predictions.csv")
+    columns = ["file", "class", "prediction", *(f"probability_{kind}" for kind in KINDS)]
+    assert list(rows[0]) == columns
+    assert rows[0]["file"] == "clouds_test/blue sky/0.png"
+    share = sum(row["class"] == row["prediction"] for row in rows) / len(rows)
+    assert results["metrics"]["accuracy"]["value"] == pytest.approx(share)
 
 
 def test_figures(trained: Path) -> None:
@@ -78,98 +62,25 @@ def test_figures(trained: Path) -> None:
     assert {f"figures/{name}" for name in shared | {"augmentation"}} == set(events.Tags()["images"])
 
 
-def test_predictions_and_results_agree(trained: Path) -> None:
-    rows = rows_of(trained / "predictions.csv")
-    probabilities = [f"probability_{name}" for name in ("blue sky", "grey layer", "white heaps")]
-    assert list(rows[0]) == ["file", "class", "prediction", *probabilities]
-    assert rows[0]["file"] == "clouds_test/blue sky/0.png"
-    results = json.loads((trained / "results.json").read_text())
-    share = sum(row["class"] == row["prediction"] for row in rows) / len(rows)
-    assert results["metrics"]["accuracy"]["value"] == pytest.approx(share)
-
-
 @pytest.mark.parametrize("path", ["clouds_test", "clouds_test/grey layer/2.png"])
 def test_a_checkpoint_alone_predicts(
     path: str, trained: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder or one photo, far from the run and from the photos that it was trained on."""
-    checkpoint = tmp_path / "mine.ckpt"
-    shutil.copy(trained / "checkpoints" / "best.ckpt", checkpoint)
+    shutil.copy(trained / "checkpoints" / "best.ckpt", tmp_path / "mine.ckpt")
     monkeypatch.chdir(tmp_path)
-    flags = [f"--ckpt_path={checkpoint}", f"--data.input={photos / path}", "--data.root=/gone"]
-    assert main(["predict", *flags, "--trainer.enable_progress_bar=false"]) == 0
+    flags = [f"--data.input={photos / path}", "--data.root=/gone", QUIET]
+    assert main(["predict", "--ckpt_path=mine.ckpt", *flags]) == 0
+    known = {row["file"]: row for row in rows_of(trained / "predictions.csv")}
     rows = rows_of(tmp_path / "predictions" / f"{Path(path).stem}.csv")
-    assert list(rows[0])[:3] == ["file", "prediction", "probability_blue sky"]
-    by_file = {
-        row["file"].removeprefix("clouds_test/"): row
-        for row in rows_of(trained / "predictions.csv")
-    }
-    name = "grey layer/" if path.endswith("png") else ""
+    assert len(rows) == (1 if path.endswith("png") else 12)
     for row in rows:
-        known = by_file[name + row["file"]]
-        assert row["prediction"] == known["prediction"]
-        probability = float(known["probability_blue sky"])
+        assert list(row)[:3] == ["file", "prediction", "probability_blue sky"]
+        above = Path(path) if len(rows) > 1 else Path(path).parent
+        expected = known[(above / row["file"]).as_posix()]
+        assert row["prediction"] == expected["prediction"]
+        probability = float(expected["probability_blue sky"])
         assert float(row["probability_blue sky"]) == pytest.approx(probability, abs=1e-5)
-    assert len(rows) == (1 if name else 12)
-
-
-class StopAt(Callback):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if trainer.global_step == self.step:
-            signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.parametrize("step", [4, 5])
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(
-    step: int, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Augmentation and dropout included, in mid-epoch and at an epoch's end."""
-    flags = [*SMALL, "--model.dropout=0.3", f"--data.root={photos}", f"--logs={tmp_path}"]
-    assert main(["fit", *flags]) == 0
-    with monkeypatch.context() as patch:
-        patch.setattr(cli, "GradientNorms", lambda: StopAt(step))
-        assert main(["fit", *flags]) == 130
-    whole, stopped = tmp_path / "clouds" / "version_0", tmp_path / "clouds" / "version_1"
-    torch.manual_seed(99)
-    assert main(["fit", "--run", str(stopped), "--trainer.enable_progress_bar=false"]) == 0
-    weights = [
-        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for run in (whole, stopped)
-    ]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    assert (
-        rows_of(whole / "metrics.csv")[-1]["val/loss"]
-        == rows_of(stopped / "metrics.csv")[-1]["val/loss"]
-    )
-
-
-@pytest.fixture
-def harmed(photos: Path, tmp_path: Path) -> Path:
-    root = tmp_path / "harmed"
-    shutil.copytree(photos, root)
-    return root
-
-
-def test_a_broken_photo_is_one_line_and_leaves_no_run(
-    harmed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (harmed / "clouds_train" / "blue sky" / "3.png").write_bytes(b"no photo")
-    assert main(["fit", *SMALL, f"--data.root={harmed}", f"--logs={tmp_path / 'logs'}"]) == 2
-    error = capsys.readouterr().err
-    assert "3.png: not an image that Pillow reads; replace or remove it" in error
-    assert error.count("\n") == 1
-    assert not (tmp_path / "logs").exists()
-
-
-@pytest.mark.parametrize("name", ["classes=[a,b]", "image_size=64"])
-def test_what_the_data_say_is_no_setting_of_the_model(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["fit", "--config=clouds", f"--model.{name}"]) == 2
-    assert "is computed from the data" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["nothing.jpg", "empty"])
@@ -177,7 +88,7 @@ def test_an_input_that_is_not_there(
     missing: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
-    flags = [f"--data.input={tmp_path / missing}", "--trainer.enable_progress_bar=false"]
+    flags = [f"--data.input={tmp_path / missing}", QUIET]
     assert main(["predict", "--run", str(trained), *flags]) == 2
     error = capsys.readouterr().err
     assert missing in error
@@ -188,9 +99,18 @@ def test_a_resumed_run_does_not_fetch_weights_again(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[str] = []
-    monkeypatch.setattr(Backbone, "load_pretrained", lambda net: fetched.append(net.name))
+    monkeypatch.setattr(TorchvisionNet, "load_pretrained", lambda net: fetched.append(net.name))
     flags = [f"--data.root={photos}", f"--logs={tmp_path}", "--model.net=squeezenet1_1"]
-    assert main(["fit", *SMALL, *flags, "--model.weights=DEFAULT"]) == 0
+    quick = ["--model.weights=DEFAULT", "--trainer.max_epochs=1"]
+    assert main(["fit", *SMALL, *flags, *quick]) == 0
     run = tmp_path / "clouds" / "version_0"
-    assert main(["fit", "--run", str(run), "--trainer.max_epochs=4"]) == 0
+    assert main(["fit", "--run", str(run), "--trainer.max_epochs=2"]) == 0
     assert fetched == ["squeezenet1_1"]
+
+
+def test_the_real_photos(real: Path) -> None:
+    data = CloudsDataModule(root=real / "clouds", image_size=16)
+    data.setup("fit")
+    assert data.sizes()["test"] == 486
+    assert sum(data.sizes().values()) == 474 - 5 + 486
+    assert len(data.classes) == 7

@@ -1,0 +1,137 @@
+"""What a model of photos made of a split: the usual pictures, and the photos that went worst.
+
+N: samples, C: classes.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kindling.data.dataset import FieldDataset
+from kindling.data.files import printable
+from kindling.data.targets import target_mask
+from kindling.errors import short
+from kindling.evaluation.class_figures import confusion, draw_confusion, draw_per_class, worst
+from kindling.evaluation.number_figures import draw_error_bands, draw_predicted
+from kindling.training.module import EvalOutput
+
+ROWS, COLUMNS = 3, 4
+MOST = ROWS * COLUMNS
+"""Photos on the page."""
+
+WIDTH, HEIGHT, GAP, HEAD = 2.4, 2.95, 0.06, 0.45
+"""In inches: of a photo with its caption, of the gap around it, and of the title's line."""
+
+LONGEST = 28
+"""Letters of a name that fit above a photo."""
+
+
+class PhotoOutcome:
+    """An evaluated split of photos, by what its samples are called.
+
+    Args:
+        dataset: The split.
+        field: Of the photos; of several of a sample, the first is shown.
+        names: Of the outcome's N samples.
+        outcome: What was predicted.
+    """
+
+    def __init__(
+        self, dataset: FieldDataset[Any], field: str, names: Sequence[str], outcome: EvalOutput
+    ) -> None:
+        self.dataset, self.field, self.names, self.outcome = dataset, field, names, outcome
+
+    def draw_classes(self, head: str, classes: Sequence[str]) -> dict[str, Figure]:
+        """Confusion matrix, scores by class, and the mistakes that the model was surest of.
+
+        Of the samples whose class is known; none if there is no such sample. The predictions are
+        probabilities, ``(N, C)``.
+        """
+        rows, true, probability = self._known(head)
+        if not len(rows):
+            return {}
+        predicted = probability.argmax(1)
+        count, chosen = confusion(true, predicted, len(classes)), worst(true, probability, MOST)
+        captions = [
+            f"{classes[true[k]]} ({probability[k, true[k]]:.0%})\n"
+            f"taken for {classes[predicted[k]]} ({probability[k, predicted[k]]:.0%})"
+            for k in chosen
+        ]
+        mistakes = np.count_nonzero(predicted != true)
+        title = f"The surest of {mistakes:,} mistakes in {len(true):,} photos"
+        return {
+            "confusion_matrix": draw_confusion(count, classes),
+            "per_class": draw_per_class(count, classes),
+            "worst_mistakes": self._page(title, rows[chosen], captions),
+        }
+
+    def draw_numbers(self, head: str, name: str, log: bool = False) -> dict[str, Figure]:
+        """Predicted against true, error by band of true values, and the largest errors.
+
+        Of the samples whose number is known; none if there is no such sample.
+
+        Args:
+            head: Its predictions are ``(N,)``.
+            name: The number's own, with its unit.
+            log: Whether numbers are compared by their ratio.
+        """
+        rows, true, predicted = self._known(head)
+        if not len(rows):
+            return {}
+        error = predicted / true - 1 if log else predicted - true
+        unit = f"error in % of the {name}" if log else "predicted - true"
+        figures = {
+            "predicted": draw_predicted(true, predicted, name, log),
+            "error_bands": draw_error_bands(true, 100 * error if log else error, name, unit),
+        }
+        if self.dataset.fields[self.field][:1].numel():
+            chosen = np.argsort(-np.abs(np.log1p(error) if log else error), kind="stable")[:MOST]
+            share = [f" ({error[k]:+.0%})" if log else "" for k in chosen]
+            captions = [
+                f"true {short(true[k])}\npredicted {short(predicted[k])}{ratio}"
+                for k, ratio in zip(chosen, share, strict=True)
+            ]
+            title = f"The largest errors in {len(true):,} samples"
+            figures["largest_errors"] = self._page(title, rows[chosen], captions)
+        return figures
+
+    def _known(self, head: str) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+        """Which samples have the head's target, these targets, and what was predicted of them."""
+        target, prediction = self.outcome.targets[head], self.outcome.predictions[head]
+        there = target_mask(target)
+        true = target[there].double() if target.is_floating_point() else target[there]
+        return np.flatnonzero(there.numpy()), true.numpy(), prediction[there].double().numpy()
+
+    def _page(self, title: str, rows: NDArray[np.int64], captions: Sequence[str]) -> Figure:
+        index = self.dataset.fields[self.field][self.outcome.indices[rows]]
+        images = self.dataset.shared[self.field][index if index.ndim == 1 else index[:, 0]]
+        named = (f"{c}\n{shortened(self.names[k])}" for c, k in zip(captions, rows, strict=True))
+        return draw_photos(title, zip(images, named, strict=True))
+
+
+def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:
+    """As many photos, ``(3, H, W)`` bytes each, as fit the page, each below its caption."""
+    figure = Figure(figsize=(WIDTH * COLUMNS, HEIGHT * ROWS + HEAD))
+    figure.suptitle(title)
+    # In inches, and for all photos: axes of its own take longer to draw than the photo in them.
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, figure.get_figheight()))
+    axes.axis("off")
+    for k, (image, caption) in zip(range(MOST), photos, strict=False):
+        row, column = divmod(k, COLUMNS)
+        left, low = WIDTH * column + GAP, HEIGHT * (ROWS - 1 - row) + GAP
+        right, high = left + WIDTH - 2 * GAP, low + WIDTH - 2 * GAP
+        axes.imshow(image.permute(1, 2, 0).numpy(), extent=(left, right, low, high))
+        axes.text(left, high + GAP, caption, fontsize="x-small", verticalalignment="bottom")
+    return figure
+
+
+def shortened(file: str) -> str:
+    """Names of files are often hashes: the first letters are enough to find one."""
+    name = printable(Path(file.rpartition("/")[2]))
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
