@@ -2,18 +2,17 @@
 
 import shlex
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from kindling.runs.folder import TENSORBOARD, link, logdir
 from kindling.runs.folder import shown as place
 from kindling.tools.compare import figures
 from kindling.tools.compare.scores import Comparison
 from kindling.tools.compare.table import tables
 from kindling.tools.runner.grid import markdown, show
+from kindling.tools.runner.record import show_alone
 
 
 def report(comparison: Comparison, folder: Path, console: Console) -> None:
@@ -36,12 +35,17 @@ def report(comparison: Comparison, folder: Path, console: Console) -> None:
     charts = {name: chart for name, chart in drawn.items() if chart}
     for name, chart in charts.items():
         chart.savefig(folder / name, dpi=120)
-    _link(comparison, folder)
+    over = comparison.over
+    linked = {
+        f"{variant.name.replace(' ', '_')}/{over}_{record.pair[over == 'fold']}": record.folder
+        for variant in comparison.variants
+        for record in variant.records
+    }
     console.print(explained, style="dim")
     console.print(origin)
     console.print(f"tables       {place(folder)}/compare.md, scores.csv, runs.csv")
     console.print(f"charts       {place(folder)}/{', '.join(charts)}")
-    console.print(f"curves       tensorboard --logdir {place(logdir(folder))}")
+    console.print(f"curves       {show_alone(folder, linked)}")
 
 
 def _explained(comparison: Comparison) -> str:
@@ -69,13 +73,3 @@ def _origin(comparison: Comparison) -> str:
         f"made         {datetime.now(UTC):%Y-%m-%d}, commit {' and '.join(commits)}\n"
         f"command      python {command}"
     )
-
-
-def _link(comparison: Comparison, folder: Path) -> None:
-    """Let TensorBoard show the runs of this comparison, by variant and seed, and no others."""
-    for variant in comparison.variants:
-        for record in variant.records:
-            number = record.pair[comparison.over == "fold"]
-            name = variant.name.replace(" ", "_")
-            with suppress(OSError):  # where links cannot be made
-                link(folder / TENSORBOARD / name / f"{comparison.over}_{number}", record.folder)

@@ -47,16 +47,16 @@ class Pool(ABC):
         """How many of those that are wanted are finished."""
 
     @abstractmethod
-    def waiting(self) -> bool:
-        """Whether there are some that nobody has started."""
-
-    @abstractmethod
     def take(self) -> tuple[PlannedRun, IO[str]] | None:
         """One that needs a process, and its lock; nothing if there is none at this moment."""
 
     @abstractmethod
     def end(self, job: Job) -> None:
         """Take note of a process that is over; until then, its run stays locked."""
+
+    def waiting(self) -> bool:
+        """Whether there are some that nobody has started."""
+        return self.finished() < self.wanted
 
     def watch(self, job: Job) -> int:
         """Look at what a process has written, and count its epochs."""

@@ -3,7 +3,7 @@
 import csv
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,6 +102,17 @@ class Record:
         rows = [row for row in self.curves if monitor in row]
         choose = max if mode == "max" else min
         return choose(rows, key=lambda row: row[monitor], default={})
+
+
+def show_alone(folder: Path, made: Mapping[str, Path]) -> str:
+    """The command by which TensorBoard shows these runs, by name, and no others."""
+    links = folder / runs.TENSORBOARD
+    try:
+        for name, run in made.items():
+            runs.link(links / name, run)
+    except OSError:  # where links cannot be made
+        links = folder
+    return f"tensorboard --logdir {runs.shown(links)}"
 
 
 def tested(folders: Sequence[str]) -> list[Record]:

@@ -3,7 +3,6 @@
 import shlex
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from kindling.runs import folder as runs
 from kindling.tools.runner.charts import style
 from kindling.tools.runner.grid import show
 from kindling.tools.runner.process import usage
+from kindling.tools.runner.record import show_alone
 from kindling.tools.runner.settings import shown
 from kindling.tools.sweep.space import configuration
 from kindling.tools.sweep.study import Study
@@ -43,7 +43,8 @@ def report(study: Study, console: Console) -> None:
     found, place = study.complete(), runs.shown(study.folder)
     trials = pd.DataFrame([_row(study, trial) for trial in study.trials()])
     trials.to_csv(study.folder / "trials.csv", index=False)
-    _link(study, trials)
+    made = trials[["number", "run"]].dropna().itertuples(index=False)
+    curves = show_alone(study.folder, {f"trial_{n:03}": Path(run) for n, run in made})
     if not found:
         raise UserError(f"{place}: no trial is complete; {place}/trials.csv lists them")
     grid = [["trial", study.monitor, "epochs", *study.space.searched]]
@@ -66,7 +67,7 @@ def report(study: Study, console: Console) -> None:
     console.print("chosen       on validation alone: no trial was scored on the test split")
     console.print(f"train it     make train TASK={study.space.task} ARGS={shlex.quote(words)}")
     console.print(f"files        {place}/best.yaml, trials.csv, {', '.join(charts)}")
-    console.print(f"curves       tensorboard --logdir {place}/{runs.TENSORBOARD}")
+    console.print(f"curves       {curves}")
 
 
 def write_best(study: Study, trial: FrozenTrial) -> Path:
@@ -139,13 +140,6 @@ def _row(study: Study, trial: FrozenTrial) -> dict[str, Any]:
         **{n: shown(values[n]) if n in values else None for n in study.space.searched},
         "run": str(run) if run else None,
     }
-
-
-def _link(study: Study, trials: pd.DataFrame) -> None:
-    """Links for TensorBoard, which shows these runs alone."""
-    for number, run in trials[["number", "run"]].dropna().itertuples(index=False):
-        with suppress(OSError):  # where links cannot be made
-            runs.link(study.folder / runs.TENSORBOARD / f"trial_{number:03}", Path(run))
 
 
 def _short(value: object) -> str:

@@ -51,9 +51,6 @@ class Trials(Pool):
     def finished(self) -> int:
         return self.study.ended()
 
-    def waiting(self) -> bool:
-        return self.finished() < self.wanted
-
     def take(self) -> tuple[PlannedRun, IO[str]] | None:
         while taken := self.study.take(self.wanted):
             if not self._found_ended(taken):
