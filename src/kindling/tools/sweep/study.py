@@ -24,15 +24,6 @@ from kindling.tools.sweep.space import Choices, Range, Space, trial_flags
 
 JOURNAL = "study.journal"
 
-BEFORE_PRUNING = 5
-"""Finished trials that the first one to be stopped early is compared with."""
-
-WARM_UP = 0.2
-"""Of the epochs, those in which no trial is stopped."""
-
-AT_AN_EPOCH = 3
-"""Finished trials that must have got as far as the one that is stopped."""
-
 
 @dataclass
 class Taken:
@@ -72,14 +63,17 @@ class Study:
         self.lower = fixed["checkpoint.mode"] != "max"
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
-        warm_up = int(WARM_UP * (self.planned(0, {}).max_epochs or 0))
+        # None is stopped before five are finished and three have got as far, nor in the first
+        # fifth of its epochs.
+        warm_up = (self.planned(0, {}).max_epochs or 0) // 5
+        pruner = MedianPruner(n_startup_trials=5, n_warmup_steps=warm_up, n_min_trials=3)
         self._storage = _journal(folder)
         with self.alone():
             self.optuna = optuna.create_study(
                 storage=self._storage,
                 study_name=space.task,
                 direction="minimize" if self.lower else "maximize",
-                pruner=MedianPruner(BEFORE_PRUNING, warm_up, n_min_trials=AT_AN_EPOCH),
+                pruner=pruner,
                 load_if_exists=True,
             )
             self._check({"space": space.searched, "fixed": fixed, "data": data})

@@ -30,11 +30,7 @@ class Failing(UserError):
 
 
 class Trials(Pool):
-    """Makes the trials of a study that are missing.
-
-    Raises:
-        Failing: Nothing but failures.
-    """
+    """Makes the trials of a study that are missing, unless nothing but failures come."""
 
     what = "trials"
     verb = "fit"  # a trial never sees the test split
