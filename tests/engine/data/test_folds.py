@@ -1,16 +1,12 @@
 """Folds of a cross-validation: disjoint, complete, and true to classes, groups and time."""
 
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from kindling.cli import resume
-from kindling.data.datamodule import DataModule
 from kindling.data.split import (
     SplitConfig,
     check_fold,
@@ -126,87 +122,11 @@ def test_a_fold_that_is_none(folds: int | None, fold: int, said: str) -> None:
         check_fold(folds, fold)
 
 
-# The data modules, over their samples.
-
-
-def identifiers(data: DataModule) -> dict[str, set[str]]:
-    """What identifies the samples of each split."""
-    found = {}
-    for split in ("train", "val", "test"):
-        place = torch.arange(len(data.splits[split]))  # type: ignore[arg-type, index]
-        columns = data.describe(split, place)  # type: ignore[arg-type]
-        found[split] = {str(values) for values in zip(*columns.values(), strict=True)}
-        assert len(found[split]) == len(place)
-    return found
-
-
-def module(task: str, **settings: Any) -> Any:
-    """The data module of a problem, which somebody may have deleted."""
-    source = pytest.importorskip(f"problems.{task}.data")
-    data = getattr(source, f"{task.title()}DataModule")(**settings)
-    data.prepare_data()
-    data.setup("fit")
-    return data
-
-
-MODULES: list[Any] = [
-    ("potability", {}),
-    ("clouds", {"image_size": 8}),
-    ("faces", {"image_size": 8}),
-    ("faces", {"image_size": 8, "by": "person"}),
-    ("prices", {"use_photos": False}),
-]
-
-
-@pytest.mark.parametrize(("task", "settings"), MODULES)
-def test_each_sample_is_tested_on_in_one_fold(task: str, settings: dict[str, Any]) -> None:
-    tested: list[set[str]] = []
-    wholes = []
-    for fold in range(3):
-        names = identifiers(module(task, **settings, folds=3, fold=fold))
-        assert sum(map(len, names.values())) == len(set().union(*names.values()))
-        tested.append(names["test"])
-        wholes.append(names["train"] | names["val"] | names["test"])
-    assert len(set().union(*tested)) == sum(map(len, tested)), "no sample is tested on twice"
-    # What is rare, or repeats what is held out, need not be tested on.
-    assert len(set().union(*tested)) > 0.95 * len(set().union(*wholes))
-
-
-def test_statistics_are_of_the_fold_alone() -> None:
-    means = []
-    for fold in range(3):
-        data = module("potability", folds=3, fold=fold)
-        means.append(data.training.features.nanmean(0))
-    assert not torch.equal(means[0], means[1])
-    assert not torch.equal(means[1], means[2])
-
-
-def test_a_series_is_never_tested_on_what_lies_before_its_training() -> None:
-    last = []
-    for fold in range(3):
-        data = module("timeseries", window=8, folds=3, fold=fold)
-        ends = {}
-        for split in ("train", "val", "test"):
-            windows = data.splits[split]
-            ends[split] = windows.locate(torch.arange(len(windows)))[0]
-        assert max(ends["train"].max(), ends["val"].max()) < ends["test"].min() - 8
-        last.append((ends["test"].min(), ends["test"].max()))
-    assert all(stop < start for (_, stop), (start, _) in pairwise(last))
-
-
-def test_a_test_file_stays_out_of_the_folds(tmp_path: Path) -> None:
-    rows = "".join(f"{k},{k % 2}\n" for k in range(60))
-    (tmp_path / "water_potability.csv").write_text(f"ph,Potability\n{rows}")
-    data = module("potability", root=tmp_path, test="not_there.csv", folds=3, fold=1)
-    assert data.sizes() == {"train": 32, "val": 8, "test": 20}
-    assert [path.name for path in data.files()] == ["water_potability.csv"]
-
-
 def test_a_run_is_not_tested_on_another_fold() -> None:
     config = """
-model: {{class_path: problems.timeseries.model.TimeseriesModule}}
+model: {{class_path: tests.engine.toy.ToyNet}}
 data:
-  class_path: problems.timeseries.data.TimeseriesDataModule
+  class_path: tests.engine.toy.ToyTable
   init_args: {{{}}}
 """
     with pytest.raises(UserError, match=r"data.fold=1: the run was trained with 0"):
