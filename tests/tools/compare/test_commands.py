@@ -123,7 +123,7 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text("seeds: 1\nvariants: {rnn: --model.cell=rnn, gru: --model.cell=gru}")
     script = str(paths.PROJECT / "scripts" / "compare.py")
-    flags = ["--trainer.max_epochs=60", "--early_stopping.patience=60"]
+    flags = ["--trainer.max_epochs=40", "--early_stopping.patience=40"]
     flags += ["--trainer.limit_train_batches=2", "--trainer.limit_val_batches=2"]
     command = [sys.executable, script, "--task=timeseries", f"--plan={plan}", f"--logs={logs}"]
     command += ["--jobs=1", "--name=x", *SMALL, *flags]
@@ -149,7 +149,7 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     for variant in ("rnn", "gru"):
         [run] = (runs / variant / "seed_0").glob("timeseries/version_*")
         with (run / "metrics.csv").open() as stream:
-            assert sum(1 for _ in stream) == 61
+            assert sum(1 for _ in stream) == 41
     assert (runs.parent / "compare.md").is_file()
 
 
