@@ -2,7 +2,7 @@
 
 import sys
 
-from kindling.tools.compare.commands import compare
+from kindling.tools.compare import main
 
 if __name__ == "__main__":
-    sys.exit(compare())
+    sys.exit(main())

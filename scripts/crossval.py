@@ -2,7 +2,7 @@
 
 import sys
 
-from kindling.tools.compare.commands import crossval
+from kindling.tools.crossval import main
 
 if __name__ == "__main__":
-    sys.exit(crossval())
+    sys.exit(main())

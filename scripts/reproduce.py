@@ -2,7 +2,7 @@
 
 import sys
 
-from kindling.tools.compare.commands import reproduce
+from kindling.tools.reproduce import main
 
 if __name__ == "__main__":
-    sys.exit(reproduce())
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from kindling.tools.compare.commands import results
+from kindling.tools.results import main
 
 if __name__ == "__main__":
-    sys.exit(results())
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from kindling.tools.compare.commands import runs
+from kindling.tools.runs import main
 
 if __name__ == "__main__":
-    sys.exit(runs())
+    sys.exit(main())

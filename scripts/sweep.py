@@ -2,7 +2,7 @@
 
 import sys
 
-from kindling.tools.sweep.command import sweep
+from kindling.tools.sweep import main
 
 if __name__ == "__main__":
-    sys.exit(sweep())
+    sys.exit(main())

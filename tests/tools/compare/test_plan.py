@@ -13,9 +13,10 @@ from kindling.__main__ import main
 from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.compare import plan, results
+from kindling.tools.compare import plan
 from kindling.tools.compare.comparison import planned_runs
 from kindling.tools.compare.plan import Plan
+from kindling.tools.results import publish as results
 from kindling.tools.runner import settings, typed
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.record import Record

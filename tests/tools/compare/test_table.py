@@ -8,8 +8,7 @@ import pytest
 from rich.console import Console
 
 from kindling.errors import UserError
-from kindling.tools.compare import table
-from kindling.tools.compare.commands import compare
+from kindling.tools.compare import main, table
 from kindling.tools.compare.costs import MEMORY, PARAMETERS, PREDICTION, TRAINING, costs
 from kindling.tools.compare.figures import draw_curves, draw_scores, draw_times
 from kindling.tools.compare.report import report
@@ -124,7 +123,7 @@ def test_existing_runs_side_by_side(
     ]
     monkeypatch.setattr(sys, "argv", ["compare.py"])
     folders = [str(run.folder) for run in runs]
-    assert compare(["--runs", *folders, "--name=mine", f"--logs={logs}"]) == 0
+    assert main(["--runs", *folders, "--name=mine", f"--logs={logs}"]) == 0
     shown = capsys.readouterr().out
     assert "model.lr=1.0" in shown
     assert "model.cell" not in shown, "a setting that is the same in all"

@@ -12,7 +12,8 @@ from kindling.__main__ import main as kindling
 from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.sweep.command import check, sweep
+from kindling.tools.sweep import main as sweep
+from kindling.tools.sweep.check import check
 from kindling.tools.sweep.space import FOLDER, read
 from tests.test_makefile import make
 

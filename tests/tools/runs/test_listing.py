@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from kindling.tools.compare import listing
-from kindling.tools.compare.commands import runs
+from kindling.tools.runs import listing, main
 
 Make = Any
 
@@ -59,9 +58,9 @@ def test_a_damaged_run_is_listed_with_what_it_has(make: Make, logs: Path) -> Non
 
 def test_the_command(make: Make, logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make("version_0", {"mse": 0.1234})
-    assert runs([f"--logs={logs}"]) == 0
+    assert main([f"--logs={logs}"]) == 0
     assert "mse 0.1234" in capsys.readouterr().out
-    assert runs([f"--logs={logs.parent}", "--task=timeseries"]) == 2
+    assert main([f"--logs={logs.parent}", "--task=timeseries"]) == 2
     assert "no runs of timeseries there; start one with: make train" in capsys.readouterr().err
-    assert runs(["--task=timeserie"]) == 2
+    assert main(["--task=timeserie"]) == 2
     assert "timeserie: no such task; did you mean timeseries?" in capsys.readouterr().err
