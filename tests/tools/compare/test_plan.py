@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 from kindling.__main__ import main
 from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.compare import plan
+from kindling.tools import results
+from kindling.tools.compare import comparison, plan
 from kindling.tools.compare.comparison import planned_runs
 from kindling.tools.compare.plan import Plan
-from kindling.tools.results import publish as results
 from kindling.tools.runner import settings, typed
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.record import Record
@@ -172,22 +171,22 @@ def test_one_page_of_all_that_have_their_data(
         (folder / "compare.md").write_text(f"table of {chosen.task}\n")
         made.append((chosen.task, flags))
 
-    plans, logs = tmp_path / "plans", tmp_path / "logs"
-    (tmp_path / "data" / "water").mkdir(parents=True)
+    plans, logs, data = (tmp_path / name for name in ("plans", "logs", "data"))
+    (data / "water").mkdir(parents=True)
     plans.mkdir()
     for name, task in (("water", "potability"), ("sky", "clouds"), ("drawn", "faces")):
-        data = "" if name == "drawn" else f"data: {name}\n"
-        (plans / f"{name}.yaml").write_text(f"task: {task}\n{data}folds: 5\nvariants: {{a: }}\n")
-    monkeypatch.setattr(results, "compare", compare)
+        source = "" if name == "drawn" else f"data: {name}\n"
+        (plans / f"{name}.yaml").write_text(f"task: {task}\n{source}folds: 5\nvariants: {{a: }}\n")
+    monkeypatch.setattr(comparison, "compare", compare)
     monkeypatch.setattr(results, "FOLDER", plans)
-    results.publish([], tmp_path / "data", logs, None, Console(width=200))
-    assert made == [("faces", []), ("potability", [f"--data.root={tmp_path}/data/water"])]
+    assert results.main([f"--data={data}", f"--logs={logs}"]) == 0
+    assert made == [("faces", []), ("potability", [f"--data.root={data}/water"])]
     assert "sky: no data here (" in capsys.readouterr().out
     text = (logs / "results.md").read_text()
     assert "## water\n\ntable of potability\n" in text
     assert "sky" not in text
-    results.publish(["sky"], None, logs, None, Console(width=200))
+    assert results.main(["--only", "sky", f"--logs={logs}"]) == 0
     assert "sky: no data here (name the folder that it lies in by DATA)" in capsys.readouterr().out
     assert (logs / "results.md").read_text() == "# Results\n"
-    with pytest.raises(UserError, match=r"cloud: no such plan in .*; there are drawn, sky, water"):
-        results.publish(["cloud"], None, logs, None, Console())
+    assert results.main(["--only", "cloud"]) == 2
+    assert "no such plan in" in capsys.readouterr().err
