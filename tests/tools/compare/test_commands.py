@@ -1,4 +1,4 @@
-"""The commands over real runs, the smallest that there are."""
+"""A comparison over real runs, the smallest that there are."""
 
 import json
 import signal
@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from kindling.data import paths
-from kindling.tools import crossval
 
 SMALL = ["--config=smoke", "--data.window=8", "--data.lags=[]", "--model.hidden=8"]
 
@@ -48,15 +47,3 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
         with (run / "metrics.csv").open() as stream:
             assert sum(1 for _ in stream) == 41
     assert (runs.parent / "compare.md").is_file()
-
-
-@pytest.mark.slow
-def test_crossval(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ["--task=timeseries", "--folds=2", f"--logs={logs}", *SMALL]
-    assert crossval.main(args) == 0
-    shown = capsys.readouterr().out
-    for words in ("minus last value", "over folds", "rmse"):
-        assert words in shown
-    folder = logs / "timeseries" / "crossval" / "sample"
-    rows = (folder / "runs.csv").read_text().splitlines()
-    assert [row.split(",")[2] for row in rows] == ["fold", "0", "1"]
