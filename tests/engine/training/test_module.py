@@ -22,7 +22,7 @@ from kindling.training.module import EvalOutput, Module
 class LineBatch(NamedTuple):
     x: Tensor
     y: Tensor
-    place: Tensor
+    indices: Tensor
 
 
 class Points(torch.utils.data.Dataset[LineBatch]):
