@@ -66,8 +66,8 @@ def begin(
     known = _known(folder)
     for logger in loggers:
         # The CSV logger deletes what it has written before.
-        by_csv = isinstance(logger, stock.CSVLogger)
-        rows = read_rows(Path(logger.log_dir, "metrics.csv")) if by_csv else []
+        table = isinstance(logger, stock.CSVLogger) and Path(logger.log_dir, "metrics.csv")
+        rows = read_rows(table) if table else []
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", SEEN_TO)
             _ = getattr(logger, "experiment", None)  # without which some have no name for the run

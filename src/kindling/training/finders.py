@@ -12,7 +12,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.tuner import Tuner
+from lightning.pytorch.tuner.tuning import Tuner
 from lightning.pytorch.utilities.seed import isolate_rng
 from matplotlib.figure import Figure
 

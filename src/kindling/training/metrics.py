@@ -129,7 +129,7 @@ class EpochMetrics(nn.Module):
         if not steps:
             return
         for head, metrics in self._collections():
-            prediction = _float32(torch.cat([step.predictions[head] for step in steps]))
+            prediction = float32(torch.cat([step.predictions[head] for step in steps]))
             target = torch.cat([step.targets[head] for step in steps])
             if self.heads[head].optional:
                 there = target_mask(target)
@@ -155,14 +155,15 @@ def named(heads: Mapping[str, Head], head: str, metric: str) -> str:
 
 def detach_float32(heads: Heads) -> Heads:
     """Without gradients, and in single precision at least: scores and files are made of them."""
-    return {head: _float32(value.detach()) for head, value in heads.items()}
+    return {head: float32(value.detach()) for head, value in heads.items()}
 
 
 def _detached(heads: Heads) -> Heads:
     return {head: value.detach() for head, value in heads.items()}
 
 
-def _float32(value: Tensor) -> Tensor:
+def float32(value: Tensor) -> Tensor:
+    """In single precision at least, if it is no integer."""
     kind = torch.promote_types(value.dtype, torch.float32)
     return value.to(kind) if value.is_floating_point() else value
 
@@ -182,6 +183,6 @@ def _weighted_losses(steps: Sequence[StepOutput]) -> Tensor:
 
 
 def _weighted(losses: list[Tensor], size: Tensor) -> Tensor:
-    loss = _float32(torch.stack(losses))
+    loss = float32(torch.stack(losses))
     weight = size.to(loss)
     return torch.stack([loss * weight, weight], 1)
