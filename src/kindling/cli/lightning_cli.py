@@ -159,10 +159,10 @@ class KindlingCLI(ParsingCLI):
         self.tensorboard = TensorBoard(self.folder, step)
         self.table = MetricsTable(self.folder / "metrics.csv", step)
         # A prediction has nothing to log, and would begin a run there all the same.
-        others = chosen if self.command != "predict" else False
+        others = chosen if self.command != "predict" else None
         self.chosen = loggers.make(others, self.folder, self.logs)
         listed: list[Logger] = [*self.chosen]
-        if others is not False and (self.command == "fit" or self.given_run):
+        if chosen is not False and (self.command == "fit" or self.given_run):
             listed.append(self.tensorboard)
         return [*listed, self.table] if self.command == "fit" else listed
 

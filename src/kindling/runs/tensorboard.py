@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,19 @@ class RunLogger(Logger):
         """Nothing: they are in ``config.yaml``, and TensorBoard gets them by ``log_settings``."""
 
 
+class Lazy:
+    """A ``SummaryWriter`` that begins its file when it is used.
+
+    The Trainer asks every logger for its experiment at every start, also of what writes nothing.
+    """
+
+    def __init__(self, make: Callable[[], SummaryWriter]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
+
+
 class TensorBoard(RunLogger):
     """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``curves/loss``.
 
@@ -70,9 +83,9 @@ class TensorBoard(RunLogger):
 
     @property
     @rank_zero_experiment
-    def experiment(self) -> SummaryWriter:
+    def experiment(self) -> Lazy:
         """The writer of the run itself, for a module's own ``self.logger.experiment.add_image``."""
-        return self.writer()
+        return Lazy(self.writer)
 
     def writer(self, stage: str = "") -> SummaryWriter:
         """The writer of a stage, made when it is first asked for; of the run itself without."""
