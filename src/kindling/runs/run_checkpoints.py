@@ -88,21 +88,21 @@ class RunCheckpoints(stock.Checkpoint):
         if _is_last(trainer) or _agreed(trainer, self._due):
             self._save_last(trainer)
             if self.best is None:
-                self._save(trainer, self.run / runs.BEST, self.save_weights_only)
+                self._save_as(trainer, runs.BEST)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Averaged weights become the model's own only when training has ended.
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, stock.StochasticWeightAveraging):
-                self._keep_average(trainer, callback)
-
-    def _keep_average(self, trainer: Trainer, swa: stock.StochasticWeightAveraging) -> None:
-        """The averaged weights, which become the model's own only when training has ended."""
-        most = trainer.max_epochs
-        if swa.n_averaged is None or (most not in (None, -1) and trainer.current_epoch < most):
-            log.warning("weights      not averaged: training ended before the average was taken")
-            return
-        log.info("weights      %s has the averaged ones, in place of the best epoch's", runs.BEST)
-        self._save(trainer, self.run / runs.BEST, self.save_weights_only)
+            if not isinstance(callback, stock.StochasticWeightAveraging):
+                continue
+            if callback.n_averaged is None or trainer.current_epoch < (trainer.max_epochs or 0):
+                log.warning(
+                    "weights      not averaged: training ended before the average was taken"
+                )
+            else:
+                what = "the averaged ones, in place of the best epoch's"
+                log.info("weights      %s has %s", runs.BEST, what)
+                self._save_as(trainer, runs.BEST)
 
     def _save_best(self, trainer: Trainer) -> None:
         sign = -1 if self.mode == "min" else 1
@@ -113,7 +113,7 @@ class RunCheckpoints(stock.Checkpoint):
             value = -sign * math.inf
         if self.best is None or sign * value > sign * self.best:
             self.best = value
-            self._save(trainer, self.run / runs.BEST, self.save_weights_only)
+            self._save_as(trainer, runs.BEST)
 
     def _value(self, trainer: Trainer) -> float | None:
         """What is monitored; none before there is any.
@@ -135,18 +135,19 @@ class RunCheckpoints(stock.Checkpoint):
         for logger in trainer.loggers:
             # No curve shall end before the checkpoint that it is continued from.
             logger.flush() if isinstance(logger, TensorBoard) else logger.save()
-        self._save(trainer, self.run / runs.LAST)
+        self._save_as(trainer, runs.LAST)
         end = time.monotonic()
         self._due, self._overdue = end + (end - start) / SHARE, end + PATIENCE
 
-    def _save(self, trainer: Trainer, path: Path, weights_only: bool = False) -> None:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            if loop_state.within_end_of_epoch(trainer):
-                # Loggers get the epoch's scores only after this, when the process may be killed.
-                logged = trainer.logged_metrics.items()
-                self._logged = {k: float(v) for k, v in logged if not k.endswith("_step")}
-            trainer.save_checkpoint(path, weights_only)
-            self._logged = {}
+    def _save_as(self, trainer: Trainer, name: Path) -> None:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if loop_state.within_end_of_epoch(trainer):
+            # Loggers get the epoch's scores only after this, when the process may be killed.
+            logged = trainer.logged_metrics.items()
+            self._logged = {k: float(v) for k, v in logged if not k.endswith("_step")}
+        trainer.save_checkpoint(self.run / name, self.save_weights_only and name == runs.BEST)
+        self._logged = {}
 
 
 class PatientStopping(stock.EarlyStopping):

@@ -73,8 +73,9 @@ class EpochMetrics(nn.Module):
     def update(self, step: StepOutput) -> None:
         """Count a batch."""
         loss, predictions, targets, losses = step
-        kept = StepOutput(loss.detach(), _detached(predictions), targets, _detached(losses))
-        self._pending.append(kept)
+        predictions = {head: value.detach() for head, value in predictions.items()}
+        losses = {head: value.detach() for head, value in losses.items()}
+        self._pending.append(StepOutput(loss.detach(), predictions, targets, losses))
         if len(self._pending) >= PENDING:
             self._update()
 
@@ -101,14 +102,10 @@ class EpochMetrics(nn.Module):
 
     def state(self) -> dict[str, Any]:
         """What has been counted in the epoch so far, for a checkpoint."""
-        counted = {
-            head: {
-                str(name): dict(metric.metric_state)
-                for name, metric in metrics.items(keep_base=True, copy_state=True)
-                if metric.update_called
-            }
-            for head, metrics in self._collections()
-        }
+        counted: dict[str, dict[str, Any]] = {}
+        for head, metrics in self._collections():
+            items = [(str(k), metric) for k, metric in metrics.items(keep_base=True)]
+            counted[head] = {k: dict(m.metric_state) for k, m in items if m.update_called}
         pending = [list(step) for step in self._pending]
         return {"pending": pending, "losses": list(self._losses), "metrics": counted}
 
@@ -156,10 +153,6 @@ def named(heads: Mapping[str, Head], head: str, metric: str) -> str:
 def detach_float32(heads: Heads) -> Heads:
     """Without gradients, and in single precision at least: scores and files are made of them."""
     return {head: float32(value.detach()) for head, value in heads.items()}
-
-
-def _detached(heads: Heads) -> Heads:
-    return {head: value.detach() for head, value in heads.items()}
 
 
 def float32(value: Tensor) -> Tensor:
