@@ -2,7 +2,6 @@
 
 import math
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -40,11 +39,12 @@ class Watch(Callback):
     def __init__(self, run: Path, every: int = 50) -> None:
         self.run, self.every = run, every
         self._signal, self._within_validation, self._alone = 0, False, True
+        self._step = 0  # the Trainer's own count is a long way to go in each step
         self._handlers: dict[int, Any] = {}
         self._loss = torch.zeros(())
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._alone = trainer.world_size == 1
+        self._alone, self._step = trainer.world_size == 1, trainer.global_step
         if trainer.received_sigterm:
             self._signal = signal.SIGTERM
         # Not sooner: the Trainer sets its own handler, which would turn SIGTERM into success.
@@ -54,7 +54,8 @@ class Watch(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        if (step := trainer.global_step) % self.every:
+        step, self._step = self._step, self._step + 1
+        if step % self.every:
             return
         norms = {f"gradient_norm/{layer}": float(norm) for layer, norm in _norms(pl_module).items()}
         for logger in trainer.loggers:
@@ -67,10 +68,10 @@ class Watch(Callback):
         # Not between the last step and validation: the Trainer would go on without it.
         if self._heard(trainer, batch_idx) and not trainer.is_last_batch:
             self._stop(trainer)
-        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor):
             self._loss = loss
-            if loss.device.type == "cpu" or trainer.global_step % self.every == 0:
+            if loss.device.type == "cpu" or self._step % self.every == 0:
                 self._require_finite(trainer)
 
     def on_validation_batch_end(
