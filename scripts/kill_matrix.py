@@ -55,9 +55,9 @@ MOMENTS = {
 # Runs a command that kills itself when something is called for the n-th time.
 KILLED = """
 import os, signal, sys
-from lightning.pytorch import Callback
-from kindling import checkpoints, cli, metrics_table
 from kindling.__main__ import main
+from kindling.runs import checkpoints, metrics_table
+from kindling.training.exact_resume import ExactResume
 
 what, count = sys.argv[1].split()
 left = int(count)
@@ -70,14 +70,10 @@ def count_down(*args, **kwargs):
 
 if what == "fsync":
     checkpoints.os.fsync = count_down
-elif what == "log_metrics":
-    log = metrics_table.MetricsTable.log_metrics
-    metrics_table.MetricsTable.log_metrics = lambda *args, **kwargs: (
-        count_down(),
-        log(*args, **kwargs),
-    )
 else:
-    cli.GradientNorms = type("Killed", (Callback,), {what: count_down})
+    kind = metrics_table.MetricsTable if what == "log_metrics" else ExactResume
+    whole = getattr(kind, what)
+    setattr(kind, what, lambda *args, **kwargs: (count_down(), whole(*args, **kwargs)))
 sys.exit(main(sys.argv[2:]))
 """
 

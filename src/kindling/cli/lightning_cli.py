@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,15 @@ from kindling.evaluation.callback import Evaluation
 from kindling.runs import checkpoints, loggers, loop_state
 from kindling.runs import folder as runs
 from kindling.runs.metrics_table import MetricsTable
-from kindling.runs.provenance import Provenance
+from kindling.runs.provenance import recorded
 from kindling.runs.run_checkpoints import RunCheckpoints
 from kindling.runs.tensorboard import TensorBoard
-from kindling.training import memory
 from kindling.training.exact_resume import ExactResume
-from kindling.training.graceful_stop import GracefulStop
-from kindling.training.gradients import GradientNorms
 from kindling.training.module import Module
+from kindling.training.overhead import NoProfiler, keep_freed
 from kindling.training.progress import RunProgressBar
-from kindling.training.trial_fit import NoProfiler
 from kindling.training.warm_start import Freeze
+from kindling.training.watch import Watch
 
 PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
 """What evaluates a model that was trained in half precision: its targets would be rounded too."""
@@ -87,7 +85,7 @@ class KindlingCLI(ParsingCLI):
         self._make_pair()
         if not torch.cuda.is_available():
             # From here on, and not while files are read: parts of them need not stay.
-            memory.keep_freed()
+            keep_freed()
         self._check_origin()
         self.folder = self._make_folder()
         with self._discard_unused():
@@ -181,15 +179,9 @@ class KindlingCLI(ParsingCLI):
             self.evaluation = Evaluation(self.folder, self.task, self.checkpoint, step, output)
             return [*callbacks, self.evaluation]
         self.evaluation = Evaluation(self.folder, self.task)
-        seed = self.settings.seed_everything
-        parent = self.warm_start.provenance() if self.warm_start else None
         callbacks += [
-            Provenance(
-                self.folder, self.task, self.config_yaml, None if seed is False else seed, parent
-            ),
-            ExactResume(),
-            GradientNorms(),
-            GracefulStop(self.folder),
+            ExactResume(self.task, self.config_yaml),
+            Watch(self.folder),
             self.evaluation,
             self._get(self.config_init, "early_stopping"),
         ]
@@ -247,7 +239,7 @@ class KindlingCLI(ParsingCLI):
                     self.tensorboard.log_layout(list(self.model.heads))
         if isinstance(self.model, Module):
             self.model.resumed = self.checkpoint is not None
-        with checkpoints.fitting(self.checkpoint), self._refuse_batches():
+        with self._recorded(), checkpoints.fitting(self.checkpoint), self._refuse_batches():
             self.trainer.fit(
                 self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
             )
@@ -257,6 +249,15 @@ class KindlingCLI(ParsingCLI):
             scores = {k.removeprefix("val/"): v for k, v in best.items() if k.startswith("val/")}
             self.tensorboard.log_final("val", scores, int(best.get("step", 0)))
             self.tensorboard.finalize("success")
+
+    def _recorded(self) -> AbstractContextManager[None]:
+        if not self.trainer.is_global_zero:
+            return nullcontext()
+        seed = self.settings.seed_everything
+        more: dict[str, Any] = {"seed": None if seed is False else seed}
+        if self.warm_start:
+            more["parent"] = self.warm_start.provenance()
+        return recorded(self.folder, self.trainer, self.model, self.datamodule, **more)
 
     @contextmanager
     def _refuse_batches(self) -> Iterator[None]:

@@ -17,11 +17,9 @@ import torch
 from lightning.pytorch import Trainer
 
 from kindling.__main__ import main
-from kindling.cli import lightning_cli as cli
 from kindling.data import paths
 from kindling.runs import checkpoints
-from kindling.runs.metrics_table import MetricsTable
-from kindling.training.graceful_stop import GracefulStop
+from kindling.training.watch import Watch
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 QUIET = "--trainer.enable_progress_bar=false"
@@ -60,12 +58,8 @@ def killed(moment: str, args: list[str]) -> int:
     child = os.fork()
     if child == 0:
         try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(sys, "argv", ["-c", matrix.MOMENTS[moment], *args])
-                patch.setattr(checkpoints.os, "fsync", checkpoints.os.fsync)
-                patch.setattr(cli, "GradientNorms", cli.GradientNorms)
-                patch.setattr(MetricsTable, "log_metrics", MetricsTable.log_metrics)
-                exec(matrix.KILLED, {})
+            sys.argv = ["-c", matrix.MOMENTS[moment], *args]
+            exec(matrix.KILLED, {})
         finally:
             os._exit(1)
     status = os.waitpid(child, 0)[1]
@@ -97,16 +91,17 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     assert matrix.differences(expected, run) == []
 
 
-def told_in(hook: str) -> type[GracefulStop]:
-    """A guard whose process is told to stop in a hook of the second epoch, after its last step."""
+def told_in(hook: str) -> Callable[..., None]:
+    """A hook in which the process is told to stop in the second epoch, after its last step."""
+    whole = getattr(Watch, hook)
 
-    def tell(self: GracefulStop, trainer: Trainer, *args: Any) -> None:
+    def tell(self: Watch, trainer: Trainer, *args: Any) -> None:
         training = trainer.current_epoch == 1 and not trainer.sanity_checking
         if training and (trainer.validating or trainer.is_last_batch):
             os.kill(os.getpid(), signal.SIGTERM)
-        getattr(GracefulStop, hook)(self, trainer, *args)
+        whole(self, trainer, *args)
 
-    return type("Told", (GracefulStop,), {hook: tell})
+    return tell
 
 
 @pytest.mark.parametrize("task", ["timeseries", "potability"])
@@ -122,7 +117,7 @@ def test_a_run_that_is_stopped_before_or_in_validation_goes_on_with_it(
 ) -> None:
     expected = whole(task)
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "GracefulStop", told_in(hook))
+        patch.setattr(Watch, hook, told_in(hook))
         assert main(["fit", *matrix.flags(task, 0, tmp_path)]) == 128 + signal.SIGTERM
     time.sleep(1 - time.time() % 1)  # see the script
     run = tmp_path / task / "version_0"
