@@ -40,7 +40,8 @@ from kindling.training.module import Module
 from kindling.training.overhead import NoProfiler, keep_freed
 from kindling.training.progress import RunProgressBar
 from kindling.training.warm_start import Freeze
-from kindling.training.watch import Watch
+from kindling.training.graceful_stop import GracefulStop
+from kindling.training.gradients import GradientNorms
 
 PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
 """What evaluates a model that was trained in half precision: its targets would be rounded too."""
@@ -181,7 +182,8 @@ class KindlingCLI(ParsingCLI):
         self.evaluation = Evaluation(self.folder, self.task)
         callbacks += [
             ExactResume(self.task, self.config_yaml),
-            Watch(self.folder),
+            GracefulStop(self.folder),
+            GradientNorms(),
             self.evaluation,
             self._get(self.config_init, "early_stopping"),
         ]

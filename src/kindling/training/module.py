@@ -71,14 +71,6 @@ class Module(LightningModule):
         self.val_scores = EpochMetrics(self.heads)
         self.test_scores = EpochMetrics(self.heads)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Lightning notes the name of each hook here, forty times a step, and torch's own way looks
-        # whether that is a parameter.
-        if name in self.__dict__ and (value is None or type(value) is str):
-            self.__dict__[name] = value
-        else:
-            super().__setattr__(name, value)
-
     # What a problem provides.
 
     @abstractmethod

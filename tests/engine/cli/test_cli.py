@@ -210,7 +210,7 @@ def test_callbacks_of_a_config_are_added_to_ours(tmp_path: Path) -> None:
         "LearningRateMonitor",
         "RunCheckpoints",
         "PatientStopping",
-        "Watch",
+        "GracefulStop",
         "Evaluation",
     } <= names
 

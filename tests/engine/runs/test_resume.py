@@ -19,7 +19,7 @@ from lightning.pytorch import Trainer
 from kindling.__main__ import main
 from kindling.data import paths
 from kindling.runs import checkpoints
-from kindling.training.watch import Watch
+from kindling.training.graceful_stop import GracefulStop
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 QUIET = "--trainer.enable_progress_bar=false"
@@ -93,9 +93,9 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
 
 def told_in(hook: str) -> Callable[..., None]:
     """A hook in which the process is told to stop in the second epoch, after its last step."""
-    whole = getattr(Watch, hook)
+    whole = getattr(GracefulStop, hook)
 
-    def tell(self: Watch, trainer: Trainer, *args: Any) -> None:
+    def tell(self: GracefulStop, trainer: Trainer, *args: Any) -> None:
         training = trainer.current_epoch == 1 and not trainer.sanity_checking
         if training and (trainer.validating or trainer.is_last_batch):
             os.kill(os.getpid(), signal.SIGTERM)
@@ -117,7 +117,7 @@ def test_a_run_that_is_stopped_before_or_in_validation_goes_on_with_it(
 ) -> None:
     expected = whole(task)
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, hook, told_in(hook))
+        patch.setattr(GracefulStop, hook, told_in(hook))
         assert main(["fit", *matrix.flags(task, 0, tmp_path)]) == 128 + signal.SIGTERM
     time.sleep(1 - time.time() % 1)  # see the script
     run = tmp_path / task / "version_0"

@@ -1,4 +1,4 @@
-"""Watches the steps of a run: gradient norms, a loss that is no number, Ctrl-C and SIGTERM."""
+"""Ends a run well that cannot or shall not go on: a loss that is no number, Ctrl-C, SIGTERM."""
 
 import math
 import signal
@@ -8,59 +8,41 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed import ReduceOp
-from torch.optim import Optimizer
 
 from kindling.errors import Diverged, Stopped
 from kindling.runs import folder as runs
 from kindling.runs.loop_state import restart_validation
-from kindling.runs.metrics_table import MetricsTable
 
 TOGETHER = 10
 """Batches after which several processes ask one another whether to stop."""
 
 
-class Watch(Callback):
-    """Ends a run well that cannot or shall not go on, and shows how gradients vanish or explode.
+class GracefulStop(Callback):
+    """Stops between two steps, where weights, optimizer and counters agree with one another.
 
-    It stops between two steps, where weights, optimizer and counters agree with one another. The
-    first signal is obeyed after the step under way, with ``last.ckpt`` saved; a second one ends the
-    process at once. A run that was stopped in validation begins it anew.
-
-    The norm of each layer's gradient is logged as ``gradient_norm/<layer>``.
+    The first signal is obeyed after the step under way, with ``last.ckpt`` saved; a second one
+    ends the process at once. A run that was stopped in validation begins it anew.
 
     Args:
         run: The run's folder.
-        every: Steps between two readings of the gradients, and two looks at the loss where a look
-            makes a GPU wait.
+        every: Batches between two looks at the loss where a look makes a GPU wait.
     """
 
     def __init__(self, run: Path, every: int = 50) -> None:
         self.run, self.every = run, every
         self._signal, self._within_validation, self._alone = 0, False, True
-        self._step = 0  # the Trainer's own count is a long way to go in each step
         self._handlers: dict[int, Any] = {}
         self._loss = torch.zeros(())
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._alone, self._step = trainer.world_size == 1, trainer.global_step
+        self._alone = trainer.world_size == 1
         if trainer.received_sigterm:
             self._signal = signal.SIGTERM
         # Not sooner: the Trainer sets its own handler, which would turn SIGTERM into success.
         for signum in (signal.SIGINT, signal.SIGTERM):
             self._handlers[signum] = signal.signal(signum, self._on_signal)
-
-    def on_before_optimizer_step(
-        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
-    ) -> None:
-        step, self._step = self._step, self._step + 1
-        if step % self.every:
-            return
-        norms = {f"gradient_norm/{layer}": float(norm) for layer, norm in _norms(pl_module).items()}
-        for logger in trainer.loggers:
-            if not isinstance(logger, MetricsTable):  # its rows are of what is scored
-                logger.log_metrics(norms, step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -71,7 +53,7 @@ class Watch(Callback):
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor):
             self._loss = loss
-            if loss.device.type == "cpu" or self._step % self.every == 0:
+            if loss.device.type == "cpu" or (batch_idx + 1) % self.every == 0:
                 self._require_finite(trainer)
 
     def on_validation_batch_end(
@@ -131,12 +113,3 @@ class Watch(Callback):
                 f"{trainer.global_step}; the checkpoints from before are kept; try a smaller "
                 "--model.lr or --trainer.gradient_clip_val=1"
             )
-
-
-def _norms(model: nn.Module) -> dict[str, Tensor]:
-    """The gradient's norm over the parameters of each layer that has one, in the net's order."""
-    layers: dict[str, list[Tensor]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            layers.setdefault(name.rpartition(".")[0], []).append(parameter.grad)
-    return {name: nn.utils.get_total_norm(gradients) for name, gradients in layers.items()}
