@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from rich.console import Console
 
 from kindling.cli.arguments import Invocation
 from kindling.cli.parsing import ParsingCLI
@@ -53,17 +52,13 @@ IN_TRAINING = (Checkpoint, StochasticWeightAveraging, WeightAveraging)
 
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
-    console = Console(highlight=False, soft_wrap=True)
+    trains = invocation.command == "train"
     with quiet():
-        if invocation.command == "train":
-            fitted = _run(replace(invocation, command="fit"))
-            if rank() or not fitted.can_be_tested():
-                conclude(fitted, console)
-                return fitted
-            flags = [f"--config={fitted.folder / runs.CONFIG}"]
-            invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
-        cli = _run(invocation)
-    conclude(cli, console)
+        cli = _run(replace(invocation, command="fit") if trains else invocation)
+        if trains and not rank() and cli.can_be_tested():
+            flags = [f"--config={cli.folder / runs.CONFIG}"]
+            cli = _run(Invocation("test", flags, cli.folder, cli.folder / runs.BEST))
+    conclude(cli)
     return cli
 
 
@@ -94,22 +89,22 @@ class KindlingCLI(ParsingCLI):
             self.trainer = self._make_trainer()
 
     def _make_folder(self) -> Path:
+        # The Trainer's own setting for it will do too.
+        self.logs = Path(self.settings.trainer.default_root_dir or self.settings.logs)
         if rank():
             return self.logs  # of several processes, the first alone writes
-        if self.command == "fit" and self.given_run is None:
+        if self.makes_run:
             return runs.create(self.logs, self.task)
         return self.given_run or Path.cwd()
 
     @property
-    def logs(self) -> Path:
-        """Folder of the runs; the Trainer's own setting for it will do too."""
-        return Path(self.settings.trainer.default_root_dir or self.settings.logs)
+    def makes_run(self) -> bool:
+        """Whether the run's folder is new."""
+        return self.command == "fit" and self.given_run is None
 
-    @contextmanager
-    def _discard_unused(self) -> Iterator[None]:
-        made = self.command == "fit" and self.given_run is None and not rank()
-        with runs.discard_unused(self.folder) if made else nullcontext():
-            yield
+    def _discard_unused(self) -> AbstractContextManager[None]:
+        made = self.makes_run and not rank()
+        return runs.discard_unused(self.folder) if made else nullcontext()
 
     def _make_trainer(self) -> Trainer:
         settings = self._get(self.config_init, "trainer")
@@ -130,10 +125,8 @@ class KindlingCLI(ParsingCLI):
             ours["enable_checkpointing"] = False
             ours["precision"] = PLAIN_PRECISION.get(settings.precision, settings.precision)
         elif "spawn" in str(settings.strategy) or "fork" in str(settings.strategy):
-            raise UserError(
-                f"trainer.strategy={settings.strategy}: processes are started as commands of their "
-                "own here; use ddp"
-            )
+            how = "processes are started as commands of their own here; use ddp"
+            raise UserError(f"trainer.strategy={settings.strategy}: {how}")
         try:
             return self._instantiate_trainer({**settings, **ours}, [])
         except (TypeError, ValueError) as error:
@@ -181,12 +174,10 @@ class KindlingCLI(ParsingCLI):
             self.evaluation = Evaluation(self.folder, self.task, self.checkpoint, step, output)
             return [*callbacks, self.evaluation]
         self.evaluation = Evaluation(self.folder, self.task)
-        seed = self.settings.seed_everything
+        seed = None if self.settings.seed_everything is False else self.settings.seed_everything
         parent = self.warm_start.provenance() if self.warm_start else None
         callbacks += [
-            Provenance(
-                self.folder, self.task, self.config_yaml, None if seed is False else seed, parent
-            ),
+            Provenance(self.folder, self.task, self.config_yaml, seed, parent),
             ExactResume(),
             GradientNorms(),
             GracefulStop(self.folder),
@@ -224,20 +215,18 @@ class KindlingCLI(ParsingCLI):
             quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
             if self.given_run and subcommand != "predict":
                 loggers.begin(self.chosen, self.folder, yaml.safe_load(self.config_yaml))
-            with checkpoints.fitting(self.checkpoint):
-                getattr(self.trainer, subcommand)(
-                    self.model,
-                    datamodule=self.datamodule,
-                    ckpt_path=self.checkpoint,
-                    weights_only=True,
-                    **quiet,
-                )
+            self._run_trainer(subcommand, **quiet)
+
+    def _run_trainer(self, method: str, **settings: Any) -> None:
+        settings |= {"datamodule": self.datamodule, "ckpt_path": self.checkpoint}
+        with checkpoints.fitting(self.checkpoint):
+            getattr(self.trainer, method)(self.model, weights_only=True, **settings)
 
     def _fit(self) -> None:
         if self.trainer.is_global_zero:
             (self.folder / runs.CONFIG).write_text(self.config_yaml)
             runs.point_latest(self.folder)
-            introduce(self, Console(highlight=False, soft_wrap=True))
+            introduce(self)
             settings = yaml.safe_load(self.config_yaml)
             loggers.begin(self.chosen, self.folder, settings, loop_state.steps(self.origin))
             self._log_left_out()
@@ -247,30 +236,21 @@ class KindlingCLI(ParsingCLI):
                     self.tensorboard.log_layout(list(self.model.heads))
         if isinstance(self.model, Module):
             self.model.resumed = self.checkpoint is not None
-        with checkpoints.fitting(self.checkpoint), self._refuse_batches():
-            self.trainer.fit(
-                self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
-            )
+        try:
+            self._run_trainer("fit")
+        except TypeError as error:
+            # A model of another data module has no use for a named tuple, and says so obscurely.
+            found = re.search(r"must be Tensor, not (\w+Batch)", str(error))
+            if isinstance(self.model, Module) or not found:
+                raise
+            model, data = type(self.model).__name__, type(self.datamodule).__name__
+            raise UserError(f"model={model}: takes no {found[1]} of {data}: {error}") from error
         if self._shows():
             chosen = self.settings.checkpoint
             best = self.table.best(chosen.monitor or "epoch", chosen.mode)
             scores = {k.removeprefix("val/"): v for k, v in best.items() if k.startswith("val/")}
             self.tensorboard.log_final("val", scores, int(best.get("step", 0)))
             self.tensorboard.finalize("success")
-
-    @contextmanager
-    def _refuse_batches(self) -> Iterator[None]:
-        """A model of another data module has no use for a named tuple, and says so obscurely."""
-        try:
-            yield
-        except TypeError as error:
-            found = re.search(r"must be Tensor, not (\w+Batch)", str(error))
-            if isinstance(self.model, Module) or not found:
-                raise
-            kinds = type(self.model).__name__, type(self.datamodule).__name__
-            raise UserError(
-                f"model={kinds[0]}: takes no {found[1]} of {kinds[1]}: {error}"
-            ) from error
 
     def _log_left_out(self) -> None:
         """What the checkpoint's epoch had scored when it was taken, and was killed before it."""
