@@ -5,7 +5,7 @@ Nothing here imports torch, so that a mistake is answered at once.
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from kindling.cli.settings import PARTS, settings
@@ -28,7 +28,7 @@ class Invocation:
     """A command, its flags for the parser, and the run and checkpoint that they named."""
 
     command: str
-    flags: list[str] = field(default_factory=list)
+    flags: list[str]
     run: Path | None = None
     checkpoint: Path | None = None
 

@@ -3,13 +3,11 @@
 import inspect
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from kindling.cli import arguments, settings
+from kindling.cli import arguments
+from kindling.cli.settings import shown
 from kindling.data import paths
 
 if TYPE_CHECKING:
@@ -66,8 +64,8 @@ def of_command(command: str, layers: "Layers") -> str:
     from lightning.pytorch import Trainer
 
     def row(name: str, default: Any, choices: str = "") -> str:
-        shown = f" {choices}" if choices[:1] == "{" and choices != "{true,false}" else ""
-        return f"--{name}{shown}={_shown(layers.values.get(name, default))}"
+        closed = f" {choices}" if choices[:1] == "{" and choices != "{true,false}" else ""
+        return f"--{name}{closed}={shown(layers.values.get(name, default))}"
 
     lines = [f"usage: kindling {command} --config TASK [--config PRESET] [--SETTING=VALUE ...]"]
     for part, kind in layers.classes.items():
@@ -80,14 +78,6 @@ def of_command(command: str, layers: "Layers") -> str:
     known = inspect.signature(Trainer).parameters
     rows = {row(f"trainer.{name}", known[name].default): doc for name, doc in TRAINER.items()}
     return "\n".join([*lines, *_section("trainer", rows), *_section("shared", SHARED)])
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    with suppress(yaml.YAMLError):  # an object, that a class has for a default
-        return settings.shown(list(value) if isinstance(value, tuple) else value)
-    return str(value)
 
 
 def _section(title: str, rows: Mapping[str, str]) -> Iterator[str]:

@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
-from lightning.pytorch import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import (
-    Checkpoint,
-    ModelCheckpoint,
-    ProgressBar,
-    StochasticWeightAveraging,
-    WeightAveraging,
-)
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import callbacks as stock
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO
 from lightning.pytorch.utilities.model_helpers import is_overridden
@@ -46,7 +39,7 @@ from kindling.training.warm_start import Freeze
 PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
 """What evaluates a model that was trained in half precision: its targets would be rounded too."""
 
-IN_TRAINING = (Checkpoint, StochasticWeightAveraging, WeightAveraging)
+IN_TRAINING = (stock.Checkpoint, stock.StochasticWeightAveraging, stock.WeightAveraging)
 """Callbacks that have nothing to do outside of it, and some of which fail there."""
 
 
@@ -128,7 +121,7 @@ class KindlingCLI(ParsingCLI):
             how = "processes are started as commands of their own here; use ddp"
             raise UserError(f"trainer.strategy={settings.strategy}: {how}")
         try:
-            return self._instantiate_trainer({**settings, **ours}, [])
+            return self.instantiate_trainer(**ours)
         except (TypeError, ValueError) as error:
             raise UserError(f"trainer: {error}") from error
 
@@ -164,7 +157,7 @@ class KindlingCLI(ParsingCLI):
     def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
         settings, fits = self.settings.trainer, self.command == "fit"
         callbacks = [c for c in chosen if fits or not isinstance(c, IN_TRAINING)]
-        bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
+        bar = any(isinstance(callback, stock.ProgressBar) for callback in callbacks)
         if settings.enable_progress_bar is not False and not bar:
             callbacks.append(RunProgressBar())
         if not fits:
@@ -192,16 +185,18 @@ class KindlingCLI(ParsingCLI):
         """Of the run's two checkpoints, and of others where they are asked for."""
         chosen = self.settings.checkpoint
         yield RunCheckpoints(self.folder, chosen.monitor, chosen.mode, chosen.save_weights_only)
-        defaults = inspect.signature(ModelCheckpoint).parameters
+        defaults = inspect.signature(stock.ModelCheckpoint).parameters
         changed = {k for k, v in chosen.items() if v != defaults[k].default} - OF_RUN
         if chosen.filename == "best":
             changed.discard("filename")
         for callback in others:
-            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+            if isinstance(callback, stock.ModelCheckpoint) and callback.dirpath is None:
                 callback.dirpath = str(self.folder / runs.BEST.parent)
         if changed:
             folder = chosen.dirpath or self.folder / runs.BEST.parent
-            yield ModelCheckpoint(**{**chosen.as_dict(), "dirpath": folder, "save_last": None})
+            yield stock.ModelCheckpoint(
+                **{**chosen.as_dict(), "dirpath": folder, "save_last": None}
+            )
 
     # Commands.
 
@@ -209,13 +204,12 @@ class KindlingCLI(ParsingCLI):
         with signals(), self._discard_unused():
             if subcommand == "fit":
                 self._fit()
-                return
-            if rank():
-                return  # a split that is shared out would be scored with samples repeated
-            quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
-            if self.given_run and subcommand != "predict":
-                loggers.begin(self.chosen, self.folder, yaml.safe_load(self.config_yaml))
-            self._run_trainer(subcommand, **quiet)
+            elif not rank():  # a split that is shared out would be scored with samples repeated
+                predicts = subcommand == "predict"
+                if self.given_run and not predicts:
+                    loggers.begin(self.chosen, self.folder, self.whole)
+                silent = "return_predictions" if predicts else "verbose"
+                self._run_trainer(subcommand, **{silent: False})
 
     def _run_trainer(self, method: str, **settings: Any) -> None:
         settings |= {"datamodule": self.datamodule, "ckpt_path": self.checkpoint}
@@ -227,8 +221,7 @@ class KindlingCLI(ParsingCLI):
             (self.folder / runs.CONFIG).write_text(self.config_yaml)
             runs.point_latest(self.folder)
             introduce(self)
-            settings = yaml.safe_load(self.config_yaml)
-            loggers.begin(self.chosen, self.folder, settings, loop_state.steps(self.origin))
+            loggers.begin(self.chosen, self.folder, self.whole, loop_state.steps(self.origin))
             self._log_left_out()
             if self._shows():
                 self.tensorboard.log_settings(hyperparameters(self))
@@ -274,9 +267,8 @@ class KindlingCLI(ParsingCLI):
 
     def can_be_tested(self) -> bool:
         """Whether ``fit`` has left a checkpoint, and there is a test."""
-        has_test = is_overridden("test_step", self.model) and is_overridden(
-            "test_dataloader", self.datamodule, LightningDataModule
-        )
+        parts = {"test_step": self.model, "test_dataloader": self.datamodule}
+        has_test = all(is_overridden(name, part) for name, part in parts.items())
         return has_test and (self.folder / runs.BEST).is_file()
 
 
@@ -286,6 +278,4 @@ OF_RUN = {"monitor", "mode", "save_weights_only", "save_last", "verbose", "enabl
 
 def _listed(value: Any) -> list[Any]:
     """A setting that may be nothing, one thing or several."""
-    if value in (None, False):
-        return []
-    return value if isinstance(value, list) else [value]
+    return [] if value in (None, False) else value if isinstance(value, list) else [value]

@@ -5,7 +5,6 @@ import inspect
 import json
 from argparse import Action
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,9 @@ class Layers:
             if not name.endswith("+") and self._replaces(name, new, file):
                 below = f"{name}."
                 self.values = {k: v for k, v in self.values.items() if not k.startswith(below)}
-                nothing = reduce(lambda inner, key: {key: inner}, reversed(name.split(".")), None)
+                nothing: Any = None
+                for key in reversed(name.split(".")):
+                    nothing = {key: nothing}
                 self.flags.append(f"--config={json.dumps(nothing)}")
         for name, new in named.items():
             self.values[name.removesuffix("+")] = [new] if name.endswith("+") else new

@@ -166,13 +166,12 @@ class ParsingCLI(LightningCLI):
                 part.compile()
 
     def _choose_optimizer(self) -> None:
-        optimizer, scheduler = (self._get(self.config_init, k) for k in optimizers.CLASSES)
-        schedule: optimizers.Schedule = "constant"
-        if isinstance(self.model, Module):
-            if scheduler:
-                self.model.schedule = "constant"  # the default's, in whose place it is
-            schedule = self.model.schedule
-        config = self._get(self.config_init, "lr_scheduler_config")
+        names = (*optimizers.CLASSES, "lr_scheduler_config")
+        optimizer, scheduler, config = (self._get(self.config_init, name) for name in names)
+        ours = self.model if isinstance(self.model, Module) else None
+        if ours and scheduler:
+            ours.schedule = "constant"  # the default's, in whose place it is
+        schedule = ours.schedule if ours else "constant"
         optimizers.choose(self.model, optimizer, scheduler, config, schedule)
 
     @property
@@ -213,15 +212,19 @@ class ParsingCLI(LightningCLI):
             resume.refuse_changes(origin["config"], self.config_yaml, resume.CUT)
 
     @cached_property
-    def config_yaml(self) -> str:
+    def whole(self) -> dict[str, Any]:
         """The whole configuration, such that it runs again as it is."""
-        settings = self.settings.clone()
+        # The parser's own dump knows no Enum and no device among the defaults of callbacks.
+        settings: dict[str, Any] = _plain(self.settings)
         for name in ("config", "allow_changed_data"):
             settings.pop(name, None)
         for name in self.layers.linked:
-            settings.model.init_args.pop(name, None)
-        # The parser's own dump knows no Enum and no device among the defaults of callbacks.
-        return str(yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True))
+            settings["model"]["init_args"].pop(name, None)
+        return settings
+
+    @property
+    def config_yaml(self) -> str:
+        return str(yaml.safe_dump(self.whole, sort_keys=False, allow_unicode=True))
 
 
 def _plain(value: Any) -> Any:

@@ -99,7 +99,7 @@ def rank() -> int:
 
 
 def leave_group() -> None:
-    """End the connection to other processes: a test is for one, and so is what comes after a run."""
+    """End the connection to other processes: a test, and what comes after a run, is for one."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

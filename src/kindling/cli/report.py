@@ -6,7 +6,8 @@ import torch
 from rich.console import Console
 
 from kindling.cli.process import rank
-from kindling.cli.settings import PARTS
+from kindling.cli.resume import FREE
+from kindling.cli.settings import PARTS, flat
 from kindling.data.datamodule import DataModule
 from kindling.evaluation import results
 from kindling.runs import checkpoints
@@ -16,9 +17,6 @@ from kindling.training.module import Module
 
 if TYPE_CHECKING:
     from kindling.cli.lightning_cli import KindlingCLI
-
-NO_SETTINGS = ("root", "input", "num_workers")
-"""Of a data module: what no score should depend on."""
 
 
 def introduce(cli: "KindlingCLI") -> None:
@@ -71,13 +69,14 @@ def _say(what: str, text: str) -> None:
 
 def hyperparameters(cli: "KindlingCLI") -> dict[str, Any]:
     """What the HPARAMS tab tells runs apart by."""
+    chosen = {
+        name: value
+        for name, value in flat(cli.whole)
+        if name.partition(".")[0] in (*PARTS, *optimizers.CLASSES)
+        and name not in (*PARTS, *FREE)
+        and not (value is None and name in optimizers.CLASSES)
+    }
     sample = getattr(cli.datamodule, "is_sample", False)
-    settings = {"seed": cli.settings.seed_everything, "sample": sample}
-    # What the model takes from the data is no setting, and not yet known to the configuration.
-    apart = {*NO_SETTINGS, *cli.layers.linked}
-    for part in (*PARTS, *optimizers.CLASSES):
-        if chosen := cli.settings.get(part):
-            init = dict(chosen.get("init_args") or {})
-            settings |= {} if part in PARTS else {part: chosen.class_path}
-            settings |= {f"{part}.{k}": v for k, v in init.items() if k not in apart}
-    return {**settings, "trainer.max_epochs": cli.settings.trainer.max_epochs}
+    epochs = cli.settings.trainer.max_epochs
+    first = {"seed": cli.settings.seed_everything, "sample": sample}
+    return {**first, **chosen, "trainer.max_epochs": epochs}

@@ -60,5 +60,8 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def shown(value: Any) -> str:
     """A value as it is typed."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    try:
+        text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    except yaml.YAMLError:  # an object, that a class has for a default
+        return str(value)
     return str(text).removesuffix("\n").removesuffix("\n...").strip()
