@@ -194,9 +194,8 @@ class KindlingCLI(ParsingCLI):
                 callback.dirpath = str(self.folder / runs.BEST.parent)
         if changed:
             folder = chosen.dirpath or self.folder / runs.BEST.parent
-            yield stock.ModelCheckpoint(
-                **{**chosen.as_dict(), "dirpath": folder, "save_last": None}
-            )
+            settings = {**chosen.as_dict(), "dirpath": folder, "save_last": None}
+            yield stock.ModelCheckpoint(**settings)
 
     # Commands.
 

@@ -13,10 +13,10 @@ UNKNOWN = re.compile(
     r"[Uu]nrecognized arguments: -*([^\s=]+)"
     r"|(?:[Oo]ption|nested key|[Kk]ey) '([\w.+-]+)'(?: is not (?:accepted|expected)|$)"
 )
-REQUIRED = re.compile(r"(?:[Kk]ey \"|required: )(?:\w+\.)?([\w.]+)(?:\" is required|,|$)")
+REQUIRED = re.compile(r"(?:[Kk]ey \"|required: )(?:\w+\.)?([\w.]+)(?:\" is required|,|  |$)")
 CLASS = re.compile(
     r"Problem with given class_path '([^']+)':  (?!Parser key|Option|Key|Validation)(.+?)(?:  |$)"
-    r"|(?:Import path (?:(\S+) )?does not correspond to a|Not a valid) subclass of (\w+)"
+    r"|Import path (?:(\S+) )?does not correspond to a subclass of (\w+)"
     r"|(?:Expected a dot|Unexpected) import path (?:string|format): (\S+)"
 )
 # Of a setting inside of a class, the parser tells the whole as it has it, in its own terms.
@@ -51,17 +51,19 @@ def explain(message: str, known: Mapping[str, Action], given: Mapping[str, objec
             return "what to train? name a task: --config TASK (kindling --help lists them)"
         name = ".".join([*keys, found[1]])
         return f"{name} is required: --{name}=VALUE"
-    value = str((VALUE.findall(text) or [given.get(option)])[-1])
+    value = (VALUE.findall(text) or [given.get(option)])[-1]
     if keys and (found := CLASS.search(text)):
         path, reason, other, base, short = found.groups()
         why = f"it is no {base}" if base else f"name its module too, package.{short}"
         return f"{option}={path or other or short or value}: no such class; {reason or why}"
+    typed = option if value is None else f"{option}={value}"
     if closed := choices(known.get(option)):
-        return f"{option}={value}: no such choice{did_you_mean(value, closed)}"
-    if expected := {_plain(kind) for kind in EXPECTED.findall(text)}:
-        kinds = sorted(expected, key=lambda kind: (kind == "null", kind))
-        return f"{option}={value}: expected {' or '.join(kinds)}"
-    return _plain(text)
+        return f"{typed}: no such choice{did_you_mean(str(value), closed)}"
+    expected = {_plain(kind) for kind in EXPECTED.findall(text)}
+    if expected == {"null"}:
+        expected.update(re.findall(r"Not a valid subclass of (\w+)", text))
+    kinds = sorted(expected, key=lambda kind: (kind == "null", kind))
+    return f"{typed}: expected {' or '.join(kinds)}" if kinds else _plain(text)
 
 
 def _plain(text: str) -> str:

@@ -55,7 +55,7 @@ MODEL = "Parser key \"model\":\n  Problem with given class_path 'a.Net':\n    "
         (
             'Parser key "trainer.callbacks":\n  Errors:\n    - Not a valid subclass of Callback'
             "\n    - Expected a <class 'NoneType'>\n  Given value: [{'class_path': 5}]",
-            "trainer.callbacks=[{'class_path': 5}]: no such class; it is no Callback",
+            "trainer.callbacks=[{'class_path': 5}]: expected Callback or null",
         ),
         (
             'Parser key "trainer.callbacks":\n  Errors:\n    - Unexpected import path format: ..a',
