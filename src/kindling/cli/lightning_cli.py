@@ -276,5 +276,5 @@ OF_RUN = {"monitor", "mode", "save_weights_only", "save_last", "verbose", "enabl
 
 
 def _listed(value: Any) -> list[Any]:
-    """A setting that may be nothing, one thing or several."""
+    """Of a setting that may be nothing, one thing or several."""
     return [] if value in (None, False) else value if isinstance(value, list) else [value]
