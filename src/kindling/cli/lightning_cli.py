@@ -199,6 +199,9 @@ class KindlingCLI(ParsingCLI):
 
     # Commands.
 
+    def after_instantiate_classes(self) -> None:
+        self._run_subcommand(self.command)
+
     def _run_subcommand(self, subcommand: str) -> None:
         with signals(), self._discard_unused():
             if subcommand == "fit":

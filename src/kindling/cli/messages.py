@@ -8,14 +8,14 @@ from kindling.cli.settings import PARTS
 from kindling.errors import did_you_mean
 
 # As jsonargparse 4.39 and 4.53 put it.
-KEY = re.compile(r'Parser key "([\w.]+)"')
+KEY = re.compile(r"(?:Parser key|Group) [\"']([\w.]+)[\"']")
 UNKNOWN = re.compile(
     r"[Uu]nrecognized arguments: -*([^\s=]+)"
-    r"|(?:[Oo]ption|nested key|[Kk]ey) '([\w.+-]+)'(?: is not (?:accepted|expected)|$)"
+    r"|(?:[Oo]ption|[Kk]ey) '([\w.+-]+)'(?: is not (?:accepted|expected)|  |$)"
 )
-REQUIRED = re.compile(r"(?:[Kk]ey \"|required: )(?:\w+\.)?([\w.]+)(?:\" is required|,|  |$)")
+REQUIRED = re.compile(r"(?:[Kk]ey \"|required: )([\w.]+)(?:\" is required|,|  |$)")
 CLASS = re.compile(
-    r"Problem with given class_path '([^']+)':  (?!Parser key|Option|Key|Validation)(.+?)(?:  |$)"
+    r"Problem with given class_path '([^']+)':  (?!Parser|Option|Key|Group|Validation)(.+?)(?:  |$)"
     r"|Import path (?:(\S+) )?does not correspond to a subclass of (\w+)"
     r"|(?:Expected a dot|Unexpected) import path (?:string|format): (\S+)"
 )

@@ -32,9 +32,6 @@ from kindling.training import optimizers
 from kindling.training.module import Module
 from kindling.training.warm_start import WarmStart
 
-TRAINER_ARGUMENTS = ("ckpt_path", "weights_only", "verbose", "return_predictions")
-"""Of the Trainer's methods: given by the command, not by options."""
-
 
 class ParsingCLI(LightningCLI):
     """Reads configs and flags, and makes the model and the data module that they name.
@@ -55,20 +52,16 @@ class ParsingCLI(LightningCLI):
         if embedded and not near:
             # Outside of any run, the config in the checkpoint stands in for the run's.
             self.flags = [f"--config={shown(yaml.safe_load(embedded['config']))}", *self.flags]
-        strict = {"allow_abbrev": False, "exit_on_error": False}
         super().__init__(
-            args=[self.command, *self.flags],
-            parser_kwargs={**strict, self.command: strict},
+            args=self.flags,
+            run=False,  # by its own subcommands, whose parsers would take a second
+            parser_kwargs={"allow_abbrev": False, "exit_on_error": False},
             save_config_callback=None,
             auto_configure_optimizers=False,
             seed_everything_default=0,
         )
 
     # Parsing.
-
-    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        # Building the parsers of the other commands would take a second; the checkpoint is ours.
-        return {self.command: {*LightningCLI.subcommands()[self.command], *TRAINER_ARGUMENTS}}
 
     @cached_property
     def layers(self) -> Layers:
@@ -102,12 +95,10 @@ class ParsingCLI(LightningCLI):
         flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
         flags, printed = [f for f in flags if f != "--print_config"], "--print_config" in flags
         try:
-            self.config = parser.parse_args([self.command, *flags])
+            self.settings = self.config = parser.parse_args(flags)
         except ArgumentError as error:
-            named = {action.dest: action for action in self._parser(self.command)._actions}
-            known = self.layers.options | named
+            known = self.layers.options | {action.dest: action for action in parser._actions}
             raise UserError(explain(str(error), known, self.layers.values)) from error
-        self.settings = self.config[self.command]
         if printed:
             print(self.config_yaml, end="")
             raise SystemExit(0)
@@ -147,8 +138,7 @@ class ParsingCLI(LightningCLI):
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""
         config = self.config.clone()
-        # They write into the run's folder, which is not there yet.
-        config[self.command].trainer.logger = None
+        config.trainer.logger = None  # it writes into the run's folder, which is not there yet
         self.config_init = self.parser.instantiate_classes(config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
