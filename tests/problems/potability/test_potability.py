@@ -108,7 +108,7 @@ def test_a_checkpoint_s_features_are_kept_on_other_files(root: Path) -> None:
 
 
 def test_real_files(real: Path) -> None:
-    one, two = read(real / "potability"), read(real / "potability", **TWO)  # type: ignore[arg-type]
+    one, two = read(real / "potability"), read(real / "potability", **TWO)
     assert one.sizes() == {"train": 2096, "val": 524, "test": 656}
     holes = [one.splits[s].fields["features"].isnan().sum() for s in one.sizes()]  # type: ignore[attr-defined, index]
     assert sum(map(int, holes)) == 491 + 781 + 162
@@ -149,7 +149,7 @@ def test_trees_count_for_a_third_where_the_net_is_not_being_trained() -> None:
     torch.testing.assert_close(model.predict(batch)["potability"], 2 / 3 * net + 1 / 3 * trees)
     assert torch.equal(model.train()(batch.features), fitted()[0](batch.features))
     # Of what both are sure of, the logit is finite.
-    torch.nn.init.constant_(model.net.output.bias, 1e3)  # type: ignore[arg-type]
+    torch.nn.init.constant_(model.net.output.bias, 1e3)  # type: ignore[union-attr, arg-type]
     model.trees.value.fill_(0)
     model.trees.offset.fill_(1)
     assert model.eval()(batch.features).isfinite().all()
