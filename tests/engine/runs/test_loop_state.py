@@ -24,21 +24,16 @@ class Saved(Callback):
     def __init__(self) -> None:
         self.taken: dict[str, dict[str, Any]] = {}
 
-    def _take(self, trainer: Trainer, name: str) -> None:
-        path = Path(trainer.default_root_dir, "x.ckpt")
-        trainer.save_checkpoint(path)
-        self.taken[name] = torch.load(path, weights_only=True)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._take(trainer, f"batch {trainer.current_epoch} {batch_idx}")
-
-    def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def _take(self, trainer: Trainer, what: str) -> None:
         if not trainer.sanity_checking:
-            self._take(trainer, f"validation {trainer.current_epoch} {batch_idx}")
+            trainer.save_checkpoint(path := Path(trainer.default_root_dir, "x.ckpt"))
+            self.taken[what] = torch.load(path, weights_only=True)
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:  # type: ignore[override]
+        self._take(trainer, f"batch {trainer.current_epoch} {args[3]}")
+
+    def on_validation_batch_end(self, trainer: Trainer, *args: Any) -> None:  # type: ignore[override]
+        self._take(trainer, f"validation {trainer.current_epoch} {args[3]}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._take(trainer, f"epoch {trainer.current_epoch}")
@@ -47,17 +42,10 @@ class Saved(Callback):
 def taken(model: LightningModule, folder: Path, **data: Any) -> dict[str, dict[str, Any]]:
     saved = Saved()
     trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=2,
-        limit_train_batches=3,
-        limit_val_batches=2,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        callbacks=[saved],
-        default_root_dir=folder,
-    )
+        accelerator="cpu", max_epochs=2, limit_train_batches=3, limit_val_batches=2, logger=False,
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+        callbacks=[saved], default_root_dir=folder,
+    )  # fmt: skip
     trainer.fit(model, **data)
     return saved.taken
 
