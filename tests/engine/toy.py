@@ -308,3 +308,6 @@ class Run:
 
 Train = Callable[..., Run]
 """Runs a command with some flags, on the toy table unless they name another model or run."""
+
+Refusal = Callable[..., str]
+"""Runs a command that is refused, and says in which words."""
