@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from kindling.__main__ import main
 from kindling.runs.metrics_table import MetricsTable
 from kindling.training.module import Module
-from tests.engine.toy import PHOTOS, QUIET, TABLE, Run, Train, same, write_table
+from tests.engine.toy import PHOTOS, QUIET, TABLE, Refusal, Run, Train, same, write_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 
@@ -165,18 +165,11 @@ def test_a_run_that_is_stopped_before_or_in_validation_goes_on_with_it(
     ],
 )
 def test_another_model_or_cut_is_no_way_to_go_on(
-    command: str,
-    flag: str,
-    fault: str,
-    whole: Callable[[str], Run],
-    capsys: pytest.CaptureFixture[str],
+    command: str, flag: str, fault: str, whole: Callable[[str], Run], refusal: Refusal
 ) -> None:
     run = whole("table").folder
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    assert main([command, f"--run={run}", flag, "--trainer.max_epochs=5"]) == 2
-    error = capsys.readouterr().err
-    assert fault in error
-    assert error.count("\n") == 1
+    assert fault in refusal(command, f"--run={run}", flag, "--trainer.max_epochs=5")
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
@@ -189,14 +182,13 @@ def test_more_epochs_are_a_way_to_go_on(
 
 
 def test_changed_data_are_refused_unless_allowed(
-    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    train: Train, tmp_path: Path, refusal: Refusal
 ) -> None:
     root = write_table(tmp_path / "data")
     run = train(f"--data.root={root}", command="fit")
     header, *rows = (root / "toy.csv").read_text().splitlines()
     (root / "toy.csv").write_text("\n".join([header, *rows[::-1]]) + "\n")
     more = (f"--run={run.folder}", "--trainer.max_epochs=3")
-    assert main(["fit", *more, QUIET]) == 2
-    assert "the data have changed since the run was trained" in capsys.readouterr().err
+    assert "the data have changed since the run was trained" in refusal("fit", *more)
     train(*more, "--allow_changed_data=true", command="fit")
     assert "allow_changed_data" not in (run.folder / "config.yaml").read_text()
