@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
+import torch.distributed
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -180,8 +181,10 @@ class Module(LightningModule):
         values: dict[str, Any] = {f"{stage}/{k}": v for k, v in scores.items()}
         values |= beside or {}
         if not self.trainer.barebones:
-            # Equal in all processes already; the Trainer warns where it shall not make them so.
-            self.log_dict(values, sync_dist=self.trainer.world_size > 1)
+            # Equal in all processes already; the Trainer warns where it shall not make them so, also
+            # of a run of several that goes on in one.
+            several = torch.distributed.is_available() and torch.distributed.is_initialized()
+            self.log_dict(values, sync_dist=several)
 
     def epoch_scores(self, stage: Stage) -> EpochMetrics:
         """What the epoch's scores of a stage are made of so far."""
