@@ -181,8 +181,8 @@ class Module(LightningModule):
         values: dict[str, Any] = {f"{stage}/{k}": v for k, v in scores.items()}
         values |= beside or {}
         if not self.trainer.barebones:
-            # Equal in all processes already; the Trainer warns where it shall not make them so, also
-            # of a run of several that goes on in one.
+            # Equal in all processes already; the Trainer warns where it shall not make them so,
+            # also of a run of several that goes on in one.
             several = torch.distributed.is_available() and torch.distributed.is_initialized()
             self.log_dict(values, sync_dist=several)
 
