@@ -45,8 +45,8 @@ SHORT = (
     QUIET,
 )
 MOMENTS = {
-    "in mid-epoch": "on_train_batch_start 11",
-    "in validation": "on_validation_batch_start 4",
+    "in mid-epoch": "training_step 11",
+    "in validation": "validation_step 4",
     "at the end of an epoch": "on_train_epoch_end 3",
     "while a checkpoint is written": "fsync 3",
     "behind a checkpoint": "log_metrics 2",
@@ -54,26 +54,22 @@ MOMENTS = {
 
 # Runs a command that kills itself when something is called for the n-th time.
 KILLED = """
-import os, signal, sys
+import functools, itertools, os, signal, sys
 from kindling.__main__ import main
-from kindling.runs import checkpoints, metrics_table
-from kindling.training.exact_resume import ExactResume
+from kindling.runs.metrics_table import MetricsTable
+from kindling.training.module import Module
 
-what, count = sys.argv[1].split()
-left = int(count)
+name, count = sys.argv[1].split()
+owner = {"fsync": os, "log_metrics": MetricsTable}.get(name, Module)
+called, calls = getattr(owner, name), itertools.count(1)
 
-def count_down(*args, **kwargs):
-    global left
-    left -= 1
-    if not left:
+@functools.wraps(called)
+def call(*args, **kwargs):
+    if next(calls) == int(count):
         os.kill(os.getpid(), signal.SIGKILL)
+    return called(*args, **kwargs)
 
-if what == "fsync":
-    checkpoints.os.fsync = count_down
-else:
-    kind = metrics_table.MetricsTable if what == "log_metrics" else ExactResume
-    whole = getattr(kind, what)
-    setattr(kind, what, lambda *args, **kwargs: (count_down(), whole(*args, **kwargs)))
+setattr(owner, name, call)
 sys.exit(main(sys.argv[2:]))
 """
 

@@ -87,7 +87,7 @@ def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
 
 
 def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
-    """SplitFunction the rows at random, each part within one row of its fraction.
+    """Split the rows at random, each part within one row of its fraction.
 
     Raises:
         UserError: There are fewer rows than parts, or the fractions are no fractions.
@@ -99,7 +99,7 @@ def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[NDArr
 def stratified_split(
     labels: NDArray[np.generic], fractions: Sequence[float], seed: int
 ) -> list[NDArray[np.int64]]:
-    """SplitFunction the rows so that each part holds its fraction of every class, within one row.
+    """Split the rows so that each part holds its fraction of every class, within one row.
 
     A class that is too rare for that gives every part one row at least.
 
@@ -120,7 +120,7 @@ def stratified_split(
 def grouped_split(
     groups: NDArray[np.generic], fractions: Sequence[float], seed: int
 ) -> list[NDArray[np.int64]]:
-    """SplitFunction the rows so that those of one group stay together.
+    """Split the rows so that those of one group stay together.
 
     Large groups are placed first, each where most rows are lacking, so that the parts come as
     close to their fractions as the groups allow.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
+import torch.distributed
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -176,8 +177,10 @@ class Module(LightningModule):
         scores = self.epoch_scores(stage).compute(self.trainer.strategy)
         if not self.trainer.barebones:
             values = {f"{stage}/{name}": value for name, value in scores.items()}
-            # Equal in all processes already; the Trainer warns where it shall not make them so.
-            self.log_dict({**values, **(beside or {})}, sync_dist=self.trainer.world_size > 1)
+            # Equal in all processes already; the Trainer warns where it shall not make them so,
+            # also of a run of several that goes on in one.
+            several = torch.distributed.is_available() and torch.distributed.is_initialized()
+            self.log_dict({**values, **(beside or {})}, sync_dist=several)
 
     def epoch_scores(self, stage: Stage) -> EpochMetrics:
         """What the epoch's scores of a stage are made of so far."""

@@ -6,6 +6,10 @@ import sys
 
 import pytest
 
+from kindling.data import paths
+
+SOURCES = paths.PROJECT / "src"
+
 FAULTS = """
 import resource
 from contextlib import suppress
@@ -27,7 +31,7 @@ def pages_faulted(**environment: str) -> tuple[bool, list[int]]:
         check=True,
         capture_output=True,
         text=True,
-        env={"PATH": "", "OMP_NUM_THREADS": "1", **environment},
+        env={"PATH": "", "PYTHONPATH": str(SOURCES), "OMP_NUM_THREADS": "1", **environment},
     )
     kept, *faults = done.stdout.split()
     return kept == "True", [int(number) for number in faults]
