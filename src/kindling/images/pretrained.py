@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from kindling.errors import UserError, did_you_mean
 from kindling.images.blocks import check_size
 
-HEADED = 1000
-"""Outputs of torchvision's classifiers, which are for ImageNet."""
+HEADED = 1000  # outputs of torchvision's classifiers, which are for ImageNet
 
 
 class TorchvisionNet(nn.Module):
@@ -23,8 +22,6 @@ class TorchvisionNet(nn.Module):
     Args:
         name: As torchvision has it, such as ``resnet18``.
         weights: Name of pretrained weights, such as ``DEFAULT``; none is a net that starts afresh.
-        image_size: Pixels on a side.
-        classes: Number of classes.
 
     Shape:
         ``(B, 3, H, W)`` to ``(B, C)``.
@@ -58,11 +55,7 @@ class TorchvisionNet(nn.Module):
         return nn.ModuleList(part for k, part in self.body.named_children() if k != last)
 
     def load_pretrained(self) -> None:
-        """Fetch the pretrained weights, if any, all but the last layer's.
-
-        Raises:
-            UserError: They are not on this machine, and cannot be downloaded.
-        """
+        """Fetch the pretrained weights, if any, all but the last layer's; by download at need."""
         if self.weights is None:
             return
         try:
