@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kindling.data.datamodule import DataModule, SplitName, at_least, split_config
+from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
 from kindling.data.sources import DatasetSources, SeriesSource
 from kindling.data.split import rolling_origin
 from kindling.errors import UserError
@@ -95,11 +95,8 @@ class SeriesDataModule(DataModule):
         count = max(1, min(self.val_blocks, fitting))
         kept, validation = blocks(steps, self.cut.val_fraction, count)
         self.series = {"train": whole, "val": whole, "test": test, "predict": test}
-        return {
-            "train": self._windows("train", kept),
-            "val": self._windows("val", validation),
-            "test": self._windows("test", [held_out]),
-        }
+        parts = zip(STAGES, (kept, validation, [held_out]), strict=True)
+        return {split: self._windows(split, segments) for split, segments in parts}
 
     def read_input(self, path: Path) -> Windows:
         self.series = {"predict": (whole := self._read(path))}
@@ -140,18 +137,16 @@ class SeriesDataModule(DataModule):
 
     def sources(self) -> DatasetSources:
         mended, there = self.problems != "error", filter(Path.is_file, self.files())
-        readers = ((path, partial(read_rows, path, self.time, self.value)) for path in there)
-        return DatasetSources(
-            series=[SeriesSource(path, self.value, read, mended) for path, read in readers]
-        )
+        reads = ((path, partial(read_rows, path, self.time, self.value)) for path in there)
+        series = [SeriesSource(path, self.value, read, mended) for path, read in reads]
+        return DatasetSources(series=series)
 
     def _read(self, path: Path) -> Series:
         series = read_series(path, self.time, self.value, self.problems)
         if (step := int(series.step.astype(np.int64))) != (trained := self.step or step):
-            raise UserError(
-                f"{path}: a step is {timedelta(microseconds=step)}, "
-                f"but {timedelta(microseconds=trained)} in the training series; resample it"
-            )
+            here, there = (timedelta(microseconds=n) for n in (step, trained))
+            fault = f"a step is {here}, but {there} in the training series"
+            raise UserError(f"{path}: {fault}; resample it")
         return series
 
     def _hold_out(self, whole: Series) -> tuple[int, Series, Segment]:
@@ -165,9 +160,7 @@ class SeriesDataModule(DataModule):
             origin, stop = rolling_origin(steps, self.cut.folds, self.cut.fold)
         return origin, whole, Segment(origin, stop)
 
-    def _windows(
-        self, split: SplitName, segments: Sequence[Segment], ahead: bool = False
-    ) -> Windows:
+    def _windows(self, split: SplitName, segments: list[Segment], ahead: bool = False) -> Windows:
         series, lags = self.series[split], self._lags()
         needed = context(self.window, lags)
         steps = max(segment.stop - segment.start for segment in segments)

@@ -69,7 +69,7 @@ def read_rows(path: Path, time: str, value: str, most: int) -> Recording:
         parts.append(Recording(chunk.rows, chunk.ticks, chunk.values))
         if sum(len(part.lines) for part in parts) >= most:
             break
-    return Recording(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return Recording(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def count_lines(path: Path) -> int:
