@@ -228,7 +228,7 @@ class TableDataModule(DataModule):
         columns = Columns(**state_dict["columns"])
         trained = {**columns._asdict(), **state_dict["settings"]}
         settings = {name: getattr(self, name) for name in self.fixed}
-        for name, value in {**self.named, **settings}.items():
+        for name, value in [*self.named.items(), *settings.items()]:
             if value is not None and name != "identifiers" and value != (was := trained[name]):
                 said = listed(was) if isinstance(was, list) else was
                 name = self.option_names.get(name, name)

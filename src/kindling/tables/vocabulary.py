@@ -44,8 +44,9 @@ def encode(
     """Indices of the rows' categories ``(N, C)``, from 1 on, or ``UNSEEN``."""
     require_columns(table, list(vocabulary), path)
     codes = np.empty((len(table), len(vocabulary)), np.int64)
-    for code, (column, values) in zip(codes.T, vocabulary.items(), strict=True):
-        code[:] = pd.Index(values, dtype=object).get_indexer(_normal(table[column])) + 1
+    for index, (column, values) in enumerate(vocabulary.items()):
+        code = {value: k for k, value in enumerate(values, 1)}
+        codes[:, index] = [code.get(cell, UNSEEN) for cell in _normal(table[column])]
     return codes
 
 
