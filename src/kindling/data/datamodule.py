@@ -257,13 +257,6 @@ def share(name: str, value: float) -> float:
     return value
 
 
-def below_one(name: str, value: float) -> float:
-    """``value``, or an error that names the option, unless it is a share, none included."""
-    if not 0 <= value < 1:
-        raise UserError(f"{name}={value}: must be 0 or more and below 1")
-    return value
-
-
 def split_config(
     val_fraction: float,
     test_fraction: float,
@@ -277,6 +270,13 @@ def split_config(
     held_out = share("data.val_fraction", val_fraction)
     tested = share("data.test_fraction", test_fraction)
     return SplitConfig(held_out, 0.0 if test_file else tested, seed, folds, fold)
+
+
+def below_one(name: str, value: float) -> float:
+    """``value``, or an error that names the option, unless it is a share, none included."""
+    if not 0 <= value < 1:
+        raise UserError(f"{name}={value}: must be 0 or more and below 1")
+    return value
 
 
 def write_once(folder: Path, write: Any) -> None:
