@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kindling.data import paths
-from kindling.tools.compare import command
+from kindling.tools import command
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -130,12 +130,12 @@ class ImageFolderDataModule(DataModule):
         return {"image": PHOTO}
 
     def sources(self) -> DatasetSources:
-        named = [(f.path.relative_to(self.root).as_posix(), f) for f in self._folders]
-        return DatasetSources(
-            pictures=[
-                ImageSource(name, f.files, [f.classes[k] for k in f.labels]) for name, f in named
-            ]
-        )
+        images = []
+        for folder in self._folders:
+            name = folder.path.relative_to(self.root).as_posix()
+            labels = [folder.classes[k] for k in folder.labels]
+            images.append(ImageSource(name, folder.files, labels))
+        return DatasetSources(images=images)
 
     @cached_property
     def _folders(self) -> list[ImageFolder]:
