@@ -75,9 +75,8 @@ def test_values_start_step_and_times(
     series = read(counted(STAMPS[:8]), problems=problems)
     assert_series(series, range(8))
     assert (series.values.dtype, len(series), caplog.records) == (np.float32, 8, [])
-    beyond = series.timestamps(np.array([[0, 3], [-1, 96]]))
-    expected = ["2011-01-01T00:15", "2011-01-01T01:00", "2011-01-01T00:00", "2011-01-02T00:15"]
-    np.testing.assert_array_equal(beyond, np.array(expected, "M8[us]").reshape(2, 2))
+    beyond = series.timestamps([3, -1, 96]).astype("M8[m]").astype(str).tolist()
+    assert beyond == ["2011-01-01T01:00", "2011-01-01T00:00", "2011-01-02T00:15"]
 
 
 def test_memory_is_the_values_alone(path: Path) -> None:
@@ -273,22 +272,19 @@ def test_the_ends_are_cut_and_the_first_of_several_values_stays(
     assert "no row has a value" in read(text([(s, "") for s in STAMPS]), problems=problems)
 
 
-@pytest.mark.parametrize("problems", MENDED)
-@pytest.mark.parametrize("stamp", ["2101-01-01 00:00:00", "1911-01-01 00:00:00"])
-def test_a_mistyped_year_is_no_gap_to_fill(stamp: str, problems: Problems, read: Read) -> None:
-    message = read(edited((stamp, 7), at=7), problems=problems)
-    assert stamp[:10] in message
-    assert message.endswith("look for a wrong timestamp")
-
-
 def test_no_more_is_filled_than_was_measured(read: Read) -> None:
+    for year in ("2101-01-01", "1911-01-01"):
+        for problems in MENDED:
+            message = read(edited((f"{year} 00:00:00", 7), at=7), problems=problems)
+            assert year in message
+            assert message.endswith("look for a wrong timestamp")
     few, many = (text([*((i, i) for i in range(5)), (k, k)]) for k in (10, 13))
     assert_series(read(few, problems="interpolate"), range(11), "1970-01-01", SECOND)
     assert "most of 14 rows" in read(many, problems="interpolate")
     assert_series(read(many, problems="drop"), range(5), "1970-01-01", SECOND)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_damage_against_pandas(seed: int, read: Read, path: Path) -> None:
     rng = np.random.default_rng(seed)
     rows: list[Row] = [(stamp, f"{rng.normal():.6f}") for stamp in STAMPS]
