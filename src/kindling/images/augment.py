@@ -53,16 +53,17 @@ class Augment(nn.Module):
             return images
         if seeds is None:
             seeds = torch.randint(_32_BITS, (len(images),), device=images.device)
-        angle, flip, full, zoom, light, contrast = (_uniform(seeds, draw) for draw in range(6))
+        angle, flip, full, *others = (_uniform(seeds, draw) for draw in range(6))
+        most = (self.zoom, self.light, self.contrast)
+        zoom, light, contrast = ((1 + m) ** (2 * u - 1) for m, u in zip(most, others, strict=True))
         if self.rotation or self.zoom:
-            images = rotate(images, angle * self.rotation, _factor(zoom, self.zoom), self.fill)
+            images = rotate(images, angle * self.rotation, zoom, self.fill)
         if self.flip:
             images = hflip(images, flip < self.flip)
         if self.autocontrast:
             images = autocontrast(images, full < self.autocontrast)
         if self.light or self.contrast:
-            factors = _factor(light, self.light), _factor(contrast, self.contrast)
-            images = brightness(images, *factors)
+            images = brightness(images, light, contrast)
         return images
 
 
@@ -114,10 +115,6 @@ def brightness(images: Tensor, light: Tensor, contrast: Tensor) -> Tensor:
 def _of_type(pixels: Tensor, images: Tensor) -> Tensor:
     """Floats as bytes again, if the images are."""
     return (pixels if images.is_floating_point() else pixels.round_()).to(images.dtype)
-
-
-def _factor(uniform: Tensor, most: float) -> Tensor:
-    return (1 + most) ** (2 * uniform - 1)
 
 
 def _centers(pixels: int, device: torch.device) -> Tensor:

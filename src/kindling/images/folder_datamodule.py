@@ -111,10 +111,9 @@ class ImageFolderDataModule(DataModule):
         labels = np.concatenate([folder.labels for folder in self._folders])
         left = np.bincount(labels[rows["train"]], minlength=len(self.classes))
         if not left.all():
-            raise UserError(
-                f"{train.path / self.classes[int(left.argmin())]}: all photos are in the test or "
-                "validation split too; add others, or --data.drop_duplicates=false"
-            )
+            fault = "all photos are in the test or validation split too"
+            empty = train.path / self.classes[int(left.argmin())]
+            raise UserError(f"{empty}: {fault}; add others, or --data.drop_duplicates=false")
         whole = self._dataset(files, torch.from_numpy(labels), self.root, paths.CACHE)
         return {split: whole.take(torch.from_numpy(index)) for split, index in rows.items()}
 
@@ -143,11 +142,9 @@ class ImageFolderDataModule(DataModule):
         self.require_root()
         named = {"train": self.train, "test": self.test}
         folders = [self._scan(option, name) for option, name in named.items() if name is not None]
-        if differing := sorted(set(folders[0].classes) ^ set(folders[-1].classes)):
-            raise UserError(
-                f"{self.root}: {self.train} and {self.test} must hold the same classes; "
-                f"only one of them has {', '.join(differing)}"
-            )
+        if differing := ", ".join(sorted(set(folders[0].classes) ^ set(folders[-1].classes))):
+            fault = f"{self.train} and {self.test} must hold the same classes"
+            raise UserError(f"{self.root}: {fault}; only one of them has {differing}")
         return folders
 
     def _scan(self, option: str, name: str) -> ImageFolder:

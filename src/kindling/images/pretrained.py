@@ -61,11 +61,10 @@ class TorchvisionNet(nn.Module):
         try:
             source = torchvision.models.get_model(self.name, weights=self.weights).state_dict()
         except (URLError, OSError, RuntimeError) as error:
-            raise UserError(
-                f"model.weights={self.weights.name}: cannot be downloaded "
-                f"({getattr(error, 'reason', error)}); put {self.weights.url} into "
-                f"{torch.hub.get_dir()}/checkpoints, or --model.weights=null"
-            ) from error
+            fault = f"cannot be downloaded ({getattr(error, 'reason', error)})"
+            cure = f"put {self.weights.url} into {torch.hub.get_dir()}/checkpoints"
+            name = f"model.weights={self.weights.name}"
+            raise UserError(f"{name}: {fault}; {cure}, or --model.weights=null") from error
         own = self.body.state_dict()
         fitting = {k: v for k, v in source.items() if k in own and v.shape == own[k].shape}
         self.body.load_state_dict(fitting, strict=False)

@@ -111,7 +111,7 @@ def _decode(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(image).convert("RGB")
+        image = _eight_bits(image)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
