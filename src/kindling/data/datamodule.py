@@ -20,7 +20,7 @@ from kindling.data.dataset import FieldDataset
 from kindling.data.files import fingerprint
 from kindling.data.loader import Batches, load
 from kindling.data.sources import DatasetSources, of_files
-from kindling.data.split import TooFew
+from kindling.data.split import SplitConfig, TooFew, check_fold
 from kindling.errors import UserError
 
 SplitName = Literal["train", "val", "test", "predict"]
@@ -48,6 +48,9 @@ class DataModule(LightningDataModule):
 
     task: ClassVar[str]
     """The problem's name: of its folder, its config and its logs."""
+
+    restored: ClassVar[Sequence[str]] = ()
+    """Attributes that a checkpoint brings along: what a trained model has to go by."""
 
     def __init__(
         self,
@@ -170,6 +173,13 @@ class DataModule(LightningDataModule):
             if _version(path) != version:
                 raise UserError(f"{path}: changed while it was read; start again")
 
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.restored}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for name in self.restored:
+            setattr(self, name, state_dict[name])
+
     def train_dataloader(self) -> DataLoader[Any]:
         return self._loader("train", self.seed)
 
@@ -242,6 +252,21 @@ def share(name: str, value: float) -> float:
     if not 0 < value < 1:
         raise UserError(f"{name}={value}: must lie between 0 and 1")
     return value
+
+
+def split_config(
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    folds: int | None,
+    fold: int,
+    test_file: bool,
+) -> SplitConfig:
+    """The settings of a cut by the names that all data modules have for them, once checked."""
+    check_fold(folds, fold)
+    held_out = share("data.val_fraction", val_fraction)
+    tested = share("data.test_fraction", test_fraction)
+    return SplitConfig(held_out, 0.0 if test_file else tested, seed, folds, fold)
 
 
 def below_one(name: str, value: float) -> float:

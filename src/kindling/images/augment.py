@@ -19,14 +19,10 @@ _32_BITS = 0xFFFFFFFF
 class Augment(nn.Module):
     """Rotation, zoom, horizontal flip, autocontrast, brightness and contrast, in training only.
 
-    Args:
-        rotation: Largest angle in degrees, counterclockwise; it is uniform from 0 up to that.
-        flip: Probability of a horizontal flip.
-        autocontrast: Probability that each channel is stretched to the full range.
-        zoom: Scaled by a factor from ``1 / (1 + zoom)`` to ``1 + zoom``, its logarithm uniform.
-        light: As ``zoom``, for the factor that all pixels are multiplied by.
-        contrast: As ``zoom``, for the distances of the pixels from their mean.
-        fill: What comes into view where a rotation or a zoom reaches beyond the photo.
+    The angle is uniform from 0 to ``rotation`` degrees, counterclockwise. ``flip`` and
+    ``autocontrast`` are probabilities. The factors of scale, pixels and their distances from their
+    mean are from ``1 / (1 + v)`` to ``1 + v`` of ``zoom``, ``light`` and ``contrast``, their
+    logarithms uniform. ``fill`` comes into view beyond the photo.
 
     Shape:
         ``(B, C, H, W)``, bytes or floats from 0 to 1, to the same.
@@ -43,12 +39,12 @@ class Augment(nn.Module):
         fill: Fill = "black",
     ) -> None:
         super().__init__()
-        self.rotation = _within(360, "rotation", rotation)
-        self.flip = _within(1, "flip", flip)
-        self.autocontrast = _within(1, "autocontrast", autocontrast)
-        self.zoom = _within(1, "zoom", zoom)
-        self.light, self.contrast = _within(1, "light", light), _within(1, "contrast", contrast)
-        self.fill = fill
+        self.rotation, self.flip, self.autocontrast = rotation, flip, autocontrast
+        self.zoom, self.light, self.contrast, self.fill = zoom, light, contrast, fill
+        for name in ("rotation", "flip", "autocontrast", "zoom", "light", "contrast"):
+            most = 360 if name == "rotation" else 1
+            if not 0 <= (value := getattr(self, name)) <= most:
+                raise UserError(f"{name}={value}: choose a number from 0 to {most}")
 
     @torch.no_grad()
     def forward(self, images: Tensor, seeds: Tensor | None = None) -> Tensor:
@@ -57,16 +53,17 @@ class Augment(nn.Module):
             return images
         if seeds is None:
             seeds = torch.randint(_32_BITS, (len(images),), device=images.device)
-        angle, flip, full, zoom, light, contrast = (_uniform(seeds, draw) for draw in range(6))
+        angle, flip, full, *others = (_uniform(seeds, draw) for draw in range(6))
+        most = (self.zoom, self.light, self.contrast)
+        zoom, light, contrast = ((1 + m) ** (2 * u - 1) for m, u in zip(most, others, strict=True))
         if self.rotation or self.zoom:
-            images = rotate(images, angle * self.rotation, _factor(zoom, self.zoom), self.fill)
+            images = rotate(images, angle * self.rotation, zoom, self.fill)
         if self.flip:
             images = hflip(images, flip < self.flip)
         if self.autocontrast:
             images = autocontrast(images, full < self.autocontrast)
         if self.light or self.contrast:
-            factors = _factor(light, self.light), _factor(contrast, self.contrast)
-            images = brightness(images, *factors)
+            images = brightness(images, light, contrast)
         return images
 
 
@@ -120,16 +117,6 @@ def _of_type(pixels: Tensor, images: Tensor) -> Tensor:
     return (pixels if images.is_floating_point() else pixels.round_()).to(images.dtype)
 
 
-def _factor(uniform: Tensor, most: float) -> Tensor:
-    return (1 + most) ** (2 * uniform - 1)
-
-
-def _within(most: float, name: str, value: float) -> float:
-    if not 0 <= value <= most:
-        raise UserError(f"{name}={value}: choose a number from 0 to {most}")
-    return value
-
-
 def _centers(pixels: int, device: torch.device) -> Tensor:
     """Centers of pixels on a side that runs from -1 to 1."""
     return (2 * torch.arange(pixels, device=device) + 1).float() / pixels - 1
@@ -145,8 +132,7 @@ def _mix(number: Integer) -> Integer:
     """Hash to 32 bits; no product reaches 2**63, so int64 never overflows and all devices agree.
 
     References:
-        Chris Wellons, Prospecting for Hash Functions, 2018,
-        https://github.com/skeeto/hash-prospector
+        Chris Wellons, Hash Prospector, 2018, https://github.com/skeeto/hash-prospector
     """
     number = number & _32_BITS
     number = (number ^ (number >> 16)) * 0x21F0AAAD & _32_BITS

@@ -15,20 +15,12 @@ from torch.nn import functional
 
 from kindling.errors import UserError
 
-VECTOR = 64
-"""Numbers side by side at least, for which torch's statistics are fast on a CPU."""
-
-EACH = (slice(None), None, None)
-"""One number a channel, ``(C,)``, to what goes with a batch, ``(C, 1, 1)``."""
+VECTOR = 64  # numbers side by side at least, for which torch's statistics are fast on a CPU
+EACH = (slice(None), None, None)  # makes a number a channel, (C,), go with a batch, (C, 1, 1)
 
 
 class ConvBlocks(nn.Sequential):
     """Blocks of a 3x3 convolution, ELU and max-pooling by 2.
-
-    Args:
-        image_size: Pixels on a side.
-        channels: Of each block.
-        batch_norm: Normalize after each convolution.
 
     Shape:
         ``(B, 3, H, W)`` to ``(B, C, H / 2^K, W / 2^K)``, C of the last block.
@@ -43,16 +35,14 @@ class ConvBlocks(nn.Sequential):
     def __init__(self, image_size: int, channels: Sequence[int], batch_norm: bool = True) -> None:
         if not channels or min(channels) < 1:
             raise UserError(f"model.channels={list(channels)}: one width a block, each 1 or more")
-        side = image_size >> len(channels)
-        if side < 1:
+        self.side, self.out_channels = image_size >> len(channels), channels[-1]
+        if self.side < 1:
+            fault = f"{len(channels)} blocks halve {image_size} pixels to nothing"
             raise UserError(
-                f"model.channels: {len(channels)} blocks halve {image_size} pixels to nothing; "
-                "fewer of them, or a larger --data.image_size"
+                f"model.channels: {fault}; fewer of them, or a larger --data.image_size"
             )
-        widths = zip([3, *channels], channels, strict=False)
         block = NormalizedBlock if batch_norm else _plain_block
-        super().__init__(*(block(inputs, outputs) for inputs, outputs in widths))
-        self.side, self.out_channels = side, channels[-1]
+        super().__init__(*map(block, [3, *channels], channels))
 
 
 def check_size(net: nn.Module, setting: str, image_size: int) -> None:
@@ -65,9 +55,8 @@ def check_size(net: nn.Module, setting: str, image_size: int) -> None:
         with torch.inference_mode():
             net.eval()(torch.zeros(1, 3, image_size, image_size))
     except (AssertionError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"{setting}: cannot take photos of {image_size}x{image_size}; try --data.image_size=224"
-        ) from error
+        fault = f"cannot take photos of {image_size}x{image_size}; try --data.image_size=224"
+        raise UserError(f"{setting}: {fault}") from error
     net.train()
 
 
@@ -94,11 +83,9 @@ class NormalizedBlock(nn.Sequential):
             return super().forward(x)  # type: ignore[no-any-return, no-untyped-call]
         # The largest output of a channel with a negative weight is of its smallest input.
         sign = torch.where(norm.weight < 0, -1.0, 1.0)
-        weight = convolution.weight * sign[:, None, None, None]
+        weight, scale = convolution.weight * sign[:, None, None, None], norm.weight * sign
         convolved = functional.conv2d(x, weight, padding=convolution.padding)
-        output, mean, variance = pool_and_normalize(
-            convolved, norm.weight * sign, norm.bias, norm.eps
-        )
+        output, mean, variance = pool_and_normalize(convolved, scale, norm.bias, norm.eps)
         count = convolved.numel() / convolved.shape[1]
         norm.running_mean.lerp_(mean * sign, norm.momentum)
         norm.running_var.lerp_(variance * count / (count - 1), norm.momentum)
@@ -126,16 +113,12 @@ def pool_and_normalize(
     """What batch normalization in training and max-pooling by 2 make of ``x``, in less time.
 
     Normalization by a positive weight rises in its input, so the largest input is the largest
-    output: a quarter is normalized, and no normalized copy of all is kept for the gradient.
+    output: a quarter is normalized, and no normalized copy of all is kept for the gradient. Where
+    a weight is below 0, give it and its channel the other sign.
 
-    Args:
-        x: ``(B, C, H, W)``, at best with channels last in memory.
-        weight: ``(C,)``, 0 or more; where it is below, give it and the channel the other sign.
-        bias: ``(C,)``, of the output.
-        eps: Added to the variance.
-
-    Returns:
-        The output ``(B, C, h, w)``, and mean and variance of the channels in front of the pooling.
+    Shape:
+        ``(B, C, H, W)`` to ``(B, C, h, w)``, beside mean and variance in front of the pooling;
+        these, weight and bias ``(C,)``.
 
     References:
         Ioffe and Szegedy, Batch Normalization, 2015, arXiv:1502.03167
@@ -149,7 +132,7 @@ class _PoolAndNormalize(Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         mean, variance = _moments(x)
         inverse = (variance + eps).rsqrt()
         largest, index = functional.max_pool2d_with_indices(x, (2, 2))
@@ -180,17 +163,13 @@ class _PoolAndNormalize(Function):
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel, ``(C,)`` each.
-
-    Few channels are taken together with their neighbours' in the row, as channels of their own.
-    """
+    """Mean and variance of each channel, ``(C,)`` each."""
+    # Few channels are taken together with their neighbours' in the row, as channels of their own.
     channels, width = x.shape[1], x.shape[3]
     together = math.gcd(width, VECTOR // math.gcd(channels, VECTOR))
     wide = x.permute(0, 2, 3, 1).reshape(len(x), -1, width // together, together * channels)
-    means, variances = (
-        part.view(together, channels)
-        for part in torch.batch_norm_update_stats(wide.permute(0, 3, 1, 2), None, None, 0.0)
-    )
+    found = torch.batch_norm_update_stats(wide.permute(0, 3, 1, 2), None, None, 0.0)
+    means, variances = (part.view(together, channels) for part in found)
     mean = means.mean(0)
     return mean, variances.mean(0) + (means - mean).square().mean(0)
 

@@ -22,12 +22,11 @@ from torch import Tensor
 
 from kindling.data.files import printable
 from kindling.errors import UserError
-from kindling.images.read import read_images
+from kindling.images.read import STACK, read_images
 
 log = logging.getLogger(__name__)
 
-# Part of every key: to be raised when the same file is read to other pixels than before.
-_VERSION = 1
+_VERSION = 1  # of the keys: to be raised when the same file is read to other pixels than before
 _ABANDONED_AFTER = 24 * 3600.0  # seconds
 # Python names this flag from 3.13 on. Without it Linux refuses to map more than there is memory.
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
@@ -38,9 +37,10 @@ def load_images(
 ) -> Tensor:
     """All images in one tensor: ``images.index_select(0, index)`` is a batch.
 
-    With a cache they are decoded once, and the tensor is a private mapping of the file that holds
-    them: it may be larger than memory, and writing to it changes no file. Its key is the path,
-    length and time of every file, in order, and the size: one changed photo decodes the set anew.
+    With a cache they are decoded once, and the tensor ``(N, 3, H, W)`` is a private mapping of the
+    file that holds them: it may be larger than memory, and writing to it changes no file. Its key
+    is the path, length and time of every file, in order, and the size: one changed photo decodes
+    the set anew.
 
     Args:
         files: Images in any format that Pillow reads.
@@ -48,9 +48,6 @@ def load_images(
         cache: Folder of decoded images; none decodes them into memory, at every start.
         limit: Bytes that the folder may hold. What was not used for longest makes way; a set that
             does not fit at all is held in memory, and the log says so.
-
-    Shape:
-        ``(N, 3, H, W)``, bytes.
 
     Raises:
         UserError: An image cannot be read, or the set fits neither in the cache nor in memory.
@@ -77,7 +74,11 @@ def _cached(files: Sequence[Path], size: tuple[int, int], cache: Path, limit: in
     # A name of its own for every run: of several that decode the same, the last to finish stays.
     part = path.with_suffix(f".{secrets.token_hex(8)}.part")
     try:
-        _decode_into(part, files, size)
+        with part.open("xb") as file:
+            for stack in read_images(files, size):
+                file.write(stack.numpy().data)
+            file.flush()
+            os.fsync(file.fileno())
         if _key(files) != key:
             raise UserError(f"{printable(files[0].parent)}: photos changed while read; start again")
         images = _mapped(part, shape)
@@ -96,14 +97,6 @@ def _key(files: Sequence[Path]) -> str:
             raise UserError(f"{printable(file)}: {error.strerror}; check the path") from error
         digest.update(repr((str(file.absolute()), facts.st_size, facts.st_mtime_ns)).encode())
     return digest.hexdigest()[:32]
-
-
-def _decode_into(path: Path, files: Sequence[Path], size: tuple[int, int]) -> None:
-    with path.open("xb") as file:
-        for images in read_images(files, size):
-            file.write(images.numpy().data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
@@ -138,21 +131,16 @@ def _entries(cache: Path, pattern: str) -> list[tuple[float, int, Path]]:
     entries = []
     for path in cache.glob(pattern):
         with contextlib.suppress(FileNotFoundError):  # another run makes room as well
-            facts = path.stat()
-            entries.append((facts.st_mtime, facts.st_size, path))
+            entries.append(((facts := path.stat()).st_mtime, facts.st_size, path))
     return sorted(entries)
 
 
 def _in_memory(files: Sequence[Path], size: tuple[int, int]) -> Tensor:
     shape = (len(files), 3, *size)
     if math.prod(shape) > psutil.virtual_memory().total / 2:
-        raise UserError(
-            f"{len(files):,} photos of {size[0]}x{size[1]} fill more than half of the memory: "
-            "set a cache folder with room for them, or a smaller size"
-        )
+        what = f"{len(files):,} photos of {size[0]}x{size[1]} fill more than half of the memory"
+        raise UserError(f"{what}: set a cache folder with room for them, or a smaller size")
     images = torch.empty(shape, dtype=torch.uint8)
-    start = 0
-    for stack in read_images(files, size):
-        images[start : start + len(stack)] = stack
-        start += len(stack)
+    for k, stack in enumerate(read_images(files, size)):
+        images[k * STACK :][: len(stack)] = stack
     return images

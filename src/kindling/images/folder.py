@@ -16,19 +16,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Photos by class.
-
-    Args:
-        path: The folder.
-        classes: Names of the class folders in it, sorted.
-        files: Photos, by class and then by name.
-        labels: Index of each photo's class in ``classes``.
-    """
+    """Photos by class."""
 
     path: Path
-    classes: list[str]
-    files: list[Path]
-    labels: NDArray[np.int64]
+    classes: list[str]  # sorted names of the class folders
+    files: list[Path]  # by class and then by name
+    labels: NDArray[np.int64]  # index of each photo's class
 
 
 def scan(path: Path) -> ImageFolder:
@@ -46,9 +39,8 @@ def scan(path: Path) -> ImageFolder:
     for folder in found:
         _require_text(folder)
     if not found:
-        raise UserError(
-            f"{printable(path)}: no class folders; put the photos of each class in one of its own"
-        )
+        cure = "put the photos of each class in one of its own"
+        raise UserError(f"{printable(path)}: no class folders; {cure}")
     if empty := [folder for folder, (images, _) in found.items() if not images]:
         names = ", ".join(map(printable, empty))
         raise UserError(f"{names}: no photos in this class; add some or remove the folder")
@@ -81,9 +73,8 @@ def _require_folder(path: Path) -> None:
 
 
 def _require_text(folder: Path) -> None:
-    """A class is named in files that are UTF-8."""
     try:
-        folder.name.encode()
+        folder.name.encode()  # a class is named in files that are UTF-8
     except UnicodeEncodeError as error:
         raise UserError(f"{printable(folder)}: its name is not UTF-8; rename the folder") from error
 
@@ -92,9 +83,8 @@ def _visible(folder: Path) -> list[Path]:
     try:
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
-        raise UserError(
-            f"{printable(folder)}: cannot be listed ({error.strerror}); check its permissions"
-        ) from error
+        fault = f"cannot be listed ({error.strerror}); check its permissions"
+        raise UserError(f"{printable(folder)}: {fault}") from error
 
 
 def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
@@ -113,14 +103,12 @@ def _images(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
     """Images, and what is none."""
     found: tuple[list[Path], list[Path]] = [], []
     for file in files:
-        is_image = file.suffix.lower() in image_suffixes() and file.is_file()
-        found[not is_image].append(file)
+        found[file.suffix.lower() not in image_suffixes() or not file.is_file()].append(file)
     return found
 
 
 def _report(path: Path, ignored: list[Path]) -> None:
     if ignored:
-        names = ", ".join(printable(file.relative_to(path)) for file in ignored[:3])
-        more = ", ..." if len(ignored) > 3 else ""
-        count = len(ignored)
-        log.warning("%s: ignored what is no image: %d (%s%s)", printable(path), count, names, more)
+        names = [printable(file.relative_to(path)) for file in ignored[:3]] + ["..."]
+        said = printable(path), len(ignored), ", ".join(names[: len(ignored)])
+        log.warning("%s: ignored what is no image: %d (%s)", *said)

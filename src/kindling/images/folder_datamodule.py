@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kindling.data import paths
-from kindling.data.datamodule import DataModule, SplitName, at_least, share
+from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import duplicates
 from kindling.data.sources import DatasetSources, ImageSource
-from kindling.data.split import SplitConfig, check_fold, stratified_split
+from kindling.data.split import stratified_split
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.images.cache import load_images
@@ -27,10 +27,7 @@ from kindling.images.folder import ImageFolder, find_images, scan
 from kindling.images.read import PHOTO
 
 Rows = NDArray[np.int64]
-
-NAMED = 10
-"""Repeated photos that one line names."""
-
+NAMED = 10  # repeated photos that one line names
 log = logging.getLogger(__name__)
 
 
@@ -68,6 +65,8 @@ class ImageFolderDataModule(DataModule):
         num_workers: Processes that load batches; 0 loads in the training process.
     """
 
+    restored: ClassVar[Sequence[str]] = ("classes",)
+
     def __init__(
         self,
         root: Path | None = None,
@@ -85,13 +84,10 @@ class ImageFolderDataModule(DataModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
-        check_fold(folds, fold)
-        self.train, self.test = train, test
+        self.train, self.test, self.drop_duplicates = train, test, drop_duplicates
         self.image_size = at_least("data.image_size", image_size, 8)
-        held_out = share("data.val_fraction", val_fraction)
-        tested = share("data.test_fraction", test_fraction) if test is None else 0.0
-        self.cut = SplitConfig(held_out, tested, split_seed, folds, fold)
-        self.drop_duplicates = drop_duplicates
+        test_folder = test is not None
+        self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, test_folder)
 
     @cached_property
     def classes(self) -> list[str]:
@@ -106,20 +102,18 @@ class ImageFolderDataModule(DataModule):
     def read(self) -> Mapping[SplitName, FieldDataset[ImageBatch]]:
         train, files = self._folders[0], self.files()
         if self.classes != train.classes:
-            raise UserError(
-                f"{train.path}: holds {', '.join(train.classes)}, but the checkpoint was trained "
-                f"on {', '.join(self.classes)}"
-            )
-        kept, val, *held_out = self.cut(stratified_split, np.array(train.classes)[train.labels])
-        test = held_out[0] if held_out else np.arange(len(train.files), len(files))
-        rows = self._without_repeated({"train": kept, "val": val, "test": test})
+            here, trained = ", ".join(train.classes), ", ".join(self.classes)
+            message = f"holds {here}, but the checkpoint was trained on {trained}"
+            raise UserError(f"{train.path}: {message}")
+        parts = self.cut(stratified_split, np.array(train.classes)[train.labels])
+        parts = [*parts, np.arange(len(train.files), len(files))][:3]
+        rows = self._without_repeated(dict(zip(STAGES, parts, strict=True)))
         labels = np.concatenate([folder.labels for folder in self._folders])
         left = np.bincount(labels[rows["train"]], minlength=len(self.classes))
         if not left.all():
-            raise UserError(
-                f"{train.path / self.classes[int(left.argmin())]}: all photos are in the test or "
-                "validation split too; add others, or --data.drop_duplicates=false"
-            )
+            fault = "all photos are in the test or validation split too"
+            empty = train.path / self.classes[int(left.argmin())]
+            raise UserError(f"{empty}: {fault}; add others, or --data.drop_duplicates=false")
         whole = self._dataset(files, torch.from_numpy(labels), self.root, paths.CACHE)
         return {split: whole.take(torch.from_numpy(index)) for split, index in rows.items()}
 
@@ -142,23 +136,15 @@ class ImageFolderDataModule(DataModule):
             images.append(ImageSource(name, folder.files, labels))
         return DatasetSources(images=images)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"classes": self.classes}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.classes = state_dict["classes"]
-
     @cached_property
     def _folders(self) -> list[ImageFolder]:
         """Training and test folder; the first names the classes before ``read`` is called."""
         self.require_root()
-        named = {"train": self.train} | ({} if self.test is None else {"test": self.test})
-        folders = [self._scan(option, name) for option, name in named.items()]
-        if differing := sorted(set(folders[0].classes) ^ set(folders[-1].classes)):
-            raise UserError(
-                f"{self.root}: {self.train} and {self.test} must hold the same classes; "
-                f"only one of them has {', '.join(differing)}"
-            )
+        named = {"train": self.train, "test": self.test}
+        folders = [self._scan(option, name) for option, name in named.items() if name is not None]
+        if differing := ", ".join(sorted(set(folders[0].classes) ^ set(folders[-1].classes))):
+            fault = f"{self.train} and {self.test} must hold the same classes"
+            raise UserError(f"{self.root}: {fault}; only one of them has {differing}")
         return folders
 
     def _scan(self, option: str, name: str) -> ImageFolder:
@@ -169,11 +155,7 @@ class ImageFolderDataModule(DataModule):
         return scan(folder)
 
     def _without_repeated(self, rows: Mapping[SplitName, Rows]) -> dict[SplitName, Rows]:
-        """The splits without photos that a later one has: a score on those is none on new photos.
-
-        Args:
-            rows: Of the photos in ``files()``, in the order training, validation, test.
-        """
+        """The splits without photos that a later one has: a score on those is not on new ones."""
         files = self.files()
         chosen: dict[str, list[Path]] = {s: [files[k] for k in rows[s]] for s in rows}
         repeated: set[Path] = set()
@@ -183,15 +165,11 @@ class ImageFolderDataModule(DataModule):
         if not repeated:
             return dict(rows)
         names = sorted(file.relative_to(self.root).as_posix() for file in repeated)
-        log.warning(
-            "%d photos lie in a later split too, %s: %s%s",
-            len(names),
-            "left out" if self.drop_duplicates else "kept (--data.drop_duplicates=false)",
-            ", ".join(names[:NAMED]),
-            ", ..." if len(names) > NAMED else "",
-        )
-        drop = {k for k, file in enumerate(files) if file in repeated and self.drop_duplicates}
-        return {split: index[~np.isin(index, [*drop])] for split, index in rows.items()}
+        done = "left out" if self.drop_duplicates else "kept (--data.drop_duplicates=false)"
+        shown = ", ".join([*names[:NAMED], *["..."][: len(names) > NAMED]])
+        log.warning("%d photos lie in a later split too, %s: %s", len(names), done, shown)
+        drop = [k for k, file in enumerate(files) if file in repeated and self.drop_duplicates]
+        return {split: index[~np.isin(index, drop)] for split, index in rows.items()}
 
     def _dataset(
         self, files: Sequence[Path], label: Tensor, above: Path, cache: Path | None

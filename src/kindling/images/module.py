@@ -13,11 +13,7 @@ from kindling.images.augment import Augment, Fill, sample_seeds
 from kindling.training.metrics import Head
 from kindling.training.module import Module
 
-GREY = (0.45, 0.225)
-"""Mean and deviation of a middling photo: what stands in until the training photos are known."""
-
-CHUNK = 256
-"""Photos that are floats at a time, so that statistics of a large set fit in memory."""
+CHUNK = 256  # photos that are floats at a time, so that statistics of a large set fit in memory
 
 
 class Pixels(nn.Module):
@@ -32,16 +28,12 @@ class Pixels(nn.Module):
     deviation: Tensor
 
     def __init__(self) -> None:
-        super().__init__()
-        for name, value in zip(("mean", "deviation"), GREY, strict=True):
-            self.register_buffer(name, torch.full((3,), value))
+        super().__init__()  # with those of a middling photo, until the training photos are known
+        self.register_buffer("mean", torch.full((3,), 0.45))
+        self.register_buffer("deviation", torch.full((3,), 0.225))
 
     def fit(self, images: Tensor, rows: Tensor) -> None:
-        """Take the statistics of the training photos.
-
-        Shape:
-            ``images`` ``(M, 3, H, W)`` uint8, of which ``rows`` ``(N,)`` are for training.
-        """
+        """Take the statistics of images ``(M, 3, H, W)`` uint8, of rows ``(N,)`` among them."""
         count = images[0, 0].numel() * len(rows)
         total, square = torch.zeros(2, 3, dtype=torch.float64)
         for chunk in torch.split(rows, CHUNK):
@@ -70,7 +62,6 @@ class ImageModule(Module):
     ``super().__init__`` by name, and the command line has no such flag then.
 
     Args:
-        heads: Outputs by name.
         rotation: Largest rotation of a training photo in degrees.
         flip: Probability that a training photo is flipped horizontally.
         autocontrast: Probability that a training photo's channels are stretched to full range.

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from kindling.errors import UserError, did_you_mean
 from kindling.images.blocks import check_size
 
-HEADED = 1000
-"""Outputs of torchvision's classifiers, which are for ImageNet."""
+HEADED = 1000  # outputs of torchvision's classifiers, which are for ImageNet
 
 
 class TorchvisionNet(nn.Module):
@@ -23,8 +22,6 @@ class TorchvisionNet(nn.Module):
     Args:
         name: As torchvision has it, such as ``resnet18``.
         weights: Name of pretrained weights, such as ``DEFAULT``; none is a net that starts afresh.
-        image_size: Pixels on a side.
-        classes: Number of classes.
 
     Shape:
         ``(B, 3, H, W)`` to ``(B, C)``.
@@ -58,21 +55,16 @@ class TorchvisionNet(nn.Module):
         return nn.ModuleList(part for k, part in self.body.named_children() if k != last)
 
     def load_pretrained(self) -> None:
-        """Fetch the pretrained weights, if any, all but the last layer's.
-
-        Raises:
-            UserError: They are not on this machine, and cannot be downloaded.
-        """
+        """Fetch the pretrained weights, if any, all but the last layer's; by download at need."""
         if self.weights is None:
             return
         try:
             source = torchvision.models.get_model(self.name, weights=self.weights).state_dict()
         except (URLError, OSError, RuntimeError) as error:
-            raise UserError(
-                f"model.weights={self.weights.name}: cannot be downloaded "
-                f"({getattr(error, 'reason', error)}); put {self.weights.url} into "
-                f"{torch.hub.get_dir()}/checkpoints, or --model.weights=null"
-            ) from error
+            fault = f"cannot be downloaded ({getattr(error, 'reason', error)})"
+            cure = f"put {self.weights.url} into {torch.hub.get_dir()}/checkpoints"
+            name = f"model.weights={self.weights.name}"
+            raise UserError(f"{name}: {fault}; {cure}, or --model.weights=null") from error
         own = self.body.state_dict()
         fitting = {k: v for k, v in source.items() if k in own and v.shape == own[k].shape}
         self.body.load_state_dict(fitting, strict=False)

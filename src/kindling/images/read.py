@@ -3,6 +3,7 @@
 N: images, H: height, W: width
 """
 
+import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,7 @@ from torch import Tensor
 from kindling.data.files import cores, formats, printable
 from kindling.errors import UserError
 
-STACK = 256
-"""Images that are decoded at a time."""
+STACK = 256  # images that are decoded at a time
 
 PHOTO = {
     "meaning": "upright RGB photos, resized by Pillow's bilinear filter with reducing_gap=2",
@@ -41,8 +41,8 @@ def read_images(paths: Sequence[Path], size: tuple[int, int]) -> Iterator[Tensor
         paths: Any formats that Pillow decodes; of a moving picture, the first.
         size: Height and width.
 
-    Shape:
-        Stacks of ``(N, 3, H, W)``, bytes, in order.
+    Yields:
+        Stacks of ``STACK`` images, ``(N, 3, H, W)`` bytes, in order; the last may be smaller.
 
     Raises:
         UserError: Some are missing, empty, broken, too large or no images. All are tried first,
@@ -73,28 +73,27 @@ def attempts(
 
 def _attempt(path: Path, size: tuple[int, int]) -> NDArray[np.uint8] | UserError:
     try:
-        # A pipe or a device is no file: opening one would wait for ever.
-        return _decode(path, size) if path.is_file() else _fault(path, FileNotFoundError())
+        if not path.is_file():
+            raise FileNotFoundError  # also a pipe: opening one would wait for ever
+        return _decode(path, size)
     except Exception as error:  # Pillow lets through whatever a broken file makes its decoders do
-        return _fault(path, error)
+        return UserError(f"{printable(path)}: {_fault(path, error)}")
 
 
-def _fault(path: Path, error: Exception) -> UserError:
+def _fault(path: Path, error: Exception) -> str:
     match error:
         case FileNotFoundError():
-            fault = "no such image file; check the path"
+            return "no such image file; check the path"
         case PermissionError():
-            fault = "may not be read; change its permissions"
+            return "may not be read; change its permissions"
         case Image.DecompressionBombError():
-            fault = "too many pixels to be a photo; scale it down or remove it"
+            return "too many pixels to be a photo; scale it down or remove it"
         case UnidentifiedImageError() if not path.stat().st_size:
-            fault = "the file is empty; replace or remove it"
+            return "the file is empty; replace or remove it"
         case UnidentifiedImageError():
-            fault = "not an image that Pillow reads; replace or remove it"
-        case _:
-            detail = " ".join(str(error).split()) or type(error).__name__
-            fault = f"broken image ({detail}); replace or remove it"
-    return UserError(f"{printable(path)}: {fault}")
+            return "not an image that Pillow reads; replace or remove it"
+    detail = " ".join(str(error).split()) or type(error).__name__
+    return f"broken image ({detail}); replace or remove it"
 
 
 def _decode(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -103,22 +102,16 @@ def _decode(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         # JPEG decodes at a half, a quarter or an eighth for less; twice the need keeps it sharp.
         image.draft(None, (2 * max(size), 2 * max(size)))
         image.load()
-        rgb = _rgb(_upright(image))
+        with contextlib.suppress(Exception):  # broken EXIF data around a sound picture
+            ImageOps.exif_transpose(image, in_place=True)
+        rgb = _rgb(image)
     small = rgb.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(small).transpose(2, 0, 1).copy()
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-    except Exception:
-        return image  # broken EXIF data around a sound picture does not say which way is up
-    return image
-
-
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(image).convert("RGB")
+        image = _eight_bits(image)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kindling.data.datamodule import DataModule, SplitName, at_least, share
+from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
 from kindling.data.sources import DatasetSources, SeriesSource
-from kindling.data.split import check_fold, rolling_origin
+from kindling.data.split import rolling_origin
 from kindling.errors import UserError
 from kindling.series.read import Problems, Series, read_series
 from kindling.series.rows import read_rows
@@ -45,6 +45,7 @@ class SeriesDataModule(DataModule):
         fold: The part that is the test; the first has the least before it.
     """
 
+    restored: ClassVar[Sequence[str]] = ("step",)
     inputs: int  # of a step, F; what a model needs to know
     values: int  # of the series among them, V
 
@@ -69,18 +70,15 @@ class SeriesDataModule(DataModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
-        check_fold(folds, fold)
         self.train_file, self.test_file = train, test if folds is None else None
-        self.folds, self.fold = folds, fold
+        test_file = self.test_file is not None
+        self.cut = split_config(val_fraction, test_fraction, 0, folds, fold, test_file)
         self.time, self.value, self.problems = time, value, problems
         self.window = at_least("data.window", window, 1)
         self.lags = [_duration(lag) for lag in lags]
-        self.calendar = calendar
-        self.values = 1 + len(lags)
+        self.calendar, self.values = calendar, 1 + len(lags)
         self.inputs = self.values + 4 * calendar
-        self.val_fraction = share("data.val_fraction", val_fraction)
         self.val_blocks = at_least("data.val_blocks", val_blocks, 1)
-        self.test_fraction = share("data.test_fraction", test_fraction)
         self.step = 0  # in microseconds, from the training file or a checkpoint
         self.series: dict[SplitName, Series] = {}
 
@@ -92,18 +90,17 @@ class SeriesDataModule(DataModule):
         whole = self._read(self.file("train", self.train_file))
         self.step = int(whole.step.astype(np.int64))
         steps, test, held_out = self._hold_out(whole)
-        kept, validation = blocks(steps, self.val_fraction, self._blocks(steps))
+        # As many validation blocks as leave each twice as long as what a window takes.
+        fitting = int(steps * self.cut.val_fraction) // (2 * context(self.window, self._lags()))
+        count = max(1, min(self.val_blocks, fitting))
+        kept, validation = blocks(steps, self.cut.val_fraction, count)
         self.series = {"train": whole, "val": whole, "test": test, "predict": test}
-        return {
-            "train": self._windows("train", kept),
-            "val": self._windows("val", validation),
-            "test": self._windows("test", [held_out]),
-        }
+        parts = zip(STAGES, (kept, validation, [held_out]), strict=True)
+        return {split: self._windows(split, segments) for split, segments in parts}
 
     def read_input(self, path: Path) -> Windows:
-        self.series = {"predict": self._read(path)}
-        whole = Segment(0, len(self.series["predict"]))
-        return self._windows("predict", [whole], ahead=True)
+        self.series = {"predict": (whole := self._read(path))}
+        return self._windows("predict", [Segment(0, len(whole))], ahead=True)
 
     def files(self) -> Sequence[Path]:
         return [self.root / name for name in (self.train_file, self.test_file) if name]
@@ -121,66 +118,49 @@ class SeriesDataModule(DataModule):
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         spans = [str(timedelta(microseconds=lag)).removesuffix(", 0:00:00") for lag in self.lags]
-        return {
-            "window": {
-                "meaning": "the last values of the series, oldest first; each lag beside them is "
-                "counted from the step that follows the row's own",
-                "unit": f"of {self.value}",
-                "columns": [self.value, *(f"{span} before" for span in spans)],
-                "step": str(timedelta(microseconds=self.step)),
-                "lags_in_steps": self._lags(),
-            },
-            "calendar": {
-                "meaning": "where the step that follows the row's own lies in its day, counted "
-                "from midnight, and in its week, counted from Monday's, as angles",
-                "unit": "-1 to 1",
-                "columns": [f"{w} of the {p}" for p in ("day", "week") for w in ("sine", "cosine")],
-            },
-            "value": {"meaning": f"the next {self.value}", "unit": f"of {self.value}"},
+        window = {
+            "meaning": "the last values of the series, oldest first; each lag beside them is "
+            "counted from the step that follows the row's own",
+            "unit": f"of {self.value}",
+            "columns": [self.value, *(f"{span} before" for span in spans)],
+            "step": str(timedelta(microseconds=self.step)),
+            "lags_in_steps": self._lags(),
         }
+        calendar = {
+            "meaning": "where the step that follows the row's own lies in its day, counted "
+            "from midnight, and in its week, counted from Monday's, as angles",
+            "unit": "-1 to 1",
+            "columns": [f"{w} of the {p}" for p in ("day", "week") for w in ("sine", "cosine")],
+        }
+        value = {"meaning": f"the next {self.value}", "unit": f"of {self.value}"}
+        return {"window": window, "calendar": calendar, "value": value}
 
     def sources(self) -> DatasetSources:
-        def recorded(path: Path) -> SeriesSource:
-            read = partial(read_rows, path, self.time, self.value)
-            return SeriesSource(path, self.value, read, self.problems != "error")
-
-        return DatasetSources(series=[recorded(path) for path in self.files() if path.is_file()])
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.step = state_dict["step"]
+        mended, there = self.problems != "error", filter(Path.is_file, self.files())
+        reads = ((path, partial(read_rows, path, self.time, self.value)) for path in there)
+        series = [SeriesSource(path, self.value, read, mended) for path, read in reads]
+        return DatasetSources(series=series)
 
     def _read(self, path: Path) -> Series:
         series = read_series(path, self.time, self.value, self.problems)
         if (step := int(series.step.astype(np.int64))) != (trained := self.step or step):
-            raise UserError(
-                f"{path}: a step is {timedelta(microseconds=step)}, "
-                f"but {timedelta(microseconds=trained)} in the training series; resample it"
-            )
+            here, there = (timedelta(microseconds=n) for n in (step, trained))
+            fault = f"a step is {here}, but {there} in the training series"
+            raise UserError(f"{path}: {fault}; resample it")
         return series
 
     def _hold_out(self, whole: Series) -> tuple[int, Series, Segment]:
         """How many steps are left to learn from, and where the test part lies."""
         steps = len(whole)
-        if self.folds is not None:
-            origin, stop = rolling_origin(steps, self.folds, self.fold)
-        elif self.test_file is None:
-            origin, stop = steps - round(steps * self.test_fraction), steps
-        else:
+        if self.test_file is not None:
             test = self._read(self.file("test", self.test_file))
             return steps, test, Segment(0, len(test))
+        origin, stop = steps - round(steps * self.cut.test_fraction), steps
+        if self.cut.folds is not None:
+            origin, stop = rolling_origin(steps, self.cut.folds, self.cut.fold)
         return origin, whole, Segment(origin, stop)
 
-    def _blocks(self, steps: int) -> int:
-        """As many validation blocks as leave each twice as long as what a window takes."""
-        fitting = int(steps * self.val_fraction) // (2 * context(self.window, self._lags()))
-        return max(1, min(self.val_blocks, fitting))
-
-    def _windows(
-        self, split: SplitName, segments: Sequence[Segment], ahead: bool = False
-    ) -> Windows:
+    def _windows(self, split: SplitName, segments: list[Segment], ahead: bool = False) -> Windows:
         series, lags = self.series[split], self._lags()
         needed = context(self.window, lags)
         steps = max(segment.stop - segment.start for segment in segments)

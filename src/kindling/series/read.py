@@ -21,8 +21,6 @@ from kindling.series.rows import CELLS, Chunk, Ticks, Values, commonest, count_l
 Problems = Literal["error", "interpolate", "drop"]
 
 _SPARSEST = {"error": 1, "interpolate": 2, "drop": 10}  # points on the grid for each row
-_CURE = "mend the file or set --data.problems=interpolate (or drop)"
-
 _log = logging.getLogger(__name__)
 
 
@@ -47,15 +45,11 @@ class Series:
 
 
 def read_series(
-    path: Path,
-    time: str = "timestamp",
-    value: str = "value",
-    problems: Problems = "error",
+    path: Path, time: str = "timestamp", value: str = "value", problems: Problems = "error",
     cells: int = CELLS,
-) -> Series:
+) -> Series:  # fmt: skip
     """Read two columns of a CSV file as a series with a regular step.
 
-    The separator is a comma, a semicolon or a tab. Unless it is a comma, decimals may have one.
     Times are ISO 8601, another layout that pandas knows, or numbers: seconds, or the finer unit
     that puts them before the year 4000. One layout holds for the whole file; of day first and
     month first, where both fit, the one that makes the file more regular. Times with a zone
@@ -107,20 +101,16 @@ class Grid:
         wrong = np.isnan(chunk.values) | (off != 0) | (index != expected)
         if wrong.any():
             i = wrong.argmax()
-            what = self._diagnose(chunk.values[i], off[i], index[i:], expected[i])
-            chunk.fail(i, f"{what}; {_CURE}")
-
-    def _diagnose(self, value: float, off: int, index: Ticks, expected: int) -> str:
-        here = index[0]
-        if np.isnan(value):
-            return "the value is missing or infinite"
-        if off:
-            return f"the timestamp is off the grid, {self.every}"
-        if 0 <= here < expected:
-            return "the timestamp repeats an earlier one"
-        if here < 0 or expected in index:
-            return "the row is out of order"
-        return f"rows missing above this one: {here - expected}, at {self.every}"
+            what = f"rows missing above this one: {index[i] - expected[i]}, at {self.every}"
+            if np.isnan(chunk.values[i]):
+                what = "the value is missing or infinite"
+            elif off[i]:
+                what = f"the timestamp is off the grid, {self.every}"
+            elif 0 <= index[i] < expected[i]:
+                what = "the timestamp repeats an earlier one"
+            elif index[i] < 0 or expected[i] in index[i:]:
+                what = "the row is out of order"
+            chunk.fail(i, f"{what}; mend the file or set --data.problems=interpolate (or drop)")
 
     def add(self, chunk: Chunk) -> None:
         """Put each value where its time says; the first to come stays."""
@@ -183,10 +173,8 @@ class Grid:
 
     def _too_sparse(self, start: int, size: int) -> UserError:
         ends = np.array([start, start + (size - 1) * self.step], "M8[us]").astype("M8[s]")
-        return UserError(
-            f"{self.path}: most of {size} rows from {ends[0]} to {ends[1]}, {self.every}, "
-            "are missing; look for a wrong timestamp"
-        )
+        what = f"most of {size} rows from {ends[0]} to {ends[1]}, {self.every}, are missing"
+        return UserError(f"{self.path}: {what}; look for a wrong timestamp")
 
 
 def _find_grid(chunk: Chunk) -> tuple[int, int]:

@@ -69,7 +69,7 @@ def read_rows(path: Path, time: str, value: str, most: int) -> Recording:
         parts.append(Recording(chunk.rows, chunk.ticks, chunk.values))
         if sum(len(part.lines) for part in parts) >= most:
             break
-    return Recording(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return Recording(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def count_lines(path: Path) -> int:
@@ -91,9 +91,8 @@ def _read_columns(
     """Times as written and numbers, of the rows that have either."""
     separator, header = _read_header(path)
     if time == value:
-        raise UserError(
-            f"{path}: time and value are both {time!r}; set --data.time or --data.value"
-        )
+        fault = f"time and value are both {time!r}"
+        raise UserError(f"{path}: {fault}; set --data.time or --data.value")
     columns = [_find_column(path, header, *role) for role in (("time", time), ("value", value))]
     with pd.read_csv(
         path,
@@ -123,10 +122,8 @@ def _read_header(path: Path) -> tuple[str, list[str]]:
     if not header:
         raise UserError(f"{path}: row 1 is empty; it must name the columns")
     if len(first) > len(header):  # pandas looks for it in later rows only
-        raise UserError(
-            f"{path}, row 2: {len(first)} cells below {len(header)} column names; "
-            "name each column, and write decimals with a point"
-        )
+        fault = f"row 2: {len(first)} cells below {len(header)} column names"
+        raise UserError(f"{path}, {fault}; name each column, and write decimals with a point")
     return separator, header
 
 

@@ -141,12 +141,9 @@ def blocks(steps: int, fraction: float, count: int) -> tuple[list[Segment], list
     A single block is the last part; more than one samples the seasons, where the last months alone
     would rank models by a single one. Both are in order, and together the whole.
     """
-    if count == 1:
-        cut = steps - round(steps * fraction)
-        return [Segment(0, cut)], [Segment(cut, steps)]
     size = round(steps * fraction / count)
     starts = [round(steps * (k + 0.5) / count - size / 2) for k in range(count)]
-    held_out = [Segment(start, start + size) for start in starts]
+    held_out = [Segment(k, k + size) for k in (starts if count > 1 else [steps - size])]
     edges = [0, *(edge for segment in held_out for edge in segment), steps]
     kept = [Segment(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return [segment for segment in kept if segment.stop > segment.start], held_out
+    return [segment for segment in kept if segment.stop > segment.start] or kept[:1], held_out

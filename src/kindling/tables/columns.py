@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from kindling.data.files import image_suffixes
 from kindling.errors import UserError
@@ -40,11 +41,10 @@ def choose(
     """
     given = [name for names in named.values() for name in names or ()]
     require_columns(table, [target, *given], path)
-    for index, name in enumerate(given):
-        if name == target:
-            raise UserError(f"{path}: the target {target!r} is among the columns to learn from")
-        if name in given[:index]:
-            raise UserError(f"{path}: column {name!r} is named twice: name it once")
+    if target in given:
+        raise UserError(f"{path}: the target {target!r} is among the columns to learn from")
+    if twice := [name for name in given if given.count(name) > 1]:
+        raise UserError(f"{path}: column {twice[0]!r} is named twice: name it once")
     found: dict[Kind, list[str]] = {kind: list(named.get(kind) or ()) for kind in KINDS}
     for name in map(str, table.columns):
         if name == target or name in given:
@@ -54,7 +54,7 @@ def choose(
         if kind is not None and (named.get(kind) is None or kind == "identifiers"):
             found[kind].append(name)
     columns = Columns(**found)
-    if not (columns.numbers or columns.categories or columns.photos):
+    if not any(columns[:3]):
         raise UserError(f"{path}: no column to learn from beside {target!r}: add or name one")
     return columns
 
@@ -91,14 +91,11 @@ def report(
     parts = {**columns._asdict(), "categories": categories, "target": [target]}
     used = {target, *(name for names in columns for name in names)}
     parts["not used"] = [str(name) for name in table.columns if name not in used]
-    log.info(
-        "columns: %s",
-        "; ".join(f"{kind} {', '.join(names)}" for kind, names in parts.items() if names),
-    )
+    said = (f"{kind} {', '.join(names)}" for kind, names in parts.items() if names)
+    log.info("columns: %s", "; ".join(said))
 
 
-def _counts_rows(number: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+def _counts_rows(number: NDArray[np.float64]) -> bool:
     """Whether these are a running number, in order or shuffled, with fewer gaps than rows."""
-    if len(np.unique(number)) < len(number) or len(number) < 2:
-        return False
-    return bool((np.diff(number) > 0).all() or np.ptp(number) < 2 * len(number))
+    differ = len(np.unique(number)) == len(number) > 1
+    return differ and bool((np.diff(number) > 0).all() or np.ptp(number) < 2 * len(number))

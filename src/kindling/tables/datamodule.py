@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kindling.data.datamodule import DataModule, SplitName, at_least, share
+from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
 from kindling.data.dataset import FieldDataset
 from kindling.data.sources import SPLITS, DatasetSources, TableSource
-from kindling.data.split import SplitConfig, TooFew, check_fold, grouped_split, stratified_split
+from kindling.data.split import TooFew, grouped_split, stratified_split
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
-from kindling.tables.columns import Columns, Kind, choose, report
+from kindling.tables.columns import KINDS, Columns, choose, report
 from kindling.tables.read import labels, listed, numeric, read_table, refuse
 from kindling.tables.vocabulary import UNSEEN, class_indices, encode, vocabularies
 
@@ -44,8 +44,7 @@ class TableBatch(NamedTuple):
 class TableDataModule(DataModule):
     """Rows of one CSV file, or of a second one for the test.
 
-    A problem sets the class attributes, and overrides the methods below "What a problem may
-    change" where its rows are other than these.
+    A problem sets the class attributes, and overrides what it may change where its rows differ.
 
     Args:
         root: Folder of the CSV files; null is a generated sample.
@@ -67,21 +66,12 @@ class TableDataModule(DataModule):
     """
 
     target_kind: ClassVar[Literal["binary", "classes", "number"]] = "number"
-    """A label of 0 or 1, one of several classes by name, or a number."""
-
-    head: ClassVar[str] = "target"
-    """The model's head that predicts the target."""
-
-    target_field: ClassVar[str] = "target"
-    """The target's field in a batch."""
-
+    head: ClassVar[str] = "target"  # of the model, that predicts the target
+    target_field: ClassVar[str] = "target"  # of a batch
     batch_class: ClassVar[type[Any]] = TableBatch
-
-    fixed: ClassVar[Sequence[str]] = ()
-    """Attributes of the same names as settings, which a trained model cannot do without."""
-
-    option_names: ClassVar[Mapping[str, str]] = {}
-    """What a subclass calls the settings ``table``, ``numbers`` and so on, in errors."""
+    restored: ClassVar[Sequence[str]] = ("vocabulary", "classes")
+    fixed: ClassVar[Sequence[str]] = ()  # settings and attributes that a trained model depends on
+    option_names: ClassVar[Mapping[str, str]] = {}  # what a subclass calls settings, in errors
 
     def __init__(
         self,
@@ -105,36 +95,23 @@ class TableDataModule(DataModule):
         super().__init__(root, input, batch_size, num_workers)
         self.table, self.test_file = table, test if folds is None else None
         self.target = target
-        named: dict[Kind, Sequence[str] | None] = {
-            "numbers": numbers,
-            "categories": categories,
-            "photos": (),
-            "identifiers": ignore,
-        }
-        self.named = {k: None if names is None else list(names) for k, names in named.items()}
+        kinds = zip(KINDS, (numbers, categories, (), ignore), strict=True)
+        self.named = {kind: names if names is None else list(names) for kind, names in kinds}
         self.category_limit = at_least("data.category_limit", category_limit, 1)
-        check_fold(folds, fold)
-        held_out = share("data.test_fraction", test_fraction)
-        self.cut = SplitConfig(
-            share("data.val_fraction", val_fraction),
-            held_out if self.test_file is None else 0.0,
-            split_seed,
-            folds,
-            fold,
-        )
+        test_file = self.test_file is not None
+        self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, test_file)
 
     # What is known of the table: by the checkpoint, or else by the file.
 
     @cached_property
     def columns(self) -> Columns:
-        """What each column is."""
         return self.choose_columns(self._table)
 
     @cached_property
     def vocabulary(self) -> dict[str, list[str]]:
         """The categories of each column in the training rows."""
-        names, limit = self.columns.categories, self.category_limit
-        return vocabularies(self._table, names, self._parts[0], limit, self.path)
+        names, training = self.columns.categories, self._parts[0]
+        return vocabularies(self._table, names, training, self.category_limit, self.path)
 
     @cached_property
     def classes(self) -> list[str]:
@@ -175,38 +152,26 @@ class TableDataModule(DataModule):
         return self.cut(stratified_split, self.read_target(table, self.path).numpy())
 
     def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
-        """Rows as tensors, by what is known of the table.
-
-        Args:
-            table: As :meth:`load` returns it.
-            path: Its file.
-            labelled: Whether it has the target; raw input need not.
-        """
-        if labelled:
-            target = self.read_target(table, path)
-        else:
-            unknown = torch.nan if self.target_kind == "number" else IGNORE_INDEX
-            target = torch.full((len(table),), unknown)
+        """Rows of a file as tensors; raw input, which is not labelled, need not have the target."""
+        unknown = torch.nan if self.target_kind == "number" else IGNORE_INDEX
+        target = self.read_target(table, path) if labelled else torch.full((len(table),), unknown)
         fields = {**self.input_fields(table, path), self.target_field: target}
         names = {f: about["columns"] for f, about in self.io_schema().items() if "columns" in about}
-        return FieldDataset(
-            self.batch_class, fields, identifiers=self.identifiers(table), names=names
-        )
+        return FieldDataset(self.batch_class, fields, None, self.identifiers(table), names)
 
     def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
         """What is learned from, by the batch's field, ``(N, ...)`` each."""
-        return {
-            "numbers": torch.from_numpy(numeric(table, self.columns.numbers, path)),
-            "codes": torch.from_numpy(encode(table, self.vocabulary, path)),
-        }
+        numbers = numeric(table, self.columns.numbers, path)
+        codes = encode(table, self.vocabulary, path)
+        return {"numbers": torch.from_numpy(numbers), "codes": torch.from_numpy(codes)}
 
     def read_target(self, table: pd.DataFrame, path: Path) -> Tensor:
         """The target of each row, ``(N,)``: a number, or int64, the index of the class."""
         if self.target_kind == "binary":
             return torch.from_numpy(labels(table, self.target, path))
         if self.target_kind == "classes":
-            limit = self.category_limit
-            return torch.from_numpy(class_indices(table, self.target, self.classes, limit, path)[0])
+            known, limit = self.classes, self.category_limit
+            return torch.from_numpy(class_indices(table, self.target, known, limit, path)[0])
         number = numeric(table, [self.target], path)[:, 0]
         fault = f"no {self.target_field}: fill it in or delete the row"
         refuse(np.isnan(number), table[self.target], path, fault)
@@ -218,18 +183,12 @@ class TableDataModule(DataModule):
         return {"row": table.index.tolist(), **{name: table[name].tolist() for name in names}}
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
+        numbers = {"meaning": "numbers of a row, NaN where missing", "unit": "of the training file"}
+        unit = f"places in vocabulary, from 1 on; {UNSEEN} where missing or not in it"
+        codes = {"meaning": "categories of a row", "unit": unit, "vocabulary": self.vocabulary}
         return {
-            "numbers": {
-                "meaning": "numbers of a row, NaN where missing",
-                "unit": "of the training file",
-                "columns": self.columns.numbers,
-            },
-            "codes": {
-                "meaning": "categories of a row",
-                "unit": f"places in vocabulary, from 1 on; {UNSEEN} where missing or not in it",
-                "columns": self.columns.categories,
-                "vocabulary": self.vocabulary,
-            },
+            "numbers": {**numbers, "columns": self.columns.numbers},
+            "codes": {**codes, "columns": self.columns.categories},
         }
 
     # What the engine asks for.
@@ -247,14 +206,13 @@ class TableDataModule(DataModule):
         if self.test_file is not None:
             path = self.file("test", self.test_file)
             splits.append(self.dataset(self.load(path), path))
-        train, val, test = splits
-        return {"train": train, "val": val, "test": test}
+        return dict(zip(STAGES, splits, strict=True))
 
     def read_input(self, path: Path) -> FieldDataset[Any]:
         return self.dataset(self.load(path), path, labelled=False)
 
     def files(self) -> Sequence[Path]:
-        return [self.path, *(self.root / name for name in [self.test_file] if name)]
+        return [self.path, *([self.root / self.test_file] if self.test_file else [])]
 
     def sources(self) -> DatasetSources:
         splits = [SPLITS] if self.test_file is None else [SPLITS[:2], SPLITS[2:]]
@@ -263,26 +221,21 @@ class TableDataModule(DataModule):
         return DatasetSources([TableSource(path, targets, s, *columns) for path, s in files])
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "columns": self.columns._asdict(),
-            "vocabulary": self.vocabulary,
-            "classes": self.classes,
-            "settings": {name: getattr(self, name) for name in self.fixed},
-        }
+        settings = {name: getattr(self, name) for name in self.fixed}
+        return {"columns": self.columns._asdict(), **super().state_dict(), "settings": settings}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         columns = Columns(**state_dict["columns"])
         trained = {**columns._asdict(), **state_dict["settings"]}
-        given: dict[str, Any] = {str(kind): names for kind, names in self.named.items()}
-        given |= {name: getattr(self, name) for name in self.fixed}
-        for name, value in given.items():
-            if value is None or name == "identifiers" or value == (was := trained[name]):
-                continue
-            was = listed(was) if isinstance(was, list) else was
-            name = self.option_names.get(name, name)
-            raise UserError(f"data.{name}: the checkpoint was trained with {was}; leave it out")
+        settings = {name: getattr(self, name) for name in self.fixed}
+        for name, value in [*self.named.items(), *settings.items()]:
+            if value is not None and name != "identifiers" and value != (was := trained[name]):
+                said = listed(was) if isinstance(was, list) else was
+                name = self.option_names.get(name, name)
+                message = f"data.{name}: the checkpoint was trained with {said}; leave it out"
+                raise UserError(message)
         self.columns = columns
-        self.vocabulary, self.classes = state_dict["vocabulary"], state_dict["classes"]
+        super().load_state_dict(state_dict)
 
     @cached_property
     def _table(self) -> pd.DataFrame:

@@ -10,24 +10,16 @@ import torch
 from torch import Tensor, nn
 
 Activation = Literal["relu", "elu", "silu", "tanh", "sigmoid"]
-ACTIVATIONS: dict[Activation, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "elu": nn.ELU,
-    "silu": nn.SiLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-}
+ACTIVATIONS = {kind.__name__.lower(): kind for kind in
+               (nn.ReLU, nn.ELU, nn.SiLU, nn.Tanh, nn.Sigmoid)}  # fmt: skip
 
 
 class MLP(nn.Sequential):
     """Linear layers with an activation behind each, and a linear output.
 
     Args:
-        inputs: Width of the input.
-        hidden: Widths of the hidden layers.
         outputs: Width of the output; 0 ends with the last hidden layer.
         dropout: Share of each hidden layer that is dropped in training.
-        activation: Function after each hidden layer.
         batch_norm: Batch normalization between a hidden layer and its activation.
         init: Weights of the hidden layers, by PyTorch's default or by He et al.
 
@@ -73,10 +65,8 @@ class TableNet(nn.Module):
     Args:
         features: Numbers, after normalization.
         vocabularies: Values of each category, beside the index 0 of what is unseen or missing.
-        embedding: Width of a category.
-        hidden: Widths of the layers.
-        outputs: Width of the output; 0 ends with the last hidden layer.
-        dropout: Share of each hidden layer that is dropped in training.
+        embedding: Width of a category; ``hidden``, ``outputs`` and ``dropout`` are of the
+            :class:`MLP` behind them.
         hide: Share of categories that are taken for missing in training, so that the entry of
             unseen ones is learned too.
 
@@ -111,12 +101,7 @@ class TableNet(nn.Module):
 
 
 def one_hot(codes: Tensor, vocabularies: Sequence[int]) -> Tensor:
-    """A column for each value of each category; the index 0, unseen or missing, has none.
-
-    Shape:
-        ``(B, C)`` int64 to ``(B, sum of the vocabularies)``.
-    """
-    columns = [
-        nn.functional.one_hot(codes[:, k], size + 1)[:, 1:] for k, size in enumerate(vocabularies)
-    ]
-    return torch.cat([codes.new_zeros(codes.shape[0], 0), *columns], 1).float()
+    """Codes ``(B, C)`` to a column for each value of each category, none for the index 0."""
+    each = enumerate(vocabularies)
+    columns = [nn.functional.one_hot(codes[:, k], size + 1)[:, 1:] for k, size in each]
+    return torch.cat([codes[:, :0], *columns], 1).float()

@@ -20,8 +20,6 @@ class Normalize(nn.Module):
     the rows given to :meth:`fit`. Until then the statistics are NaN and so is every output.
 
     Args:
-        features: Number of features.
-        method: Statistics to centre and scale by.
         indicators: Append a column per feature that is 1 where its value is missing. It stays 0
             for a feature that was never missing in the training rows, since nothing can be
             learned about it there.
@@ -41,25 +39,16 @@ class Normalize(nn.Module):
         indicators: bool = False,
     ) -> None:
         super().__init__()
-        self.features = features
-        self.out_features = 2 * features if indicators else features
-        self.method = method
-        self.indicators = indicators
+        self.features, self.method, self.indicators = features, method, indicators
+        self.out_features = (1 + indicators) * features
         for name in ("center", "scale", "indicated"):
             self.register_buffer(name, torch.full((features,), torch.nan))
 
     def fit(self, values: Tensor, names: Sequence[str] | None = None) -> None:
-        """Take the statistics of the training rows.
-
-        Args:
-            values: Training rows alone, NaN where missing.
-            names: What to call the features in an error.
-
-        Shape:
-            ``(N, F)``
+        """Take the statistics of the training rows ``(N, F)``.
 
         Raises:
-            UserError: A feature has no value in any row.
+            UserError: A feature has no value in any row; ``names`` are what it is called.
         """
         rows = values.detach().cpu().double().numpy()
         if rows.shape[1:] != (self.features,):
@@ -82,9 +71,7 @@ class Normalize(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         missing = values.isnan()
         normal = (torch.where(missing, self.center, values) - self.center) / self.scale
-        if not self.indicators:
-            return normal
-        return torch.cat((normal, missing * self.indicated), dim=-1)
+        return torch.cat((normal, missing * self.indicated), -1) if self.indicators else normal
 
 
 class Logarithms(nn.Module):
@@ -92,9 +79,6 @@ class Logarithms(nn.Module):
 
     Such a feature is above 0 in all rows given to :meth:`fit`; what is below its least value there
     counts as that. Until then no feature is changed.
-
-    Args:
-        features: Number of features.
 
     Shape:
         ``(..., F)`` with NaN where missing, to the same.
@@ -104,11 +88,10 @@ class Logarithms(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        # Of the features that are changed; 0 of the others.
-        self.register_buffer("least", torch.zeros(features))
+        self.register_buffer("least", torch.zeros(features))  # 0 of those that are not changed
 
     def fit(self, values: Tensor) -> None:
-        """Choose the features by the training rows, ``(N, F)``."""
+        """Choose the features by the training rows ``(N, F)``."""
         rows = values.detach().cpu().double()
         least = torch.where(rows.isnan(), torch.inf, rows).amin(0)
         logarithms = torch.where(least > 0, rows, torch.nan).log()

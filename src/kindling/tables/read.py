@@ -38,53 +38,47 @@ def read_table(path: Path) -> pd.DataFrame:
     text = _read_text(path)
     separator = separator_of(text)
     records = _records(text, separator, path)
-    header_row, header = next(records, (1, []))
-    _check_header(header, header_row, path)
-    rows: list[int] = []
-    cells: list[list[str | None]] = []
+    start, header = next(records, (1, []))
+    _check_header(header, start, path)
+    cells: dict[int, list[str | None]] = {}
     for row, record in records:
         if len(record) != len(header):
             raise UserError(
                 f"{path}, row {row}: the header has {len(header)} cells and this row "
                 f"{len(record)}: look for a missing, an extra or an unquoted {separator!r}"
             )
-        rows.append(row)
-        cells.append([None if cell.casefold() in MISSING else cell for cell in record])
-    if not rows:
+        cells[row] = [None if cell.casefold() in MISSING else cell for cell in record]
+    if not cells:
         raise UserError(f"{path}: a header and no rows: add the data below it")
-    table = pd.DataFrame(cells, index=pd.Index(rows, name="row"), columns=header, dtype=object)
-    table.attrs["decimal"] = "." if separator == "," else _decimal_mark(cells)
+    index = pd.Index([*cells], name="row")
+    table = pd.DataFrame([*cells.values()], index, header, dtype=object)
+    every = (cell for record in cells.values() for cell in record if cell)
+    comma = separator != "," and any(map(_DECIMAL_COMMA.fullmatch, every))
+    table.attrs["decimal"] = "," if comma else "."
     return table
 
 
 def numeric(table: pd.DataFrame, columns: Sequence[str], path: Path) -> NDArray[np.float32]:
-    """Return the columns as numbers, NaN where a cell is missing.
-
-    Shape:
-        ``(N, F)``
+    """The columns as numbers ``(N, F)``, NaN where a cell is missing.
 
     Raises:
         UserError: A column is absent, or a cell holds text or no finite number.
     """
     require_columns(table, columns, path)
-    mark = "with decimal comma" if table.attrs.get("decimal") == "," else "with decimal point"
+    mark = "comma" if table.attrs.get("decimal") == "," else "point"
+    fault = f"{{cell}} is not a number with decimal {mark}: correct or empty the cell"
     values = np.empty((len(table), len(columns)), dtype=np.float32)
-    for index, column in enumerate(columns):
-        cells = table[column]
+    for number, column in zip(values.T, columns, strict=True):
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
-            values[:, index] = _parse(table, column)
-        number = values[:, index]
-        text = np.isnan(number) & cells.notna()
-        refuse(text, cells, path, f"{{cell}} is not a number {mark}: correct or empty the cell")
+            number[:] = _parse(table, column)
+        cells = table[column]
+        refuse(np.isnan(number) & cells.notna(), cells, path, fault)
         refuse(np.isinf(number), cells, path, "{cell} is not finite: correct or empty the cell")
     return values
 
 
 def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
-    """Return a column of 0 and 1.
-
-    Shape:
-        ``(N,)``
+    """A column of 0 and 1, ``(N,)``.
 
     Raises:
         UserError: The column is absent, a cell is neither 0 nor 1, or all cells are the same.
@@ -94,21 +88,19 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
     refuse(cells.isna(), cells, path, "no label: fill it in or delete the row")
     refuse(~np.isin(values, (0, 1)), cells, path, "{cell} is not a label: write 0 or 1")
     if values.min() == values.max():
-        raise UserError(
-            f"{path}, column {column!r}: every label is {values[0]:.0f}: both are needed"
-        )
+        only = f"every label is {values[0]:.0f}"
+        raise UserError(f"{path}, column {column!r}: {only}: both are needed")
     return values.astype(np.int64)
 
 
 def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     """Raise a UserError with the nearest name if the table lacks one of the columns."""
-    present = [str(name) for name in table.columns]
-    by_folded = {name.casefold(): name for name in present}
+    by_folded = {str(name).casefold(): str(name) for name in table.columns}
     for column in columns:
-        if column not in present:
+        if column not in table:
             near = difflib.get_close_matches(column.casefold(), by_folded, n=1)
             hint = f" (did you mean {by_folded[near[0]]!r}?)" if near else ""
-            names = listed(present)
+            names = listed(list(map(str, table.columns)))
             raise UserError(f"{path}: no column {column!r}{hint}: the columns are {names}")
 
 
@@ -130,18 +122,16 @@ def refuse(
 
 def _read_text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}: give the path of a CSV file") from error
-    try:
-        return raw.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        row = raw.count(b"\n", 0, error.start) + 1
+        row = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}, row {row}: not UTF-8: save the file as CSV UTF-8") from error
 
 
 def separator_of(text: str) -> str:
-    """Return the comma, semicolon or tab that cuts the header into most names."""
+    """The comma, semicolon or tab that cuts the header into most names."""
     # Far more than a header, yet below the csv module's limit for one cell.
     start = text.lstrip("\r\n")[:100_000]
 
@@ -153,7 +143,7 @@ def separator_of(text: str) -> str:
 
 
 def _records(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record that is not a blank line, with the line on which it starts."""
+    """Each record that is not a blank line, with the line on which it starts."""
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     row = 1
@@ -163,9 +153,8 @@ def _records(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[
                 yield row, [cell.strip() for cell in record]
             row = reader.line_num + 1
     except csv.Error as error:
-        raise UserError(
-            f"{path}, row {row}: {error}: look for a quote that is not closed or not doubled"
-        ) from error
+        cure = "look for a quote that is not closed or not doubled"
+        raise UserError(f"{path}, row {row}: {error}: {cure}") from error
 
 
 def _check_header(header: list[str], row: int, path: Path) -> None:
@@ -179,13 +168,8 @@ def _check_header(header: list[str], row: int, path: Path) -> None:
             raise UserError(f"{where}: the name {name!r} is used twice: rename one of them")
 
 
-def _decimal_mark(cells: list[list[str | None]]) -> str:
-    comma = any(cell and _DECIMAL_COMMA.fullmatch(cell) for record in cells for cell in record)
-    return "," if comma else "."
-
-
 def _parse(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """Return the column as numbers, NaN where a cell is missing or not a number."""
+    """The column as numbers, NaN where a cell is missing or not a number."""
     cells = table[column]
     if table.attrs.get("decimal") == ",":
         # Marks trade places: a thousands point becomes a comma, and is refused, not read as 1.234.

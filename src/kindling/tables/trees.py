@@ -25,15 +25,10 @@ class Trees(nn.Module):
     On tables, nets and trees err in different places, so that their mean is often better than
     either. ``extra`` trees are split at random thresholds, the best of one for each feature, and
     their mean counts. ``boosted`` ones are fitted in turn, each on a part of the rows, to the
-    error that those before it leave, in its absolute size if they aim at the median.
+    error that those before it leave, and aim at a quantile of the target, given the row.
 
     Nothing here is trained by gradient: :meth:`fit` takes the training rows once. Until then every
     output is NaN. The checkpoint carries the trees, so that predicting needs no scikit-learn.
-
-    Args:
-        kind: How the trees come about.
-        number: How many.
-        quantile: Of the target, given the row, that boosted trees aim at.
 
     Shape:
         ``(B, F)`` without missing values to ``(B,)``, in the unit of the target.
@@ -47,10 +42,10 @@ class Trees(nn.Module):
     offset: Tensor
     depth: Tensor
     roots: Tensor
-    column: Tensor
+    column: Tensor  # of each node: what it asks for
     threshold: Tensor
-    below: Tensor
-    value: Tensor
+    below: Tensor  # the two nodes that follow; a leaf is followed by itself
+    value: Tensor  # of a row that ends there
 
     def __init__(self, kind: Kind, number: int, quantile: float = 0.5) -> None:
         super().__init__()
@@ -59,20 +54,16 @@ class Trees(nn.Module):
         self.kind, self.number, self.quantile = kind, number, quantile
         self.register_buffer("offset", torch.full((), torch.nan))
         self.register_buffer("depth", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("roots", torch.zeros(0, dtype=torch.int64))
-        # Of each node: what it asks for, the nodes below it, what a row that ends there is given.
-        # A leaf's children are the leaf itself.
-        self.register_buffer("column", torch.zeros(0, dtype=torch.int64))
-        self.register_buffer("threshold", torch.zeros(0))
-        self.register_buffer("below", torch.zeros(0, 2, dtype=torch.int64))
-        self.register_buffer("value", torch.zeros(0))
+        for name in ("roots", "column", "below"):
+            self.register_buffer(name, torch.zeros(0, dtype=torch.int64))
+        for name in ("threshold", "value"):
+            self.register_buffer(name, torch.zeros(0))
         self.levels = 0
 
     def fit(self, rows: Tensor, target: Tensor) -> None:
-        """Grow the trees on the training rows; which, follows from the run's seed.
+        """Grow the trees on rows ``(N, F)`` without missing values, to a target ``(N,)``.
 
-        Shape:
-            ``rows`` ``(N, F)`` without missing values, ``target`` ``(N,)``.
+        Which trees, follows from the run's seed.
 
         Raises:
             UserError: There is no scikit-learn.
@@ -84,11 +75,8 @@ class Trees(nn.Module):
         varies = varies if len(varies) else np.zeros(1, np.int64)
         wanted = target.detach().double().cpu().numpy()
         offset = np.quantile(wanted, self.quantile)
-        estimator = self._estimator(torch.initial_seed() % 2**32)
-        fitted = estimator.fit(inputs[:, varies], wanted - offset)
-        trees = [each.tree_ for each in np.ravel(fitted.estimators_)]
-        share = 1 / len(trees) if self.kind == "extra" else RATE
-        self._take(trees, share, varies)
+        fitted = self._estimator().fit(inputs[:, varies], wanted - offset)
+        self._take([each.tree_ for each in np.ravel(fitted.estimators_)], varies)
         self.offset.fill_(float(offset))
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -99,41 +87,39 @@ class Trees(nn.Module):
             node = _at(2 * node + above, below)
         return self.offset + _at(node, self.value).sum(1)
 
-    def _estimator(self, seed: int) -> Any:
+    def _estimator(self) -> Any:
         # Here and not above: what never grows trees, as `--help`, does not wait for scikit-learn.
         from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 
+        seed = torch.initial_seed() % 2**32
         if self.kind == "extra":
             return ExtraTreesRegressor(self.number, min_samples_leaf=2, random_state=seed)
         return GradientBoostingRegressor(
-            loss="quantile",
-            alpha=self.quantile,
-            learning_rate=RATE,
-            n_estimators=self.number,
-            subsample=0.6,
-            max_features=0.5,
-            max_depth=4,
-            min_samples_leaf=5,
-            init="zero",
+            loss="quantile", alpha=self.quantile, learning_rate=RATE, n_estimators=self.number,
+            subsample=0.6, max_features=0.5, max_depth=4, min_samples_leaf=5, init="zero",
             random_state=seed,
-        )
+        )  # fmt: skip
 
-    def _take(self, trees: Sequence[Any], share: float, columns: NDArray[np.int64]) -> None:
+    def _take(self, trees: Sequence[Any], columns: NDArray[np.int64]) -> None:
         """Make one table of all trees' nodes."""
-        starts = np.cumsum([0, *(tree.node_count for tree in trees)])
-        leaf = np.concatenate([tree.children_left < 0 for tree in trees])
-        children = [
-            np.stack([tree.children_left, tree.children_right], 1) + start
-            for tree, start in zip(trees, starts, strict=False)
-        ]
-        itself = np.arange(starts[-1])[:, None]
-        below = np.where(leaf[:, None], itself, np.concatenate(children))
-        asked = np.where(leaf, 0, np.concatenate([tree.feature for tree in trees]))
-        threshold = _rounded_down(np.concatenate([tree.threshold for tree in trees]))
-        value = share * np.concatenate([tree.value[:, 0, 0] for tree in trees])
+
+        def of_all(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(tree, name) for tree in trees])
+
+        sizes = [tree.node_count for tree in trees]
+        starts = np.cumsum(sizes) - sizes
+        children = np.stack([of_all("children_left"), of_all("children_right")], 1)
+        leaf, first = children[:, 0] < 0, np.repeat(starts, sizes)[:, None]
+        share = 1 / len(trees) if self.kind == "extra" else RATE
         self.levels = max(tree.max_depth for tree in trees)
-        buffers = {"depth": np.array(self.levels), "roots": starts[:-1], "column": columns[asked]}
-        buffers |= {"threshold": threshold, "below": below, "value": value}
+        buffers = {
+            "depth": np.array(self.levels),
+            "roots": starts,
+            "column": columns[np.where(leaf, 0, of_all("feature"))],
+            "threshold": _rounded_down(of_all("threshold")),
+            "below": np.where(leaf[:, None], np.arange(len(leaf))[:, None], children + first),
+            "value": share * of_all("value")[:, 0, 0],
+        }
         for name, values in buffers.items():
             setattr(self, name, torch.from_numpy(values).to(getattr(self, name)))
 

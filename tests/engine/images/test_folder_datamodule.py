@@ -48,7 +48,7 @@ def test_the_cut_follows_its_own_seed_alone(root: Path) -> None:
     assert names(module(root, split_seed=1), "val") != first
 
 
-def test_one_folder_is_cut_into_all_three(root: Path) -> None:
+def test_one_folder_is_cut_into_all_three_or_into_folds(root: Path) -> None:
     settings = {"train": ".", "test": None, "test_fraction": 0.25}
     data = module(root / "train", **settings)
     assert data.sizes() == {"train": 15, "val": 3, "test": 6}
@@ -56,11 +56,8 @@ def test_one_folder_is_cut_into_all_three(root: Path) -> None:
     assert sorted(files) == sorted(f"{kind}/{k}.png" for kind in COLORS for k in range(8))
     other = module(root / "train", **settings, val_fraction=0.5)
     assert names(other, "test") == names(data, "test")
-
-
-def test_every_training_photo_is_in_the_test_of_one_fold(root: Path) -> None:
     tested = [name for fold in range(3) for name in names(module(root, folds=3, fold=fold), "test")]
-    assert sorted(tested) == sorted(f"train/{kind}/{k}.png" for kind in COLORS for k in range(8))
+    assert sorted(tested) == sorted(f"train/{file}" for file in files)
 
 
 def test_labels_and_photos_belong_to_the_files(root: Path) -> None:
@@ -114,11 +111,6 @@ def remove(path: str) -> Any:
     return lambda root: shutil.rmtree(root / path)
 
 
-def break_photo(root: Path) -> None:
-    photo = root / "train" / "blue" / "3.png"
-    photo.write_bytes(photo.read_bytes()[:100])
-
-
 def leak_class(root: Path) -> None:
     shutil.rmtree(root / "test" / "blue")
     shutil.copytree(root / "train" / "blue", root / "test" / "blue")
@@ -130,25 +122,12 @@ def leak_class(root: Path) -> None:
         (remove(""), {}, "no such folder (--data.root)"),
         (remove("test"), {}, "test: no such folder (--data.test); folders there: train"),
         (None, {"train": "mine"}, "mine: no such folder (--data.train)"),
-        (
-            remove("test/blue"),
-            {},
-            "train and test must hold the same classes; only one of them has blue",
-        ),
-        (
-            lambda root: (root / "train" / "storm").mkdir(),
-            {},
-            "storm: no photos in this class; add",
-        ),
-        (break_photo, {}, "3.png: broken image ("),
+        (remove("test/blue"), {}, "must hold the same classes; only one of them has blue"),
         (leak_class, {}, "train/blue: all photos are in the test or validation split too; add"),
         (None, {"image_size": 2}, "data.image_size=2: must be at least 8"),
-        (None, {"val_fraction": 1.0}, "data.val_fraction=1.0: must lie between 0 and 1"),
-        (None, {"val_fraction": 0.0}, "data.val_fraction=0.0"),
-        (None, {"test": None, "test_fraction": 1.0}, "data.test_fraction=1.0: must lie between"),
+        (None, {"test_fraction": 1.0}, "data.test_fraction=1.0: must lie between"),
         (None, {"folds": 3, "fold": 3}, "data.fold=3: must be 0 to 2"),
         (None, {"folds": 11}, "8 rows in class blue, too few for 11 parts"),
-        (None, {"batch_size": 0}, "data.batch_size=0"),
     ],
 )
 def test_what_cannot_work_is_said_in_one_line(

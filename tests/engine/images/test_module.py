@@ -41,19 +41,18 @@ def batch(size: int = 12, *views: int) -> Batch:
     return Batch(image.to(torch.uint8), torch.arange(size))
 
 
-def shown(given: Batch, stage: str = "training", training: bool = True, **settings: Any) -> Tensor:
+def shown(given: Batch, stage: str = "training", **settings: Any) -> Tensor:
     """The photos as they come to the net."""
-    model = Seen(**settings).train(training)
+    model = Seen(**settings).train()
     getattr(model, f"{stage}_step")(given)
     return model.seen
 
 
-@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("stage", ["validation", "test", "predict"])
-def test_only_training_sees_other_views(stage: str, training: bool) -> None:
+def test_only_training_sees_other_views(stage: str) -> None:
     """Also in a net that somebody left in training mode."""
     given = batch()
-    assert torch.equal(shown(given, stage, training), given.image)
+    assert torch.equal(shown(given, stage), given.image)
     assert not torch.equal(shown(given), given.image)
 
 
@@ -75,9 +74,6 @@ def test_what_is_drawn_follows_from_seed_epoch_and_sample() -> None:
     model = Seen()
     model.seed = 8
     assert not torch.equal(model.augmented(given).image, shown(given))
-
-
-def test_each_of_a_sample_s_photos_is_drawn_for() -> None:
     given = batch(6, 2)
     alone = Batch(given.image.flatten(0, 1), torch.arange(12))
     assert torch.equal(shown(given), shown(alone).unflatten(0, (6, 2)))

@@ -11,10 +11,9 @@ from kindling.images.pretrained import TorchvisionNet
 
 
 def test_pretrained_weights_bring_their_normalization_and_no_download() -> None:
+    expected = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     normalization = TorchvisionNet("resnet18", "DEFAULT", 32, 3).normalization
-    assert normalization is not None
-    torch.testing.assert_close(normalization[0], torch.tensor([0.485, 0.456, 0.406]))
-    torch.testing.assert_close(normalization[1], torch.tensor([0.229, 0.224, 0.225]))
+    torch.testing.assert_close(normalization, expected)
     assert TorchvisionNet("resnet18", None, 32, 3).normalization is None
 
 

@@ -75,15 +75,8 @@ def test_values_start_step_and_times(
     series = read(counted(STAMPS[:8]), problems=problems)
     assert_series(series, range(8))
     assert (series.values.dtype, len(series), caplog.records) == (np.float32, 8, [])
-    beyond = series.timestamps(np.array([[0, 3], [-1, 96]]))
-    expected = ["2011-01-01T00:15", "2011-01-01T01:00", "2011-01-01T00:00", "2011-01-02T00:15"]
-    np.testing.assert_array_equal(beyond, np.array(expected, "M8[us]").reshape(2, 2))
-
-
-def test_values_are_rounded_once_from_double_precision(read: Read) -> None:
-    numbers = np.random.default_rng(0).normal(scale=1e3, size=60)
-    rows = [(time, repr(float(x))) for time, x in zip(STAMPS, numbers, strict=True)]
-    np.testing.assert_array_equal(read(text(rows)).values, np.float32(numbers))
+    beyond = series.timestamps([3, -1, 96]).astype("M8[m]").astype(str).tolist()
+    assert beyond == ["2011-01-01T01:00", "2011-01-01T00:00", "2011-01-02T00:15"]
 
 
 def test_memory_is_the_values_alone(path: Path) -> None:
@@ -144,11 +137,9 @@ def test_monthly_iso_dates_are_not_read_with_the_day_before_the_month(read: Read
 @pytest.mark.parametrize(
     "content",
     [
-        "\ufefftimestamp,value\n0,0\n3600,1\n7200,2\n10800,3\n",
         '\ufeff"timestamp","value"\n"0","0"\n"3600","1"\n"7200","2"\n"10800","3"\n',
         "timestamp,value\r\n0,0\r\n3600,1\r\n7200,2\r\n10800,3\r\n",
         "timestamp,value\r0,0\r3600,1\r7200,2\r10800,3\r",
-        "timestamp,value\n0,0\n3600,1\n7200,2\n10800,3",
         "timestamp,value\n0,0\n\n3600,1\n7200,2\n10800,3\n\n,\n",
         "timestamp, value\n0, 0\n3600, 1\n7200, 2\n10800, 3\n",
         "timestamp;value\n0;0,0\n3600;1,0\n7200;2,0\n10800;3,0\n",
@@ -158,11 +149,6 @@ def test_monthly_iso_dates_are_not_read_with_the_day_before_the_month(read: Read
 )
 def test_files_of_all_kinds(content: str, read: Read) -> None:
     assert_series(read(content), range(4), "1970-01-01", HOUR)
-
-
-def test_columns_by_any_name(read: Read) -> None:
-    series = read(",Größe,wind\n0,0,9\n3600,1,9\n7200,2,9\n10800,3,9\n", time="", value="Größe")
-    assert_series(series, range(4), "1970-01-01", HOUR)
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
@@ -175,31 +161,22 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("", "row 1 is empty"),
         ("\n1,2\n", "row 1 is empty"),
-        ("timestamp,value\n", "no rows below the header"),
         ("timestamp,value", "no rows below the header"),
         ("timestamp,value\n\n,\n", "no rows below the header"),
-        ("timestamp,value\n2011-01-01,1\n", "one time shows no step"),
         ("timestamp,value\n2011-01-01,1\n2011-01-01,1\n", "one time shows no step"),
-        ("timestamp,value,value\n1,2,3\n", "several columns are named 'value'"),
         ("timestamp,timestamp,value\n1,2,3\n", "several columns are named 'timestamp'"),
         ("timestamp,value\n0,1,5\n1,2,5\n", "row 2: 3 cells below 2 column names"),
         ("timestamp,value\n0,1\n1,2,5\n", "Expected 2 fields in line 3, saw 3"),
         ('timestamp,value\n0,1\n1,"2\n2,3\n', "not a well-formed CSV file"),
         (b"timestamp,value\n0,1\n1,\xb5\n", "not a text file in UTF-8"),
-        (b"timestamp,value,\xe4\n0,1,2\n", "not a text file in UTF-8"),
-        (counted(range(3)).encode("utf-16"), "not a text file in UTF-8"),
         (edited((STAMPS[5], "1,5")), "Expected 2 fields in line 7, saw 3"),
         (text([("soon", 1), (STAMPS[0], 2)]), "row 2, timestamp 'soon': not a time"),
         (text([("0", 1), ("1", 1), ("1e300", 1)]), "not a time in the file's layout, seconds"),
         (text([(time, i % 2 == 0) for i, time in enumerate(STAMPS)]), "'True' is not a number"),
         *(
-            (edited((STAMPS[5], cell)), f"row 7, timestamp '{STAMPS[5]}': {said} is not a number")
-            for cell, said in (
-                *((cell, f"'{cell}'") for cell in ("abc", "1.5 kW", "True", "--", "0x10")),
-                ('"1,5"', "'1,5'"),
-            )
+            (edited((STAMPS[5], f'"{cell}"')), f"row 7, timestamp '{STAMPS[5]}': '{cell}' is not")
+            for cell in ("abc", "1.5 kW", "True", "--", "0x10", "1,5")
         ),
         *(
             (edited((time, 5)), f"row 7, timestamp '{time}': not a time in the file's layout, ISO")
@@ -259,15 +236,12 @@ def test_an_irregular_row_is_named_or_mended_and_counted(
         assert re.search(f"load.csv mended by {problems}: .*{count}", record.getMessage())
 
 
-@pytest.mark.parametrize("order", [range(59, -1, -1), [*range(4, 60), *range(4)]])
-def test_a_file_in_another_order(order: Sequence[int], read: Read) -> None:
-    content = text([(STAMPS[i], i) for i in order])
-    assert "; mend the file" in read(content)
-    for problems in MENDED:
-        assert_series(read(content, problems=problems), range(60))
-
-
-def test_the_first_row_may_be_the_irregular_one(read: Read) -> None:
+def test_a_file_in_another_order_or_with_an_irregular_start(read: Read) -> None:
+    for order in (range(59, -1, -1), [*range(4, 60), *range(4)]):
+        content = text([(STAMPS[i], i) for i in order])
+        assert "; mend the file" in read(content)
+        for problems in MENDED:
+            assert_series(read(content, problems=problems), range(60))
     content = edited(("2011-01-01 00:14:00", 0), at=0)
     assert "row 2, timestamp '2011-01-01 00:14:00': the timestamp is off" in read(content)
     assert_series(read(content, problems="drop"), range(1, 10), START + STEP)
@@ -298,22 +272,19 @@ def test_the_ends_are_cut_and_the_first_of_several_values_stays(
     assert "no row has a value" in read(text([(s, "") for s in STAMPS]), problems=problems)
 
 
-@pytest.mark.parametrize("problems", MENDED)
-@pytest.mark.parametrize("stamp", ["2101-01-01 00:00:00", "1911-01-01 00:00:00"])
-def test_a_mistyped_year_is_no_gap_to_fill(stamp: str, problems: Problems, read: Read) -> None:
-    message = read(edited((stamp, 7), at=7), problems=problems)
-    assert stamp[:10] in message
-    assert message.endswith("look for a wrong timestamp")
-
-
 def test_no_more_is_filled_than_was_measured(read: Read) -> None:
+    for year in ("2101-01-01", "1911-01-01"):
+        for problems in MENDED:
+            message = read(edited((f"{year} 00:00:00", 7), at=7), problems=problems)
+            assert year in message
+            assert message.endswith("look for a wrong timestamp")
     few, many = (text([*((i, i) for i in range(5)), (k, k)]) for k in (10, 13))
     assert_series(read(few, problems="interpolate"), range(11), "1970-01-01", SECOND)
     assert "most of 14 rows" in read(many, problems="interpolate")
     assert_series(read(many, problems="drop"), range(5), "1970-01-01", SECOND)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_damage_against_pandas(seed: int, read: Read, path: Path) -> None:
     rng = np.random.default_rng(seed)
     rows: list[Row] = [(stamp, f"{rng.normal():.6f}") for stamp in STAMPS]
@@ -333,8 +304,3 @@ def test_random_damage_against_pandas(seed: int, read: Read, path: Path) -> None
     longest = max(parts, key=len)
     np.testing.assert_array_equal(kept.values, longest.to_numpy(np.float32))
     np.testing.assert_array_equal(kept.timestamps(range(len(kept))), longest.index)
-
-
-def test_the_step_is_the_commonest_difference(read: Read) -> None:
-    series = read(text([(t, t) for t in (0, 10, 20, 25, 30, 40, 50)]), problems="drop")
-    assert_series(series, range(0, 60, 10), "1970-01-01", 10 * SECOND)

@@ -28,31 +28,11 @@ def test_a_batch_is_its_samples() -> None:
         torch.testing.assert_close(field, torch.stack(singles), equal_nan=True)
 
 
-def test_a_baseline_does_not_look_into_another_segment() -> None:
-    windows = Windows(SERIES, [Segment(0, 50), Segment(50, 100)], 5, naive=[1, 10, 0])
-    naive = windows[torch.tensor([0, 5, 45, 50])].naive
-    assert naive[:, 0].tolist() == [4, 9, 54, 59]
-    assert naive[:, 1].isnan().tolist() == [True, False, True, False]
-    assert naive[:, 2].isnan().all()
-
-
 def test_the_calendar_is_of_the_step_to_come() -> None:
     # An hourly series that starts on a Monday at midnight: in six hours it is six o'clock.
     windows = Windows(SERIES, WHOLE, 6, clock=(0, 3600 * SECOND))
     torch.testing.assert_close(windows[0].calendar[-1, :2], torch.tensor([1.0, 0.0]))
     assert (windows[7 * 24].calendar - windows[0].calendar).abs().max() < 1e-5
-
-
-def test_looks_ahead_nowhere() -> None:
-    """Changing everything from the target on changes the target alone."""
-    changed = SERIES.clone()
-    changed[500:] = -1
-    settings = (WHOLE, 24, [1, 48], [1, 48], (0, 900))
-    before, after = Windows(SERIES, *settings), Windows(changed, *settings)
-    index = 500 - before.context
-    for name in ("window", "calendar", "naive"):
-        assert torch.equal(getattr(before[index], name), getattr(after[index], name))
-    assert (before[index].target, after[index].target) == (500, -1)
 
 
 def test_windows_are_views() -> None:

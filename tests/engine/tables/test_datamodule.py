@@ -13,6 +13,7 @@ from kindling.tables.datamodule import TableBatch, TableDataModule
 
 SPLITS: tuple[Any, ...] = ("train", "val", "test")
 ROWS = 100
+LINES = [*range(2, ROWS + 2)]
 
 
 class Numbers(TableDataModule):
@@ -20,7 +21,6 @@ class Numbers(TableDataModule):
     fixed = ("target",)
 
     def write_sample(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         table().to_csv(folder / "mine.csv", index=False)
 
 
@@ -33,19 +33,21 @@ class Labels(Numbers):
     option_names = {"table": "train", "numbers": "features"}
 
 
+Kind = type[Numbers]
+
+
 def table() -> pd.DataFrame:
     """An identifier, two numbers with holes, two categories, and a target of 0 and 1."""
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "id": np.arange(ROWS) + 500,
-            "area": rng.normal(50, 9, ROWS).round(2),
-            "age": np.where(np.arange(ROWS) % 9, rng.normal(7, 2, ROWS).round(2), np.nan),
-            "place": np.array(["north", "south", "west"])[rng.integers(0, 3, ROWS)],
-            "zipcode": 10_000 + rng.integers(0, 4, ROWS),
-            "target": np.arange(ROWS) % 5 // 3,
-        }
-    )
+    rng, row = np.random.default_rng(0), np.arange(ROWS)
+    columns = {
+        "id": row + 500,
+        "area": rng.normal(50, 9, ROWS).round(2),
+        "age": np.where(row % 9, rng.normal(7, 2, ROWS).round(2), np.nan),
+        "place": np.array(["north", "south", "west"])[rng.integers(0, 3, ROWS)],
+        "zipcode": 10_000 + rng.integers(0, 4, ROWS),
+        "target": row % 5 // 3,
+    }
+    return pd.DataFrame(columns)
 
 
 @pytest.fixture
@@ -54,39 +56,40 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def module(root: Path, kind: type[TableDataModule] = Labels, **settings: Any) -> TableDataModule:
+def module(root: Path, kind: Kind = Labels, **settings: Any) -> Numbers:
     data = kind(root, **settings)
     data.setup("fit")
     return data
 
 
-def whole(data: TableDataModule, split: Any) -> TableBatch:
-    rows = data.splits[split]
-    batch = rows[torch.arange(len(rows))]  # type: ignore[arg-type]
+def whole(data: Numbers, split: Any) -> TableBatch:
+    rows: Any = data.splits[split]
+    batch = rows[torch.arange(len(rows))]
     assert isinstance(batch, TableBatch)
     return batch
 
 
-def lines(data: TableDataModule, split: Any) -> list[int]:
-    return list(data.describe(split, whole(data, split).indices)["row"])
+def lines(data: Numbers, *splits: Any) -> list[int]:
+    return [k for s in splits for k in data.describe(s, whole(data, s).indices)["row"]]
 
 
 @pytest.mark.parametrize("kind", [Numbers, Classes, Labels])
-def test_splits_are_disjoint_and_whole(kind: type[TableDataModule], root: Path) -> None:
+def test_splits_are_disjoint_and_whole(kind: Kind, root: Path) -> None:
     data = module(root, kind)
-    assert sorted(line for split in SPLITS for line in lines(data, split)) == [*range(2, 102)]
+    assert sorted(lines(data, *SPLITS)) == LINES
     assert data.sizes() == {"train": 64, "val": 16, "test": 20}
-    if kind is not Numbers:
-        for split, size in data.sizes().items():
-            ones = whole(data, split).target.float().mean().item()
-            assert ones == pytest.approx(0.4, abs=1 / size), "stratified"
+    for split, size in data.sizes().items() if kind is not Numbers else ():
+        ones = whole(data, split).target.float().mean().item()
+        assert ones == pytest.approx(0.4, abs=1 / size), "stratified"
+    tested = [lines(module(root, kind, folds=4, fold=fold), "test") for fold in range(4)]
+    assert sorted(np.concatenate(tested)) == LINES
 
 
 def test_a_test_file_keeps_its_rows_together(root: Path) -> None:
     table()[:30].to_csv(root / "test.csv", index=False)
     data = module(root, table="mine.csv", test="test.csv")
     assert data.sizes() == {"train": 80, "val": 20, "test": 30}
-    assert lines(data, "test") == [*range(2, 32)]
+    assert lines(data, "test") == LINES[:30]
     assert [file.name for file in data.files()] == ["mine.csv", "test.csv"]
     named = [(source.path.name, source.splits) for source in data.sources().tables]
     assert named == [("mine.csv", ("train", "val")), ("test.csv", ("test",))]
@@ -102,26 +105,14 @@ def test_the_cut_follows_its_own_seed_alone(root: Path) -> None:
     assert lines(module(root, split_seed=1), "test") != first
 
 
-@pytest.mark.parametrize("kind", [Numbers, Labels])
-def test_every_row_is_tested_once_in_all_folds(kind: type[TableDataModule], root: Path) -> None:
-    tested = [lines(module(root, kind, folds=4, fold=fold), "test") for fold in range(4)]
-    assert sorted(line for part in tested for line in part) == [*range(2, 102)]
-
-
-def test_columns_are_taken_for_what_they_are(root: Path) -> None:
-    data = Labels(root)
+def test_columns_are_taken_for_what_they_are_or_named(root: Path) -> None:
+    data = module(root)
     assert (data.features, data.vocabularies, data.classes) == (2, [3, 4], [])
-    assert data.columns.numbers == ["area", "age"]
-    assert data.columns.categories == ["place", "zipcode"]
-    assert data.columns.identifiers == ["id"]
+    assert data.columns == (["area", "age"], ["place", "zipcode"], [], ["id"])
     assert data.io_schema()["codes"]["vocabulary"]["place"] == ["north", "south", "west"]
-    data.setup("fit")
     assert data.training.names == {"numbers": ["area", "age"], "codes": ["place", "zipcode"]}
-
-
-def test_columns_may_be_named(root: Path) -> None:
     data = module(root, numbers=["age"], categories=[], ignore=["place"])
-    assert (data.columns.numbers, data.columns.categories) == (["age"], [])
+    assert data.columns[:2] == (["age"], [])
     described = data.describe("test", torch.tensor([0]))
     source = table().iloc[described["row"][0] - 2]
     assert (described["place"], described["id"]) == ([source["place"]], [str(source["id"])])
@@ -140,13 +131,9 @@ def test_values_belong_to_the_lines_of_the_file(root: Path) -> None:
 
 @pytest.mark.parametrize("kind", [Numbers, Classes])
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_held_out_rows_change_nothing_in_training(
-    split: str, kind: type[TableDataModule], root: Path
-) -> None:
+def test_held_out_rows_change_nothing_in_training(split: str, kind: Kind, root: Path) -> None:
     before, changed = module(root, kind), table()
-    held_out = [line - 2 for line in lines(before, split)]
-    changed.loc[held_out, "area"] = 1e6
-    changed.loc[held_out, "place"] = "nowhere"
+    changed.loc[[line - 2 for line in lines(before, split)], ["area", "place"]] = 1e6, "nowhere"
     changed.to_csv(root / "mine.csv", index=False)
     after = module(root, kind)
     assert after.vocabulary == before.vocabulary
@@ -156,9 +143,7 @@ def test_held_out_rows_change_nothing_in_training(
 
 
 @pytest.mark.parametrize("kind", [Numbers, Classes])
-def test_a_checkpoint_is_all_it_takes_to_read_raw_rows(
-    kind: type[TableDataModule], root: Path
-) -> None:
+def test_a_checkpoint_is_all_it_takes_to_read_raw_rows(kind: Kind, root: Path) -> None:
     data = kind(Path("/gone"), input=root / "raw.csv")
     state = module(root, kind).state_dict()
     data.load_state_dict(state)
@@ -183,7 +168,7 @@ def test_a_checkpoint_is_all_it_takes_to_read_raw_rows(
     ],
 )
 def test_other_settings_than_the_checkpoint_s_are_refused(
-    kind: type[TableDataModule], settings: dict[str, Any], message: str, root: Path
+    kind: Kind, settings: dict[str, Any], message: str, root: Path
 ) -> None:
     with pytest.raises(UserError) as caught:
         kind(root, **settings).load_state_dict(module(root, kind).state_dict())
@@ -191,8 +176,8 @@ def test_other_settings_than_the_checkpoint_s_are_refused(
 
 
 def write(root: Path, *cells: str, times: int = 12) -> Classes:
-    rows = pd.DataFrame({"size": range(len(cells) * times), "target": [*cells] * times})
-    rows["size"] = rows["size"] % 7 + 0.5
+    sizes = [k % 7 + 0.5 for k in range(len(cells) * times)]
+    rows = pd.DataFrame({"size": sizes, "target": [*cells] * times})
     rows.to_csv(root / "mine.csv", index=False)
     return Classes(root)
 
@@ -215,8 +200,7 @@ def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
     ("cells", "times", "message"),
     [
         (["a", "a"], 12, "column 'target': every row is 'a': it takes two"),
-        (["", ""], 12, r"row 2, column 'target': no class.*\(23 more like it\)"),
-        (["a", "b", ""], 12, "row 4, column 'target': no class"),
+        (["", ""], 12, "row 2, column 'target': no class: fill it in or delete the row (23 more"),
         ([f"name {k}" for k in range(101)], 12, "101 different values are too many"),
         (["a", "b"], 2, "mine.csv: 2 rows in class 0, too few for 3 parts"),
     ],
@@ -224,8 +208,8 @@ def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
 def test_columns_that_hold_no_classes(
     cells: list[str], times: int, message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=message):
-        write(tmp_path, *cells, times=times).setup("fit")
+    write(tmp_path, *cells, times=times)
+    assert message in complaint(tmp_path, Classes)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +219,6 @@ def test_columns_that_hold_no_classes(
         ({"test": "nope.csv"}, "nope.csv: no such file (--data.test)"),
         ({"target": "Target"}, "did you mean 'target'?"),
         ({"numbers": ["area", "target"]}, "the target 'target' is among the columns"),
-        ({"categories": ["plac"]}, "did you mean 'place'?"),
         ({"ignore": ["ids"]}, "did you mean 'id'?"),
         ({"numbers": ["area"], "categories": ["area"]}, "column 'area' is named twice"),
         ({"numbers": [], "categories": []}, "no column to learn from beside 'target'"),
@@ -251,34 +234,19 @@ def test_settings_that_cannot_work(root: Path, settings: dict[str, Any], message
     assert message in complaint(root, **settings)
 
 
-@pytest.mark.parametrize(
-    ("kind", "line", "message"),
-    [
-        (Numbers, "600,big,2,north,10001,0", "row 102, column 'area': 'big' is not a number"),
-        (Numbers, "600,3,2,north,10001,", "row 102, column 'target': no target: fill it in"),
-        (Classes, "600,3,2,north,10001,", "row 102, column 'target': no class: fill it in"),
-        (Labels, "600,3,2,north,10001,", "row 102, column 'target': no label: fill it in"),
-        (Numbers, "600,3,2,north,10001,x", "row 102, column 'target': 'x' is not a number"),
-        (Labels, "600,3,2,north,10001,2", "row 102, column 'target': '2' is not a label"),
-        (Labels, "600,3,2,north,10001", "row 102: the header has 6 cells and this row 5"),
-    ],
-)
-def test_rows_that_cannot_be_right(
-    root: Path, kind: type[TableDataModule], line: str, message: str
+def test_a_missing_target_several_tables_and_none(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with (root / "mine.csv").open("a") as stream:
-        stream.write(f"{line}\n")
-    assert message in complaint(root, kind)
-
-
-def test_several_tables_and_none(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+        stream.write("600,3,2,north,10001,\n")
+    assert "row 102, column 'target': no target: fill it in" in complaint(root, Numbers)
     table().to_csv(root / "other.csv", index=False)
     assert "name the table by --data.train: mine.csv, other.csv" in complaint(root)
     assert "no CSV file in this folder" in complaint(tmp_path_factory.mktemp("empty"))
     assert "no such folder (--data.root)" in complaint(root / "nowhere")
 
 
-def complaint(root: Path, kind: type[TableDataModule] = Labels, **settings: Any) -> str:
+def complaint(root: Path, kind: Kind = Labels, **settings: Any) -> str:
     """The one line that the user gets."""
     with pytest.raises(UserError) as caught:
         module(root, kind, **settings)

@@ -1,11 +1,9 @@
-"""Nets on a table's columns: shapes, gradients, what is drawn, and what is read back."""
+"""Nets on a table's columns: shapes, initial weights, and what is hidden of categories."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from kindling.tables.layers import ACTIVATIONS, MLP, TableNet, one_hot
 
@@ -13,36 +11,23 @@ NUMBERS = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
 CODES = torch.tensor([[0, 1], [1, 0], [2, 4], [3, 3], [1, 2], [2, 1], [3, 0], [0, 0]])
 
 
-def check(net: nn.Module, other: nn.Module, *inputs: torch.Tensor, file: Path) -> None:
-    """Finite gradients, and equal outputs with weights that were saved."""
-    net(*inputs).square().sum().backward()
-    for name, parameter in net.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-    torch.save(net.state_dict(), file)
-    other.load_state_dict(torch.load(file, weights_only=True))
-    assert torch.equal(net.eval()(*inputs), other.eval()(*inputs))
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("more", [{}, {"batch_norm": True, "init": "kaiming", "dropout": 0.2}])
 @pytest.mark.parametrize(("hidden", "outputs"), [([], 1), ([], 0), ([5, 3], 0), ([5, 3], 2)])
-def test_mlp(
-    hidden: list[int], outputs: int, more: dict[str, Any], activation: Any, tmp_path: Path
-) -> None:
-    net, other = (MLP(2, hidden, outputs, activation=activation, **more) for _ in range(2))
+def test_mlp(hidden: list[int], outputs: int, more: dict[str, Any], activation: Any) -> None:
+    net = MLP(2, hidden, outputs, activation=activation, **more)
     assert net(NUMBERS).shape == (8, net.width)
     assert net.width == (outputs or (3 if hidden else 2))
-    if hidden or outputs:
-        check(net, other, NUMBERS, file=tmp_path / "net.pt")
+    names = [f"{layer}_{k}" for k in range(1, len(hidden) + 1) for layer in ("hidden", "norm")]
+    layers = [name for name in names if more or "norm" not in name] + ["output"] * bool(outputs)
+    assert [*dict.fromkeys(name.split(".")[0] for name, _ in net.named_parameters())] == layers
 
 
 @pytest.mark.parametrize(("sizes", "numbers"), [((3, 4), 2), ((3, 4), 0), ((), 2)])
-def test_table_net(sizes: tuple[int, ...], numbers: int, tmp_path: Path) -> None:
-    net, other = (TableNet(numbers, sizes, 4, [5], 1, hide=0.5) for _ in range(2))
-    inputs = NUMBERS[:, :numbers], CODES[:, : len(sizes)]
-    assert net(*inputs).shape == (8, net.width)
-    check(net, other, *inputs, file=tmp_path / "net.pt")
+def test_table_net(sizes: tuple[int, ...], numbers: int) -> None:
+    net = TableNet(numbers, sizes, 4, [5], 1, hide=0.5)
+    net(NUMBERS[:, :numbers], CODES[:, : len(sizes)]).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 
 def test_hidden_categories_are_as_those_that_are_unseen() -> None:
@@ -64,7 +49,6 @@ def test_initial_weights_spread_as_they_should(init: Any) -> None:
 
 def test_one_hot_has_no_column_for_what_is_unseen() -> None:
     columns = one_hot(CODES, (3, 4))
-    assert columns.shape == (8, 7)
     assert columns.sum(1).tolist() == (CODES > 0).sum(1).tolist()
     assert columns[2].tolist() == [0, 1, 0, 0, 0, 0, 1]
     assert one_hot(CODES[:, :0], ()).shape == (8, 0)

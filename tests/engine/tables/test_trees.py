@@ -42,8 +42,7 @@ def grown(
 def test_they_say_what_scikit_learn_s_say(kind: Kind, rows: Tensor, target: Tensor) -> None:
     trees = grown(kind, rows, target)
     median = np.median(target.numpy())
-    varying = rows[:, :3].numpy()
-    reference = trees._estimator(0).fit(varying, target.double().numpy() - median)
+    reference = trees._estimator().fit(rows[:, :3].numpy(), target.double().numpy() - median)
     # New rows, and rows that lie on thresholds: midway between two training values.
     midway = (rows.sort(0).values[1:] + rows.sort(0).values[:-1]) / 2
     asked = torch.cat([rows, rows.flip(0) * 1.3, midway])
@@ -74,25 +73,17 @@ def test_a_checkpoint_brings_them_along(kind: Kind, rows: Tensor, target: Tensor
 
 
 @both
-def test_the_run_s_seed_decides(kind: Kind, rows: Tensor, target: Tensor) -> None:
-    first, same, other = (grown(kind, rows, target, seed) for seed in (3, 3, 4))
-    assert torch.equal(first(rows), same(rows))
-    assert not torch.equal(first(rows), other(rows))
-
-
-@both
-def test_columns_that_never_change_make_no_difference(
+def test_the_run_s_seed_decides_and_not_what_never_changes(
     kind: Kind, rows: Tensor, target: Tensor
 ) -> None:
+    first, same, other = (grown(kind, rows, target, seed)(rows) for seed in (3, 3, 4))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
     beside = torch.cat([torch.ones(300, 5), rows], 1)
-    assert torch.equal(grown(kind, beside, target)(beside), grown(kind, rows, target)(rows))
+    assert torch.equal(grown(kind, beside, target, 3)(beside), first)
     assert torch.isfinite(grown(kind, beside[:, :5], target)(beside[:, :5])).all()
-
-
-@both
-def test_a_target_that_never_changes(kind: Kind, rows: Tensor) -> None:
-    trees = grown(kind, rows, torch.full((300,), 4.0))
-    assert torch.equal(trees(rows), torch.full((300,), 4.0))
+    level = torch.full((300,), 4.0)
+    assert torch.equal(grown(kind, rows, level)(rows), level)
 
 
 @both
@@ -105,14 +96,9 @@ def test_a_graph_of_them_takes_batches_of_any_size(
     assert torch.equal(graph(rows[:17]), trees(rows[:17]))
 
 
-def test_without_scikit_learn(
-    rows: Tensor, target: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_grow(rows: Tensor, target: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="must be at least 1, or 0 for the net alone"):
+        Trees("extra", -1)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs scikit-learn, which is not installed: pip install"):
         grown("extra", rows, target)
-
-
-def test_less_than_one_tree() -> None:
-    with pytest.raises(UserError, match="must be at least 1, or 0 for the net alone"):
-        Trees("extra", -1)
