@@ -1,0 +1,1 @@
+"""Another version of the engine in place of this one."""
