@@ -1,5 +1,6 @@
 """Updates between two small repositories: the template's and a project made from it."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -75,8 +76,8 @@ def project(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def content(folder: Path) -> dict[str, str]:
-    hidden = (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
-    return {str(path.relative_to(folder)): path.read_text() for path in hidden}
+    shown = (path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
+    return {str(path.relative_to(folder)): path.read_text() for path in shown}
 
 
 def test_the_engine_is_replaced_and_all_else_stays(
@@ -93,7 +94,7 @@ def test_the_engine_is_replaced_and_all_else_stays(
     said = capsys.readouterr().out
     assert "engine  0.1.0 (" in said
     assert "to 0.2.0 (" in said
-    assert "4 files changed" in said or "5 files changed" in said
+    assert "5 files changed" in said
     assert "## 0.2.0 (2026-02-01)\n\nFaster.\n" in said
     assert "The first" not in said
     assert "needs   einops>=0.8: write it into pyproject.toml" in said
@@ -152,7 +153,7 @@ def _untracked(project: Path) -> None:
 
 
 def _no_repository(project: Path) -> None:
-    (project / ".git").rename(project / "git")
+    shutil.rmtree(project / ".git")
 
 
 def _no_origin(project: Path) -> None:

@@ -23,14 +23,14 @@ def git(*args: str, folder: Path | None = None) -> str:
     """What git prints.
 
     Raises:
-        UserError: It fails, with its last line.
+        UserError: It fails.
     """
     done = subprocess.run(
         ["git", *args], cwd=folder or paths.PROJECT, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-        raise UserError(f"git {args[0]}: {lines[-1].removeprefix('fatal: ')}")
+        reason = re.search(r"^(?:fatal|error): (.*)", done.stderr, re.MULTILINE)
+        raise UserError(f"git {args[0]}: {reason[1] if reason else done.stderr}")
     return done.stdout
 
 
@@ -84,19 +84,21 @@ def files(commit: str) -> dict[str, str]:
     return {path: kind.split()[2] for kind, path in entries}
 
 
-def deleted(here: dict[str, str], origin: dict[str, str]) -> set[str]:
+def part(path: str) -> str | None:
+    """The folder that could be deleted whole which a file is in."""
+    return match[1] if (match := PART.match(path)) else None
+
+
+def deleted(here: dict[str, str], origin: dict[str, str]) -> set[str | None]:
     """Folders of the origin that this project has deleted whole."""
-    ours, theirs = (
-        {match[1] for path in listed if (match := PART.match(path))} for listed in (here, origin)
-    )
-    return theirs - ours
+    return {*map(part, origin)} - {*map(part, here)} - {None}
 
 
 def edited(here: dict[str, str], origin: dict[str, str]) -> list[str]:
     """Files that are not as in the origin."""
     gone = deleted(here, origin)
-    changed = (path for path in here.keys() | origin.keys() if here.get(path) != origin.get(path))
-    return sorted(p for p in changed if not ((match := PART.match(p)) and match[1] in gone))
+    both = here.keys() | origin.keys()
+    return sorted(p for p in both if here.get(p) != origin.get(p) and part(p) not in gone)
 
 
 def nearest(here: dict[str, str], source: str) -> str:
@@ -113,10 +115,13 @@ def nearest(here: dict[str, str], source: str) -> str:
     return found
 
 
-def replace(commit: str, without: set[str]) -> None:
+def replace(commit: str, without: set[str | None]) -> None:
     """Put a commit's engine in place of this one, staged; files it does not have are deleted."""
-    there = [path for path in PATHS if git("ls-tree", commit, path) or git("ls-files", path)]
-    left = [f":(exclude){folder}" for folder in sorted(without)]
+    concerned = files(commit).keys() | files("HEAD").keys()
+    kept = [path for path in concerned if part(path) not in without]
+    # Git refuses a path that fits nothing.
+    there = [path for path in PATHS if any(f"{file}/".startswith(f"{path}/") for file in kept)]
+    left = [f":(exclude){folder}" for folder in without]
     git("restore", f"--source={commit}", "--staged", "--worktree", "--", *there, *left)
     # A folder of bytecode alone would still be found as a package.
-    git("clean", "-dfqX", "--", *(path for path in there if (paths.PROJECT / path).is_dir()))
+    git("clean", "-dfqX", "--", *PATHS)
