@@ -1,7 +1,1 @@
-"""New problems out of the shipped ones."""
-
-from kindling.data import paths
-
-PACKAGE = paths.PROJECT / "src" / "kindling"
-PROBLEMS = PACKAGE / "problems"
-TESTS = paths.PROJECT / "tests"
+"""New problems: a data module and a model on the engine's bases, from templates."""

@@ -1,11 +1,9 @@
-"""What a person's own CSV file holds, as settings of a new problem and as columns of its sample."""
+"""What a person's own CSV file holds, as settings of a new problem's data module."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from kindling.errors import UserError
@@ -18,78 +16,103 @@ CLASSES = 20
 CATEGORY = 100
 """Different values above which text is of no use as a category; the data modules' own limit."""
 
-KEPT = 12
-"""Values of a category that its stand-in in the sample has."""
+ROLES = {
+    "numbers": "number",
+    "categories": "category",
+    "photos": "photo",
+    "ignore": "identifier",
+    "time": "time",
+    "value": "value",
+    "amount": "target (number)",
+    "target": "target (class)",
+}
+"""What a column is taken for, by the setting that names it."""
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+DAY, WEEK = 86_400, 7 * 86_400
+WINDOW = 24
+SPARE = 40
+"""How often what a window and its lags take must fit into the series."""
 
 
-class Column(NamedTuple):
-    """A column, what it is taken for, and what led to that."""
-
-    name: str
-    role: str
-    missing: float
-    distinct: int
-    example: str
-
-
-@dataclass(frozen=True)
-class Inferred:
+class Inferred(NamedTuple):
     """What a file holds.
 
     Args:
-        path: The file.
-        about: Separator and rows, in words.
-        target: ``classification`` or ``regression``.
-        columns: All of them, in the file's order.
+        table: Its cells.
+        about: Rows, separator and the like, in words.
+        target: ``classification`` or ``regression``; none where a kind has one only.
         settings: Of the data module.
-        constants: Assignments in the sample's module.
     """
 
-    path: Path
+    table: pd.DataFrame
     about: str
-    target: str
-    columns: list[Column]
+    target: str | None
     settings: dict[str, object]
-    constants: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """What columns are taken for; others are not used."""
+        roles = {**ROLES, **({"target": "target (number)"} if self.target == "regression" else {})}
+        named = {key: self.settings.get(key, ()) for key in roles}
+        listed = {key: [n] if isinstance(n, str) else n for key, n in named.items()}
+        return {name: roles[key] for key, names in listed.items() for name in names}  # type: ignore[attr-defined]
 
 
-def infer_table(path: Path, target: str | None, aim: str | None, photos: bool) -> Inferred:
-    """Look at a table.
+def infer(kind: str, path: Path, column: str | None, target: str | None) -> Inferred:
+    """What the file holds for a problem of this kind.
 
     Args:
+        kind: As ``KIND=`` has it.
         path: CSV file.
-        target: Column to predict; the last one if none is named.
-        aim: ``classification`` or ``regression``, where it is not to be found out.
-        photos: Whether columns of photos are learned from.
+        column: To predict; where none is named, the last one that can be.
+        target: ``classification`` or ``regression``, where it is not to be found out.
 
     Raises:
         UserError: The file cannot be read, or has nothing to learn from.
     """
+    if kind == "images" and target != "regression":
+        raise UserError(
+            f"DATA={path}: photos of classes lie in folders; make the problem without DATA, then "
+            "train on them by make train DATA=folder"
+        )
     table = read_table(path)
-    target = target if target is not None else str(table.columns[-1])
-    require_columns(table, [target], path)
-    columns = _useful(table, choose(table, target, {}, path))
-    aim = aim or ("regression" if photos else _aim(table[target]))
-    if not (columns.numbers or columns.categories or (photos and columns.photos)):
-        raise UserError(f"{path}: no column to learn from beside {target!r}; add or name another")
+    if column is not None:
+        require_columns(table, [column], path)
+    separator = separator_of(path.read_text("utf-8-sig"))
+    about = f"{len(table):,} rows; separator {SEPARATORS[separator]}"
+    about += "; decimal comma" if table.attrs.get("decimal") == "," else ""
+    if kind == "series":
+        return _series(table, path, column, about)
+    if kind == "multi-output":
+        column = column or _last(table, "categories", path)
+    column = column or str(table.columns[-1])
+    target = target or (None if kind == "multi-output" else _target(table[column]))
+    if kind == "multi-input":
+        target = "regression"
+    if target == "regression":
+        numeric(table, [column], path)
+    return Inferred(table, about, target, _rows(kind, table, path, column))
+
+
+def _rows(kind: str, table: pd.DataFrame, path: Path, column: str) -> dict[str, object]:
+    """Settings for a table with a row for each sample."""
+    photos = kind != "tabular"
+    columns = _useful(table, choose(table, column, {} if photos else {"photos": ()}, path))
     if photos and not columns.photos:
         raise UserError(f"{path}: no column of photos' paths; KIND=tabular is for a table alone")
-    roles = {name: role[:-1] for role, names in columns._asdict().items() for name in names}
-    roles = {n: "category" if r == "categorie" else r for n, r in roles.items()}
-    roles[target] = f"target ({'class' if aim == 'classification' else 'number'})"
-    settings: dict[str, object] = {
-        "table": path.name,
-        "target": target,
-        "numbers": columns.numbers,
-        "categories": columns.categories,
-    }
+    if not (columns.numbers or columns.categories or columns.photos):
+        raise UserError(f"{path}: no column to learn from beside {column!r}; add or name another")
+    settings: dict[str, object] = {"table": path.name, "target": column}
     if photos:
         settings["photos"] = columns.photos
-        settings["log_target"] = bool((numeric(table, [target], path) > 0).all())
-    if columns.identifiers:
-        settings["ignore"] = columns.identifiers
-    constants = _constants(table, target, aim, columns, path, photos)
-    return Inferred(path, _about(path, table), aim, _listed(table, roles), settings, constants)
+    if kind == "multi-output":
+        settings["amount"] = _last(table.drop(columns=column), "numbers", path)
+    elif kind == "images":  # from photos alone, until somebody names columns here
+        settings |= {"numbers": [], "categories": []}
+    else:
+        settings |= {"numbers": columns.numbers, "categories": columns.categories}
+    return settings | ({"ignore": columns.identifiers} if columns.identifiers else {})
 
 
 def _useful(table: pd.DataFrame, columns: Columns) -> Columns:
@@ -105,7 +128,7 @@ def _useful(table: pd.DataFrame, columns: Columns) -> Columns:
     return columns._replace(numbers=numbers, categories=categories, identifiers=identifiers)
 
 
-def _aim(cells: "pd.Series[str]") -> str:
+def _target(cells: "pd.Series[str]") -> str:
     if looks_like(cells) not in ("numbers", "identifiers"):
         return "classification"
     value = pd.to_numeric(cells.str.replace(",", "."), errors="coerce")
@@ -113,63 +136,58 @@ def _aim(cells: "pd.Series[str]") -> str:
     return "classification" if whole and cells.nunique() <= CLASSES else "regression"
 
 
-def _listed(table: pd.DataFrame, roles: Mapping[str, str]) -> list[Column]:
-    return [
-        Column(
-            str(name),
-            roles.get(str(name), "not used"),
-            float(table[name].isna().mean()),
-            int(table[name].nunique()),
-            str(next(iter(table[name].dropna()), "")),
-        )
-        for name in table.columns
-    ]
+def _last(table: pd.DataFrame, kind: str, path: Path) -> str:
+    """The last column that looks like numbers, or like categories."""
+    for name in reversed([str(name) for name in table.columns]):
+        if looks_like(table[name]) == kind:
+            return name
+    raise UserError(f"{path}: no column of {kind} to predict; name the class by TARGET_COLUMN=")
 
 
-def _about(path: Path, table: pd.DataFrame) -> str:
-    name = {",": "comma", ";": "semicolon", "\t": "tab"}[separator_of(path.read_text("utf-8-sig"))]
-    decimal = "; decimal comma" if table.attrs.get("decimal") == "," else ""
-    return f"{len(table):,} rows; separator {name}{decimal}"
-
-
-def _constants(
-    table: pd.DataFrame, target: str, aim: str, columns: Columns, path: Path, photos: bool
-) -> dict[str, str]:
-    """The sample's own columns, as numbers, values and gaps of the file's."""
-    numbers = {}
-    for name, value in zip(columns.numbers, numeric(table, columns.numbers, path).T, strict=True):
-        missing = float(np.isnan(value).mean())
-        numbers[name] = (_short(np.nanmean(value)), _short(np.nanstd(value)), _short(missing))
-    categories = {
-        name: (
-            sorted(table[name].value_counts().index[:KEPT]),
-            _short(float(table[name].isna().mean())),
-        )
-        for name in columns.categories
+def _series(table: pd.DataFrame, path: Path, value: str | None, about: str) -> Inferred:
+    """Settings for a table with a row for each step of time."""
+    names = [str(name) for name in table.columns]
+    time = next((name for name in names if name != value and _is_time(table[name])), None)
+    if time is None:
+        raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
+    numbers = [n for n in names if n != time and looks_like(table[n]) in ("numbers", "identifiers")]
+    if value is None and not numbers:
+        raise UserError(f"{path}: no column of numbers beside {time!r}; a series needs one")
+    value = value or numbers[-1]
+    seconds = _times(table[time]).diff().dt.total_seconds().dropna()
+    step = int(seconds[seconds > 0].mode().iloc[0]) if (seconds > 0).any() else DAY
+    mend = bool((seconds != step).any() or table[value].isna().any())
+    settings: dict[str, object] = {
+        "train": path.name,
+        "test": None,
+        "time": time,
+        "value": value,
+        "problems": "interpolate" if mend else "error",
+        "window": WINDOW,
+        "lags": _lags(step, len(table)),
     }
-    found = {
-        "FILE": f"FILE = {path.name!r}",
-        "TARGET": f"TARGET = {target!r}",
-        "NUMBERS": f"NUMBERS: dict[str, tuple[float, float, float]] = {numbers!r}",
-        "CATEGORIES": f"CATEGORIES: dict[str, tuple[list[str], float]] = {categories!r}",
-        "IDENTIFIERS": f"IDENTIFIERS: list[str] = {columns.identifiers!r}",
-    }
-    if photos:
-        found["PHOTOS"] = f"PHOTOS = {columns.photos!r}"
-    if aim == "classification":
-        shares = table[target].value_counts(normalize=True).sort_index()
-        found["CLASSES"] = f"CLASSES = { {str(k): _share(v) for k, v in shares.items()}!r}"
-    else:
-        value = numeric(table, [target], path)[:, 0]
-        center, scale = _short(np.nanmean(value)), _short(np.nanstd(value))
-        found["CENTER"] = f"CENTER, SCALE = {center!r}, {scale!r}"
-    return found
+    about += f"; a step is {pd.Timedelta(seconds=step)}"
+    about += "; gaps or missing values are interpolated" if mend else "; regular"
+    return Inferred(table, about, "regression", settings)
 
 
-def _short(value: "float | np.floating") -> float:
-    return float(f"{value:.4g}")
+def _is_time(cells: "pd.Series[str]") -> bool:
+    if looks_like(cells) in ("numbers", "identifiers", None):
+        return False
+    return bool(_times(cells).notna().mean() > 0.9)
 
 
-def _share(value: float) -> float:
-    """Enough rows of each class for every split to get one."""
-    return max(_short(value), 0.01)
+def _times(cells: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":
+    """By the layout of the first cell; the data module reads more layouts than that."""
+    for first in (False, True):
+        read = pd.to_datetime(cells, errors="coerce", utc=True, format="mixed", dayfirst=first)
+        if read.notna().mean() > 0.9:
+            break
+    return read
+
+
+def _lags(step: int, rows: int) -> list[str]:
+    """A day and a week, where the step divides them and the series is long enough."""
+    periods = {"1d": DAY, "7d": WEEK}
+    fitting = {name: period for name, period in periods.items() if period % step == 0}
+    return [n for n, p in fitting.items() if p > step and rows > SPARE * (p // step + WINDOW)]

@@ -1,0 +1,63 @@
+"""Rows of a table with photos, and the class and the number to predict of each."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kindling.data.dataset import FieldDataset
+from kindling.data.samples import SHAPES, write_table
+from kindling.images import ImageTableDataModule
+from kindling.tables.read import numeric, refuse
+
+
+class TaskNameBatch(NamedTuple):
+    """Photos, and what they show.
+
+    Shape:
+        ``photos`` ``(B, V, 3, H, W)`` uint8. ``label`` ``(B,)`` int64: place of the class, or
+        ``IGNORE_INDEX``. ``amount`` ``(B,)``, NaN where unknown. ``indices`` ``(B,)`` int64.
+    """
+
+    photos: Tensor
+    label: Tensor
+    amount: Tensor
+    indices: Tensor
+
+
+class TaskNameDataModule(ImageTableDataModule):
+    """Photos that a CSV file lists, with a class and a number.
+
+    Args:
+        target: Column of the class.
+        amount: Column of the number.
+    """
+
+    task, head, target_field, batch_class = "task_name", "label", "label", TaskNameBatch
+    target_kind = "classes"
+
+    def __init__(self, target: str = "label", amount: str = "amount", **settings: Any) -> None:
+        super().__init__(target=target, numbers=(), categories=(), **settings)
+        self.amount = amount
+
+    @property
+    def target_names(self) -> dict[str, str]:
+        return {"label": self.target, "amount": self.amount}
+
+    def dataset(
+        self, table: pd.DataFrame, path: Path, labelled: bool = True
+    ) -> FieldDataset[TaskNameBatch]:
+        dataset = super().dataset(table, path, labelled)
+        amount = np.full(len(table), np.nan, np.float32)
+        if labelled:
+            amount = numeric(table, [self.amount], path)[:, 0]
+            refuse(np.isnan(amount), table[self.amount], path, "no number: fill it in")
+        dataset.fields["amount"] = torch.from_numpy(amount)
+        return dataset
+
+    def write_sample(self, folder: Path) -> None:
+        targets = {self.target: tuple(SHAPES), self.amount: ()}
+        write_table(folder / (self.table or "sample.csv"), self.named, targets)

@@ -1,0 +1,16 @@
+"""Rows of a table with photos, and the number to predict of each."""
+
+from pathlib import Path
+
+from kindling.data.samples import write_table
+from kindling.images import ImageTableDataModule
+
+
+class TaskNameDataModule(ImageTableDataModule):
+    """Rows of one CSV file, cut at random but for rows that share a photo."""
+
+    task = "task_name"
+    target_kind = "number"
+
+    def write_sample(self, folder: Path) -> None:
+        write_table(folder / (self.table or "sample.csv"), self.named, {self.target: ()})
