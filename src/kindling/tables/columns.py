@@ -36,7 +36,7 @@ def choose(
     """The columns that are named, and of each kind that is not named those that look like it.
 
     Raises:
-        UserError: A name is absent or named twice, or is the target.
+        UserError: A name is absent or named twice, or is the target, or nothing is left.
     """
     given = [name for names in named.values() for name in names or ()]
     require_columns(table, [target, *given], path)
@@ -53,7 +53,10 @@ def choose(
         # What a row is called is always of use: it names the row in the predictions.
         if kind is not None and (named.get(kind) is None or kind == "identifiers"):
             found[kind].append(name)
-    return Columns(**found)
+    columns = Columns(**found)
+    if not (columns.numbers or columns.categories or columns.photos):
+        raise UserError(f"{path}: no column to learn from beside {target!r}: add or name one")
+    return columns
 
 
 def looks_like(cells: "pd.Series[str]") -> Kind | None:

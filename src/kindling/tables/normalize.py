@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kindling.errors import UserError
@@ -18,8 +17,7 @@ class Normalize(nn.Module):
     """Fills in missing values with the centre of their feature, then centres and scales.
 
     ``standard`` takes mean and deviation, ``robust`` median and inter-quartile range, both from
-    the rows given to :meth:`fit`. Until then the statistics are NaN and so is every output:
-    nothing is checked in :meth:`forward`, so ask :attr:`fitted` once before training.
+    the rows given to :meth:`fit`. Until then the statistics are NaN and so is every output.
 
     Args:
         features: Number of features.
@@ -50,10 +48,6 @@ class Normalize(nn.Module):
         for name in ("center", "scale", "indicated"):
             self.register_buffer(name, torch.full((features,), torch.nan))
 
-    @property
-    def fitted(self) -> bool:
-        return not self.center.isnan().any().item()
-
     def fit(self, values: Tensor, names: Sequence[str] | None = None) -> None:
         """Take the statistics of the training rows.
 
@@ -70,8 +64,16 @@ class Normalize(nn.Module):
         rows = values.detach().cpu().double().numpy()
         if rows.shape[1:] != (self.features,):
             raise ValueError(f"expected (N, {self.features}) values, got {rows.shape}")
-        self._check_present(rows, names)
-        center, scale = _standard(rows) if self.method == "standard" else _robust(rows)
+        for index in np.flatnonzero(np.isnan(rows).all(axis=0)):
+            name = repr(names[index]) if names else f"number {index + 1}"
+            raise UserError(f"feature {name} has no value in the training rows: leave it out")
+        scale = np.nanstd(rows, axis=0)
+        if self.method == "standard":
+            center = np.nanmean(rows, axis=0)
+        else:
+            low, center, high = np.nanquantile(rows, (0.25, 0.5, 0.75), axis=0)
+            # Where most values are equal the range is 0 though others differ.
+            scale = np.where(high > low, high - low, scale)
         varies = np.nanmax(rows, axis=0) > np.nanmin(rows, axis=0)
         self.center.copy_(torch.from_numpy(center))
         self.scale.copy_(torch.from_numpy(np.where(varies, scale, 1.0)))
@@ -83,12 +85,6 @@ class Normalize(nn.Module):
         if not self.indicators:
             return normal
         return torch.cat((normal, missing * self.indicated), dim=-1)
-
-    def _check_present(self, rows: NDArray[np.float64], names: Sequence[str] | None) -> None:
-        absent = np.flatnonzero(np.isnan(rows).all(axis=0))
-        if len(absent):
-            name = repr(names[absent[0]]) if names else f"number {absent[0] + 1}"
-            raise UserError(f"feature {name} has no value in the training rows: leave it out")
 
 
 class Logarithms(nn.Module):
@@ -130,13 +126,3 @@ def _skew(rows: Tensor) -> Tensor:
     """The third moment of each feature, ``(N, F)`` to ``(F,)``; NaN where it has no spread."""
     gaps = rows - rows.nanmean(0)
     return gaps.pow(3).nanmean(0) / gaps.square().nanmean(0).pow(1.5)
-
-
-def _standard(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
-
-
-def _robust(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    low, median, high = np.nanquantile(rows, (0.25, 0.5, 0.75), axis=0)
-    # Where most values are equal the range is 0 though others differ.
-    return median, np.where(high > low, high - low, np.nanstd(rows, axis=0))

@@ -100,27 +100,6 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def feature_columns(
-    table: pd.DataFrame, target: str, chosen: Sequence[str] | None, path: Path
-) -> list[str]:
-    """Return the chosen columns, or all but the target.
-
-    Raises:
-        UserError: A name is absent or given twice, the target is chosen, or nothing is left.
-    """
-    require_columns(table, [target, *(chosen or ())], path)
-    others = [str(name) for name in table.columns if name != target]
-    features = others if chosen is None else list(chosen)
-    if target in features:
-        raise UserError(f"{path}: the target {target!r} is among the features: leave it out")
-    for index, name in enumerate(features):
-        if name in features[:index]:
-            raise UserError(f"{path}: {name!r} is named twice among the features: name it once")
-    if not features:
-        raise UserError(f"{path}: no feature column beside {target!r}: add or name one")
-    return features
-
-
 def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     """Raise a UserError with the nearest name if the table lacks one of the columns."""
     present = [str(name) for name in table.columns]

@@ -79,7 +79,9 @@ class Trees(nn.Module):
         """
         require_package(f"model.trees={self.number}", "sklearn", "scikit-learn", "trees")
         inputs = rows.detach().float().cpu().numpy()
-        varies = _varying(inputs)
+        # A column that never changes would be drawn in the place of one that does.
+        varies = np.flatnonzero(inputs.min(0) < inputs.max(0))
+        varies = varies if len(varies) else np.zeros(1, np.int64)
         wanted = target.detach().double().cpu().numpy()
         offset = np.quantile(wanted, self.quantile)
         estimator = self._estimator(torch.initial_seed() % 2**32)
@@ -130,16 +132,10 @@ class Trees(nn.Module):
         threshold = _rounded_down(np.concatenate([tree.threshold for tree in trees]))
         value = share * np.concatenate([tree.value[:, 0, 0] for tree in trees])
         self.levels = max(tree.max_depth for tree in trees)
-        self._put("depth", np.array(self.levels))
-        self._put("roots", starts[:-1])
-        self._put("column", columns[asked])
-        self._put("threshold", threshold)
-        self._put("below", below)
-        self._put("value", value)
-
-    def _put(self, name: str, values: NDArray[Any]) -> None:
-        own = getattr(self, name)
-        setattr(self, name, torch.from_numpy(values).to(own))
+        buffers = {"depth": np.array(self.levels), "roots": starts[:-1], "column": columns[asked]}
+        buffers |= {"threshold": threshold, "below": below, "value": value}
+        for name, values in buffers.items():
+            setattr(self, name, torch.from_numpy(values).to(getattr(self, name)))
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
         # How many nodes there are, and how deep, is known by the checkpoint alone.
@@ -154,15 +150,6 @@ class Trees(nn.Module):
 def _at(node: Tensor, values: Tensor) -> Tensor:
     """``values[node]``, several times as fast on a CPU."""
     return values.index_select(0, node.flatten()).view(node.shape)
-
-
-def _varying(rows: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The columns to grow on: one that never changes would be drawn in the place of one that does.
-
-    Of rows that are all the same, the first.
-    """
-    varies = rows.min(0) < rows.max(0)
-    return np.flatnonzero(varies) if varies.any() else np.zeros(1, np.int64)
 
 
 def _rounded_down(threshold: NDArray[np.float64]) -> NDArray[np.float32]:

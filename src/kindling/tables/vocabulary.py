@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
-from kindling.tables.read import require_columns
+from kindling.tables.read import refuse, require_columns
 
 UNSEEN = 0
 """The place of a category that is missing, or that no training row has."""
@@ -68,6 +68,26 @@ def encode(
         cells = table[column].map(_normal)
         codes[:, index] = [places.get(cell, UNSEEN) for cell in cells]
     return codes
+
+
+def class_indices(
+    table: pd.DataFrame, column: str, classes: Sequence[str] | None, limit: int, path: Path
+) -> tuple[NDArray[np.int64], list[str]]:
+    """The place of each row's class, ``(N,)``, and the classes: in sorted order unless given.
+
+    Raises:
+        UserError: The column is absent, a cell is empty or of no known class, or all are the same.
+    """
+    require_columns(table, [column], path)
+    cells = table[column]
+    refuse(cells.isna(), cells, path, "no class: fill it in or delete the row")
+    if classes is None:
+        classes = vocabularies(table, [column], np.arange(len(table)), limit, path)[column]
+    if len(classes) < 2:
+        raise UserError(f"{path}, column {column!r}: every row is {classes[0]!r}: it takes two")
+    index = encode(table, {column: classes}, path)[:, 0] - 1
+    refuse(index < 0, cells, path, f"{{cell}} is none of {', '.join(classes)}: correct it")
+    return index, list(classes)
 
 
 def _normal(cell: str | None) -> str | None:

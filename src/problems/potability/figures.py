@@ -11,6 +11,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kindling.evaluation.class_figures import confusion, draw_confusion
 from kindling.training.module import EvalOutput
 
 BINS = 10
@@ -26,8 +27,9 @@ def draw(outcome: EvalOutput, target: str) -> Mapping[str, Figure]:
     """Confusion matrix, ROC and calibration; ``target`` is the label's name."""
     positive = outcome.targets["potability"].numpy() == 1
     probability = outcome.predictions["potability"].double().numpy()
+    count = confusion(positive.astype(np.int64), (probability > 0.5).astype(np.int64), 2)
     return {
-        "confusion_matrix": _draw_confusion(positive, probability, target),
+        "confusion_matrix": draw_confusion(count, [f"{target} 0", f"{target} 1"]),
         "roc": _draw_roc(positive, probability),
         "calibration": _draw_calibration(positive, probability, target),
     }
@@ -58,21 +60,6 @@ def calibration(positive: Values, probability: Values) -> tuple[Values, Values, 
         np.array([positive[part].mean() for part in parts]),
         np.array([len(part) for part in parts]),
     )
-
-
-def _draw_confusion(positive: Values, probability: Values, target: str) -> Figure:
-    figure = Figure(figsize=(4.5, 4.5))
-    axes = figure.add_axes(SQUARE)
-    count = np.bincount(2 * positive + (probability > 0.5), minlength=4).reshape(2, 2)
-    share = count / np.maximum(count.sum(1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), part in np.ndenumerate(share):
-        text = f"{count[row, column]:,}\n{part:.0%} of the row"
-        color = "white" if part > 0.5 else "black"
-        axes.text(column, row, text, ha="center", va="center", color=color)
-    axes.set(title="Confusion matrix at 0.5", xlabel=f"predicted {target}", ylabel=target)
-    axes.set(xticks=(0, 1), yticks=(0, 1))
-    return figure
 
 
 def _draw_roc(positive: Values, probability: Values) -> Figure:

@@ -19,14 +19,15 @@ from torchmetrics.classification import (
 )
 
 from kindling.data.datamodule import at_least, below_one
+from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
+from kindling.tables.layers import MLP, Activation
 from kindling.tables.normalize import Normalize
 from kindling.tables.trees import Trees
 from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import EvalOutput, Module, Schedule
+from kindling.training.module import EvalOutput, Module
+from problems.potability.data import PotabilityBatch
 from problems.potability.figures import draw
-from problems.potability.measurements import Measurements, PotabilityBatch
-from problems.potability.net import Perceptron
 
 CLASSES = ("0", "1")
 """Not potable and potable, as the file has them."""
@@ -56,16 +57,13 @@ class PotabilityModule(Module):
         indicators: Tell the net which values were missing.
         pos_weight: Weigh potable rows such that both classes count the same.
         trees: Extremely randomized trees, a third of each prediction; 0 is the net alone.
-        lr: Learning rate.
-        weight_decay: Decoupled weight decay.
-        schedule: Learning rate over the epochs.
     """
 
     def __init__(
         self,
         inputs: int = 9,
         hidden: Sequence[int] = (64, 32),
-        activation: Literal["relu", "elu", "silu", "tanh", "sigmoid"] = "relu",
+        activation: Activation = "relu",
         batch_norm: bool = False,
         init: Literal["default", "kaiming"] = "default",
         dropout: float = 0.0,
@@ -73,9 +71,7 @@ class PotabilityModule(Module):
         indicators: bool = False,
         pos_weight: bool = False,
         trees: int = 0,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: Schedule = "constant",
+        **settings: Any,
     ) -> None:
         metrics: dict[str, Metric | MetricCollection] = {
             "accuracy": BinaryAccuracy(),
@@ -85,35 +81,32 @@ class PotabilityModule(Module):
             "recall": BinaryRecall(),
         }
         head = Head(MetricCollection(metrics), CLASSES)
-        super().__init__({"potability": head}, lr, weight_decay, schedule)
+        super().__init__({"potability": head}, **settings)
         self.save_hyperparameters(logger=False)
         for width in hidden:
             at_least("model.hidden", width, 1)
         below_one("model.dropout", dropout)
         self.batch_norm, self.pos_weight = batch_norm, pos_weight
         self.normalize = Normalize(inputs, normalization, indicators)
-        self.net = Perceptron(
-            self.normalize.out_features, hidden, activation, batch_norm, init, dropout
-        )
+        width = self.normalize.out_features
+        self.net = MLP(width, hidden, 1, dropout, activation, batch_norm, init)
         self.trees = Trees("extra", trees) if trees else None
         self.potable: Tensor
         self.register_buffer("potable", torch.full((), torch.nan))
 
     def setup(self, stage: str) -> None:
-        if stage != "fit":
-            return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        if self.batch_norm and getattr(data, "batch_size", None) == 1:
+        if stage == "fit" and self.batch_norm and getattr(data, "batch_size", None) == 1:
             raise UserError("data.batch_size=1: batch normalization needs two rows to train on")
-        if training := self.training_split(Measurements):
-            self.fit_statistics(training, getattr(data, "columns", None))
+        super().setup(stage)
 
-    def fit_statistics(self, training: Measurements, names: Sequence[str] | None = None) -> None:
+    def fit_statistics(self, training: FieldDataset[PotabilityBatch]) -> None:
         """Take from the training rows what normalization, loss and baseline need."""
-        self.normalize.fit(training.features, names)
+        features, target = training.fields["features"], training.fields["target"]
+        self.normalize.fit(features, training.names.get("features"))
         if self.trees is not None:
-            self.trees.fit(self.normalize(training.features), training.target)
-        self.potable.copy_(training.target.float().mean())
+            self.trees.fit(self.normalize(features), target)
+        self.potable.copy_(target.float().mean())
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits ``(B,)`` of potable water.

@@ -13,7 +13,7 @@ from kindling.errors import UserError
 from kindling.tables.normalize import Logarithms, Normalize
 
 Method = Literal["standard", "robust"]
-METHODS: list[Method] = ["standard", "robust"]
+both = pytest.mark.parametrize("method", ["standard", "robust"])
 
 
 @pytest.fixture
@@ -44,28 +44,25 @@ def fitted(rows: NDArray[np.float32], method: Method, indicators: bool = False) 
     return normalize
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_equals_the_reference(rows: NDArray[np.float32], method: Method) -> None:
-    output = fitted(rows, method)(torch.from_numpy(rows)).numpy()
+@both
+def test_equals_the_reference_and_centres_a_constant(
+    rows: NDArray[np.float32], method: Method
+) -> None:
+    normalize = fitted(rows, method)
+    output = normalize(torch.from_numpy(rows)).numpy()
     assert output.dtype == np.float32
     for index in (0, 1, 3):
         center, scale = reference(rows[:, index], method)
         filled = np.where(np.isnan(rows[:, index]), center, rows[:, index])
         np.testing.assert_allclose(output[:, index], (filled - center) / scale, atol=1e-5)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_constant_column_is_centred_alone(rows: NDArray[np.float32], method: Method) -> None:
-    normalize = fitted(rows, method)
     assert normalize.scale[2] == 1
-    assert (normalize(torch.from_numpy(rows))[:, 2] == 0).all()
+    assert (output[:, 2] == 0).all()
 
 
 def test_robust_scales_by_the_deviation_where_the_range_is_zero() -> None:
-    values = torch.tensor([[0.0]] * 9 + [[10.0]])
-    normalize = Normalize(1, "robust")
-    normalize.fit(values)
-    np.testing.assert_allclose(normalize(values)[-1].item(), 10 / 3, rtol=1e-6)
+    values = np.array([[0.0]] * 9 + [[10.0]], np.float32)
+    output = fitted(values, "robust")(torch.from_numpy(values))
+    np.testing.assert_allclose(output[-1].item(), 10 / 3, rtol=1e-6)
 
 
 def test_outliers_move_standard_and_not_robust(rows: NDArray[np.float32]) -> None:
@@ -76,7 +73,7 @@ def test_outliers_move_standard_and_not_robust(rows: NDArray[np.float32]) -> Non
     assert fitted(spoilt, "standard").center[3] > 100 * fitted(rows, "standard").center[3]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@both
 def test_large_offset_loses_no_precision(method: Method) -> None:
     offset = 2**20  # float32 still tells 1/8 apart here; the squares need 45 bits
     values = (np.random.default_rng(0).integers(0, 80, (999, 1)) / 8 + offset).astype(np.float32)
@@ -86,75 +83,49 @@ def test_large_offset_loses_no_precision(method: Method) -> None:
     np.testing.assert_allclose(output, exact, atol=np.spacing(np.float32(offset)) / scale)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@both
 @pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4), (0, 4)])
-def test_shapes_with_indicators(
+def test_indicators_are_of_holes_that_training_knew(
     rows: NDArray[np.float32], method: Method, shape: tuple[int, ...]
 ) -> None:
-    normalize = fitted(rows, method, indicators=True)
+    normalize, plain = fitted(rows, method, indicators=True), fitted(rows, method)
+    assert (normalize.out_features, plain.out_features) == (8, 4)
     values = torch.randn(shape)
-    values[..., 0] = torch.nan
+    values[..., (0, 3)] = torch.nan
     output = normalize(values)
-    assert output.shape == (*shape[:-1], 8)
-    assert normalize.out_features == 8
-    assert fitted(rows, method).out_features == 4
-    assert (output[..., 0] == 0).all()
-    assert (output[..., 4] == 1).all()
-    assert (output[..., 5:] == 0).all()
-    assert torch.equal(output[..., :4], fitted(rows, method)(values))
-
-
-def test_a_hole_unknown_in_training_is_filled_without_an_indicator(
-    rows: NDArray[np.float32],
-) -> None:
-    output = fitted(rows, "standard", indicators=True)(torch.full((1, 4), torch.nan))
-    assert output.tolist() == [[0, 0, 0, 0, 1, 1, 0, 0]]
-
-
-@pytest.mark.parametrize("indicators", [False, True])
-def test_unfitted_is_noticed(indicators: bool) -> None:
-    normalize = Normalize(3, indicators=indicators)
-    assert not normalize.fitted
-    assert normalize(torch.tensor([[1.0, 2.0, torch.nan]])).isnan().all()
-    normalize.fit(torch.tensor([[1.0, 2.0, 3.0], [2.0, 4.0, torch.nan]]))
-    assert normalize.fitted
+    assert torch.equal(output[..., :4], plain(values))
+    assert output[..., :4][values.isnan()].eq(0).all()
+    assert output[..., 4:].eq(torch.tensor([1, 0, 0, 0])).all()
 
 
 def test_a_saved_state_is_all_it_takes(rows: NDArray[np.float32]) -> None:
-    normalize = fitted(rows, "robust", indicators=True)
+    normalize, restored = fitted(rows, "robust", True), Normalize(4, "robust", True)
     assert not list(normalize.parameters())
+    values = torch.from_numpy(rows)
+    assert restored(values).isnan().any(1).all(), "not fitted"
     file = io.BytesIO()
     torch.save(normalize.state_dict(), file)
     file.seek(0)
-    restored = Normalize(4, "robust", indicators=True)
     restored.load_state_dict(torch.load(file, weights_only=True))
-    values = torch.from_numpy(rows)
     assert torch.equal(restored(values), normalize(values))
 
 
-def test_a_column_without_a_value() -> None:
+def test_values_that_cannot_be_fitted() -> None:
     values = torch.tensor([[1.0, torch.nan], [2.0, torch.nan]])
     with pytest.raises(UserError, match="feature number 2 has no value in the training rows"):
         Normalize(2).fit(values)
     with pytest.raises(UserError, match="feature 'Sulfate' has no value"):
         Normalize(2).fit(values, ["ph", "Sulfate"])
-
-
-def test_wrong_width_is_not_broadcast() -> None:
     with pytest.raises(ValueError, match=r"expected \(N, 3\)"):
-        Normalize(3).fit(torch.ones(5, 1))
+        Normalize(3).fit(torch.ones(5, 1))  # not broadcast
 
 
-def test_is_one_graph_for_any_batch(rows: NDArray[np.float32]) -> None:
+def test_is_one_graph_for_any_batch_that_gradients_pass(rows: NDArray[np.float32]) -> None:
     normalize = fitted(rows, "standard", indicators=True)
     graph = torch.fx.symbolic_trace(normalize)  # fails on a branch that looks at values
-    values = torch.from_numpy(rows)
-    assert torch.equal(graph(values[:7]), normalize(values[:7]))
-
-
-def test_gradients_pass_through_to_present_values(rows: NDArray[np.float32]) -> None:
     values = torch.from_numpy(rows).requires_grad_()
-    fitted(rows, "standard")(values).sum().backward()
+    assert torch.equal(graph(values[:7]), normalize(values[:7]))
+    normalize(values).sum().backward()
     assert values.grad is not None
     assert values.grad.isfinite().all()
     assert torch.equal(values.grad == 0, values.isnan())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kindling.errors import UserError
-from kindling.tables.read import feature_columns, labels, numeric, read_table
+from kindling.tables.read import labels, numeric, read_table
 
 Write = Callable[[str | bytes], Path]
 
@@ -76,11 +76,9 @@ def test_separator_inside_a_quoted_name(write: Write) -> None:
 
 
 def test_quoted_newlines_stay_in_their_cell_and_count_as_lines(write: Write) -> None:
-    path = write('note,ph\n"two\nlines",7\nplain,acid\n')
-    table = read_table(path)
+    table = read_table(write('note,ph\n"two\nlines",7\nplain,acid\n'))
     assert table["note"].tolist() == ["two\nlines", "plain"]
     assert table.index.tolist() == [2, 4]
-    assert "row 4, column 'ph': 'acid'" in complaint(numeric, table, ["ph"], path)
 
 
 @pytest.mark.parametrize(
@@ -94,17 +92,12 @@ def test_quoted_newlines_stay_in_their_cell_and_count_as_lines(write: Write) -> 
         pytest.param("a,b, a\n1,2,3\n", ["row 1, column 3", "'a'", "twice"], id="same but a blank"),
         pytest.param("a,,c\n1,2,3\n", ["row 1, column 2", "no name"], id="no name"),
         pytest.param(
-            "a,b\n1,2\n\n3\n", ["row 4: the header has 2 cells and this row 1"], id="short row"
+            "a,b\n1,2\n\n3\n", ["row 4: the header has 2 cells and this row 1"], id="short"
         ),
-        pytest.param(
-            "a,b\n1,2\n1,2,3\n",
-            ["row 3: the header has 2 cells and this row 3", "','"],
-            id="long row",
-        ),
-        pytest.param(
-            'a,b\n"x\ny",2\n3\n', ["row 4: ", "this row 1"], id="short row after a newline"
-        ),
+        pytest.param("a,b\n1,2\n1,2,3\n", ["row 3: ", "this row 3", "','"], id="long row"),
+        pytest.param('a,b\n"x\ny",2\n3\n', ["row 4: ", "this row 1"], id="short after a newline"),
         pytest.param('a,b\n1,2\n3,"4\n5,6\n', ["row 3", "quote"], id="open quote"),
+        pytest.param('"a,b\n' + "1,2\n" * 100_000, ["row 1"], id="huge open quote"),
         pytest.param('a,b\n1,"2"3\n', ["row 2", "quote"], id="stray quote"),
         pytest.param("a,b\n1,2\nå,4\n".encode("latin-1"), ["row 3", "UTF-8"], id="Latin-1"),
         pytest.param("a,b\n1,2\n".encode("utf-16"), ["row 1", "UTF-8"], id="UTF-16"),
@@ -115,10 +108,6 @@ def test_not_a_table(write: Write, content: str | bytes, parts: list[str]) -> No
     assert all(part in message for part in parts), message
 
 
-def test_a_huge_open_quote_is_an_error_too(write: Write) -> None:
-    assert "row 1" in complaint(read_table, write('"a,b\n' + "1,2\n" * 100_000))
-
-
 def test_no_such_file_and_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "water.csv"
     assert "No such file" in complaint(read_table, path)
@@ -127,53 +116,36 @@ def test_no_such_file_and_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "fault"),
+    ("content", "fault"),
     [
-        ("acid", "'acid' is not a number"),
-        ('"1,234"', "'1,234' is not a number"),
-        ("1_000", "'1_000' is not a number"),
-        ("0x1F", "'0x1F' is not a number"),
-        ("True", "'True' is not a number"),
-        ("inf", "'inf' is not finite"),
-        ("-Infinity", "'-Infinity' is not finite"),
-        ("1e39", "'1e39' is not finite"),
-        ('"two\nlines"', r"'two\nlines' is not a number"),
+        ("ph\n7\nacid\n", "row 3, column 'ph': 'acid' is not a number with decimal point"),
+        ('ph\n7\n"1,234"\n', "'1,234' is not a number"),
+        ('ph,a\n"7,5",1\n', "row 2, column 'ph': '7,5' is not a number with decimal point"),
+        ("ph\n7\n1_000\n", "'1_000' is not a number"),
+        ("ph\n7\n0x1F\n", "'0x1F' is not a number"),
+        ("ph\n7\nTrue\n", "'True' is not a number"),
+        ("ph\n7\ninf\n", "'inf' is not finite"),
+        ("ph\n7\n-Infinity\n", "'-Infinity' is not finite"),
+        ("ph\n7\n1e39\n", "'1e39' is not finite"),
+        ('ph\n7\n"two\nlines"\n', r"'two\nlines' is not a number"),
+        ("a;ph\n7,5;250\n7,1;250.000\n", "'250.000' is not a number with decimal comma"),
+        ("ph\nacid\nbase\n7\nbase\n", "row 2, column 'ph': 'acid' is not a number"),
+        ("ph\nacid\nbase\n7\nbase\n", "(2 more like it)"),
     ],
 )
-def test_not_a_finite_number(write: Write, cell: str, fault: str) -> None:
-    path = write(f"ph,a\n7,1\n{cell},2\n")
-    message = complaint(numeric, read_table(path), ["a", "ph"], path)
-    assert f"row 3, column 'ph': {fault}" in message
+def test_not_a_finite_number(write: Write, content: str, fault: str) -> None:
+    path = write(content)
+    assert fault in complaint(numeric, read_table(path), ["ph"], path)
 
 
-def test_other_faults_are_counted_and_long_text_is_cut(write: Write) -> None:
-    path = write(f"ph,a\n7,1\n{'acid' * 50},2\nbase,3\n7,4\nbase,5\n")
-    message = complaint(numeric, read_table(path), ["ph"], path)
-    assert "row 3" in message
-    assert "(2 more like it)" in message
-    assert len(message) < 200 + len(str(path))
-
-
-def test_decimal_commas_turn_points_into_an_error(write: Write) -> None:
-    path = write("ph;price\n7,5;250\n7,1;250.000\n")
-    table = read_table(path)
-    np.testing.assert_array_equal(
-        numeric(table, ["ph"], path), np.array([[7.5], [7.1]], np.float32)
-    )
-    message = complaint(numeric, table, ["price"], path)
-    assert "row 3, column 'price': '250.000' is not a number with decimal comma" in message
+def test_long_text_is_cut(write: Write) -> None:
+    path = write(f"ph\n{'acid' * 50}\n")
+    assert len(complaint(numeric, read_table(path), ["ph"], path)) < 200 + len(str(path))
 
 
 def test_decimal_commas_with_exponents_alone(write: Write) -> None:
     path = write("ph;a\n7,5E-1;1\n,5E1;2\n")
     np.testing.assert_allclose(numeric(read_table(path), ["ph"], path), [[0.75], [5.0]])
-
-
-def test_quoted_commas_are_no_decimal_commas_between_commas(write: Write) -> None:
-    path = write('ph,a\n"7,5",1\n')
-    assert "'7,5' is not a number with decimal point" in complaint(
-        numeric, read_table(path), ["ph"], path
-    )
 
 
 def test_rows_chosen_from_a_table_keep_number_and_decimal_mark(write: Write) -> None:
@@ -217,7 +189,7 @@ def test_labels(write: Write) -> None:
 @pytest.mark.parametrize(
     ("cells", "fault"),
     [
-        (["1", "", "0"], "row 3, column 'y': no label"),
+        (["1", "", ""], "row 3, column 'y': no label"),
         (["1", "", ""], "(1 more like it)"),
         (["1", "0", "2"], "row 4, column 'y': '2' is not a label"),
         (["1", "-1", "0"], "row 3, column 'y': '-1' is not a label"),
@@ -230,27 +202,3 @@ def test_labels(write: Write) -> None:
 def test_bad_labels(write: Write, cells: list[str], fault: str) -> None:
     path = write("x,y\n" + "".join(f"5,{cell}\n" for cell in cells))
     assert fault in complaint(labels, read_table(path), "y", path)
-
-
-def test_feature_columns(write: Write) -> None:
-    path = write("house,area,rooms,price\n1,2,3,4\n")
-    table = read_table(path)
-    assert feature_columns(table, "price", None, path) == ["house", "area", "rooms"]
-    assert feature_columns(table, "price", ["rooms", "area"], path) == ["rooms", "area"]
-
-
-@pytest.mark.parametrize(
-    ("target", "chosen", "fault"),
-    [
-        ("cost", None, "no column 'cost'"),
-        ("price", ["arae"], "no column 'arae' (did you mean 'area'?)"),
-        ("price", ["area", "price"], "target 'price' is among the features"),
-        ("price", ["area", "area"], "'area' is named twice"),
-        ("price", [], "no feature column"),
-    ],
-)
-def test_bad_feature_columns(
-    write: Write, target: str, chosen: list[str] | None, fault: str
-) -> None:
-    path = write("house,area,price\n1,2,3\n")
-    assert fault in complaint(feature_columns, read_table(path), target, chosen, path)

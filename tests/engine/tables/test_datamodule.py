@@ -1,0 +1,280 @@
+"""How a table is cut, read and described, on a toy problem of each kind of target."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from kindling.errors import UserError
+from kindling.tables.datamodule import TableBatch, TableDataModule
+
+SPLITS: tuple[Any, ...] = ("train", "val", "test")
+ROWS = 100
+
+
+class Numbers(TableDataModule):
+    task = "numbers"
+    fixed = ("target",)
+
+    def write_sample(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        table().to_csv(folder / "mine.csv", index=False)
+
+
+class Classes(Numbers):
+    target_kind = "classes"
+
+
+class Labels(Numbers):
+    target_kind = "binary"
+    option_names = {"table": "train", "numbers": "features"}
+
+
+def table() -> pd.DataFrame:
+    """An identifier, two numbers with holes, two categories, and a target of 0 and 1."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "id": np.arange(ROWS) + 500,
+            "area": rng.normal(50, 9, ROWS).round(2),
+            "age": np.where(np.arange(ROWS) % 9, rng.normal(7, 2, ROWS).round(2), np.nan),
+            "place": np.array(["north", "south", "west"])[rng.integers(0, 3, ROWS)],
+            "zipcode": 10_000 + rng.integers(0, 4, ROWS),
+            "target": np.arange(ROWS) % 5 // 3,
+        }
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    Numbers().write_sample(tmp_path)
+    return tmp_path
+
+
+def module(root: Path, kind: type[TableDataModule] = Labels, **settings: Any) -> TableDataModule:
+    data = kind(root, **settings)
+    data.setup("fit")
+    return data
+
+
+def whole(data: TableDataModule, split: Any) -> TableBatch:
+    rows = data.splits[split]
+    batch = rows[torch.arange(len(rows))]  # type: ignore[arg-type]
+    assert isinstance(batch, TableBatch)
+    return batch
+
+
+def lines(data: TableDataModule, split: Any) -> list[int]:
+    return list(data.describe(split, whole(data, split).indices)["row"])
+
+
+@pytest.mark.parametrize("kind", [Numbers, Classes, Labels])
+def test_splits_are_disjoint_and_whole(kind: type[TableDataModule], root: Path) -> None:
+    data = module(root, kind)
+    assert sorted(line for split in SPLITS for line in lines(data, split)) == [*range(2, 102)]
+    assert data.sizes() == {"train": 64, "val": 16, "test": 20}
+    if kind is not Numbers:
+        for split, size in data.sizes().items():
+            ones = whole(data, split).target.float().mean().item()
+            assert ones == pytest.approx(0.4, abs=1 / size), "stratified"
+
+
+def test_a_test_file_keeps_its_rows_together(root: Path) -> None:
+    table()[:30].to_csv(root / "test.csv", index=False)
+    data = module(root, table="mine.csv", test="test.csv")
+    assert data.sizes() == {"train": 80, "val": 20, "test": 30}
+    assert lines(data, "test") == [*range(2, 32)]
+    assert [file.name for file in data.files()] == ["mine.csv", "test.csv"]
+    named = [(sheet.path.name, sheet.splits) for sheet in data.sources().sheets]
+    assert named == [("mine.csv", ("train", "val")), ("test.csv", ("test",))]
+    folded = module(root, table="mine.csv", test="test.csv", folds=5)
+    assert folded.sizes() == {"train": 64, "val": 16, "test": 20}
+
+
+def test_the_cut_follows_its_own_seed_alone(root: Path) -> None:
+    torch.manual_seed(1)
+    first = lines(module(root), "test")
+    torch.manual_seed(2)
+    assert lines(module(root), "test") == first
+    assert lines(module(root, split_seed=1), "test") != first
+
+
+@pytest.mark.parametrize("kind", [Numbers, Labels])
+def test_every_row_is_tested_once_in_all_folds(kind: type[TableDataModule], root: Path) -> None:
+    tested = [lines(module(root, kind, folds=4, fold=fold), "test") for fold in range(4)]
+    assert sorted(line for part in tested for line in part) == [*range(2, 102)]
+
+
+def test_columns_are_taken_for_what_they_are(root: Path) -> None:
+    data = Labels(root)
+    assert (data.features, data.vocabularies, data.classes) == (2, [3, 4], [])
+    assert data.columns.numbers == ["area", "age"]
+    assert data.columns.categories == ["place", "zipcode"]
+    assert data.columns.identifiers == ["id"]
+    assert data.io_schema()["codes"]["vocabulary"]["place"] == ["north", "south", "west"]
+    data.setup("fit")
+    assert data.training.names == {"numbers": ["area", "age"], "codes": ["place", "zipcode"]}
+
+
+def test_columns_may_be_named(root: Path) -> None:
+    data = module(root, numbers=["age"], categories=[], ignore=["place"])
+    assert (data.columns.numbers, data.columns.categories) == (["age"], [])
+    described = data.describe("test", torch.tensor([0]))
+    source = table().iloc[described["row"][0] - 2]
+    assert (described["place"], described["id"]) == ([source["place"]], [str(source["id"])])
+
+
+def test_values_belong_to_the_lines_of_the_file(root: Path) -> None:
+    data, source = module(root), table()
+    for split in SPLITS:
+        batch = whole(data, split)
+        rows = source.iloc[[line - 2 for line in lines(data, split)]]
+        np.testing.assert_allclose(batch.numbers, rows[["area", "age"]].to_numpy(np.float32))
+        known = data.vocabulary["place"]
+        assert [known[code - 1] for code in batch.codes[:, 0]] == rows["place"].tolist()
+        assert batch.target.tolist() == rows["target"].tolist()
+
+
+@pytest.mark.parametrize("kind", [Numbers, Classes])
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_held_out_rows_change_nothing_in_training(
+    split: str, kind: type[TableDataModule], root: Path
+) -> None:
+    before, changed = module(root, kind), table()
+    held_out = [line - 2 for line in lines(before, split)]
+    changed.loc[held_out, "area"] = 1e6
+    changed.loc[held_out, "place"] = "nowhere"
+    changed.to_csv(root / "mine.csv", index=False)
+    after = module(root, kind)
+    assert after.vocabulary == before.vocabulary
+    for a, b in zip(whole(before, "train"), whole(after, "train"), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
+    assert (whole(after, split).codes[:, 0] == 0).all(), "unseen"
+
+
+@pytest.mark.parametrize("kind", [Numbers, Classes])
+def test_a_checkpoint_is_all_it_takes_to_read_raw_rows(
+    kind: type[TableDataModule], root: Path
+) -> None:
+    data = kind(Path("/gone"), input=root / "raw.csv")
+    state = module(root, kind).state_dict()
+    data.load_state_dict(state)
+    (root / "raw.csv").write_text("zipcode,place,area,age\n10001,south,50,\n10001,moon,,7\n")
+    data.setup("predict")
+    batch = whole(data, "predict")
+    np.testing.assert_array_equal(batch.numbers, [[50, np.nan], [np.nan, 7]])
+    assert batch.codes.tolist() == [[2, 2], [0, 2]]
+    assert batch.target.isnan().all() if kind is Numbers else batch.target.tolist() == [-1, -1]
+    assert data.state_dict() == state
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (Numbers, {"numbers": ["area"]}, "data.numbers: the checkpoint was trained with area, age"),
+        (Labels, {"numbers": ["area"]}, "data.features: the checkpoint was trained with area, age"),
+        (Numbers, {"target": "price"}, "data.target: the checkpoint was trained with target"),
+    ],
+)
+def test_other_settings_than_the_checkpoint_s_are_refused(
+    kind: type[TableDataModule], settings: dict[str, Any], message: str, root: Path
+) -> None:
+    with pytest.raises(UserError) as caught:
+        kind(root, **settings).load_state_dict(module(root, kind).state_dict())
+    assert str(caught.value) == f"{message}; leave it out"
+
+
+def write(root: Path, *cells: str, times: int = 12) -> Classes:
+    rows = pd.DataFrame({"size": range(len(cells) * times), "target": [*cells] * times})
+    rows["size"] = rows["size"] % 7 + 0.5
+    rows.to_csv(root / "mine.csv", index=False)
+    return Classes(root)
+
+
+def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
+    state = module(tmp_path, type(write(tmp_path, "c", "a", "b"))).state_dict()
+    assert state["classes"] == ["a", "b", "c"]
+    other = write(tmp_path, "c", "b")
+    other.load_state_dict(state)
+    other.setup("test")
+    assert set(whole(other, "test").target.tolist()) == {1, 2}
+    stranger = write(tmp_path, "a", "z")
+    stranger.load_state_dict(state)
+    with pytest.raises(UserError, match="column 'target': 'z' is none of a, b, c"):
+        stranger.setup("test")
+
+
+@pytest.mark.parametrize(
+    ("cells", "times", "message"),
+    [
+        (["a", "a"], 12, "column 'target': every row is 'a': it takes two"),
+        (["", ""], 12, r"row 2, column 'target': no class.*\(23 more like it\)"),
+        (["a", "b", ""], 12, "row 4, column 'target': no class"),
+        ([f"name {k}" for k in range(101)], 12, "101 different values are too many"),
+        (["a", "b"], 2, "mine.csv: 2 rows in class 0, too few for 3 parts"),
+    ],
+)
+def test_columns_that_hold_no_classes(
+    cells: list[str], times: int, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        write(tmp_path, *cells, times=times).setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"table": "nope.csv"}, "nope.csv: no such file (--data.train); CSV files there: mine.csv"),
+        ({"test": "nope.csv"}, "nope.csv: no such file (--data.test)"),
+        ({"target": "Target"}, "did you mean 'target'?"),
+        ({"numbers": ["area", "target"]}, "the target 'target' is among the columns"),
+        ({"categories": ["plac"]}, "did you mean 'place'?"),
+        ({"numbers": [], "categories": []}, "no column to learn from beside 'target'"),
+        ({"category_limit": 2}, "3 different values are too many for a category"),
+        ({"val_fraction": 1.5}, "data.val_fraction=1.5: must lie between 0 and 1"),
+        ({"test_fraction": 0.0}, "data.test_fraction=0.0"),
+        ({"folds": 1}, "data.folds=1: must be at least 2"),
+        ({"fold": 1}, "data.fold=1"),
+        ({"batch_size": 0}, "data.batch_size=0"),
+    ],
+)
+def test_settings_that_cannot_work(root: Path, settings: dict[str, Any], message: str) -> None:
+    assert message in complaint(root, **settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "message"),
+    [
+        (Numbers, "600,big,2,north,10001,0", "row 102, column 'area': 'big' is not a number"),
+        (Numbers, "600,3,2,north,10001,", "row 102, column 'target': no target: fill it in"),
+        (Classes, "600,3,2,north,10001,", "row 102, column 'target': no class: fill it in"),
+        (Labels, "600,3,2,north,10001,", "row 102, column 'target': no label: fill it in"),
+        (Numbers, "600,3,2,north,10001,x", "row 102, column 'target': 'x' is not a number"),
+        (Labels, "600,3,2,north,10001,2", "row 102, column 'target': '2' is not a label"),
+        (Labels, "600,3,2,north,10001", "row 102: the header has 6 cells and this row 5"),
+    ],
+)
+def test_rows_that_cannot_be_right(
+    root: Path, kind: type[TableDataModule], line: str, message: str
+) -> None:
+    with (root / "mine.csv").open("a") as stream:
+        stream.write(f"{line}\n")
+    assert message in complaint(root, kind)
+
+
+def test_several_tables_and_none(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    table().to_csv(root / "other.csv", index=False)
+    assert "name the table by --data.train: mine.csv, other.csv" in complaint(root)
+    assert "no CSV file in this folder" in complaint(tmp_path_factory.mktemp("empty"))
+    assert "no such folder (--data.root)" in complaint(root / "nowhere")
+
+
+def complaint(root: Path, kind: type[TableDataModule] = Labels, **settings: Any) -> str:
+    """The one line that the user gets."""
+    with pytest.raises(UserError) as caught:
+        module(root, kind, **settings)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
