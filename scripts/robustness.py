@@ -17,12 +17,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional
 
+from kindling.data.dataset import FieldDataset
 from kindling.data.files import cores
+from kindling.images import ImageBatch
 from kindling.runs import folder as runs
 from problems.clouds.data import CloudsDataModule
 from problems.clouds.model import HEAD, CloudsModule
-from problems.clouds.photos import Photos
 
+Photos = FieldDataset[ImageBatch]
 Distortion = Callable[[Tensor, float], Tensor]
 
 
@@ -55,7 +57,9 @@ def load(run: Path) -> tuple[CloudsModule, Photos]:
     model = CloudsModule.load_from_checkpoint(
         run / runs.BEST, map_location="cpu", weights_only=True
     )
-    return model.eval(), data.photos("test")
+    photos = data.splits["test"]
+    assert isinstance(photos, FieldDataset)
+    return model.eval(), photos
 
 
 def measure(model: CloudsModule, photos: Photos, limit: int | None = None) -> pd.DataFrame:
@@ -75,8 +79,8 @@ def accuracy(
     right = 0
     for index in torch.split(order, 64):
         batch = photos[index]
-        message = model.predict(batch._replace(image=distort(batch.image, amount)))[HEAD]
-        right += int((message.argmax(-1) == batch.label).sum())
+        probability = model.predict(batch._replace(image=distort(batch.image, amount)))[HEAD]
+        right += int((probability.argmax(-1) == batch.label).sum())
     return right / len(order)
 
 
@@ -98,8 +102,8 @@ def shift(images: Tensor, share: float) -> Tensor:
 
 
 def rotate(images: Tensor, degrees: float) -> Tensor:
-    turn = torch.tensor(degrees).deg2rad()
-    cos, sin = float(turn.cos()), float(turn.sin())
+    angle = torch.tensor(degrees).deg2rad()
+    cos, sin = float(angle.cos()), float(angle.sin())
     return moved(images, [[cos, -sin, 0], [sin, cos, 0]])
 
 

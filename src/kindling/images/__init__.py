@@ -1,19 +1,22 @@
 """Photos from files to augmented batches, for every problem that looks at pictures."""
 
 from kindling.images.augment import Augment, sample_seeds
-from kindling.images.blocks import ConvBlocks
+from kindling.images.blocks import ConvBlocks, check_size
 from kindling.images.cache import load_images
 from kindling.images.folder import ImageFolder, find_images, scan
+from kindling.images.folder_datamodule import ImageBatch, ImageFolderDataModule
 from kindling.images.listed import listed_images
-from kindling.images.pixels import Pixels
+from kindling.images.module import ImageModule, Pixels
 from kindling.images.read import PHOTO, read_image
-from kindling.images.size import check_size
 
 __all__ = [
     "PHOTO",
     "Augment",
     "ConvBlocks",
+    "ImageBatch",
     "ImageFolder",
+    "ImageFolderDataModule",
+    "ImageModule",
     "Pixels",
     "check_size",
     "find_images",

@@ -17,16 +17,16 @@ _32_BITS = 0xFFFFFFFF
 
 
 class Augment(nn.Module):
-    """Rotation, zoom, horizontal flip, autocontrast and light, in training only.
+    """Rotation, zoom, horizontal flip, autocontrast, brightness and contrast, in training only.
 
     Args:
-        rotation: Largest turn in degrees, counterclockwise; the turn is uniform from 0 up to it.
+        rotation: Largest angle in degrees, counterclockwise; it is uniform from 0 up to that.
         flip: Probability of a horizontal flip.
         autocontrast: Probability that each channel is stretched to the full range.
-        zoom: Scaled by a factor from ``1 / (1 + zoom)`` to ``1 + zoom``, all alike in logarithm.
+        zoom: Scaled by a factor from ``1 / (1 + zoom)`` to ``1 + zoom``, its logarithm uniform.
         light: As ``zoom``, for the factor that all pixels are multiplied by.
         contrast: As ``zoom``, for the distances of the pixels from their mean.
-        fill: What comes into view where a turn or a zoom reaches beyond the photo.
+        fill: What comes into view where a rotation or a zoom reaches beyond the photo.
 
     Shape:
         ``(B, C, H, W)``, bytes or floats from 0 to 1, to the same.
@@ -52,68 +52,50 @@ class Augment(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor, seeds: Tensor | None = None) -> Tensor:
-        """Views of ``images`` that depend on ``seeds`` alone.
-
-        Args:
-            images: A batch.
-            seeds: One integer an image, as from :func:`sample_seeds`; none are new ones from
-                torch's generator.
-        """
+        """Views that depend on ``seeds`` ``(B,)`` alone, which are random if absent."""
         if not self.training:
             return images
         if seeds is None:
             seeds = torch.randint(_32_BITS, (len(images),), device=images.device)
         angle, flip, full, zoom, light, contrast = (_uniform(seeds, draw) for draw in range(6))
         if self.rotation or self.zoom:
-            images = turn(images, angle * self.rotation, _factor(zoom, self.zoom), self.fill)
+            images = rotate(images, angle * self.rotation, _factor(zoom, self.zoom), self.fill)
         if self.flip:
-            images = mirror(images, flip < self.flip)
+            images = hflip(images, flip < self.flip)
         if self.autocontrast:
-            images = stretch(images, full < self.autocontrast)
+            images = autocontrast(images, full < self.autocontrast)
         if self.light or self.contrast:
-            images = relight(images, _factor(light, self.light), _factor(contrast, self.contrast))
+            factors = _factor(light, self.light), _factor(contrast, self.contrast)
+            images = brightness(images, *factors)
         return images
 
 
 def sample_seeds(seed: int, epoch: int, index: Tensor) -> Tensor:
-    """One seed for each sample and epoch, so that a resumed run draws what it would have drawn.
-
-    Args:
-        seed: The run's seed.
-        epoch: The epoch that the batch belongs to.
-        index: Places of the samples in their data set.
-
-    Shape:
-        ``(B)`` to ``(B)``.
-    """
+    """One seed for each sample ``(B,)`` and epoch, so that a resumed run draws the same again."""
     return _mix(_mix(_mix(seed) + epoch) + index)
 
 
-def turn(images: Tensor, degrees: Tensor, zoom: Tensor, fill: Fill) -> Tensor:
-    """Counterclockwise turn about the middle and enlargement, bilinear.
-
-    Shape:
-        ``(B, C, H, W)``, ``(B)`` and ``(B)`` to ``(B, C, H, W)``.
-    """
+def rotate(images: Tensor, degrees: Tensor, zoom: Tensor, fill: Fill) -> Tensor:
+    """Counterclockwise rotation about the center and zoom, ``(B,)`` each, bilinear."""
     height, width = images.shape[-2:]
-    x, y = _middles(width, images.device), _middles(height, images.device) * (height / width)
+    x, y = _centers(width, images.device), _centers(height, images.device) * (height / width)
     move = torch.polar(1 / zoom, degrees.deg2rad())[:, None, None]
-    # A turn is a product of complex numbers, and those lie in memory as a grid of (x, y) does.
+    # A rotation is a product of complex numbers, which lie in memory as a grid of (x, y) does.
     grid = torch.view_as_real(torch.complex(*torch.meshgrid(x, y, indexing="xy")) * move)
     grid[..., 1] *= width / height
     padding = "reflection" if fill == "mirror" else "zeros"
-    turned = functional.grid_sample(images.float(), grid, padding_mode=padding, align_corners=False)
-    return _of_type(turned, images)
+    rotated = functional.grid_sample(images.float(), grid, "bilinear", padding, align_corners=False)
+    return _of_type(rotated, images)
 
 
-def mirror(images: Tensor, chosen: Tensor) -> Tensor:
+def hflip(images: Tensor, chosen: Tensor) -> Tensor:
     # To gather whole images takes a fraction of the time of a choice pixel by pixel.
     both = torch.cat((images, images.flip(-1)))
-    place = torch.arange(len(images), device=images.device)
-    return both.index_select(0, place + len(images) * chosen)
+    index = torch.arange(len(images), device=images.device)
+    return both.index_select(0, index + len(images) * chosen)
 
 
-def stretch(images: Tensor, chosen: Tensor) -> Tensor:
+def autocontrast(images: Tensor, chosen: Tensor) -> Tensor:
     """The chosen images with each channel from black to full; a channel of one value stays."""
     full = 1 if images.is_floating_point() else 255
     low = images.amin((-2, -1), keepdim=True)
@@ -124,12 +106,8 @@ def stretch(images: Tensor, chosen: Tensor) -> Tensor:
     return images.sub(low).div(scale).clamp_(0, full).to(images.dtype)
 
 
-def relight(images: Tensor, light: Tensor, contrast: Tensor) -> Tensor:
-    """All pixels times ``light``, after their distances from the photo's mean times ``contrast``.
-
-    Shape:
-        ``(B, C, H, W)``, ``(B)`` and ``(B)`` to ``(B, C, H, W)``.
-    """
+def brightness(images: Tensor, light: Tensor, contrast: Tensor) -> Tensor:
+    """All pixels times ``light``, after their distances from their mean times ``contrast``."""
     pixels = images.float()
     mean = pixels.mean((1, 2, 3), keepdim=True)
     light, contrast = light[:, None, None, None], contrast[:, None, None, None]
@@ -143,7 +121,6 @@ def _of_type(pixels: Tensor, images: Tensor) -> Tensor:
 
 
 def _factor(uniform: Tensor, most: float) -> Tensor:
-    """From ``1 / (1 + most)`` to ``1 + most``; its logarithm is uniform."""
     return (1 + most) ** (2 * uniform - 1)
 
 
@@ -153,8 +130,8 @@ def _within(most: float, name: str, value: float) -> float:
     return value
 
 
-def _middles(pixels: int, device: torch.device) -> Tensor:
-    """Middles of pixels on a side that runs from -1 to 1."""
+def _centers(pixels: int, device: torch.device) -> Tensor:
+    """Centers of pixels on a side that runs from -1 to 1."""
     return (2 * torch.arange(pixels, device=device) + 1).float() / pixels - 1
 
 

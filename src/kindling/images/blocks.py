@@ -1,17 +1,25 @@
 """Convolutional blocks: what every net of ours that looks at photos begins with.
 
-B: batch, C: channels of the last block, H: height, W: width, K: blocks.
+B: batch, C: channels, H: height, W: width, h, w: half of them, K: blocks.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from kindling.errors import UserError
-from kindling.images.norm import pool_and_normalize
+
+VECTOR = 64
+"""Numbers side by side at least, for which torch's statistics are fast on a CPU."""
+
+EACH = (slice(None), None, None)
+"""One number a channel, ``(C,)``, to what goes with a batch, ``(C, 1, 1)``."""
 
 
 class ConvBlocks(nn.Sequential):
@@ -23,7 +31,7 @@ class ConvBlocks(nn.Sequential):
         batch_norm: Normalize after each convolution.
 
     Shape:
-        ``(B, 3, H, W)`` to ``(B, C, H / 2^K, W / 2^K)``.
+        ``(B, 3, H, W)`` to ``(B, C, H / 2^K, W / 2^K)``, C of the last block.
 
     Raises:
         UserError: The blocks leave nothing of the photo.
@@ -47,23 +55,32 @@ class ConvBlocks(nn.Sequential):
         self.side, self.out_channels = side, channels[-1]
 
 
+def check_size(net: nn.Module, setting: str, image_size: int) -> None:
+    """Show a net one black photo: some take one size alone, others none that is small.
+
+    Raises:
+        UserError: It does not take photos of this size; ``setting`` names the net.
+    """
+    try:
+        with torch.inference_mode():
+            net.eval()(torch.zeros(1, 3, image_size, image_size))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{setting}: cannot take photos of {image_size}x{image_size}; try --data.image_size=224"
+        ) from error
+    net.train()
+
+
 def _plain_block(inputs: int, outputs: int) -> nn.Sequential:
     # ELU rises throughout, so that it may follow the pooling: the same output, a quarter the work.
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.MaxPool2d(2), nn.ELU())
 
 
 class NormalizedBlock(nn.Sequential):
-    """A block with batch normalization.
+    """A block with batch normalization, ``(B, inputs, H, W)`` to ``(B, outputs, h, w)``.
 
     In training on a CPU, less is normalized (:func:`pool_and_normalize`): the output is that of the
     layers in a row, and they are not called, so that a forward hook of theirs is not either.
-
-    Args:
-        inputs: Channels.
-        outputs: Channels.
-
-    Shape:
-        ``(B, inputs, H, W)`` to ``(B, outputs, H / 2, W / 2)``.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -99,3 +116,83 @@ def _shortened(x: Tensor, norm: nn.Module) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
     )
+
+
+class Normalized(NamedTuple):
+    """A batch ``(B, C, h, w)``, and mean and variance of its channels in front of the pooling."""
+
+    output: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
+def pool_and_normalize(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Normalized:
+    """What batch normalization in training and max-pooling by 2 make of ``x``, in less time.
+
+    Normalization by a positive weight rises in its input, so the largest input is the largest
+    output: a quarter is normalized, and no normalized copy of all is kept for the gradient.
+
+    Args:
+        x: ``(B, C, H, W)``, at best with channels last in memory.
+        weight: ``(C,)``, 0 or more; where it is below, give it and the channel the other sign.
+        bias: ``(C,)``, of the output.
+        eps: Added to the variance.
+
+    References:
+        Ioffe and Szegedy, Batch Normalization, 2015, arXiv:1502.03167
+    """
+    x = x.contiguous(memory_format=torch.channels_last)
+    return Normalized(*_PoolAndNormalize.apply(x, weight, bias, eps))
+
+
+class _PoolAndNormalize(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Normalized:
+        mean, variance = _moments(x)
+        inverse = (variance + eps).rsqrt()
+        largest, index = functional.max_pool2d_with_indices(x, (2, 2))
+        normalized = (largest - mean[EACH]).mul_(inverse[EACH])
+        ctx.save_for_backward(x, index, normalized, mean, inverse, weight)
+        ctx.mark_non_differentiable(mean, variance)
+        return Normalized(torch.addcmul(bias[EACH], normalized, weight[EACH]), mean, variance)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, index, normalized, mean, inverse, weight = ctx.saved_tensors
+        of_bias = gradient.sum((0, 2, 3))
+        of_weight = (gradient * normalized).sum((0, 2, 3))
+        scale = weight * inverse
+        # By way of mean and variance, every input has a share in each output of its channel.
+        count = x.numel() / x.shape[1]
+        slope = -scale * inverse * of_weight / count
+        level = -scale * of_bias / count - slope * mean
+        of_x = torch.addcmul(level[EACH], x, slope[EACH])
+        of_largest = (gradient * scale[EACH]).contiguous(memory_format=torch.channels_last)
+        # The pooling counts in a channel, ``(B, C, h, w)``; in memory an image lies as ``(HWC,)``.
+        channels = index.shape[1]
+        channel = torch.arange(channels, device=index.device)
+        flat = torch.add(channel[EACH], index, alpha=channels)
+        _in_memory(of_x).scatter_add_(1, _in_memory(flat), _in_memory(of_largest))
+        return of_x, of_weight, of_bias, None
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel, ``(C,)`` each.
+
+    Few channels are taken together with their neighbours' in the row, as channels of their own.
+    """
+    channels, width = x.shape[1], x.shape[3]
+    together = math.gcd(width, VECTOR // math.gcd(channels, VECTOR))
+    wide = x.permute(0, 2, 3, 1).reshape(len(x), -1, width // together, together * channels)
+    means, variances = (
+        part.view(together, channels)
+        for part in torch.batch_norm_update_stats(wide.permute(0, 3, 1, 2), None, None, 0.0)
+    )
+    mean = means.mean(0)
+    return mean, variances.mean(0) + (means - mean).square().mean(0)
+
+
+def _in_memory(batch: Tensor) -> Tensor:
+    """An image's numbers in the order in which they lie in memory, ``(B, HWC)``."""
+    return batch.permute(0, 2, 3, 1).view(len(batch), -1)

@@ -19,47 +19,47 @@ class ImageFolder:
     """Photos by class.
 
     Args:
-        classes: Names of the class folders, sorted.
+        path: The folder.
+        classes: Names of the class folders in it, sorted.
         files: Photos, by class and then by name.
-        labels: Place of each photo's class in ``classes``.
-        ignored: Files that are no images.
+        labels: Index of each photo's class in ``classes``.
     """
 
+    path: Path
     classes: list[str]
     files: list[Path]
     labels: NDArray[np.int64]
-    ignored: list[Path]
 
 
-def scan(root: Path) -> ImageFolder:
-    """Photos in the class folders of ``root``, at any depth; hidden files and folders are skipped.
+def scan(path: Path) -> ImageFolder:
+    """Photos in the class folders of ``path``, at any depth; hidden files and folders are skipped.
 
     What is no image by its suffix is logged in one line.
 
     Raises:
         UserError: There is no such folder, no class folder in it, or no photo in one of them.
     """
-    _require_folder(root)
-    classes = [entry for entry in _visible(root) if entry.is_dir()]
-    for folder in classes:
+    _require_folder(path)
+    entries = _visible(path)
+    folders = [entry for entry in entries if entry.is_dir()]
+    for folder in folders:
         _require_text(folder)
-    if not classes:
+    if not folders:
         raise UserError(
-            f"{printable(root)}: no class folders; put the photos of each class in one of its own"
+            f"{printable(path)}: no class folders; put the photos of each class in one of its own"
         )
-    above = {root.resolve(), *root.resolve().parents}
-    found = [_split(_walk(folder, set(above))) for folder in classes]
-    if empty := [folder for folder, (images, _) in zip(classes, found, strict=True) if not images]:
+    above = {path.resolve(), *path.resolve().parents}
+    found = [_divided(_walk(folder, set(above))) for folder in folders]
+    if empty := [folder for folder, (images, _) in zip(folders, found, strict=True) if not images]:
         names = ", ".join(map(printable, empty))
         raise UserError(f"{names}: no photos in this class; add some or remove the folder")
-    stray = [entry for entry in _visible(root) if not entry.is_dir()]
-    ignored = stray + [file for _, others in found for file in others]
-    _report(root, ignored)
+    stray = [entry for entry in entries if not entry.is_dir()]
+    _report(path, stray + [file for _, others in found for file in others])
     return ImageFolder(
-        classes=[folder.name for folder in classes],
-        files=[file for images, _ in found for file in images],
-        labels=np.repeat(np.arange(len(classes)), [len(images) for images, _ in found]),
-        ignored=ignored,
+        path,
+        [folder.name for folder in folders],
+        [file for images, _ in found for file in images],
+        np.repeat(np.arange(len(folders)), [len(images) for images, _ in found]),
     )
 
 
@@ -72,7 +72,7 @@ def find_images(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     _require_folder(path)
-    images, ignored = _split(_walk(path, {*path.resolve().parents}))
+    images, ignored = _divided(_walk(path, {*path.resolve().parents}))
     _report(path, ignored)
     if not images:
         raise UserError(f"{printable(path)}: no photos in this folder; check the path")
@@ -113,7 +113,8 @@ def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
             yield entry
 
 
-def _split(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
+def _divided(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
+    """Images, and what is none."""
     images: list[Path] = []
     others: list[Path] = []
     for file in files:
@@ -122,10 +123,9 @@ def _split(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
     return images, others
 
 
-def _report(root: Path, ignored: list[Path]) -> None:
+def _report(path: Path, ignored: list[Path]) -> None:
     if ignored:
-        names = ", ".join(printable(file.relative_to(root)) for file in ignored[:3])
+        names = ", ".join(printable(file.relative_to(path)) for file in ignored[:3])
         more = ", ..." if len(ignored) > 3 else ""
-        log.warning(
-            "%s: ignored what is no image: %d (%s%s)", printable(root), len(ignored), names, more
-        )
+        count = len(ignored)
+        log.warning("%s: ignored what is no image: %d (%s%s)", printable(path), count, names, more)

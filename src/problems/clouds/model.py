@@ -3,7 +3,6 @@
 B: batch, H: height, W: width, C: classes.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -18,21 +17,70 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.data.datamodule import SplitName, below_one
+from kindling.data.datamodule import below_one
+from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
-from kindling.images import Augment, Pixels, sample_seeds
+from kindling.images import ConvBlocks, ImageBatch, ImageModule, Pixels
+from kindling.images.pretrained import TorchvisionNet
 from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import EvalOutput, Module, Schedule
-from problems.clouds.figures import draw
-from problems.clouds.net import Backbone, ConvNet, LinearNet, first_filters
-from problems.clouds.photos import CloudsBatch, Photos
-from problems.clouds.views import draw_augmentation, draw_feature_maps, draw_filters
+from kindling.training.module import EvalOutput
+from problems.clouds.figures import draw_augmentation, draw_net, draw_outcome
 
 HEAD = "cloud"
 SCORES = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}
+Pool = Literal["flatten", "average"]
 
 
-class CloudsModule(Module):
+class LinearNet(nn.Sequential):
+    """One weight for each pixel and class: what convolution has to beat.
+
+    Shape:
+        ``(B, 3, H, W)`` to ``(B, C)``.
+    """
+
+    def __init__(self, image_size: int, classes: int) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(3 * image_size**2, classes))
+        # From zero, or the noise of 50,000 random weights outweighs what there is to learn.
+        nn.init.zeros_(self[1].weight)  # type: ignore[arg-type]
+
+
+class ConvNet(nn.Module):
+    """Convolutional blocks, then one linear classifier of each place or of each channel's mean.
+
+    Shape:
+        ``(B, 3, H, W)`` to ``(B, C)``.
+
+    References:
+        Lin et al., Network In Network (mean of each channel), 2014, arXiv:1312.4400
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        classes: int,
+        channels: Sequence[int],
+        batch_norm: bool,
+        pool: Pool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.blocks = ConvBlocks(image_size, channels, batch_norm)
+        places = self.blocks.side**2 if pool == "flatten" else 1
+        squeeze = nn.Identity() if pool == "flatten" else nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Sequential(
+            squeeze, nn.Flatten(), nn.Dropout(dropout), nn.Linear(places * channels[-1], classes)
+        )
+
+    @property
+    def backbone(self) -> nn.Module:
+        """All but the classifier."""
+        return self.blocks
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.blocks(x))  # type: ignore[no-any-return]
+
+
+class CloudsModule(ImageModule):
     """Tells the kind of cloud from a photo as bytes.
 
     The checkpoint carries the names of the classes, the channels' mean and deviation over the
@@ -47,16 +95,6 @@ class CloudsModule(Module):
         batch_norm: Normalize after each convolution of "conv".
         pool: What the classifier of "conv" sees, each place ("flatten") or each channel's mean.
         dropout: Share of the classifier's inputs that is dropped in training, of "conv".
-        rotation: Largest turn of a training photo in degrees.
-        flip: Probability that a training photo is mirrored.
-        autocontrast: Probability that a training photo's channels are stretched.
-        zoom: A training photo is scaled by up to 1 + zoom, up or down.
-        light: A training photo is made brighter or darker by up to 1 + light.
-        contrast: A training photo's contrast is raised or lowered by up to 1 + contrast.
-        fill: What comes into view at the edges of a turned or scaled photo.
-        lr: Learning rate.
-        weight_decay: Decoupled weight decay.
-        schedule: Learning rate over the epochs.
     """
 
     def __init__(
@@ -67,33 +105,22 @@ class CloudsModule(Module):
         weights: str | None = None,
         channels: Sequence[int] = (16, 32, 64, 128, 256),
         batch_norm: bool = True,
-        pool: Literal["flatten", "average"] = "average",
+        pool: Pool = "average",
         dropout: float = 0.0,
-        rotation: float = 45.0,
-        flip: float = 0.5,
-        autocontrast: float = 0.5,
-        zoom: float = 0.0,
-        light: float = 0.0,
-        contrast: float = 0.0,
-        fill: Literal["black", "mirror"] = "black",
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: Schedule = "constant",
+        **settings: Any,
     ) -> None:
-        super().__init__({HEAD: _head(classes)}, lr, weight_decay, schedule)
+        super().__init__({HEAD: _head(classes)}, **settings)
         self.save_hyperparameters(logger=False)
         below_one("model.dropout", dropout)
         if weights is not None and net in ("conv", "linear"):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
-        self.image_size = image_size
-        self.augment = Augment(rotation, flip, autocontrast, zoom, light, contrast, fill)
-        self.net: LinearNet | ConvNet | Backbone
+        self.net: LinearNet | ConvNet | TorchvisionNet
         if net == "linear":
             self.net = LinearNet(image_size, len(classes))
         elif net == "conv":
             self.net = ConvNet(image_size, len(classes), channels, batch_norm, pool, dropout)
         else:
-            self.net = Backbone(net, weights, image_size, len(classes))
+            self.net = TorchvisionNet(net, weights, image_size, len(classes))
         self.net.to(memory_format=torch.channels_last)
         self.pixels = Pixels()
         self.shares: Tensor
@@ -107,20 +134,17 @@ class CloudsModule(Module):
         return self.net.backbone
 
     def setup(self, stage: str) -> None:
-        if stage != "fit":
-            return
-        if training := self.training_split(Photos):
-            self.fit_statistics(training)
-        if isinstance(self.net, Backbone) and not self.resumed:
+        super().setup(stage)
+        if stage == "fit" and isinstance(self.net, TorchvisionNet) and not self.resumed:
             self.net.load_pretrained()
 
-    def fit_statistics(self, training: Photos) -> None:
+    def fit_statistics(self, training: FieldDataset[ImageBatch]) -> None:
         """Take from the training photos what normalization and baseline need."""
-        if isinstance(self.net, Backbone) and self.net.normalization is not None:
-            self.pixels.set(*map(torch.tensor, self.net.normalization))
+        if isinstance(self.net, TorchvisionNet) and self.net.normalization is not None:
+            self.pixels.set(*self.net.normalization)
         else:
-            self.pixels.fit(training.images, training.rows)
-        counts = torch.bincount(training.label, minlength=len(self.shares))
+            self.pixels.fit(training.shared["image"], training.fields["image"])
+        counts = torch.bincount(training.fields["label"], minlength=len(self.shares))
         self.shares.copy_(counts / counts.sum())
 
     def forward(self, image: Tensor) -> Tensor:
@@ -131,36 +155,24 @@ class CloudsModule(Module):
         """
         return self.net(self.pixels(image))  # type: ignore[no-any-return]
 
-    def training_step(self, batch: CloudsBatch) -> Tensor:
-        seeds = sample_seeds(self.seed, self.current_epoch, batch.indices)
-        return super().training_step(batch._replace(image=self.augment(batch.image, seeds)))
-
-    def step(self, batch: CloudsBatch) -> StepOutput:
+    def step(self, batch: ImageBatch) -> StepOutput:
         logits = self(batch.image)
         loss = nn.functional.cross_entropy(logits, batch.label)
         return StepOutput(loss, {HEAD: logits.softmax(-1)}, {HEAD: batch.label})
 
-    def predict(self, batch: CloudsBatch) -> Heads:
+    def predict(self, batch: ImageBatch) -> Heads:
         return {HEAD: self(batch.image).softmax(-1)}
 
-    def baselines(self, batch: CloudsBatch) -> Mapping[str, Heads]:
+    def baselines(self, batch: ImageBatch) -> Mapping[str, Heads]:
         return {"training majority": {HEAD: self.shares.expand(len(batch.label), -1)}}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        split: SplitName = "test" if self.trainer.testing else "val"
-        photos = data.photos(split)
-        figures = {**draw(HEAD, self.heads[HEAD].classes, photos, rows["file"], outcome)}
-        filters = first_filters(self.net, self.image_size)
-        if filters is not None:
-            figures["filters"] = draw_filters(filters)
-        if isinstance(self.net, ConvNet):
-            image = photos[len(photos) // 2].image
-            x = self.pixels(image[None].to(self.device))
-            figures["feature_maps"] = draw_feature_maps(self.net, image, x)
+        splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
+        photos = splits["test" if self.trainer.testing else "val"]
+        figures = draw_outcome(HEAD, self.heads[HEAD].classes, photos, rows["file"], outcome)
+        figures |= draw_net(self.net, self.pixels, photos[len(photos) // 2].image.to(self.device))
         if not self.trainer.testing and self.current_epoch == 0:
-            augment = copy.deepcopy(self.augment).train()
-            figures["augmentation"] = draw_augmentation(data.training, augment, self.seed)
+            figures["augmentation"] = draw_augmentation(splits["train"], self.augment, self.seed)
         return figures
 
 

@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as reference
 
 from kindling.errors import UserError
 from kindling.images import Augment, sample_seeds
-from kindling.images.augment import Fill, _uniform, mirror, relight, stretch, turn
+from kindling.images.augment import Fill, _uniform, autocontrast, brightness, hflip, rotate
 
 SHAPES = [(16, 16), (12, 20), (21, 9)]
 DTYPES = [torch.uint8, torch.float32]
@@ -23,8 +23,8 @@ def photos(
     return images if dtype == torch.uint8 else images.to(dtype) / 255
 
 
-def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    return turn(images, degrees, torch.ones(len(images)), "black")
+def rotated(images: Tensor, degrees: Tensor) -> Tensor:
+    return rotate(images, degrees, torch.ones(len(images)), "black")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -32,7 +32,7 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
 def test_turn_agrees_with_torchvision(size: tuple[int, int], dtype: torch.dtype) -> None:
     degrees = torch.tensor([0.0, 3.0, 30.0, 44.9, 135.0, 250.0])
     images = photos(len(degrees), size, dtype)
-    turned = rotate(images, degrees)
+    turned = rotated(images, degrees)
     assert turned.dtype == dtype
     for image, angle, result in zip(images, degrees.tolist(), turned, strict=True):
         expected = reference.rotate(image, angle, InterpolationMode.BILINEAR)
@@ -44,8 +44,8 @@ def test_turn_agrees_with_torchvision(size: tuple[int, int], dtype: torch.dtype)
 def test_rotation_is_counterclockwise_and_black_outside() -> None:
     images = torch.full((1, 3, 16, 16), 255, dtype=torch.uint8)
     images[..., :8, :8] = 100
-    assert rotate(images, torch.tensor([90.0]))[0, 0, 12, 3] == 100
-    turned = rotate(images, torch.tensor([45.0]))
+    assert rotated(images, torch.tensor([90.0]))[0, 0, 12, 3] == 100
+    turned = rotated(images, torch.tensor([45.0]))
     assert turned[0, :, [0, 0, -1, -1], [0, -1, 0, -1]].eq(0).all()
 
 
@@ -54,7 +54,7 @@ def test_rotation_is_counterclockwise_and_black_outside() -> None:
 def test_turn_and_zoom_agree_with_torchvision(size: tuple[int, int], dtype: torch.dtype) -> None:
     degrees, zoom = torch.tensor([0.0, 0.0, 30.0, 44.9]), torch.tensor([0.7, 1.5, 0.8, 1.3])
     images = photos(len(degrees), size, dtype)
-    moved = turn(images, degrees, zoom, "black")
+    moved = rotate(images, degrees, zoom, "black")
     for image, angle, scale, result in zip(
         images, degrees.tolist(), zoom.tolist(), moved, strict=True
     ):
@@ -70,14 +70,14 @@ def test_turn_and_zoom_agree_with_torchvision(size: tuple[int, int], dtype: torc
 @pytest.mark.parametrize(("fill", "darkest"), [("black", 0), ("mirror", 90)])
 def test_what_comes_into_view(fill: Fill, darkest: int) -> None:
     images = torch.full((2, 3, 16, 16), 90, dtype=torch.uint8)
-    moved = turn(images, torch.tensor([45.0, 0.0]), torch.tensor([1.0, 0.6]), fill)
+    moved = rotate(images, torch.tensor([45.0, 0.0]), torch.tensor([1.0, 0.6]), fill)
     assert moved.amin((1, 2, 3)).tolist() == [darkest, darkest]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_light_is_torchvisions_brightness(dtype: torch.dtype) -> None:
     images, light = photos(4, dtype=dtype), torch.tensor([0.5, 1.0, 1.3, 2.0])
-    lit = relight(images, light, torch.ones(4))
+    lit = brightness(images, light, torch.ones(4))
     assert lit.dtype == dtype
     for image, factor, result in zip(images, light.tolist(), lit, strict=True):
         expected = reference.adjust_brightness(image, factor)
@@ -87,7 +87,7 @@ def test_light_is_torchvisions_brightness(dtype: torch.dtype) -> None:
 
 def test_contrast_spreads_pixels_about_their_mean() -> None:
     images = photos(3, dtype=torch.float32)
-    lit = relight(images, torch.ones(3), torch.tensor([0.5, 1.0, 1.2]))
+    lit = brightness(images, torch.ones(3), torch.tensor([0.5, 1.0, 1.2]))
     assert torch.allclose(lit.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=1e-5)
     spread = lit.std((1, 2, 3)) / images.std((1, 2, 3))
     assert torch.allclose(spread, torch.tensor([0.5, 1.0, 1.2]), atol=1e-4)
@@ -106,7 +106,7 @@ def test_mirror_flips_the_chosen(dtype: torch.dtype) -> None:
     images = photos(4, (12, 20), dtype)
     chosen = torch.tensor([True, False, False, True])
     expected = torch.stack([i.flip(-1) if c else i for i, c in zip(images, chosen, strict=True)])
-    assert torch.equal(mirror(images, chosen), expected)
+    assert torch.equal(hflip(images, chosen), expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -116,8 +116,8 @@ def test_stretch_is_torchvisions_autocontrast_of_the_chosen(dtype: torch.dtype) 
     images[4] = images[4, 0, 0, 0]
     chosen = torch.tensor([True, True, False, False, True])
     expected = [reference.autocontrast(i) if c else i for i, c in zip(images, chosen, strict=True)]
-    assert torch.equal(stretch(images, chosen), torch.stack(expected))
-    assert not torch.equal(stretch(images, chosen)[0], images[0])
+    assert torch.equal(autocontrast(images, chosen), torch.stack(expected))
+    assert not torch.equal(autocontrast(images, chosen)[0], images[0])
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -145,7 +145,7 @@ def test_steps_follow_each_other() -> None:
     images, seeds = photos(16), torch.arange(16)
     always = torch.ones(16, dtype=torch.bool)
     turned = Augment(rotation=30, flip=0, autocontrast=0)(images, seeds)
-    expected = stretch(mirror(turned, always), always)
+    expected = autocontrast(hflip(turned, always), always)
     assert torch.equal(Augment(rotation=30, flip=1, autocontrast=1)(images, seeds), expected)
 
 
@@ -223,8 +223,8 @@ def test_flip_and_autocontrast_do_not_hang_together() -> None:
 @pytest.mark.parametrize("chance", [0.2, 0.5])
 def test_flip_and_autocontrast_happen_as_often_as_asked(chance: float) -> None:
     images = photos(1, (4, 4)).expand(4000, -1, -1, -1)
-    for flip, autocontrast in ((chance, 0.0), (0.0, chance)):
-        augment = Augment(rotation=0, flip=flip, autocontrast=autocontrast)
+    for flip, contrast in ((chance, 0.0), (0.0, chance)):
+        augment = Augment(rotation=0, flip=flip, autocontrast=contrast)
         views = augment(images, torch.arange(4000))
         changed = (views != images).flatten(1).any(dim=1).float().mean()
         assert changed == pytest.approx(chance, abs=5 * (chance * (1 - chance) / 4000) ** 0.5)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kindling.images import ConvBlocks
-from kindling.images.blocks import NormalizedBlock
-from kindling.images.norm import pool_and_normalize
+from kindling.images.blocks import NormalizedBlock, pool_and_normalize
 
 SHAPES = [(3, 8, 4, 6), (2, 16, 7, 9), (5, 5, 64, 2), (1, 64, 2, 2), (4, 1, 6, 6), (2, 12, 5, 16)]
 
@@ -92,3 +91,10 @@ def test_the_weights_have_the_names_of_layers_in_a_row() -> None:
     names = set(ConvBlocks(8, [4, 4]).state_dict())
     assert {"0.0.weight", "0.1.weight", "0.1.running_mean", "1.1.num_batches_tracked"} <= names
     assert set(ConvBlocks(8, [4], batch_norm=False).state_dict()) == {"0.0.weight", "0.0.bias"}
+
+
+def test_pooling_before_elu_changes_nothing() -> None:
+    (block,) = ConvBlocks(32, [8], batch_norm=False)
+    convolution, pool, elu = block  # type: ignore[misc]
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(block(x), pool(elu(convolution(x))))

@@ -1,21 +1,17 @@
-"""Photos through the command line: a run, its predictions, its resumption, its complaints."""
+"""Photos through the command line: what a run leaves, and predictions from its checkpoint."""
 
 import csv
 import json
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from kindling.__main__ import main
-from kindling.cli import lightning_cli as cli
-from problems.clouds.net import Backbone
+from kindling.images.pretrained import TorchvisionNet
+from problems.clouds.data import CloudsDataModule
 
 SMALL = (
     "--config=clouds",
@@ -25,8 +21,6 @@ SMALL = (
     "--trainer.max_epochs=3",
     "--trainer.enable_progress_bar=false",
 )
-
-
 AVERAGES = ("micro", "macro", "weighted")
 
 
@@ -113,57 +107,6 @@ def test_a_checkpoint_alone_predicts(
     assert len(rows) == (1 if name else 12)
 
 
-class StopAt(Callback):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if trainer.global_step == self.step:
-            signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.parametrize("step", [4, 5])
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(
-    step: int, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Augmentation and dropout included, in mid-epoch and at an epoch's end."""
-    flags = [*SMALL, "--model.dropout=0.3", f"--data.root={photos}", f"--logs={tmp_path}"]
-    assert main(["fit", *flags]) == 0
-    with monkeypatch.context() as patch:
-        patch.setattr(cli, "GradientNorms", lambda: StopAt(step))
-        assert main(["fit", *flags]) == 130
-    whole, stopped = tmp_path / "clouds" / "version_0", tmp_path / "clouds" / "version_1"
-    torch.manual_seed(99)
-    assert main(["fit", "--run", str(stopped), "--trainer.enable_progress_bar=false"]) == 0
-    weights = [
-        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for run in (whole, stopped)
-    ]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    assert (
-        rows_of(whole / "metrics.csv")[-1]["val/loss"]
-        == rows_of(stopped / "metrics.csv")[-1]["val/loss"]
-    )
-
-
-@pytest.fixture
-def harmed(photos: Path, tmp_path: Path) -> Path:
-    root = tmp_path / "harmed"
-    shutil.copytree(photos, root)
-    return root
-
-
-def test_a_broken_photo_is_one_line_and_leaves_no_run(
-    harmed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (harmed / "clouds_train" / "blue sky" / "3.png").write_bytes(b"no photo")
-    assert main(["fit", *SMALL, f"--data.root={harmed}", f"--logs={tmp_path / 'logs'}"]) == 2
-    error = capsys.readouterr().err
-    assert "3.png: not an image that Pillow reads; replace or remove it" in error
-    assert error.count("\n") == 1
-    assert not (tmp_path / "logs").exists()
-
-
 @pytest.mark.parametrize("name", ["classes=[a,b]", "image_size=64"])
 def test_what_the_data_say_is_no_setting_of_the_model(
     name: str, capsys: pytest.CaptureFixture[str]
@@ -188,9 +131,17 @@ def test_a_resumed_run_does_not_fetch_weights_again(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[str] = []
-    monkeypatch.setattr(Backbone, "load_pretrained", lambda net: fetched.append(net.name))
+    monkeypatch.setattr(TorchvisionNet, "load_pretrained", lambda net: fetched.append(net.name))
     flags = [f"--data.root={photos}", f"--logs={tmp_path}", "--model.net=squeezenet1_1"]
     assert main(["fit", *SMALL, *flags, "--model.weights=DEFAULT"]) == 0
     run = tmp_path / "clouds" / "version_0"
     assert main(["fit", "--run", str(run), "--trainer.max_epochs=4"]) == 0
     assert fetched == ["squeezenet1_1"]
+
+
+def test_the_real_photos(real: Path) -> None:
+    data = CloudsDataModule(root=real / "clouds", image_size=16)
+    data.setup("fit")
+    assert data.sizes()["test"] == 486
+    assert sum(data.sizes().values()) == 474 - 5 + 486
+    assert len(data.classes) == 7

@@ -1,10 +1,9 @@
-"""Networks from a photo to one logit a class: linear, convolutional, or torchvision's.
+"""Classification networks of torchvision's, pretrained or not, for classes of our own.
 
 B: batch, H: height, W: width, C: classes.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 from urllib.error import URLError
 
 import torch
@@ -12,77 +11,14 @@ import torchvision
 from torch import Tensor, nn
 
 from kindling.errors import UserError, did_you_mean
-from kindling.images import ConvBlocks, check_size
-
-Pool = Literal["flatten", "average"]
+from kindling.images.blocks import check_size
 
 HEADED = 1000
 """Outputs of torchvision's classifiers, which are for ImageNet."""
 
 
-class LinearNet(nn.Sequential):
-    """One weight for each pixel and class: what convolution has to beat.
-
-    Args:
-        image_size: Pixels on a side.
-        classes: Number of classes.
-
-    Shape:
-        ``(B, 3, H, W)`` to ``(B, C)``.
-    """
-
-    def __init__(self, image_size: int, classes: int) -> None:
-        super().__init__(nn.Flatten(), nn.Linear(3 * image_size**2, classes))
-        # From zero, or the noise of 50,000 random weights outweighs what there is to learn.
-        nn.init.zeros_(self[1].weight)  # type: ignore[arg-type]
-
-
-class ConvNet(nn.Module):
-    """Convolutional blocks, then one linear classifier.
-
-    Args:
-        image_size: Pixels on a side.
-        classes: Number of classes.
-        channels: Of each block.
-        batch_norm: Normalize after each convolution.
-        pool: What the classifier sees: each place of the last block, or each channel's mean.
-        dropout: Share of the classifier's inputs that is dropped in training.
-
-    Shape:
-        ``(B, 3, H, W)`` to ``(B, C)``.
-
-    References:
-        Lin et al., Network In Network (mean of each channel), 2014, arXiv:1312.4400
-    """
-
-    def __init__(
-        self,
-        image_size: int,
-        classes: int,
-        channels: Sequence[int],
-        batch_norm: bool,
-        pool: Pool,
-        dropout: float,
-    ) -> None:
-        super().__init__()
-        self.blocks = ConvBlocks(image_size, channels, batch_norm)
-        places = self.blocks.side**2 if pool == "flatten" else 1
-        squeeze = nn.Identity() if pool == "flatten" else nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(
-            squeeze, nn.Flatten(), nn.Dropout(dropout), nn.Linear(places * channels[-1], classes)
-        )
-
-    @property
-    def backbone(self) -> nn.Module:
-        """All but the classifier."""
-        return self.blocks
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.blocks(x))  # type: ignore[no-any-return]
-
-
-class Backbone(nn.Module):
-    """A classification network of torchvision's, its last layer made anew for our classes.
+class TorchvisionNet(nn.Module):
+    """A network of torchvision's, its last layer made anew.
 
     Args:
         name: As torchvision has it, such as ``resnet18``.
@@ -92,6 +28,9 @@ class Backbone(nn.Module):
 
     Shape:
         ``(B, 3, H, W)`` to ``(B, C)``.
+
+    Raises:
+        UserError: There is no such net, no such weights, or none for photos of this size.
     """
 
     def __init__(self, name: str, weights: str | None, image_size: int, classes: int) -> None:
@@ -105,12 +44,12 @@ class Backbone(nn.Module):
         check_size(self.body, f"model.net={name}", image_size)
 
     @property
-    def normalization(self) -> tuple[Sequence[float], Sequence[float]] | None:
-        """Mean and deviation by channel that the pretrained weights expect."""
+    def normalization(self) -> tuple[Tensor, Tensor] | None:
+        """Mean and deviation by channel that the pretrained weights expect, ``(3,)`` each."""
         if self.weights is None:
             return None
         preset = self.weights.transforms()
-        return preset.mean, preset.std
+        return torch.tensor(preset.mean), torch.tensor(preset.std)
 
     @property
     def backbone(self) -> nn.Module:
@@ -119,7 +58,7 @@ class Backbone(nn.Module):
         return nn.ModuleList(part for k, part in self.body.named_children() if k != last)
 
     def load_pretrained(self) -> None:
-        """Fetch the pretrained weights, all but the last layer's.
+        """Fetch the pretrained weights, if any, all but the last layer's.
 
         Raises:
             UserError: They are not on this machine, and cannot be downloaded.
@@ -144,28 +83,17 @@ class Backbone(nn.Module):
         return getattr(output, "logits", output)  # type: ignore[no-any-return]
 
 
-def first_filters(net: nn.Module, image_size: int) -> Tensor | None:
-    """What the first layer looks for, as pictures ``(N, 3, h, w)``, if it looks at colours."""
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d):
-            return layer.weight.detach() if layer.weight.shape[1] == 3 else None
-        if isinstance(layer, nn.Linear):
-            return layer.weight.detach().reshape(-1, 3, image_size, image_size)
-    return None
-
-
 def _find_weights(name: str, weights: str | None) -> Any:
     """The entry of torchvision's list of weights, if there are such a net and such weights."""
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
-        meant = did_you_mean(name, ["conv", "linear", *known])
-        raise UserError(f"model.net={name}: neither conv, linear nor a net of torchvision's{meant}")
+        meant = did_you_mean(name, known)
+        raise UserError(f"model.net={name}: neither a net of ours nor one of torchvision's{meant}")
     if weights is None:
         return None
-    choices = torchvision.models.get_model_weights(name)
-    if weights not in choices.__members__:
-        there = ", ".join(choices.__members__)
-        raise UserError(f"model.weights={weights}: {name} has {there}")
+    choices = torchvision.models.get_model_weights(name).__members__
+    if weights not in choices:
+        raise UserError(f"model.weights={weights}: {name} has {', '.join(choices)}")
     return choices[weights]
 
 
