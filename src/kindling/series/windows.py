@@ -1,4 +1,4 @@
-"""Windows of a series as views of one tensor, in stretches that no window leaves.
+"""Windows of a series as views of one tensor, in segments that no window leaves.
 
 N: steps in the series, B: batch, T: steps in a window, V: values a step, C: calendar columns,
 K: baselines.
@@ -21,7 +21,7 @@ BASELINES = ("last value", "same time yesterday", "same time last week")
 """In the order of a batch's ``naive``; a step of a day or more rules some out."""
 
 
-class TimeseriesBatch(NamedTuple):
+class SeriesBatch(NamedTuple):
     """Windows and the value that follows each.
 
     Shape:
@@ -38,6 +38,10 @@ class TimeseriesBatch(NamedTuple):
     naive: Tensor
     indices: Tensor
 
+    def baselines(self) -> dict[str, Tensor]:
+        """The forecast ``(B,)`` of each baseline: the value at its lag, once more."""
+        return dict(zip(BASELINES, self.naive.unbind(1), strict=False))
+
 
 class Segment(NamedTuple):
     """Steps ``start`` to ``stop`` (exclusive) of the series, which belong to one split."""
@@ -46,19 +50,12 @@ class Segment(NamedTuple):
     stop: int
 
 
-class Statistics(NamedTuple):
-    """Mean and standard deviation of the training values."""
-
-    center: float
-    scale: float
-
-
-class Windows(BatchDataset[TimeseriesBatch]):
-    """Every window whose context and target lie inside one stretch.
+class Windows(BatchDataset[SeriesBatch]):
+    """Every window whose context and target lie inside one segment.
 
     Args:
         series: ``(N,)``, shared by all splits.
-        stretches: Where this split lies.
+        segments: Where this split lies.
         length: Steps in a window, T.
         lags: Further inputs, in steps before the step to come.
         naive: Lags that the baselines repeat, in steps; 0 is for one that the step rules out.
@@ -70,7 +67,7 @@ class Windows(BatchDataset[TimeseriesBatch]):
     def __init__(
         self,
         series: Tensor,
-        stretches: Sequence[Segment],
+        segments: Sequence[Segment],
         length: int,
         lags: Sequence[int] = (),
         naive: Sequence[int] = (1,),
@@ -78,52 +75,51 @@ class Windows(BatchDataset[TimeseriesBatch]):
         ahead: bool = False,
     ) -> None:
         self.series, self.length, self.clock = series, length, clock
-        self.stretches = tuple(stretches)
-        self.lags, self.naive = tuple(lags), tuple(naive)
+        self.segments, self.lags, self.naive = tuple(segments), tuple(lags), tuple(naive)
         self.context = context(length, lags)
-        stops = [s.stop + ahead for s in stretches]
-        counts = [
-            max(0, stop - s.start - self.context) for s, stop in zip(stretches, stops, strict=True)
-        ]
-        self.first = torch.tensor([s.start for s in stretches])
+        counts = [max(0, s.stop + ahead - s.start - self.context) for s in segments]
+        self.first = torch.tensor([s.start for s in segments])
         self.ends = torch.tensor(counts).cumsum(0)
         self.views = series.unfold(0, length, 1)
 
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def gather(self, index: Tensor) -> TimeseriesBatch:
+    def gather(self, index: Tensor) -> SeriesBatch:
         target, first = self.locate(index)
         start = target - self.length
         columns = [self.views[start], *(self.views[start + 1 - lag] for lag in self.lags)]
-        return TimeseriesBatch(
+        lags = torch.tensor(self.naive)
+        repeated = target[..., None] - lags
+        return SeriesBatch(
             torch.stack(columns, -1),
             self._calendar(start),
-            self._value(target),
-            self._naive(target, first),
+            self._values(target, target < len(self.series)),
+            self._values(repeated, (repeated >= first[..., None]) & (lags > 0)),
             index,
         )
 
     @property
-    def statistics(self) -> Statistics:
-        """Of the values in its stretches alone."""
-        return _statistics(self.series, self.stretches)
+    def statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation of the values in its segments, without a copy of them."""
+        moments = [
+            (s.stop - s.start, *torch.var_mean(self.series[s.start : s.stop], correction=0))
+            for s in self.segments
+        ]
+        total = sum(n for n, _, _ in moments)
+        center = sum(n * float(mean) for n, _, mean in moments) / total
+        square = sum(n * (float(var) + (float(mean) - center) ** 2) for n, var, mean in moments)
+        # A constant series has nothing to scale.
+        return center, (square / total) ** 0.5 or 1.0
 
     def locate(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions in the series: of each sample's target, and of its stretch's first step."""
-        stretch = torch.bucketize(index, self.ends, right=True)
-        before = torch.where(stretch > 0, self.ends[stretch - 1], 0)
-        first = self.first[stretch]
+        """Positions in the series: of each sample's target, and of its segment's first step."""
+        segment = torch.bucketize(index, self.ends, right=True)
+        before = torch.where(segment > 0, self.ends[segment - 1], 0)
+        first = self.first[segment]
         return first + self.context + index - before, first
 
-    def _value(self, position: Tensor) -> Tensor:
-        known = position < len(self.series)
-        return torch.where(known, self.series[torch.where(known, position, 0)], torch.nan)
-
-    def _naive(self, target: Tensor, first: Tensor) -> Tensor:
-        lags = torch.tensor(self.naive)
-        position = target[..., None] - lags
-        known = (position >= first[..., None]) & (lags > 0)
+    def _values(self, position: Tensor, known: Tensor) -> Tensor:
         return torch.where(known, self.series[torch.where(known, position, 0)], torch.nan)
 
     def _calendar(self, start: Tensor) -> Tensor:
@@ -149,7 +145,7 @@ def blocks(steps: int, fraction: float, count: int) -> tuple[list[Segment], list
     would rank models by a single one.
 
     Returns:
-        Training and validation stretches, in order, together the whole.
+        Training and validation segments, in order, together the whole.
     """
     if count == 1:
         cut = steps - round(steps * fraction)
@@ -157,20 +153,6 @@ def blocks(steps: int, fraction: float, count: int) -> tuple[list[Segment], list
     size = round(steps * fraction / count)
     starts = [round(steps * (k + 0.5) / count - size / 2) for k in range(count)]
     held_out = [Segment(start, start + size) for start in starts]
-    edges = [0, *(edge for stretch in held_out for edge in stretch), steps]
+    edges = [0, *(edge for segment in held_out for edge in segment), steps]
     kept = [Segment(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return [stretch for stretch in kept if stretch.stop > stretch.start], held_out
-
-
-def _statistics(series: Tensor, stretches: Sequence[Segment]) -> Statistics:
-    """Exact over several stretches, without a copy of the series."""
-    moments = [torch.var_mean(series[s.start : s.stop], correction=0) for s in stretches]
-    sizes = [s.stop - s.start for s in stretches]
-    total = sum(sizes)
-    center = sum(n * float(mean) for n, (_, mean) in zip(sizes, moments, strict=True)) / total
-    square = sum(
-        n * (float(var) + (float(mean) - center) ** 2)
-        for n, (var, mean) in zip(sizes, moments, strict=True)
-    )
-    # A constant series has nothing to scale.
-    return Statistics(center, (square / total) ** 0.5 or 1.0)
+    return [segment for segment in kept if segment.stop > segment.start], held_out

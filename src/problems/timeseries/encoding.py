@@ -4,11 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-OUTERMOST = 0.002
-"""The share of the training numbers below the first edge, and above the last."""
-
-NARROWEST = 1e-6
-"""Of a bin, in the numbers' own units."""
+OUTERMOST = 0.002  # share of the training numbers below the first edge, and above the last
+NARROWEST = 1e-6  # bin, in the numbers' own units
 
 
 class PiecewiseLinear(nn.Module):

@@ -11,19 +11,17 @@ from matplotlib.figure import Figure
 
 from kindling.training.module import EvalOutput
 
-STRETCH = 3 * 96
-"""Steps that are still readable in one picture: three days of quarter hours."""
-
+SHOWN = 3 * 96  # steps that are still readable in one picture: three days of quarter hours
 Values = npt.NDArray[Any]
 
 
 def draw(rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
     """Forecast against actual, residuals over time, residuals as a histogram."""
-    times = next(iter(rows.values()))
-    time = np.asarray(times, dtype="datetime64[s]")
-    actual = outcome.targets["value"].numpy()
-    forecast = outcome.predictions["value"].numpy()
-    naive = outcome.baselines["last value"]["value"].numpy()
+    time = np.asarray(next(iter(rows.values())), dtype="datetime64[s]")
+    actual, forecast, naive = (
+        heads["value"].numpy()
+        for heads in (outcome.targets, outcome.predictions, outcome.baselines["last value"])
+    )
     return {
         "forecast": _forecast(time, actual, forecast, naive),
         "residuals": _residuals(time, forecast - actual),
@@ -32,19 +30,19 @@ def draw(rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
 
 
 def _forecast(time: Values, actual: Values, forecast: Values, naive: Values) -> Figure:
-    """The stretch in the middle, and how far off model and last value are in it."""
-    start = max(0, (len(time) - STRETCH) // 2)
-    part = slice(start, start + STRETCH)
+    """The segment in the middle, and how far off model and last value are in it."""
+    start = max(0, (len(time) - SHOWN) // 2)
+    time, actual, forecast, naive = (v[start:][:SHOWN] for v in (time, actual, forecast, naive))
     figure = Figure(figsize=(10, 5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    upper.plot(time[part], actual[part], color="black", linewidth=1, label="actual")
-    upper.plot(time[part], forecast[part], color="C1", linewidth=1, label="forecast")
+    upper.plot(time, actual, color="black", linewidth=1, label="actual")
+    upper.plot(time, forecast, color="C1", linewidth=1, label="forecast")
     upper.set_title("Forecast of the next step against actual", loc="left")
     upper.set_ylabel("value")
     upper.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
-    lower.plot(time[part], (naive - actual)[part], color="0.7", linewidth=1, label="last value")
-    lower.plot(time[part], (forecast - actual)[part], color="C1", linewidth=1, label="forecast")
-    lower.set(ylabel="error")
+    lower.plot(time, naive - actual, color="0.7", linewidth=1, label="last value")
+    lower.plot(time, forecast - actual, color="C1", linewidth=1, label="forecast")
+    lower.set_ylabel("error")
     lower.legend(loc="upper left", ncols=2, fontsize="small")
     _dates(lower)
     return figure
@@ -53,12 +51,10 @@ def _forecast(time: Values, actual: Values, forecast: Values, naive: Values) -> 
 def _residuals(time: Values, residual: Values) -> Figure:
     figure = Figure(figsize=(10, 3.5), layout="constrained")
     axes = figure.subplots()
-    # Millions of points would only make the picture slow: each of 2,000 places keeps its extremes.
+    # Millions of points would only make the picture slow: each of 2,000 parts keeps its extremes.
     edges = np.unique(np.linspace(0, len(time), 2001).astype(int)[:-1])
-    low, high = np.minimum.reduceat(residual, edges), np.maximum.reduceat(residual, edges)
-    axes.fill_between(
-        time[edges], low, high, color="C1", linewidth=0.5, label="smallest to largest"
-    )
+    ends = [extreme.reduceat(residual, edges) for extreme in (np.minimum, np.maximum)]
+    axes.fill_between(time[edges], *ends, color="C1", linewidth=0.5, label="smallest to largest")
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set(title="Residuals over time (forecast - actual)", ylabel="residual")
     axes.legend(loc="upper right")
@@ -81,5 +77,4 @@ def _histogram(residual: Values, naive: Values) -> Figure:
 def _dates(axes: Axes) -> None:
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(formatter)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -11,32 +11,28 @@ from typing import Any, Literal
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, Metric, MetricCollection
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from kindling.data.datamodule import at_least, below_one
 from kindling.errors import UserError
-from kindling.series.windows import BASELINES, TimeseriesBatch, Windows
+from kindling.series.windows import SeriesBatch, Windows
 from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import EvalOutput, Module, Schedule
+from kindling.training.module import EvalOutput, Module
 from problems.timeseries.encoding import PiecewiseLinear
 from problems.timeseries.figures import draw
 
+Cell = Literal["rnn", "lstm", "gru"]
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
-FITTED = 4096
-"""Windows of training, at most, that the bins are taken from."""
+FITTED = 4096  # windows of training, at most, that the bins are taken from
 
 
 class RecurrentNet(nn.Module):
-    """Recurrent encoder whose last state is read out to one number.
+    """Recurrent encoder of patches whose last state is read out to one number.
 
     The readout starts at zero, so that an untrained net predicts no change.
 
     Args:
-        inputs: Inputs of a step.
-        cell: Recurrent layer.
-        hidden: Width of the state.
-        layers: Recurrent layers on top of one another.
         dropout: Between layers, and before the readout.
         patch: Steps that the encoder takes as one, P. What the first patch lacks is filled with
             the first step.
@@ -51,13 +47,7 @@ class RecurrentNet(nn.Module):
     """
 
     def __init__(
-        self,
-        inputs: int,
-        cell: Literal["rnn", "lstm", "gru"],
-        hidden: int,
-        layers: int,
-        dropout: float,
-        patch: int = 1,
+        self, inputs: int, cell: Cell, hidden: int, layers: int, dropout: float, patch: int = 1
     ) -> None:
         super().__init__()
         self.patch = patch
@@ -70,7 +60,10 @@ class RecurrentNet(nn.Module):
         nn.init.zeros_(self.readout.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        states, _ = self.encoder(_in_patches(x, self.patch))  # (B, T / P, H)
+        if lacking := -x.shape[1] % self.patch:
+            x = torch.cat([x[:, :1].expand(-1, lacking, -1), x], dim=1)
+        patches = x.reshape(x.shape[0], -1, self.patch * x.shape[-1])  # (B, T / P, P * F)
+        states, _ = self.encoder(patches)  # (B, T / P, H)
         return self.readout(self.dropout(states[:, -1])).squeeze(-1)  # type: ignore[no-any-return]
 
 
@@ -81,10 +74,10 @@ class TimeseriesModule(Module):
     checkpoint carries; MSE, RMSE and MAE are in the series' own units.
 
     The value to come is near the last one: what the net looks for is which way it goes. Increments
-    say so of the same time on other days; bins let a small net tell a load that is switched on from
-    one that is not; folded, a window of a day has its first value, of the time of day that is to
-    come, in its last step; patches leave fewer steps to remember. Nets that take their steps in
-    patches of another size err in other places, so that their mean errs less.
+    say so of the same time on other days; bins tell a load that is switched on from one that is
+    not; folded, a window of a day has its first value, of the time of day to come, in its last
+    step; patches leave fewer steps to remember. Nets with patches of different sizes err in
+    different places, so that their mean errs less.
 
     Args:
         inputs: Inputs of a step, F: values of the series, then what the calendar gives.
@@ -102,23 +95,21 @@ class TimeseriesModule(Module):
             members take one each, in turn.
         members: Nets that are trained side by side, and whose mean is the forecast; one of each
             patch size by default.
-        lr: Learning rate.
-        weight_decay: Decoupled weight decay.
-        schedule: Learning rate over the epochs.
 
     References:
-        Bins: Gorishniy et al., On Embeddings for Numerical Features in Tabular Deep Learning, 2022,
-        arXiv:2203.05556
-        Patches: Nie et al., A Time Series is Worth 64 Words, 2023, arXiv:2211.14730
         Members: Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation
         using Deep Ensembles, 2017, arXiv:1612.01474
     """
+
+    dataset_class = Windows
+    center: Tensor
+    scale: Tensor
 
     def __init__(
         self,
         inputs: int = 1,
         values: int = 1,
-        cell: Literal["rnn", "lstm", "gru"] = "lstm",
+        cell: Cell = "lstm",
         hidden: int = 64,
         layers: int = 1,
         dropout: float = 0.0,
@@ -128,67 +119,44 @@ class TimeseriesModule(Module):
         folded: bool = False,
         patch: int | Sequence[int] = 1,
         members: int | None = None,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: Schedule = "constant",
+        **settings: Any,
     ) -> None:
-        metrics: dict[str, Metric | MetricCollection] = {
-            "mse": MeanSquaredError(),
-            "rmse": MeanSquaredError(squared=False),
-            "mae": MeanAbsoluteError(),
-        }
-        super().__init__({"value": Head(MetricCollection(metrics))}, lr, weight_decay, schedule)
+        mse, rmse = MeanSquaredError(), MeanSquaredError(squared=False)
+        metrics = MetricCollection({"mse": mse, "rmse": rmse, "mae": MeanAbsoluteError()})
+        super().__init__({"value": Head(metrics)}, **settings)
         self.save_hyperparameters(logger=False)
-        at_least("model.hidden", hidden, 1)
-        at_least("model.layers", layers, 1)
-        at_least("model.bins", bins, 0)
+        for name, value, low in (("hidden", hidden, 1), ("layers", layers, 1), ("bins", bins, 0)):
+            at_least(f"model.{name}", value, low)
         patches = _patches(patch, members)
         below_one("model.dropout", dropout)
         self.change, self.increments, self.folded = change, increments, folded
         self.encode = PiecewiseLinear(bins) if bins else nn.Identity()
-        columns = values * ((bins or 1) + increments) + (inputs - values)  # of a step
-        columns *= 1 + folded
-        self.nets = nn.ModuleList(
-            RecurrentNet(columns, cell, hidden, layers, dropout, patch) for patch in patches
-        )
-        self.center: Tensor
-        self.scale: Tensor
+        columns = (1 + folded) * (values * ((bins or 1) + increments) + inputs - values)
+        nets = (RecurrentNet(columns, cell, hidden, layers, dropout, patch) for patch in patches)
+        self.nets = nn.ModuleList(nets)
         self.register_buffer("center", torch.full((), torch.nan))
         self.register_buffer("scale", torch.full((), torch.nan))
 
-    def setup(self, stage: str) -> None:
-        if stage != "fit":
-            return
-        if training := self.training_split(Windows):
-            self.fit_statistics(training)
-
     def fit_statistics(self, training: Windows) -> None:
         """Take from the training windows what scales values and what bins them."""
-        self._check_window(training.length)
+        if self.folded and training.length % 2:
+            raise UserError(f"model.folded: data.window={training.length} cannot be halved")
         center, scale = training.statistics
         self.center.fill_(center)
         self.scale.fill_(scale)
         if isinstance(self.encode, PiecewiseLinear):
-            self.encode.fit(self._relative(_spread(training).window)[0])
+            spread = torch.arange(0, len(training), len(training) // FITTED + 1)
+            self.encode.fit(self._relative(training[spread].window)[0])
 
     def forward(self, window: Tensor, calendar: Tensor) -> Tensor:
-        """Forecasts ``(B,)`` in the units of the series.
-
-        Shape:
-            ``window`` ``(B, T, V)`` in the units of the series, ``calendar`` ``(B, T, C)``.
-        """
+        """Forecasts ``(B,)`` from ``(B, T, V)``, both in the units of the series, and calendar."""
         return self._forecasts(window, calendar).mean(0)
-
-    def _check_window(self, steps: int) -> None:
-        if self.folded and steps % 2:
-            raise UserError(f"model.folded: data.window={steps} cannot be halved")
 
     def _forecasts(self, window: Tensor, calendar: Tensor) -> Tensor:
         """Of each net, ``(M, B)``."""
         values, level = self._relative(window)
         inputs = self._arranged(values, calendar)
-        changes = torch.stack([net(inputs) for net in self.nets])
-        return level.flatten() + self.scale * changes
+        return level.flatten() + self.scale * torch.stack([net(inputs) for net in self.nets])
 
     def _relative(self, window: Tensor) -> tuple[Tensor, Tensor]:
         """The values as nets take them, ``(B, T, V)``, and what a forecast starts from."""
@@ -205,30 +173,21 @@ class TimeseriesModule(Module):
             inputs = torch.cat([late, early.flip(1)], -1)
         return inputs
 
-    def step(self, batch: TimeseriesBatch) -> StepOutput:
+    def step(self, batch: SeriesBatch) -> StepOutput:
         forecasts = self._forecasts(batch.window, batch.calendar)
         prediction = forecasts.mean(0)
         judged = forecasts if self.training else prediction
         loss = ((judged - batch.target) / self.scale).square().mean()
         return StepOutput(loss, {"value": prediction}, {"value": batch.target})
 
-    def predict(self, batch: TimeseriesBatch) -> Heads:
+    def predict(self, batch: SeriesBatch) -> Heads:
         return {"value": self(batch.window, batch.calendar)}
 
-    def baselines(self, batch: TimeseriesBatch) -> Mapping[str, Heads]:
-        naive = zip(BASELINES, batch.naive.unbind(1), strict=False)
-        return {name: {"value": value} for name, value in naive}
+    def baselines(self, batch: SeriesBatch) -> Mapping[str, Heads]:
+        return {name: {"value": value} for name, value in batch.baselines().items()}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         return draw(rows, outcome)
-
-
-def _in_patches(x: Tensor, patch: int) -> Tensor:
-    """Steps ``(B, T, F)`` side by side, ``(B, T / P, P * F)``, T rounded up to a multiple of P."""
-    lacking = -x.shape[1] % patch
-    if lacking:
-        x = torch.cat([x[:, :1].expand(-1, lacking, -1), x], dim=1)
-    return x.reshape(x.shape[0], -1, patch * x.shape[-1]) if patch > 1 else x
 
 
 def _patches(patch: int | Sequence[int], members: int | None) -> list[int]:
@@ -236,12 +195,6 @@ def _patches(patch: int | Sequence[int], members: int | None) -> list[int]:
     sizes = [patch] if isinstance(patch, int) else list(patch)
     if not sizes:
         raise UserError("model.patch=[]: names no size")
-    for size in sizes:
-        at_least("model.patch", size, 1)
+    at_least("model.patch", min(sizes), 1)
     count = len(sizes) if members is None else at_least("model.members", members, 1)
     return list(islice(cycle(sizes), count))
-
-
-def _spread(windows: Windows) -> TimeseriesBatch:
-    """Windows from all of the split, evenly."""
-    return windows[torch.arange(0, len(windows), len(windows) // FITTED + 1)]

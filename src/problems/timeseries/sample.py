@@ -19,7 +19,7 @@ def write_sample(folder: Path, seed: int = 0, days: int = 730) -> None:
     """Write ``electricity_train.csv``, and the last quarter of the days as the test file.
 
     Args:
-        folder: Where to write; it must exist.
+        folder: Where to write.
         seed: Of everything random in the load.
         days: Length of both together, at least 4.
     """
@@ -44,10 +44,10 @@ def _load(time: Times, rng: np.random.Generator) -> Floats:
 def _habit(time: Times) -> Floats:
     """Load by the hour: a business that opens on working days, and the night's heating."""
     hour: Floats = (time - time.astype("M8[D]")) / np.timedelta64(1, "h")
-    open_hours = _rise(hour, 7.5) - _rise(hour, 21)
+    opened, closed = (1 / (1 + np.exp(-6 * (hour - at))) for at in (7.5, 21))  # within an hour
     evening = np.exp(-0.5 * ((hour - 19.5) / 1.5) ** 2)
     night = (hour >= 22.5) | (hour < 2)  # switched by a clock, at the cheap rate
-    return 1 + _busy(time) * (1.1 * open_hours + 0.7 * evening) + 0.5 * night
+    return 1 + _busy(time) * (1.1 * (opened - closed) + 0.7 * evening) + 0.5 * night
 
 
 def _busy(time: Times) -> Floats:
@@ -56,11 +56,6 @@ def _busy(time: Times) -> Floats:
     weekday = (date.astype(np.int64) + 3) % 7  # 1970 began on a Thursday, day 3
     holiday = np.isin(month_day, _HOLIDAYS)
     return np.select([holiday | (weekday == 6), weekday == 5], [0.2, 0.5], 1.0)
-
-
-def _rise(hour: Floats, at: float) -> Floats:
-    """From 0 to 1 within about an hour."""
-    return 1 / (1 + np.exp(-6 * (hour - at)))
 
 
 def _wander(shocks: Floats, memory: float) -> Floats:

@@ -1,196 +1,135 @@
-import itertools
-from pathlib import Path
+"""What the network's settings do; what any problem promises is in the contract."""
+
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from kindling.errors import UserError
-from kindling.series.windows import Segment, TimeseriesBatch, Windows
-from problems.timeseries.model import RecurrentNet, TimeseriesModule
+from kindling.series.windows import Segment, SeriesBatch, Windows
+from problems.timeseries.encoding import OUTERMOST, PiecewiseLinear
+from problems.timeseries.model import TimeseriesModule
 
-CELLS = ("rnn", "lstm", "gru")
 
-
-def batch(size: int = 32, calendar: bool = True) -> TimeseriesBatch:
-    """Windows of a wave at a level far from zero."""
+@pytest.fixture
+def batch() -> SeriesBatch:
+    """32 windows of 24 steps of a wave at a level far from zero, with one lag and the calendar."""
     series = 100 + 5 * torch.sin(torch.arange(2000) / 8)
-    clock = (0, 900) if calendar else None
-    windows = Windows(series, [Segment(0, 2000)], 24, [50], (1, 50), clock)
-    return windows[torch.arange(size) * 31]
+    return Windows(series, [Segment(0, 2000)], 24, [50], clock=(0, 900))[torch.arange(32) * 31]
 
 
-def module(cell: str = "gru", **settings: Any) -> TimeseriesModule:
+def module(**settings: Any) -> TimeseriesModule:
     torch.manual_seed(0)
-    model = TimeseriesModule(cell=cell, **{"inputs": 6, "values": 2, "hidden": 16, **settings})  # type: ignore[arg-type]
+    model = TimeseriesModule(**{"inputs": 6, "values": 2, "cell": "gru", "hidden": 16, **settings})
     model.center.fill_(100.0)
     model.scale.fill_(3.5)
     return model
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("layers", [1, 2])
-def test_shape_finite_gradients_and_equal_output_after_saving(
-    cell: str, layers: int, tmp_path: Path
-) -> None:
-    model = module(cell, layers=layers, dropout=0.1)
-    torch.nn.init.normal_(model.nets[0].readout.weight)
-    step = model.step(batch())
-    assert step.predictions["value"].shape == (32,)
-    step.loss.backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-
-    torch.save({"state_dict": model.state_dict()}, tmp_path / "x.pt")
-    other = module(cell, layers=layers, dropout=0.1)
-    other.load_state_dict(torch.load(tmp_path / "x.pt", weights_only=True)["state_dict"])
-    inputs = batch()[:2]
-    assert torch.equal(model.eval()(*inputs), other.eval()(*inputs))
+def forecast(model: TimeseriesModule, batch: SeriesBatch) -> tuple[Tensor, list[Tensor]]:
+    """The forecast, and what each net's recurrent layer gets."""
+    inputs: list[Tensor] = []
+    for net in model.nets:
+        net.encoder.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    return model(batch.window, batch.calendar), inputs
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("change", [True, False])
-def test_learns_one_batch_by_heart(cell: str, change: bool) -> None:
-    model, data = module(cell, change=change, hidden=32), batch()
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("settings", [{"change": False}, {"layers": 2}, {"folded": True}])
+def test_all_nets_learn(cell: str, settings: dict[str, Any], batch: SeriesBatch) -> None:
+    model = module(cell=cell, **settings)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     losses = []
-    for _ in range(200):
+    for _ in range(150):
         optimizer.zero_grad()
-        loss = model.step(data).loss
+        loss = model.step(batch).loss
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.02 * losses[0]
+    assert losses[-1] < 0.05 * losses[0]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_an_untrained_net_predicts_no_change() -> None:
-    data = batch()
-    assert torch.equal(module()(data.window, data.calendar), data.window[:, -1, 0])
-    level = module(change=False)(data.window, data.calendar)
-    torch.testing.assert_close(level, torch.full((32,), 100.0))
-
-
-def test_a_change_is_forecast_wherever_the_level_lies() -> None:
-    model, data = module(), batch()
+def test_an_untrained_net_predicts_no_change_wherever_the_level_lies(batch: SeriesBatch) -> None:
+    model = module()
+    assert torch.equal(forecast(model, batch)[0], batch.window[:, -1, 0])
+    torch.testing.assert_close(forecast(module(change=False), batch)[0], torch.full((32,), 100.0))
     torch.nn.init.normal_(model.nets[0].readout.weight)
-    here = model(data.window, data.calendar)
-    torch.testing.assert_close(model(data.window + 50, data.calendar), here + 50)
+    higher = batch._replace(window=batch.window + 50)
+    torch.testing.assert_close(forecast(model, higher)[0], forecast(model, batch)[0] + 50)
 
 
-def seen(model: TimeseriesModule) -> list[torch.Tensor]:
-    """What the nets' recurrent layers get, call by call."""
-    inputs: list[torch.Tensor] = []
-    for net in model.nets:
-        net.encoder.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
-    return inputs
-
-
-def test_increments_are_each_steps_change_from_the_one_before() -> None:
-    model, data = module(increments=True), batch()
-    given = seen(model)
-    model(data.window, data.calendar)
-    values, calendar, changes = given[0].split([2, 4, 2], -1)
-    assert torch.equal(calendar, data.calendar)
+def test_increments_are_each_steps_change_from_the_one_before(batch: SeriesBatch) -> None:
+    values, calendar, changes = forecast(module(increments=True), batch)[1][0].split([2, 4, 2], -1)
+    assert torch.equal(calendar, batch.calendar)
     assert changes[:, 0].eq(0).all()
     torch.testing.assert_close(changes[:, 1:], values[:, 1:] - values[:, :-1])
 
 
-def test_a_patch_is_several_steps_side_by_side() -> None:
-    data = batch()
-    steps, columns = data.window.shape[1], data.window.shape[2] + data.calendar.shape[2]
-    model, whole = module(patch=steps // 2), module()
-    patches, single = seen(model), seen(whole)
-    model(data.window, data.calendar)
-    whole(data.window, data.calendar)
-    assert patches[0].shape == (len(data.window), 2, columns * steps // 2)
-    assert torch.equal(patches[0].flatten(), single[0].flatten())
-
-
-def test_what_the_first_patch_lacks_is_the_first_step() -> None:
-    data, model = batch(), module(patch=5)
-    given = seen(model)
-    model(data.window, data.calendar)
-    whole = seen(reference := module())
-    reference(data.window, data.calendar)
-    steps = given[0].unflatten(-1, (5, -1)).flatten(1, 2)
-    assert steps.shape[1] == 25
-    assert torch.equal(steps[:, 0], steps[:, 1])
-    assert torch.equal(steps[:, 1:], whole[0])
-
-
-def test_nets_take_patches_of_their_own_size_in_turn() -> None:
-    data, model = batch(), module(patch=[2, 6], members=3)
+def test_nets_take_patches_of_their_own_size_in_turn(batch: SeriesBatch) -> None:
     assert [net.patch for net in module(patch=[2, 6]).nets] == [2, 6]
     assert [net.patch for net in module(patch=[2, 6], members=1).nets] == [2]
-    given = seen(model)
-    model(data.window, data.calendar)
-    assert [x.shape[1:] for x in given] == [(12, 12), (4, 36), (12, 12)]
-    assert torch.equal(given[0].flatten(), given[1].flatten())
+    (single,) = forecast(module(), batch)[1]
+    patches = forecast(module(patch=[2, 6], members=3), batch)[1]
+    assert [x.shape[1:] for x in patches] == [(12, 12), (4, 36), (12, 12)]
+    assert all(torch.equal(x.flatten(), single.flatten()) for x in patches)
+    (padded,) = forecast(module(patch=5), batch)[1]
+    steps = padded.unflatten(-1, (5, -1)).flatten(1, 2)
+    assert torch.equal(steps, torch.cat([single[:, :1], single], 1)), "the first step fills up"
 
 
-def test_folded_the_last_step_has_the_first_value_beside_the_last() -> None:
-    data = batch(calendar=False)
-    model = module(inputs=2, folded=True)
-    given = seen(model)
-    model(data.window, data.calendar)
-    values = (data.window - data.window[:, -1:, :1]) / 3.5
-    steps = data.window.shape[1]
-    assert given[0].shape == (len(data.window), steps // 2, 4)
-    for step in range(steps // 2):
-        late, early = given[0][:, -1 - step].chunk(2, -1)
-        torch.testing.assert_close(late, values[:, -1 - step])
-        torch.testing.assert_close(early, values[:, step])
+def test_folded_the_last_step_has_the_first_value_beside_the_last(batch: SeriesBatch) -> None:
+    (whole,), (given,) = (forecast(module(folded=f), batch)[1] for f in (False, True))
+    assert given.shape == (32, 12, 12)
+    late, early = given.chunk(2, -1)
+    assert torch.equal(torch.cat([early.flip(1), late], 1), whole)
 
 
-def test_bins_are_of_the_training_values() -> None:
-    data = batch()
-    model = module(bins=4)
-    given = seen(model)
-    model.encode.fit((data.window - data.window[:, -1:, :1]) / 3.5)  # type: ignore[operator]
-    model(data.window, data.calendar)
-    binned, calendar = given[0].split([8, 4], -1)
-    assert torch.equal(calendar, data.calendar)
-    assert binned.min() == 0
-    assert binned.max() == 1
-    shares = binned.unflatten(-1, (2, 4)).mean((0, 1, 2))
-    assert shares.diff().lt(0).all(), "the first bin is the fullest"
-
-
-def test_nets_learn_on_their_own_and_forecast_together() -> None:
-    data, single, several = batch(), module(), module(members=3)
-    first, second, third = (next(net.parameters()) for net in several.nets)
+def test_nets_learn_on_their_own_and_forecast_together(batch: SeriesBatch) -> None:
+    model = module(members=3)
+    first, second, third = (next(net.parameters()) for net in model.nets)
     assert not torch.equal(first, second)
     assert not torch.equal(second, third)
-    for number, net in enumerate(several.nets):
+    for number, net in enumerate(model.nets):
         torch.nn.init.constant_(net.readout.bias, number / 10)
-    forecasts = several(data.window, data.calendar)
-    torch.testing.assert_close(forecasts, single(data.window, data.calendar) + 0.1 * 3.5)
-    errors = [(data.window[:, -1, 0] + 0.35 * k - data.target) / 3.5 for k in range(3)]
-    each = torch.stack(errors).square().mean()
-    together = errors[1].square().mean()
-    torch.testing.assert_close(several.step(data).loss, each)
-    torch.testing.assert_close(several.eval().step(data).loss, together)
+    errors = torch.stack([batch.window[:, -1, 0] + 0.35 * k - batch.target for k in range(3)])
+    step = model.step(batch)
+    torch.testing.assert_close(step.predictions["value"] - batch.target, errors[1])
+    torch.testing.assert_close(step.loss, (errors / 3.5).square().mean())
+    torch.testing.assert_close(model.eval().step(batch).loss, (errors[1] / 3.5).square().mean())
+    scores = model.heads["value"].metrics(step.predictions["value"], batch.target)
+    mse, mae = errors[1].square().mean(), errors[1].abs().mean()
+    torch.testing.assert_close(scores, {"mse": mse, "rmse": mse.sqrt(), "mae": mae})
 
 
-def test_the_loss_is_in_deviations_and_the_scores_in_units() -> None:
-    model, data = module(), batch()
-    step = model.step(data)
-    error = step.predictions["value"] - data.target
-    torch.testing.assert_close(step.loss, (error / 3.5).square().mean())
-    metrics = model.heads["value"].metrics(step.predictions["value"], data.target)
-    torch.testing.assert_close(metrics["mse"], error.square().mean())
-    torch.testing.assert_close(metrics["rmse"], error.square().mean().sqrt())
-    torch.testing.assert_close(metrics["mae"], error.abs().mean())
+def test_bins_are_quantiles_of_the_training_values(batch: SeriesBatch) -> None:
+    values = torch.randn(3000, generator=torch.Generator().manual_seed(0))
+    encode = PiecewiseLinear(8)
+    encode.fit(values)
+    edges = np.quantile(values.double().numpy(), np.linspace(OUTERMOST, 1 - OUTERMOST, 9))
+    np.testing.assert_allclose(encode.edges.numpy(), edges, rtol=1e-6)
+    far = torch.cat([values, torch.tensor([-1e6, 1e6])])
+    sums = encode(far[:, None]).sum(-1)
+    np.testing.assert_allclose(sums, np.interp(far.numpy(), edges, np.arange(9)), atol=1e-4)
+    model = module(bins=8)
+    model.encode = encode
+    binned, calendar = forecast(model, batch)[1][0].split([16, 4], -1)
+    torch.testing.assert_close(binned, encode((batch.window - batch.window[:, -1:, :1]) / 3.5))
+    assert torch.equal(calendar, batch.calendar)
 
 
-def test_the_recurrence_looks_at_every_step() -> None:
-    net = RecurrentNet(2, "lstm", 8, 1, 0.0)
-    torch.nn.init.normal_(net.readout.weight)
-    x = torch.randn(1, 10, 2, requires_grad=True)
-    net(x).backward()
-    assert x.grad is not None
-    assert (x.grad.abs().sum(-1) > 0).all()
+def test_a_common_number_is_a_step_and_there_may_be_many() -> None:
+    """More than one edge lies on it, and nothing is divided by zero."""
+    encode = PiecewiseLinear(4)
+    encode.fit(torch.cat([torch.zeros(900), torch.linspace(-1, 1, 100)]))
+    below, at, above = encode(torch.tensor([[-0.5], [0.0], [0.5]])).sum(-1).tolist()
+    assert below < at < above
+    encode.fit(torch.full((10,), 3.0))
+    assert encode(torch.tensor([[2.0], [4.0]])).tolist() == [[0.0] * 4, [1.0] * 4]
+    encode.fit(torch.linspace(0, 1, 20_000_001))  # more than torch takes quantiles of
+    torch.testing.assert_close(encode.edges[2], torch.tensor(0.5), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -217,8 +156,3 @@ def test_a_folded_window_that_has_no_halves_is_named() -> None:
     windows = Windows(torch.arange(200.0), [Segment(0, 200)], 23)
     with pytest.raises(UserError, match=r"data\.window=23 cannot be halved"):
         module(folded=True).fit_statistics(windows)
-
-
-def test_cells_differ() -> None:
-    sizes = {cell: sum(p.numel() for p in module(cell).parameters()) for cell in CELLS}
-    assert all(sizes[a] != sizes[b] for a, b in itertools.combinations(CELLS, 2))

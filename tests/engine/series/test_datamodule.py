@@ -1,0 +1,131 @@
+"""A series of any name and step, cut in time, as windows that know when they are."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from kindling.errors import UserError
+from kindling.series.datamodule import SeriesDataModule
+
+
+def write(path: Path, steps: int, freq: str = "15min", start: str = "2020-01-06") -> Path:
+    time = pd.date_range(start, periods=steps, freq=freq)
+    values = np.sin(np.arange(steps) / 10) + np.arange(steps) / steps
+    pd.DataFrame({"timestamp": time, "value": values}).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path / "train.csv", 4000)
+    write(tmp_path / "test.csv", 1000, start="2020-06-01")
+    return tmp_path
+
+
+def read(root: Path, **settings: Any) -> SeriesDataModule:
+    data = SeriesDataModule(root, **{"window": 24, **settings})
+    data.setup("fit")
+    return data
+
+
+def values(path: Path) -> "pd.Series[float]":
+    return pd.read_csv(path)["value"]
+
+
+def test_statistics_are_of_the_training_steps_alone(root: Path) -> None:
+    training = read(root, test="test.csv").splits["train"]
+    steps = [np.arange(*segment) for segment in training.segments]  # type: ignore[attr-defined]
+    kept = values(root / "train.csv")[np.concatenate(steps)]
+    assert len(kept) == 3600
+    expected = (kept.mean(), kept.std(ddof=0))
+    assert training.statistics == pytest.approx(expected, rel=1e-5)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("settings", [{}, {"test": "test.csv", "folds": 4, "fold": 3}])
+def test_one_file_is_cut_in_time(settings: dict[str, Any], root: Path) -> None:
+    data = read(root, **settings)
+    train, test = (data.splits[s][torch.arange(len(data.splits[s]))] for s in ("train", "test"))  # type: ignore[arg-type, index]
+    assert len(test.target) == 800 - 24
+    first_test = data.describe("test", test.indices[:1])["timestamp"][0]
+    assert data.describe("train", train.indices[-1:])["timestamp"][0] < first_test
+    assert not set(train.target.tolist()) & set(test.window.flatten().tolist())
+
+
+def test_samples_are_described_by_the_time_that_they_predict(root: Path) -> None:
+    data = read(root, test="test.csv")
+    table = pd.read_csv(root / "test.csv").iloc[[24, 29]]
+    index = torch.tensor([0, 5])
+    assert list(data.describe("test", index)["timestamp"]) == list(table["timestamp"])
+    assert data.splits["test"][index].target.tolist() == pytest.approx(table["value"])
+
+
+def test_lags_and_baselines_follow_the_step(root: Path) -> None:
+    data = read(root, train=write(root / "hourly.csv", 3000, freq="h").name, lags=["1d"])
+    batch = data.splits["train"][torch.tensor([200])]
+    known, target = values(root / "hourly.csv"), 24 + 23 + 200
+    assert batch.window[0, -1, 1].item() == pytest.approx(known[target - 24])
+    assert batch.naive[0].tolist() == pytest.approx([known[target - k] for k in (1, 24, 168)])
+    data = read(root, train=write(root / "daily.csv", 900, freq="D").name, calendar=True)
+    batch = data.splits["test"][torch.tensor([0])]
+    assert {*batch.baselines()} == {"last value", "same time yesterday", "same time last week"}
+    assert batch.naive[0].isnan().tolist() == [False, True, False], "yesterday is the last value"
+    assert (data.values, data.inputs, batch.calendar.shape[-1]) == (1, 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "segments"),
+    [({}, 5), ({"lags": ["1d"], "val_fraction": 0.15}, 3), ({"val_blocks": 1}, 1)],
+)
+def test_validation_blocks_get_fewer_where_they_would_get_too_short(
+    settings: dict[str, Any], segments: int, root: Path
+) -> None:
+    training = read(root, test="test.csv", **settings).splits["train"]
+    assert len(training.segments) == segments  # type: ignore[attr-defined]
+
+
+def test_a_raw_file_is_forecast_to_one_step_beyond_its_end(root: Path) -> None:
+    data = SeriesDataModule(Path("/gone"), input=write(root / "now.csv", 30), window=24)
+    data.load_state_dict(read(root).state_dict())
+    data.setup("predict")
+    assert len(data.splits["predict"]) == 30 - 24 + 1  # type: ignore[arg-type]
+    assert data.describe("predict", torch.tensor([6]))["timestamp"] == ["2020-01-06 07:30:00"]
+    data.input = write(root / "now.csv", 23)
+    with pytest.raises(UserError, match=r"the predict part has 23 steps.* takes 24; give"):
+        data.setup("predict")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"window": 0}, "data.window=0: must be at least 1"),
+        ({"window": -3}, "data.window=-3"),
+        ({"window": 5000}, "takes 5000 and one to predict"),
+        ({"window": 99, "val_fraction": 0.02}, "the val part has 80 steps"),
+        ({"lags": ["soon"]}, '"soon" is not a duration such as "1d"'),
+        ({"lags": ["0d"]}, "data.lags=0: must be at least 1"),
+        ({"lags": ["10min"]}, "0:10:00 is not a multiple of the series' step (0:15:00)"),
+        ({"val_fraction": 1.5}, "data.val_fraction=1.5: must lie between 0 and 1"),
+        ({"test_fraction": 0.0}, "data.test_fraction=0.0: must lie between 0 and 1"),
+        ({"val_blocks": 0}, "data.val_blocks=0"),
+        ({"folds": 1}, "data.folds=1"),
+        ({"fold": 1}, "data.fold=1"),
+        ({"batch_size": 0}, "data.batch_size=0"),
+        ({"train": "nope.csv"}, "nope.csv: no such file (--data.train); CSV files there: hourly"),
+        ({"test": "nope.csv"}, "nope.csv: no such file (--data.test)"),
+        ({"test": "hourly.csv"}, "a step is 1:00:00, but 0:15:00 in the training series"),
+        ({"time": "date"}, "timestamp"),
+        ({"value": "load"}, "value"),
+    ],
+)
+def test_what_cannot_work_is_said_in_one_line(
+    root: Path, settings: dict[str, Any], message: str
+) -> None:
+    write(root / "hourly.csv", 500, freq="h")
+    with pytest.raises(UserError) as caught:
+        read(root, **{"test": "test.csv", **settings})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
