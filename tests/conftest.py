@@ -9,6 +9,8 @@ import torch
 
 from kindling.__main__ import main
 
+pytest.register_assert_rewrite("kindling.testing")
+
 Run = Callable[..., int]
 
 

@@ -36,6 +36,9 @@ QUIET = (
 )
 
 
+SHOWN = ("kindling", "problems", "lightning.pytorch.profilers")
+"""Packages whose own lines a run prints, such as how many rows were left out."""
+
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo")
 """What the backends of several processes say when one is gone."""
 
@@ -69,7 +72,7 @@ def lightning_errors() -> Iterator[None]:
             raise
         raise UserError(
             f"another process of this run has ended ({str(error).splitlines()[0]}); look for what "
-            "it message, and go on with: make resume RUN=..."
+            "it said, and go on with: make resume RUN=..."
         ) from error
     except SystemExit as error:
         # The Trainer makes an exit status of 1 of Ctrl-C.
@@ -112,10 +115,9 @@ def quiet() -> Iterator[None]:
 
     Filters, levels and environment are as they were afterwards.
     """
-    own, profilers = logging.getLogger("kindling"), logging.getLogger("lightning.pytorch.profilers")
+    shown = [logging.getLogger(name) for name in SHOWN]
     levels = {
-        own: logging.INFO,
-        profilers: logging.INFO,
+        **dict.fromkeys(shown, logging.INFO),
         logging.getLogger("lightning.pytorch"): logging.WARNING,
         logging.getLogger("lightning.fabric"): logging.WARNING,
         # What says which of several processes has ended the others by ending.
@@ -133,14 +135,14 @@ def quiet() -> Iterator[None]:
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
         for logger, level in levels.items():
             logger.setLevel(level)
-        for logger in (own, profilers):
+        for logger in shown:
             logger.addHandler(handler)
         with warnings.catch_warnings():
             for pattern in QUIET:
                 warnings.filterwarnings("ignore", pattern)
             yield
     finally:
-        for logger in (own, profilers):
+        for logger in shown:
             logger.removeHandler(handler)
         for logger, level in before.items():
             logger.setLevel(level)

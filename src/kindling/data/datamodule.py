@@ -183,6 +183,15 @@ class DataModule(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         return self._loader("predict")
 
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        # Batches are made on the CPU. There, to look for what to move takes as long as a small
+        # net's gather.
+        if device.type == "cpu":
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
     def _loader(self, split: SplitName, seed: int | None = None) -> DataLoader[Any]:
         dataset = self.splits[split]
         size = self.batch_size if split == "train" else EVALUATED * self.batch_size

@@ -14,6 +14,7 @@ from lightning.pytorch import LightningModule, Trainer
 from kindling.errors import UserError, did_you_mean
 from kindling.runs import folder as runs
 from kindling.runs import loop_state
+from kindling.runs.tensorboard import TensorBoard
 
 MONITOR = "val/loss"
 """What our modules log. Of a module that does not, the last epoch is the best one."""
@@ -137,7 +138,8 @@ class RunCheckpoints(stock.Checkpoint):
     def _save_last(self, trainer: Trainer) -> None:
         start = time.monotonic()
         for logger in trainer.loggers:
-            logger.save()  # no curve shall end before the checkpoint that it is continued from
+            # No curve shall end before the checkpoint that it is continued from.
+            logger.flush() if isinstance(logger, TensorBoard) else logger.save()
         self._save(trainer, self.run / runs.LAST)
         end = time.monotonic()
         self._due, self._overdue = end + (end - start) / SHARE, end + PATIENCE
@@ -160,6 +162,9 @@ class PatientStopping(stock.EarlyStopping):
         patience: Validations without a better score before training stops; null never stops it.
         **kwargs: Of Lightning's ``EarlyStopping``.
     """
+
+    # Lightning's own is put together anew for every hook of every step.
+    state_key = "early_stopping"
 
     def __init__(self, monitor: str = MONITOR, patience: int | None = 5, **kwargs: Any) -> None:
         super().__init__(monitor, patience=sys.maxsize if patience is None else patience, **kwargs)

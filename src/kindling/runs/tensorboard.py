@@ -154,8 +154,12 @@ class TensorBoard(RunLogger):
         FigureCanvasAgg(figure)
         self.writer(stage).add_figure(f"figures/{tag}", figure, step, close=False)
 
-    @rank_zero_only
     def save(self) -> None:
+        """Nothing: the Trainer asks for it after every value; the writer flushes by the clock."""
+
+    @rank_zero_only
+    def flush(self) -> None:
+        """Write what was logged so far."""
         for writer in self._writers.values():
             writer.flush()
 

@@ -1,4 +1,4 @@
-"""Lightning's finders of a learning rate and a batch size, which here report and change nothing.
+"""Learning rate and batch size before training: what is found is reported, and changes nothing.
 
 What they suggest is a hint: on small problems it is unreliable. They look in a Trainer of their
 own, with copies of the model and the data module, so that the run after them is to the last bit
@@ -6,24 +6,28 @@ the one that it would have been without.
 """
 
 import logging
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import LearningRateFinder
 from lightning.pytorch.utilities.memory import garbage_collection_cuda, is_oom_error
 from lightning.pytorch.utilities.seed import isolate_rng
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from kindling.data.datamodule import DataModule, at_least
 from kindling.errors import UserError, short
 from kindling.runs.loggers import log_figure
-from kindling.training.finder_figures import SKIPPED, draw_rates, draw_speeds
-from kindling.training.memory import SavedBytes, free_bytes
 from kindling.training.trial_fit import Begun, ThroughputProbe, trial_fit
 
-SHARE = 0.25
-"""Of the memory that is free, what a batch may take: its values in the net, and their gradients."""
+SKIPPED = 10
+"""Steps at the start that Lightning's suggestion leaves out; it leaves out the last one too."""
+
+GAIN = 1.05
+"""Of the speed, below which a batch of twice the size is not worth a look at twice that one."""
 
 log = logging.getLogger(__name__)
 
@@ -62,77 +66,93 @@ class LearningRate(LearningRateFinder):
         _publish(trainer, "lr_find", figure)
 
 
-class BatchSize(BatchSizeFinder):
+class BatchSize(Callback):
     """Trains some steps with each batch size, and reports how many samples a second that makes.
 
-    Lightning's own looks for the largest batch that fits. This one doubles the configured size,
-    in the same manner, as long as the batch fits and is smaller than the training split, and
-    times it; on a CPU, where what does not fit takes the machine with it, the memory is reckoned
-    beforehand. ``figures/batch_size.png`` and TensorBoard show the speed over the size.
+    The configured size is doubled as long as that is faster, fits, and leaves two batches of the
+    training split. ``figures/batch_size.png`` and TensorBoard show the speed over the size.
 
     Args:
         max_val: No size is larger.
     """
 
     def __init__(self, max_val: int = 8192) -> None:
-        super().__init__(max_val=at_least("batch_size max_val", max_val, 1))
-        self.speeds: dict[int, float] = {}
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str | None = None) -> None:
-        """Nothing: what Lightning refuses here, such as several processes, is left out instead."""
+        self.max_val = at_least("batch_size max_val", max_val, 1)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if _starts(trainer, "batch size"):
             with isolate_rng():  # also where a size did not fit
-                self.scale_batch_size(trainer, pl_module)
-            self._report(trainer)
+                self._report(trainer, self._speeds(trainer, pl_module))
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Nothing: it is about training."""
-
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Nothing: it is about training."""
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Nothing: it is about training."""
-
-    def scale_batch_size(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure ``speeds``, samples a second by batch size, of a copy."""
+    def _speeds(self, trainer: Trainer, pl_module: LightningModule) -> dict[int, float]:
+        """Samples a second by batch size."""
         data = _data(trainer)
-        size, largest = data.batch_size, min(self._largest(trainer, pl_module), self._max_val)
-        while not self.speeds or size <= largest:
+        size, largest = data.batch_size, min(data.sizes()["train"] - 1, self.max_val)
+        speeds: dict[int, float] = {}
+        while not speeds or size <= largest:
+            probe = ThroughputProbe()
             try:
-                clock = ThroughputProbe()
-                trial_fit(trainer, pl_module, clock, size)
-                self.speeds[size] = clock.speed
+                trial_fit(trainer, pl_module, probe, size)
             except RuntimeError as error:
-                if not is_oom_error(error) or not self.speeds:
+                if not is_oom_error(error) or not speeds:
                     raise
                 garbage_collection_cuda()
                 break
+            speeds[size] = probe.speed
+            if probe.speed < GAIN * speeds.get(size // 2, 0.0):
+                break
             size *= 2
+        return speeds
 
-    def _largest(self, trainer: Trainer, pl_module: LightningModule) -> int:
-        """The largest size that is no risk, and leaves two batches of training."""
-        data = _data(trainer)
-        samples = data.sizes()["train"] - 1
-        device = trainer.strategy.root_device
-        if device.type != "cpu":
-            return samples
-        step = SavedBytes()
-        trial_fit(trainer, pl_module, step)
-        needed = 2 * step.bytes / min(data.batch_size, samples + 1)
-        return min(samples, int(SHARE * free_bytes() / max(needed, 1.0)))
-
-    def _report(self, trainer: Trainer) -> None:
+    def _report(self, trainer: Trainer, speeds: Mapping[int, float]) -> None:
         kept = _data(trainer).batch_size
-        fastest = max(self.speeds, key=lambda size: self.speeds[size])
-        beside = "" if fastest == kept else f", {kept} are {short(self.speeds[kept])}"
+        fastest = max(speeds, key=lambda size: speeds[size])
+        beside = "" if fastest == kept else f", {kept} are {short(speeds[kept])}"
         log.info(
             "batch size   %s are %s samples a second%s; the run keeps %s",
-            *(fastest, short(self.speeds[fastest]), beside, kept),
+            *(fastest, short(speeds[fastest]), beside, kept),
         )
-        _publish(trainer, "batch_size", draw_speeds(self.speeds, kept))
+        _publish(trainer, "batch_size", draw_speeds(speeds, kept))
+
+
+def draw_rates(
+    rates: Sequence[float], losses: Sequence[float], suggested: float | None, kept: float
+) -> Figure:
+    """The smoothed loss over the learning rate, one step each, as far as it does not blow up.
+
+    The first steps are left out, as the suggestion does: Lightning's smoothing is too low there.
+    """
+    rates, losses = rates[SKIPPED:], losses[SKIPPED : len(rates)]
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    figure = Figure(figsize=(5.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses, color="C0")
+    if finite:
+        fall = max(finite[0] - min(finite), 0.05 * abs(finite[0]))
+        axes.set_ylim(min(finite) - 0.3 * fall, finite[0] + fall)
+    if suggested is not None:
+        axes.axvline(suggested, color="C3", label=f"suggested, {suggested:.1e}")
+    axes.axvline(kept, color="0.4", linestyle=":", label=f"kept, {kept:.3g}")
+    axes.set(xscale="log", xlabel="learning rate", title="loss of a step, smoothed")
+    axes.legend(loc="lower left", frameon=False)
+    return figure
+
+
+def draw_speeds(speeds: Mapping[int, float], kept: int) -> Figure:
+    """Samples a second over the batch size; the one that the run has stands out."""
+    sizes = sorted(speeds)
+    figure = Figure(figsize=(5.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(sizes, [speeds[size] for size in sizes], "o-", color="C0")
+    axes.plot([kept], [speeds[kept]], "o", color="0.4", markersize=9, label=f"kept, {kept}")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes)
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(bottom=0)
+    axes.set(xlabel="batch size", title="samples a second in training")
+    axes.legend(loc="lower right", frameon=False)
+    return figure
 
 
 def _starts(trainer: Trainer, label: str) -> bool:

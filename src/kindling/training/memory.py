@@ -1,17 +1,8 @@
-"""Memory of the CPU: what a training step needs, what is free, and to keep what it was given."""
+"""Memory of the CPU: what a step has freed is kept for the next one."""
 
 import ctypes
 import os
 import platform
-from pathlib import Path
-from typing import Any
-
-import psutil
-import torch
-from lightning.pytorch import Callback, Trainer
-from torch import Tensor
-
-CGROUP = Path("/sys/fs/cgroup")
 
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 """As mallopt calls them: what is freed before it goes back, and how many parts are mapped."""
@@ -32,36 +23,3 @@ def keep_freed() -> bool:
         return False
     adjust = ctypes.CDLL(None).mallopt
     return all(adjust(option, value) for option, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, -1)))
-
-
-class SavedBytes(Callback):
-    """Counts the bytes that one step keeps for its gradients, the weights included."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-        self._counting = torch.autograd.graph.saved_tensors_hooks(self._count, lambda kept: kept)
-
-    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
-        self._counting.__enter__()
-
-    def on_before_backward(self, trainer: Trainer, *args: Any) -> None:
-        self._counting.__exit__()
-        trainer.should_stop = True
-
-    def _count(self, tensor: Tensor) -> Tensor:
-        self.bytes += tensor.nbytes
-        return tensor
-
-
-def free_bytes() -> int:
-    """Bytes that this process may still take, by the system and by its container."""
-    return min(int(psutil.virtual_memory().available), _free_of_container())
-
-
-def _free_of_container() -> int:
-    """By the cgroup's limit; without one, more than there can be."""
-    try:
-        most = int((CGROUP / "memory.max").read_text())
-        return most - int((CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):  # none, or "max"
-        return 2**62

@@ -181,7 +181,7 @@ class Module(LightningModule):
         values |= beside or {}
         if not self.trainer.barebones:
             # Equal in all processes already; the Trainer warns where it shall not make them so.
-            self.log_dict(values, sync_dist=True)
+            self.log_dict(values, sync_dist=self.trainer.world_size > 1)
 
     def epoch_scores(self, stage: Stage) -> EpochMetrics:
         """What the epoch's scores of a stage are made of so far."""

@@ -17,8 +17,8 @@ BORING = "lightning.pytorch.demos.boring_classes"
 OWN = """
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
-from kindling.problems.timeseries.data import TimeseriesDataModule
-from kindling.problems.timeseries.model import TimeseriesModule
+from problems.timeseries.data import TimeseriesDataModule
+from problems.timeseries.model import TimeseriesModule
 
 
 class Hooked(TimeseriesModule):

@@ -10,7 +10,7 @@ FAULTS = """
 import resource
 from contextlib import suppress
 import torch
-from kindling.memory import keep_freed
+from kindling.training.memory import keep_freed
 
 print(keep_freed())
 for _ in range(4):
