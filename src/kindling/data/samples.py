@@ -6,6 +6,7 @@ N: rows.
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -27,7 +28,7 @@ SIDE, FINE = 64, 3
 
 def write_table(
     path: Path,
-    columns: Mapping[str, Sequence[str] | None],
+    columns: Mapping[Any, Sequence[str] | None],
     targets: Mapping[str, Sequence[str]],
     rows: int = 300,
     seed: int = 0,
@@ -94,7 +95,7 @@ def write_series(path: Path, time: str, value: str, steps: int = 3000, seed: int
     noise = np.fromiter(accumulate(shocks, lambda state, shock: 0.8 * state + shock), float)
     values = 100 + 20 * (np.sin(day) + 0.4 * np.sin(2 * day + 1) + 0.5 * np.sin(week) + noise)
     times = np.datetime64("2024-01-01T00", "h") + hours
-    cells = zip(np.datetime_as_string(times, "m"), values, strict=True)
+    cells = zip(np.datetime_as_string(times, "s"), values, strict=True)
     lines = [f"{at.replace('T', ' ')},{number:.2f}" for at, number in cells]
     header = f"{_quoted(time)},{_quoted(value)}"
     path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")

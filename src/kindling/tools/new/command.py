@@ -8,47 +8,65 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
-from rich.table import Table
 
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
-from kindling.tools.command import console, ended
-from kindling.tools.new.infer import Inferred, infer
+from kindling.tools.command import ended
+from kindling.tools.new.infer import infer
 from kindling.tools.new.names import camel, check_task, places
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-class Template(NamedTuple):
-    """A folder of templates, and settings of the data module in place of those in its YAML."""
+TABLE = {"table": "sample.csv", "target": "target", "numbers": ["age"], "categories": ["plan"]}
+PHOTOS = {"photos": ["photo"], "image_size": 32}
+BOTH = {"table": "sample.csv", "target": "label", "amount": "amount", **PHOTOS}
+SERIES = {"train": "series.csv", "test": None, "time": "timestamp", "value": "value", "window": 24}
+BLOCKS = {"channels": [16, 32, 64], "lr": 3e-3}
+ANY_ANGLE = {**BLOCKS, "rotation": 180.0}
 
+
+class Kind(NamedTuple):
+    """What is made: what it is for, a folder of templates, settings of data module and model."""
+
+    about: str
     folder: str
-    settings: Mapping[str, object] = {}
+    data: Mapping[str, Any]
+    model: Mapping[str, Any] = {"lr": 3e-3}
 
 
-KINDS: Mapping[str, Mapping[str, Template]] = {
-    "tabular": {
-        "classification": Template("table_class"),
-        "regression": Template("table_number"),
-    },
-    "images": {
-        "classification": Template("photo_class"),
-        "regression": Template("photo_number", {"numbers": [], "categories": []}),
-    },
-    "series": {"regression": Template("series")},
-    "multi-input": {"regression": Template("photo_number")},
-    "multi-output": {"both": Template("photo_both")},
+KINDS = {
+    ("tabular", "classification"): Kind("Columns of a table to a class", "table_class", TABLE),
+    ("tabular", "regression"): Kind("Columns of a table to a number", "table_number", TABLE),
+    ("images", "classification"): Kind(
+        "Photos in a folder for each class", "photo_class", {"image_size": 32}, ANY_ANGLE
+    ),
+    ("images", "regression"): Kind(
+        "Photos in a table to a number",
+        "photo_number",
+        {**TABLE, **PHOTOS, "numbers": [], "categories": []},
+        BLOCKS,
+    ),
+    ("series", "regression"): Kind("The last values of a series to the next", "series", SERIES),
+    ("multi-input", "regression"): Kind(
+        "Photos and columns of a table to a number", "photo_number", {**TABLE, **PHOTOS}, BLOCKS
+    ),
+    ("multi-output", "both"): Kind(
+        "Photos in a table to a class and a number", "photo_both", BOTH, ANY_ANGLE
+    ),
 }
-"""By kind and target, the first being what is made where none is named."""
+"""By what is given and what is predicted; of a kind's targets, the first where none is named."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--task", required=True, help="the problem's name")
-    parser.add_argument("--kind", required=True, help=", ".join(KINDS))
+    parser.add_argument(
+        "--kind", required=True, help="tabular, images, series, multi-input, multi-output"
+    )
     parser.add_argument("--target", help="classification or regression, where both make sense")
     parser.add_argument("--data", type=Path, help="CSV file to take columns from")
     parser.add_argument("--column", help="of that file, to predict; the last one")
@@ -64,65 +82,72 @@ def make(
         UserError: The name cannot be had, there is no such kind, or the file is of no use for it.
     """
     check_task(task)
-    template = find(kind, target)
-    found = None if data is None else infer(kind, data, column, target)
-    if data is not None and found is not None:
-        show(data, found)
-        template = find(kind, target or found.target)
-        template = template._replace(settings={**template.settings, **found.settings})
-    for path in create(task, template):
+    chosen = find(kind, target)
+    if data is not None:
+        found = infer(kind, data, column, target)
+        chosen = find(kind, target or found.target)
+        print(f"{data}: {found.about}")
+        for name, value in found.settings.items():
+            print(f"  {name:11} {', '.join(value) if isinstance(value, list) else value}")
+        chosen = chosen._replace(data={**chosen.data, **found.settings})
+    for path in create(task, chosen):
         print(f"wrote   {path.relative_to(paths.PROJECT)}")
-    folder = f" DATA={data.parent}" if data is not None else ""
-    print(f"train   make train TASK={task}{folder}")
+    print(f"train   make train TASK={task}{f' DATA={data.parent}' if data is not None else ''}")
 
 
-def find(kind: str, target: str | None) -> Template:
-    """The template of a kind, and a target where there are several."""
-    if kind not in KINDS:
-        raise UserError(f"KIND={kind}: no such kind{did_you_mean(kind, KINDS)}")
-    targets = KINDS[kind]
+def find(kind: str, target: str | None) -> Kind:
+    """What is made of a kind, and a target where there are several."""
+    kinds = dict.fromkeys(name for name, _ in KINDS)
+    targets = [aim for name, aim in KINDS if name == kind]
+    if not targets:
+        raise UserError(f"KIND={kind}: no such kind{did_you_mean(kind, kinds)}")
     if target is not None and target not in targets:
         raise UserError(f"TARGET={target}: {kind} has {', '.join(targets)}")
-    return targets[target or next(iter(targets))]
+    return KINDS[kind, target or targets[0]]
 
 
-def create(task: str, template: Template) -> list[Path]:
+def create(task: str, kind: Kind) -> list[Path]:
     """Write a problem, whole or not at all.
 
     Returns:
         The problem's folder, its tests and its configuration.
     """
-    texts = {path.name: _filled(path, task) for path in (TEMPLATES / template.folder).iterdir()}
-    config = texts.pop("config.yaml")
-    texts["__init__.py"] = f'"""{config.partition(chr(10))[0].removeprefix("# ")}."""\n'
     unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=paths.PROJECT))
-    folder, tests, settings = unfinished / "problem", unfinished / "tests", unfinished / "yaml"
     try:
-        for made in (folder, tests):
-            made.mkdir()
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        (tests / "test_contract.py").write_text(_filled(TEMPLATES / "test_contract.py", task))
-        settings.write_text(_configured(config, template.settings), encoding="utf-8")
-        _move(dict(zip((folder, tests, settings), places(task), strict=True)))
+        ready = [unfinished / name for name in ("problem", "tests", "config.yaml")]
+        _write(ready[0] / "__init__.py", f'"""{kind.about}."""\n')
+        for name in ("data.py", "model.py"):
+            _write(ready[0] / name, _filled(f"{kind.folder}/{name}", task))
+        _write(ready[1] / "test_contract.py", _filled("test_contract.py", task))
+        _write(ready[2], config(task, kind))
+        _move(dict(zip(ready, places(task), strict=True)))
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return places(task)
 
 
-def _filled(path: Path, task: str) -> str:
-    text = path.read_text(encoding="utf-8")
+def config(task: str, kind: Kind) -> str:
+    """The YAML file."""
+    name = f"problems.{task}.{{}}.{camel(task)}{{}}"
+    content = {
+        "data": {"class_path": name.format("data", "DataModule"), "init_args": dict(kind.data)},
+        "model": {"class_path": name.format("model", "Module"), "init_args": dict(kind.model)},
+        "trainer": {"max_epochs": 50},
+        "early_stopping": {"patience": 10},
+    }
+    style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "allow_unicode": True}
+    # A list takes one line, however long it is.
+    return f"# {kind.about}\n{yaml.safe_dump(content, width=1_000_000, **style)}"
+
+
+def _filled(template: str, task: str) -> str:
+    text = (TEMPLATES / template).read_text(encoding="utf-8")
     return text.replace("task_name", task).replace("TaskName", camel(task))
 
 
-def _configured(config: str, settings: Mapping[str, object]) -> str:
-    """The YAML file with these settings of the data module; a list takes one line."""
-    content = yaml.safe_load(config)
-    content["data"]["init_args"] |= settings
-    text: str = yaml.safe_dump(
-        content, sort_keys=False, default_flow_style=None, width=1_000_000, allow_unicode=True
-    )
-    return f"{config.partition(chr(10))[0]}\n{text}"
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _move(ready: Mapping[Path, Path]) -> None:
@@ -137,18 +162,3 @@ def _move(ready: Mapping[Path, Path]) -> None:
         for place in done:
             shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(True)
         raise
-
-
-def show(path: Path, found: Inferred) -> None:
-    """What each column is taken for."""
-    screen = console()
-    screen.print(f"{path}: {found.about}")
-    shown = Table(box=None, pad_edge=False, header_style="none")
-    for title in ("column", "taken for", "missing", "different", "first"):
-        shown.add_column(title, justify="right" if title in ("missing", "different") else "left")
-    for name, cells in found.table.items():
-        missing = f"{cells.isna().mean():.1%}" if cells.isna().any() else "none"
-        role = found.roles.get(str(name), "not used")
-        first = str(next(iter(cells.dropna()), ""))[:30]
-        shown.add_row(str(name), role, missing, f"{cells.nunique():,}", first)
-    screen.print(shown)

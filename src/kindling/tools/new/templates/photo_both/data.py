@@ -10,22 +10,17 @@ from torch import Tensor
 
 from kindling.data.dataset import FieldDataset
 from kindling.data.samples import SHAPES, write_table
-from kindling.images import ImageTableDataModule
+from kindling.images.table_datamodule import ImageTableDataModule
 from kindling.tables.read import numeric, refuse
 
 
 class TaskNameBatch(NamedTuple):
-    """Photos, and what they show.
+    """Photos, and what they show."""
 
-    Shape:
-        ``photos`` ``(B, V, 3, H, W)`` uint8. ``label`` ``(B,)`` int64: place of the class, or
-        ``IGNORE_INDEX``. ``amount`` ``(B,)``, NaN where unknown. ``indices`` ``(B,)`` int64.
-    """
-
-    photos: Tensor
-    label: Tensor
-    amount: Tensor
-    indices: Tensor
+    photos: Tensor  # (B, V, 3, H, W) uint8
+    label: Tensor  # (B,) int64, place of the class
+    amount: Tensor  # (B,), NaN where unknown
+    indices: Tensor  # (B,) int64, of the samples in their split
 
 
 class TaskNameDataModule(ImageTableDataModule):

@@ -30,7 +30,6 @@ class TaskNameModule(ImageModule):
     shares: Tensor
     center: Tensor
     scale: Tensor
-    median: Tensor
 
     def __init__(
         self,
@@ -49,17 +48,16 @@ class TaskNameModule(ImageModule):
         self.label = nn.Linear(channels[-1], count)
         self.amount = nn.Linear(channels[-1], 1)
         self.register_buffer("shares", torch.full((count,), torch.nan))
-        for name in ("center", "scale", "median"):
-            self.register_buffer(name, torch.full((), torch.nan))
+        self.register_buffer("center", torch.full((), torch.nan))
+        self.register_buffer("scale", torch.full((), torch.nan))
 
     def fit_statistics(self, training: FieldDataset[TaskNameBatch]) -> None:
-        self.pixels.fit(training.shared["photos"], training.fields["photos"].unique())
+        self.pixels.fit(training.shared["photos"], training.fields["photos"].flatten())
         counts = training.fields["label"].bincount(minlength=len(self.shares))
-        self.shares.copy_(counts / counts.sum())
+        self.shares.copy_(counts / len(training))
         amount = training.fields["amount"].double()
         self.center.copy_(amount.mean())
         self.scale.copy_(amount.std(correction=0).clamp(min=1e-9))
-        self.median.copy_(amount.quantile(0.5))
 
     def forward(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(B, K)`` and amounts ``(B,)`` of photos ``(B, V, 3, H, W)`` uint8."""
@@ -71,7 +69,7 @@ class TaskNameModule(ImageModule):
         logits, amount = self(batch.photos)
         losses = {
             "label": nn.functional.cross_entropy(logits, batch.label),
-            "amount": nn.functional.l1_loss(amount / self.scale, batch.amount / self.scale),
+            "amount": nn.functional.mse_loss(amount / self.scale, batch.amount / self.scale),
         }
         predictions = {"label": logits.softmax(-1), "amount": amount}
         targets = {"label": batch.label, "amount": batch.amount}
@@ -83,5 +81,5 @@ class TaskNameModule(ImageModule):
 
     def baselines(self, batch: TaskNameBatch) -> Mapping[str, Heads]:
         count = len(batch.label)
-        majority, median = self.shares.expand(count, -1), self.median.expand(count)
-        return {"training majority and median": {"label": majority, "amount": median}}
+        majority, mean = self.shares.expand(count, -1), self.center.expand(count)
+        return {"training majority and mean": {"label": majority, "amount": mean}}

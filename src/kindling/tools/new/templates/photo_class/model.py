@@ -47,7 +47,7 @@ class TaskNameModule(ImageModule):
     def fit_statistics(self, training: FieldDataset[ImageBatch]) -> None:
         self.pixels.fit(training.shared["image"], training.fields["image"])
         counts = training.fields["label"].bincount(minlength=len(self.shares))
-        self.shares.copy_(counts / counts.sum())
+        self.shares.copy_(counts / len(training))
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits ``(B, K)`` of photos ``(B, 3, H, W)`` uint8."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kindling.data.samples import write_table
-from kindling.images import ImageTableDataModule
+from kindling.images.table_datamodule import ImageTableDataModule
 
 
 class TaskNameDataModule(ImageTableDataModule):

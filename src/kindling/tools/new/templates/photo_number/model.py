@@ -12,7 +12,8 @@ from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
-from kindling.images import ConvBlocks, ImageModule, ImageTableBatch, Pixels
+from kindling.images import ConvBlocks, ImageModule, Pixels
+from kindling.images.table_datamodule import ImageTableBatch
 from kindling.tables.layers import MLP, TableNet
 from kindling.tables.normalize import Normalize
 from kindling.training.metrics import Head, Heads, StepOutput
@@ -34,7 +35,6 @@ class TaskNameModule(ImageModule):
     image_field = "photos"
     center: Tensor
     scale: Tensor
-    median: Tensor
 
     def __init__(
         self,
@@ -60,16 +60,15 @@ class TaskNameModule(ImageModule):
         # Without numbers and categories there is no layer of them either.
         self.table = TableNet(inputs, vocabularies, 8, hidden if features or vocabularies else ())
         self.readout = MLP(channels[-1] + self.table.width, [readout], 1)
-        for name in ("center", "scale", "median"):
-            self.register_buffer(name, torch.full((), torch.nan))
+        self.register_buffer("center", torch.full((), torch.nan))
+        self.register_buffer("scale", torch.full((), torch.nan))
 
     def fit_statistics(self, training: FieldDataset[ImageTableBatch]) -> None:
-        self.pixels.fit(training.shared["photos"], training.fields["photos"].unique())
+        self.pixels.fit(training.shared["photos"], training.fields["photos"].flatten())
         self.normalize.fit(training.fields["numbers"], training.names["numbers"])
         target = training.fields["target"].double()
         self.center.copy_(target.mean())
         self.scale.copy_(target.std(correction=0).clamp(min=1e-9))
-        self.median.copy_(target.quantile(0.5))
 
     def forward(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         """Predictions ``(B,)``.
@@ -86,11 +85,11 @@ class TaskNameModule(ImageModule):
 
     def step(self, batch: ImageTableBatch) -> StepOutput:
         prediction = self(batch.photos, batch.numbers, batch.codes)
-        loss = nn.functional.l1_loss(prediction / self.scale, batch.target / self.scale)
+        loss = nn.functional.mse_loss(prediction / self.scale, batch.target / self.scale)
         return StepOutput(loss, {"target": prediction}, {"target": batch.target})
 
     def predict(self, batch: ImageTableBatch) -> Heads:
         return {"target": self(batch.photos, batch.numbers, batch.codes)}
 
     def baselines(self, batch: ImageTableBatch) -> Mapping[str, Heads]:
-        return {"training median": {"target": self.median.expand(len(batch.target))}}
+        return {"training mean": {"target": self.center.expand(len(batch.target))}}

@@ -26,7 +26,6 @@ class TaskNameModule(Module):
         features: Numbers of a row.
         vocabularies: Known values of each category.
         classes: Names of the classes.
-        embedding: Width of a category.
         hidden: Widths of the layers.
         dropout: Share of each layer that is dropped in training.
     """
@@ -38,7 +37,6 @@ class TaskNameModule(Module):
         features: int = 0,
         vocabularies: Sequence[int] = (),
         classes: Sequence[str] = (),
-        embedding: int = 8,
         hidden: Sequence[int] = (64, 32),
         dropout: float = 0.1,
         **settings: Any,
@@ -50,13 +48,13 @@ class TaskNameModule(Module):
         self.save_hyperparameters(logger=False)
         self.normalize = Normalize(features, indicators=True)
         inputs = self.normalize.out_features
-        self.net = TableNet(inputs, vocabularies, embedding, hidden, count, dropout)
+        self.net = TableNet(inputs, vocabularies, 8, hidden, count, dropout)
         self.register_buffer("shares", torch.full((count,), torch.nan))
 
     def fit_statistics(self, training: FieldDataset[TableBatch]) -> None:
         self.normalize.fit(training.fields["numbers"], training.names["numbers"])
         counts = training.fields["target"].bincount(minlength=len(self.shares))
-        self.shares.copy_(counts / counts.sum())
+        self.shares.copy_(counts / len(training))
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Logits ``(B, K)`` of numbers ``(B, F)``, NaN where missing, and codes ``(B, C)``."""

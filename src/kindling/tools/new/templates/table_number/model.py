@@ -24,20 +24,17 @@ class TaskNameModule(Module):
     Args:
         features: Numbers of a row.
         vocabularies: Known values of each category.
-        embedding: Width of a category.
         hidden: Widths of the layers.
         dropout: Share of each layer that is dropped in training.
     """
 
     center: Tensor
     scale: Tensor
-    median: Tensor
 
     def __init__(
         self,
         features: int = 0,
         vocabularies: Sequence[int] = (),
-        embedding: int = 8,
         hidden: Sequence[int] = (64, 32),
         dropout: float = 0.1,
         **settings: Any,
@@ -48,16 +45,15 @@ class TaskNameModule(Module):
         self.save_hyperparameters(logger=False)
         self.normalize = Normalize(features, indicators=True)
         inputs = self.normalize.out_features
-        self.net = TableNet(inputs, vocabularies, embedding, hidden, 1, dropout)
-        for name in ("center", "scale", "median"):
-            self.register_buffer(name, torch.full((), torch.nan))
+        self.net = TableNet(inputs, vocabularies, 8, hidden, 1, dropout)
+        self.register_buffer("center", torch.full((), torch.nan))
+        self.register_buffer("scale", torch.full((), torch.nan))
 
     def fit_statistics(self, training: FieldDataset[TableBatch]) -> None:
         self.normalize.fit(training.fields["numbers"], training.names["numbers"])
         target = training.fields["target"].double()
         self.center.copy_(target.mean())
         self.scale.copy_(target.std(correction=0).clamp(min=1e-9))
-        self.median.copy_(target.quantile(0.5))
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Predictions ``(B,)`` of numbers ``(B, F)``, NaN where missing, and codes ``(B, C)``."""
@@ -66,11 +62,11 @@ class TaskNameModule(Module):
 
     def step(self, batch: TableBatch) -> StepOutput:
         prediction = self(batch.numbers, batch.codes)
-        loss = nn.functional.l1_loss(prediction / self.scale, batch.target / self.scale)
+        loss = nn.functional.mse_loss(prediction / self.scale, batch.target / self.scale)
         return StepOutput(loss, {"target": prediction}, {"target": batch.target})
 
     def predict(self, batch: TableBatch) -> Heads:
         return {"target": self(batch.numbers, batch.codes)}
 
     def baselines(self, batch: TableBatch) -> Mapping[str, Heads]:
-        return {"training median": {"target": self.median.expand(len(batch.target))}}
+        return {"training mean": {"target": self.center.expand(len(batch.target))}}
