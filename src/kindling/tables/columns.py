@@ -40,10 +40,10 @@ def choose(
     """
     given = [name for names in named.values() for name in names or ()]
     require_columns(table, [target, *given], path)
-    for place, name in enumerate(given):
+    for index, name in enumerate(given):
         if name == target:
             raise UserError(f"{path}: the target {target!r} is among the columns to learn from")
-        if name in given[:place]:
+        if name in given[:index]:
             raise UserError(f"{path}: column {name!r} is named twice: name it once")
     found: dict[Kind, list[str]] = {kind: list(named.get(kind) or ()) for kind in KINDS}
     for name in map(str, table.columns):

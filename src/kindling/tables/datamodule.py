@@ -21,7 +21,7 @@ from kindling.data.split import SplitConfig, TooFew, check_fold, grouped_split, 
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.tables.columns import Columns, Kind, choose, report
-from kindling.tables.read import labels, numeric, read_table, refuse
+from kindling.tables.read import labels, listed, numeric, read_table, refuse
 from kindling.tables.vocabulary import UNSEEN, class_indices, encode, vocabularies
 
 
@@ -30,7 +30,7 @@ class TableBatch(NamedTuple):
 
     Shape:
         ``numbers`` ``(B, F)``, NaN where missing. ``codes`` ``(B, C)`` int64, 0 where unseen or
-        missing. ``target`` ``(B,)``: a number, NaN where unknown, or int64, the place of the class
+        missing. ``target`` ``(B,)``: a number, NaN where unknown, or int64, the index of the class
         or ``IGNORE_INDEX``. ``indices`` ``(B,)`` int64: of the samples in their split. Without B
         for a single sample.
     """
@@ -201,7 +201,7 @@ class TableDataModule(DataModule):
         }
 
     def read_target(self, table: pd.DataFrame, path: Path) -> Tensor:
-        """The target of each row, ``(N,)``: a number, or int64, the place of the class."""
+        """The target of each row, ``(N,)``: a number, or int64, the index of the class."""
         if self.target_kind == "binary":
             return torch.from_numpy(labels(table, self.target, path))
         if self.target_kind == "classes":
@@ -239,7 +239,8 @@ class TableDataModule(DataModule):
         return {self.head: self.target}
 
     def read(self) -> Mapping[SplitName, FieldDataset[Any]]:
-        report(self._table, self.columns, self.vocabulary, self.target)
+        if self.target in self._table:  # a subclass may have targets of its own
+            report(self._table, self.columns, self.vocabulary, self.target)
         whole = self.dataset(self._table, self.path)
         splits = [whole.take(torch.from_numpy(rows)) for rows in self._parts]
         del self._table, self._parts  # the tensors are all that is needed from here on
@@ -277,7 +278,8 @@ class TableDataModule(DataModule):
         for name, value in given.items():
             if value is None or name == "identifiers" or value == (was := trained[name]):
                 continue
-            name, was = self.option_names.get(name, name), _listed(was)
+            was = listed(was) if isinstance(was, list) else was
+            name = self.option_names.get(name, name)
             raise UserError(f"data.{name}: the checkpoint was trained with {was}; leave it out")
         self.columns = columns
         self.vocabulary, self.classes = state_dict["vocabulary"], state_dict["classes"]
@@ -294,7 +296,3 @@ class TableDataModule(DataModule):
             return self.split_rows(self._table)
         except TooFew as error:
             raise UserError(f"{self.path}: {error}") from error
-
-
-def _listed(value: Any) -> Any:
-    return (", ".join(value) or "none") if isinstance(value, list) else value

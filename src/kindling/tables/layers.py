@@ -72,7 +72,7 @@ class TableNet(nn.Module):
 
     Args:
         features: Numbers, after normalization.
-        vocabularies: Values of each category, beside the place 0 of what is unseen or missing.
+        vocabularies: Values of each category, beside the index 0 of what is unseen or missing.
         embedding: Width of a category.
         hidden: Widths of the layers.
         outputs: Width of the output; 0 ends with the last hidden layer.
@@ -111,7 +111,7 @@ class TableNet(nn.Module):
 
 
 def one_hot(codes: Tensor, vocabularies: Sequence[int]) -> Tensor:
-    """A column for each value of each category; the place 0, unseen or missing, has none.
+    """A column for each value of each category; the index 0, unseen or missing, has none.
 
     Shape:
         ``(B, C)`` int64 to ``(B, sum of the vocabularies)``.

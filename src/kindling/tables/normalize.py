@@ -64,7 +64,7 @@ class Normalize(nn.Module):
         rows = values.detach().cpu().double().numpy()
         if rows.shape[1:] != (self.features,):
             raise ValueError(f"expected (N, {self.features}) values, got {rows.shape}")
-        for index in np.flatnonzero(np.isnan(rows).all(axis=0)):
+        for index in np.flatnonzero(np.isnan(rows).all(axis=0)).tolist():
             name = repr(names[index]) if names else f"number {index + 1}"
             raise UserError(f"feature {name} has no value in the training rows: leave it out")
         scale = np.nanstd(rows, axis=0)

@@ -108,8 +108,13 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> 
         if column not in present:
             near = difflib.get_close_matches(column.casefold(), by_folded, n=1)
             hint = f" (did you mean {by_folded[near[0]]!r}?)" if near else ""
-            names = textwrap.shorten(", ".join(present), width=300, placeholder=" ...")
+            names = listed(present)
             raise UserError(f"{path}: no column {column!r}{hint}: the columns are {names}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for an error, on one line of bearable length."""
+    return textwrap.shorten(", ".join(names), width=300, placeholder=" ...") or "none"
 
 
 def refuse(
@@ -119,7 +124,7 @@ def refuse(
     wrong = cells[bad]
     if len(wrong):
         others = f" ({len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
-        what = fault.format(cell=reprlib.repr(wrong.iloc[0]))
+        what = fault.replace("{cell}", reprlib.repr(wrong.iloc[0]))
         raise UserError(f"{path}, row {wrong.index[0]}, column {cells.name!r}: {what}{others}")
 
 

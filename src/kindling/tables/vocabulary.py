@@ -1,4 +1,4 @@
-"""Categories as places in a list of those that training rows have.
+"""Categories as indices in a list of those that training rows have.
 
 N: rows, C: categorical columns.
 """
@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
-from kindling.tables.read import refuse, require_columns
+from kindling.tables.read import listed, refuse, require_columns
 
 UNSEEN = 0
-"""The place of a category that is missing, or that no training row has."""
+"""The index of a category that is missing, or that no training row has."""
 
 _WHOLE = re.compile(r"(\d+)\.0+")
 """As programs write a code of digits that they took for a number."""
@@ -56,7 +56,7 @@ def vocabularies(
 def encode(
     table: pd.DataFrame, vocabulary: Mapping[str, Sequence[str]], path: Path
 ) -> NDArray[np.int64]:
-    """Places of the rows' categories, from 1 on, or ``UNSEEN``.
+    """Indices of the rows' categories, from 1 on, or ``UNSEEN``.
 
     Shape:
         ``(N, C)``
@@ -64,16 +64,16 @@ def encode(
     require_columns(table, list(vocabulary), path)
     codes = np.empty((len(table), len(vocabulary)), dtype=np.int64)
     for index, (column, values) in enumerate(vocabulary.items()):
-        places = {value: place for place, value in enumerate(values, 1)}
+        code = {value: k for k, value in enumerate(values, 1)}
         cells = table[column].map(_normal)
-        codes[:, index] = [places.get(cell, UNSEEN) for cell in cells]
+        codes[:, index] = [code.get(cell, UNSEEN) for cell in cells]
     return codes
 
 
 def class_indices(
     table: pd.DataFrame, column: str, classes: Sequence[str] | None, limit: int, path: Path
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """The place of each row's class, ``(N,)``, and the classes: in sorted order unless given.
+    """The index of each row's class, ``(N,)``, and the classes: in sorted order unless given.
 
     Raises:
         UserError: The column is absent, a cell is empty or of no known class, or all are the same.
@@ -86,7 +86,7 @@ def class_indices(
     if len(classes) < 2:
         raise UserError(f"{path}, column {column!r}: every row is {classes[0]!r}: it takes two")
     index = encode(table, {column: classes}, path)[:, 0] - 1
-    refuse(index < 0, cells, path, f"{{cell}} is none of {', '.join(classes)}: correct it")
+    refuse(index < 0, cells, path, f"{{cell}} is none of {listed(classes)}: correct it")
     return index, list(classes)
 
 

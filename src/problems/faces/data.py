@@ -1,48 +1,70 @@
-"""Photos of people in a table, cut by photo or by person."""
+"""Photos of people in a table, cut by photo or by person.
+
+N: photos, B: batch, H: height, W: width.
+"""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from kindling.data import paths
-from kindling.data.datamodule import DataModule, SplitName, at_least, share
+from kindling.data.datamodule import SplitName
+from kindling.data.dataset import FieldDataset
 from kindling.data.sources import DatasetSources, TableSource
-from kindling.data.split import SplitConfig, check_fold
+from kindling.data.split import grouped_split, stratified_split
 from kindling.data.targets import IGNORE_INDEX
-from kindling.images import PHOTO, find_images, load_images
-from problems.faces.cut import Rows, cut_rows
-from problems.faces.listing import Columns, Listing, read_listing
-from problems.faces.photos import Faces
+from kindling.errors import UserError
+from kindling.images import PHOTO, find_images, listed_images
+from kindling.images.table_datamodule import ImageTableDataModule, same_photos
+from kindling.tables.columns import Columns
+from kindling.tables.read import numeric, read_table, refuse, require_columns
 from problems.faces.sample import write_sample
 
+OLDEST = 150
+"""Years above which a number is a slip of the pen."""
+
+NOBODY = ""
+"""Stands for whoever is in photos without identity; no cell of a table can hold it."""
+
+NAMED = 10
+"""People that one line names."""
+
+Rows = NDArray[np.int64]
 log = logging.getLogger(__name__)
 
 
-class FacesDataModule(DataModule):
+class FacesBatch(NamedTuple):
+    """Photos as bytes, and who is in them at what age.
+
+    Shape:
+        ``image`` ``(B, 3, H, W)`` uint8. ``identity`` ``(B,)`` int64: place of the person among
+        those of training, or ``IGNORE_INDEX``. ``age`` ``(B,)`` in years, NaN where unknown.
+        ``indices`` ``(B,)`` int64: of the samples in their split. Without B for a single sample.
+    """
+
+    image: Tensor
+    identity: Tensor
+    age: Tensor
+    indices: Tensor
+
+
+class FacesDataModule(ImageTableDataModule):
     """Photos that a CSV file lists, with the identity or the age of who is in them, or both.
 
     Args:
         root: Folder of the CSV file; null is a generated sample.
-        input: Photo or folder of photos to predict.
-        table: CSV file in root; null is the only one there.
         file: Column of the photos' paths, relative to the CSV file.
         identity: Column that says who it is; null if there is none.
         age: Column of years; null if there is none.
         by: Everybody's photos in all splits, or each person in one split only.
-        image_size: Pixels on a side, to which photos are resized.
         val_fraction: Share held out for validation, of the photos that are not for the test.
-        test_fraction: Share held out for the test.
-        split_seed: Seed of the cut, apart from the run's own so that runs stay comparable.
-        folds: Parts of a cross-validation; null cuts once.
-        fold: The part that is the test.
-        batch_size: Photos in a batch.
-        num_workers: Processes that load batches; 0 loads in the training process.
     """
 
     task = "faces"
@@ -50,138 +72,162 @@ class FacesDataModule(DataModule):
     def __init__(
         self,
         root: Path | None = None,
-        input: Path | None = None,
-        table: str | None = None,
         file: str = "file",
         identity: str | None = "identity",
         age: str | None = "age",
         by: Literal["image", "person"] = "image",
-        image_size: int = 64,
         val_fraction: float = 0.15,
-        test_fraction: float = 0.2,
-        split_seed: int = 0,
-        folds: int | None = None,
-        fold: int = 0,
-        batch_size: int = 32,
-        num_workers: int = 0,
+        **settings: Any,
     ) -> None:
-        super().__init__(root, input, batch_size, num_workers)
-        self.table, self.columns, self.by = table, Columns(file, identity, age), by
-        self.image_size = at_least("data.image_size", image_size, 8)
-        check_fold(folds, fold)
-        self.cut = SplitConfig(
-            share("data.val_fraction", val_fraction),
-            share("data.test_fraction", test_fraction),
-            split_seed,
-            folds,
-            fold,
-        )
-        self._classes: list[str] | None = None
-        self._ages: list[float] | None = None
+        super().__init__(
+            root, numbers=(), categories=(), photos=[file], use_photos=True, use_table=False,
+            target="", ignore=(), category_limit=1, val_fraction=val_fraction, **settings,
+        )  # fmt: skip
+        if identity is None and age is None:
+            raise UserError("data.identity and data.age are both null: name one column at least")
+        named = [name for name in (file, identity, age) if name is not None]
+        if len(set(named)) < len(named):
+            listed = ", ".join(named)
+            raise UserError(f"data.file, data.identity and data.age: {listed}: name three columns")
+        self.photo, self.identity, self.age, self.by = file, identity, age, by
 
-    @property
+    @cached_property
     def classes(self) -> list[str]:
         """The people of the checkpoint, or else of the training split."""
-        if self._classes is None:
-            who = self._listing.identity[self._parts[0]]
-            self._classes = sorted({name for name in who if name is not None})
-        return self._classes
+        return sorted(set(self._table["identity"].iloc[self._parts[0]]) - {NOBODY})
 
-    @property
+    @cached_property
     def ages(self) -> list[float]:
         """The youngest and the oldest of the checkpoint, or else of the training split."""
-        if self._ages is None:
-            age = self._listing.age[self._parts[0]]
-            known = age[~np.isnan(age)]
-            self._ages = [float(known.min()), float(known.max())] if len(known) else []
-        return self._ages
+        age = self._table["age"].iloc[self._parts[0]].dropna()
+        return [float(age.min()), float(age.max())] if len(age) else []
 
     @property
     def target_names(self) -> Mapping[str, str]:
-        return {"identity": self.columns.identity or "identity", "age": self.columns.age or "age"}
+        return {"identity": self.identity or "identity", "age": self.age or "age"}
 
-    def photos(self, split: SplitName) -> Faces:
-        photos = self.splits[split]
-        assert isinstance(photos, Faces)
-        return photos
+    def load(self, path: Path) -> pd.DataFrame:
+        """The photos, ``NOBODY`` or NaN where it is not known who it is or how old."""
+        table = read_table(path)
+        for option, column in (("identity", self.identity), ("age", self.age)):
+            _require(table, option, column, path)
+        age = np.full(len(table), np.nan, np.float32)
+        if self.age is not None:
+            age = numeric(table, [self.age], path)[:, 0]
+            fault = f"{{cell}} is no age from 0 to {OLDEST}: correct it"
+            refuse((age < 0) | (age > OLDEST), table[self.age], path, fault)
+        who = table[self.identity] if self.identity else pd.Series(None, table.index, object)
+        who = who.where(who.notna(), NOBODY)
+        kept = (who != NOBODY) | ~np.isnan(age)
+        if not kept.any():
+            raise UserError(f"{path}: no row has an identity or an age: fill some in")
+        if left_out := int((~kept).sum()):
+            log.warning("%s: left out what has neither identity nor age: %d rows", path, left_out)
+        faces = pd.DataFrame({"name": table[self.photo], "identity": who, "age": age})[kept]
+        return faces.assign(file=listed_images(table[kept], self.photo, path))
 
-    def read(self) -> Mapping[SplitName, Faces]:
-        train, val, test = self._parts
-        size = (self.image_size, self.image_size)
-        images = load_images(self._listing.files, size, paths.CACHE)
-        place = {name: k for k, name in enumerate(self.classes)}
-        who = self._listing.identity
-        identity = torch.tensor([place.get(name, IGNORE_INDEX) for name in who])
-        self._report_strangers(identity)
-        return {
-            "train": self._faces(images, identity, train),
-            "val": self._faces(images, identity, val),
-            "test": self._faces(images, identity, test),
-        }
+    def choose_columns(self, table: pd.DataFrame) -> Columns:
+        return Columns([], [], [self.photo], [])
 
-    def read_input(self, path: Path) -> Faces:
+    def split_rows(self, table: pd.DataFrame) -> list[Rows]:
+        photo = same_photos([[file] for file in table["file"]])
+        person = self._people(table, photo)
+        named, aged = np.count_nonzero(table["identity"] != NOBODY), table["age"].count()
+        log.info("targets: identity of %d photos, age of %d, of %d in all", named, aged, len(table))
+        if repeated := len(table) - len(np.unique(photo)):
+            log.info("photos that repeat another, byte for byte, in the same split: %d", repeated)
+        if self.by == "image":
+            return self._by_image(photo, person)
+        # Nobody knows who is in a photo without identity: each is somebody else.
+        known = zip(person, photo, strict=True)
+        group = [f"photo {k}" if name == NOBODY else f"person {name}" for name, k in known]
+        return self.cut(grouped_split, np.array(group))
+
+    def read(self) -> Mapping[SplitName, FieldDataset[FacesBatch]]:
+        classes, _ = self.classes, self.ages  # while there is a table to take them from
+        who = self._table["identity"].iloc[np.concatenate(self._parts[1:])]
+        if strangers := np.count_nonzero(~who.isin([NOBODY, *classes])):
+            log.info(
+                "by %s: %d validation and test photos are of people that training does not know: "
+                "their identity is not scored",
+                self.by,
+                strangers,
+            )
+        return super().read()
+
+    def read_input(self, path: Path) -> FieldDataset[FacesBatch]:
         files = find_images(path)
-        images = load_images(files, (self.image_size, self.image_size), cache=None)
         above = path if path.is_dir() else path.parent
         names = [file.relative_to(above).as_posix() for file in files]
-        nobody, ageless = (
-            torch.full((len(files),), IGNORE_INDEX),
-            torch.full((len(files),), torch.nan),
-        )
-        return Faces(images, torch.arange(len(files)), nobody, ageless, names)
+        faces = pd.DataFrame({"name": names, "file": files, "identity": NOBODY, "age": np.nan})
+        return self.dataset(faces, path, labelled=False)
 
-    def files(self) -> Sequence[Path]:
-        return [self._listing.path, *dict.fromkeys(self._listing.files)]
-
-    def write_sample(self, folder: Path) -> None:
-        write_sample(folder)
-
-    def describe(self, split: SplitName, index: Tensor) -> Mapping[str, Sequence[str]]:
-        names = self.photos(split).names
-        return {"file": [names[k] for k in index.tolist()]}
+    def dataset(
+        self, table: pd.DataFrame, path: Path, labelled: bool = True
+    ) -> FieldDataset[FacesBatch]:
+        images, index = self.decode([[file] for file in table["file"]], cached=labelled)
+        place = {name: k for k, name in enumerate(self.classes)}
+        fields = {
+            "image": index[:, 0],
+            "identity": torch.tensor([place.get(w, IGNORE_INDEX) for w in table["identity"]]),
+            "age": torch.tensor(table["age"].to_numpy(np.float32)),
+        }
+        return FieldDataset(FacesBatch, fields, {"image": images}, {"file": table["name"].tolist()})
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         return {"image": PHOTO, "age": {"unit": "years"}}
 
     def sources(self) -> DatasetSources:
-        file, who, age = self.columns.file, self.columns.identity, self.columns.age
-        path = self.only_table("table", self.table)
-        targets = [name for name in (who, age) if name is not None]
-        return DatasetSources(
-            [TableSource(path, targets, photos=[file], groups=[who] if who else [])]
-        )
+        targets = [name for name in (self.identity, self.age) if name is not None]
+        groups = [self.identity] if self.identity else []
+        return DatasetSources([TableSource(self.path, targets, photos=[self.photo], groups=groups)])
 
     def state_dict(self) -> dict[str, Any]:
         return {"classes": self.classes, "ages": self.ages}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._classes, self._ages = state_dict["classes"], state_dict["ages"]
+        self.classes, self.ages = state_dict["classes"], state_dict["ages"]
 
-    @cached_property
-    def _listing(self) -> Listing:
-        """The table, which names the people before ``read`` is called."""
-        self.prepare_data()
-        return read_listing(self.only_table("table", self.table), self.columns)
+    def write_sample(self, folder: Path) -> None:
+        write_sample(folder)
 
-    @cached_property
-    def _parts(self) -> list[Rows]:
-        """Rows of training, validation and test."""
-        return cut_rows(self._listing, self.by, self.cut)
+    def _people(self, table: pd.DataFrame, photo: Rows) -> NDArray[np.str_]:
+        """Who is in each photo, also where only another row with the same photo says so."""
+        who, lines, known = table["identity"].to_numpy(str), table.index, dict[int, int]()
+        for k in np.flatnonzero(who != NOBODY).tolist():
+            other = known.setdefault(int(photo[k]), k)
+            if who[other] != who[k]:
+                raise UserError(
+                    f"{self.path}, row {lines[k]}: {table['name'].iloc[k]} is the same photo as in "
+                    f"row {lines[other]}, byte for byte, and said to be {who[k]}, not {who[other]}"
+                    ": correct one of them"
+                )
+        return np.array([who[known[p]] if p in known else NOBODY for p in photo.tolist()], str)
 
-    def _report_strangers(self, identity: Tensor) -> None:
-        """Count those whom the identity head cannot know, in validation and test."""
-        strangers = torch.from_numpy(self._listing.named) & (identity == IGNORE_INDEX)
-        scored = torch.from_numpy(np.concatenate(self._parts[1:]))
-        if count := int(strangers[scored].sum()):
-            log.info(
-                "by %s: %d validation and test photos are of people that training does not know: "
-                "their identity is not scored",
-                self.by,
-                count,
+    def _by_image(self, photo: Rows, person: NDArray[np.str_]) -> list[Rows]:
+        """Each split gets its share of everybody; who has too few photos is in training alone."""
+        units = np.unique(photo)
+        people, which, count = np.unique(person[units], return_inverse=True, return_counts=True)
+        enough = count >= self.cut.fewest
+        if not enough.any():
+            raise UserError(
+                f"{self.path}: nobody has {self.cut.fewest} different photos or more, one for each "
+                "split: add photos, or cut by person (--data.by=person)"
             )
+        kept = units[enough[which]]
+        train, *others = (kept[part] for part in self.cut(stratified_split, person[kept]))
+        parts = [np.concatenate([train, units[~enough[which]]]), *others]
+        if len(rare := people[~enough & (people != NOBODY)]):
+            names = ", ".join(rare[:NAMED]) + (", ..." if len(rare) > NAMED else "")
+            log.warning(
+                "too few photos for every split, in training alone: %d (%s)", len(rare), names
+            )
+        return [np.flatnonzero(np.isin(photo, part)) for part in parts]
 
-    def _faces(self, images: Tensor, identity: Tensor, rows: Rows) -> Faces:
-        index = torch.from_numpy(rows)
-        age = torch.from_numpy(self._listing.age)[index]
-        names = [self._listing.names[row] for row in rows.tolist()]
-        return Faces(images, index, identity[index], age, names)
+
+def _require(table: pd.DataFrame, option: str, column: str | None, path: Path) -> None:
+    if column is not None:
+        try:
+            require_columns(table, [column], path)
+        except UserError as error:
+            raise UserError(f"{error}; name it by --data.{option}, null if there is none") from None

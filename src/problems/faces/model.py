@@ -1,10 +1,10 @@
 """Tells who is in a photo and how old: one trunk, two heads, one loss.
 
-B: batch, H: height, W: width, C: people.
+B: batch, H: height, W: width, C: people, K: outputs of a head.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -17,23 +17,59 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.data.datamodule import DataModule, SplitName, below_one
+from kindling.data.datamodule import DataModule, below_one
+from kindling.data.dataset import FieldDataset
 from kindling.data.targets import IGNORE_INDEX, target_mask
 from kindling.errors import UserError
-from kindling.images import Augment, Pixels, sample_seeds
+from kindling.images import ConvBlocks, ImageModule, Pixels
+from kindling.images.outcome_figures import PhotoOutcome
 from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import EvalOutput, Module, Schedule
-from problems.faces.ages import age_head
-from problems.faces.figures import draw
-from problems.faces.net import FacesNet
-from problems.faces.photos import Faces, FacesBatch
-from problems.faces.weighting import LossWeights
+from kindling.training.module import EvalOutput
+from problems.faces.data import FacesBatch
+from problems.faces.heads import (
+    AgeOutput,
+    Classification,
+    LossWeights,
+    Regression,
+    Weighting,
+)
 
 TOP = 5
 PER_PERSON = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}
 
 
-class FacesModule(Module):
+class FacesNet(nn.Module):
+    """Convolutional blocks, the mean of each channel, and a linear layer for each head.
+
+    Args:
+        image_size: Pixels on a side.
+        channels: Of each block.
+        dropout: Share of the channels that the heads do not see, in training.
+        outputs: Of each head.
+
+    Shape:
+        ``(B, 3, H, W)`` to ``(B, K)`` by head.
+
+    References:
+        Caruana, Multitask Learning, 1997, Machine Learning 28(1)
+    """
+
+    def __init__(
+        self, image_size: int, channels: Sequence[int], dropout: float, outputs: Mapping[str, int]
+    ) -> None:
+        super().__init__()
+        self.trunk = ConvBlocks(image_size, channels)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout))
+        width = self.trunk.out_channels
+        self.heads = nn.ModuleDict({head: nn.Linear(width, k) for head, k in outputs.items()})
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        features = self.pool(self.trunk(x))
+        return {head: layer(features) for head, layer in self.heads.items()}
+
+
+class FacesModule(ImageModule):
     """Tells identity and age from a photo as bytes.
 
     The checkpoint carries the names of the people, the channels' mean and deviation, and of the
@@ -51,12 +87,7 @@ class FacesModule(Module):
         weighting: Leave the weights of the losses as set, or learn them from there.
         identity_weight: Weight of the identity's loss, a cross-entropy.
         age_weight: Weight of the age's loss, in squared deviations or as a cross-entropy.
-        rotation: Largest turn of a training photo in degrees; mirrored ones turn the other way.
-        flip: Probability that a training photo is mirrored.
-        autocontrast: Probability that a training photo's channels are stretched.
-        lr: Learning rate.
-        weight_decay: Decoupled weight decay.
-        schedule: Learning rate over the epochs.
+        rotation: Largest rotation of a training photo in degrees.
     """
 
     def __init__(
@@ -68,34 +99,30 @@ class FacesModule(Module):
         dropout: float = 0.0,
         use_identity: bool = True,
         use_age: bool = True,
-        age_output: Literal["regression", "classification"] = "regression",
-        weighting: Literal["fixed", "uncertainty"] = "fixed",
+        age_output: AgeOutput = "regression",
+        weighting: Weighting = "fixed",
         identity_weight: float = 1.0,
         age_weight: float = 1.0,
         rotation: float = 15.0,
-        flip: float = 0.5,
-        autocontrast: float = 0.5,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        schedule: Schedule = "constant",
+        **settings: Any,
     ) -> None:
         if not (use_identity or use_age):
             raise UserError("model.use_identity=false and model.use_age=false: nothing to learn")
         below_one("model.dropout", dropout)
-        heads, outputs, weights = {}, {}, {}
+        heads: dict[str, Head] = {}
+        outputs: dict[str, int] = {}
         if use_identity:
-            heads["identity"], weights["identity"] = _identity_head(classes), identity_weight
-            outputs["identity"] = len(classes)
+            heads["identity"], outputs["identity"] = _identity_head(classes), len(classes)
         if use_age:
-            heads["age"], weights["age"] = _age_head(), age_weight
-        super().__init__(heads, lr, weight_decay, schedule)
+            heads["age"] = _age_head(ages)
+        super().__init__(heads, rotation, **settings)
         self.save_hyperparameters(logger=False)
         if use_age:
-            self.age = age_head(age_output, ages)
+            self.age = Regression() if age_output == "regression" else Classification(ages)
             outputs["age"] = self.age.outputs
-        self.augment, self.pixels = Augment(rotation, flip, autocontrast), Pixels()
-        self.net = FacesNet(image_size, channels, dropout, outputs)
-        self.weights = LossWeights(weights, weighting)
+        self.pixels, self.net = Pixels(), FacesNet(image_size, channels, dropout, outputs)
+        weights = {"identity": identity_weight, "age": age_weight}
+        self.weights = LossWeights({head: weights[head] for head in heads}, weighting)
         self.shares: Tensor
         self.median: Tensor
         self.register_buffer("shares", torch.full((len(classes),), torch.nan))
@@ -107,38 +134,27 @@ class FacesModule(Module):
         return self.net.trunk
 
     def setup(self, stage: str) -> None:
-        if stage != "fit":
-            return
-        if training := self.training_split(Faces):
-            self.fit_statistics(training)
+        super().setup(stage)
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        if isinstance(data, DataModule):
-            self._check_held_out(data)
+        if stage == "fit" and isinstance(data, DataModule):
+            held_out = data.splits["val"].fields  # type: ignore[attr-defined]
+            if not any(target_mask(held_out[head]).any() for head in self.heads):
+                raise UserError(
+                    f"no validation photo has a known {' or '.join(self.heads)} to choose the "
+                    f"epoch by (data.by={data.by}); cut by image, or use both heads"  # type: ignore[attr-defined]
+                )
 
-    def _check_held_out(self, data: Any) -> None:
-        """That there is something to choose the epoch by."""
-        held_out = data.photos("val")
-        there = {
-            "identity": target_mask(held_out.identity).any(),
-            "age": target_mask(held_out.age).any(),
-        }
-        if not any(there[head] for head in self.heads):
-            raise UserError(
-                f"no validation photo has a known {' or '.join(self.heads)} to choose the epoch by "
-                f"(data.by={data.by}); cut by image, or use both heads"
-            )
-
-    def fit_statistics(self, training: Faces) -> None:
+    def fit_statistics(self, training: FieldDataset[FacesBatch]) -> None:
         """Take from the training photos what normalization and baselines need."""
-        self.pixels.fit(training.images, training.rows)
-        if "identity" in self.heads:
-            people = training.identity[target_mask(training.identity)]
-            counts = torch.bincount(people, minlength=len(self.shares))
+        self.pixels.fit(training.shared["image"], training.fields["image"])
+        known = {head: training.fields[head] for head in self.heads}
+        known = {head: target[target_mask(target)] for head, target in known.items()}
+        if "identity" in known:
+            counts = torch.bincount(known["identity"], minlength=len(self.shares))
             self.shares.copy_(counts / counts.sum())
-        if "age" in self.heads:
-            age = training.age[target_mask(training.age)]
-            self.age.fit(age)
-            self.median.copy_(age.quantile(0.5))
+        if "age" in known:
+            self.age.fit(known["age"])
+            self.median.copy_(known["age"].quantile(0.5))
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Logits ``(B, C)`` of the identity, and what the age is made of.
@@ -148,14 +164,9 @@ class FacesModule(Module):
         """
         return self.net(self.pixels(image))  # type: ignore[no-any-return]
 
-    def training_step(self, batch: FacesBatch) -> Tensor:
-        seeds = sample_seeds(self.seed, self.current_epoch, batch.indices)
-        return super().training_step(batch._replace(image=self.augment(batch.image, seeds)))
-
     def step(self, batch: FacesBatch) -> StepOutput:
         output = self(batch.image)
-        every = {"identity": batch.identity, "age": batch.age}
-        targets = {head: every[head] for head in self.heads}
+        targets = {head: getattr(batch, head) for head in self.heads}
         count = {head: target_mask(target).sum() for head, target in targets.items()}
         losses = {
             head: self._errors(head, output[head], target).sum() / count[head].clamp(min=1)
@@ -176,10 +187,18 @@ class FacesModule(Module):
         return {", ".join(active): dict(active.values())}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        split: SplitName = "test" if self.trainer.testing else "val"
-        people = self.heads["identity"].classes if "identity" in self.heads else ()
-        return draw(people, data.photos(split), outcome)
+        splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
+        dataset = splits["test" if self.trainer.testing else "val"]
+        photos = PhotoOutcome(dataset, "image", rows["file"], outcome)
+        return {
+            f"{name}_{picture}": figure
+            for name, head in self.heads.items()
+            for picture, figure in (
+                photos.draw_classes(name, head.classes)
+                if head.classes
+                else photos.draw_numbers(name, "age in years")
+            ).items()
+        }
 
     def extra_metrics(self) -> Mapping[str, float]:
         """The learned weights."""
@@ -207,12 +226,12 @@ class FacesModule(Module):
 
 
 def _identity_head(classes: Sequence[str]) -> Head:
-    if len(classes) < 2:
+    count = len(classes)
+    if count < 2:
         raise UserError(
-            f"{len(classes)} people in training ({', '.join(classes)}): it takes two or more to "
+            f"{count} people in training ({', '.join(classes)}): it takes two or more to "
             "tell apart (--data.identity), or --model.use_identity=false"
         )
-    count = len(classes)
     metrics: dict[str, Any] = {
         "accuracy": MulticlassAccuracy(count, average="micro"),
         f"top{TOP}": MulticlassAccuracy(count, top_k=min(TOP, count), average="micro"),
@@ -221,6 +240,10 @@ def _identity_head(classes: Sequence[str]) -> Head:
     return Head(MetricCollection(metrics), classes, MetricCollection(per_person), optional=True)
 
 
-def _age_head() -> Head:
+def _age_head(ages: Sequence[float]) -> Head:
+    if not ages:
+        raise UserError(
+            "no training photo has an age (--data.age): add some, or --model.use_age=false"
+        )
     metrics: dict[str, Any] = {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False)}
     return Head(MetricCollection(metrics), optional=True)

@@ -4,7 +4,7 @@ B: batch, V: photos of a row, F: numbers, C: categories, H: height, W: width.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -18,26 +18,33 @@ from torchmetrics import (
     R2Score,
 )
 
-from kindling.data.datamodule import DataModule, SplitName, at_least, below_one
+from kindling.data.datamodule import DataModule, at_least, below_one
+from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
-from kindling.images import Augment, sample_seeds
+from kindling.images import ImageModule
+from kindling.images.frozen import FrozenFeatures
+from kindling.images.outcome_figures import PhotoOutcome
+from kindling.tables.layers import one_hot
 from kindling.tables.normalize import Logarithms, Normalize
 from kindling.tables.trees import Trees
 from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import EvalOutput, Module, Schedule
-from problems.prices.backbone import Backbone
-from problems.prices.figures import draw
-from problems.prices.loss import Loss, make_loss
-from problems.prices.metrics import MedianAbsolutePercentageError
-from problems.prices.net import PhotoBranch, PricesNet, one_hot
-from problems.prices.offers import PriceDataset, PricesBatch
+from kindling.training.module import EvalOutput, Schedule
+from problems.prices.data import PricesBatch
+from problems.prices.net import (
+    Loss,
+    MedianAbsolutePercentageError,
+    Merge,
+    PhotoBranch,
+    PricesNet,
+    make_loss,
+)
 
 HEAD = "price"
 BEYOND = 2.0
 """Deviations beyond the training prices that a prediction may go; further, it is a runaway."""
 
 
-class PricesModule(Module):
+class PricesModule(ImageModule):
     """Predicts a price from a row's photos, numbers and categories.
 
     A branch without input is left out. The loss is of the standardized price or its logarithm;
@@ -65,12 +72,13 @@ class PricesModule(Module):
         trees: Boosted trees, half of each prediction; 0 is the net alone.
         loss: Of the standardized price.
         quantile: Of prices, where l1 and trees aim; 0.5 is the median.
-        rotation: Largest turn of a training photo in degrees.
-        flip: Probability that a training photo is mirrored.
+        rotation: Largest rotation of a training photo in degrees.
         lr: Learning rate.
         weight_decay: Decoupled weight decay.
         schedule: Learning rate over the epochs.
     """
+
+    image_field = "photos"
 
     center: Tensor
     scale: Tensor
@@ -86,7 +94,7 @@ class PricesModule(Module):
         image_size: int = 64,
         log_price: bool = True,
         channels: Sequence[int] = (8, 16, 32, 64, 64),
-        merge: Literal["average", "concatenate"] = "average",
+        merge: Merge = "average",
         backbone: str | None = None,
         weights: str | None = None,
         components: int = 3,
@@ -101,10 +109,10 @@ class PricesModule(Module):
         loss: Loss = "l1",
         quantile: float = 0.5,
         rotation: float = 0.0,
-        flip: float = 0.5,
         lr: float = 2e-3,
         weight_decay: float = 0.01,
         schedule: Schedule = "cosine",
+        **settings: Any,
     ) -> None:
         metrics: dict[str, Metric | MetricCollection] = {
             "mae": MeanAbsoluteError(),
@@ -113,21 +121,25 @@ class PricesModule(Module):
             "median_ape": MedianAbsolutePercentageError(),
             "r2": R2Score(),
         }
-        super().__init__({HEAD: Head(MetricCollection(metrics))}, lr, weight_decay, schedule)
-        self.save_hyperparameters(logger=False)
-        _check(
-            {"embedding": [embedding], "readout": [readout], "hidden": hidden},
-            {"dropout": dropout, "hide": hide},
+        settings |= {"lr": lr, "weight_decay": weight_decay, "schedule": schedule}
+        super().__init__(
+            {HEAD: Head(MetricCollection(metrics))}, rotation, autocontrast=0.0, **settings
         )
+        self.save_hyperparameters(logger=False)
+        at_least("model.embedding", embedding, 1)
+        at_least("model.readout", readout, 1)
+        for width in hidden:
+            at_least("model.hidden", width, 1)
+        below_one("model.dropout", dropout)
+        below_one("model.hide", hide)
         if not (features or vocabularies or views):
             raise UserError("no column to learn from: name numbers, categories or photos (data.)")
         self.log_price, self.loss = log_price, make_loss(loss, quantile)
-        self.augment = Augment(rotation, flip, autocontrast=0.0)
         self.normalize = Normalize(features, indicators=indicators)
         self.logarithms = Logarithms(features) if logarithms else nn.Identity()
-        photos: PhotoBranch | Backbone | None = None
+        photos: PhotoBranch | FrozenFeatures | None = None
         if views and backbone is not None:
-            photos = Backbone(backbone, views, image_size, components, dropout)
+            photos = FrozenFeatures(backbone, views, image_size, components, dropout)
         elif views:
             photos = PhotoBranch(views, image_size, channels, merge)
         numbers = self.normalize.out_features
@@ -145,7 +157,7 @@ class PricesModule(Module):
     @property
     def backbone(self) -> nn.Module:
         """What sees the photos, for callbacks such as BackboneFinetuning."""
-        if isinstance(self.net.photos, Backbone):
+        if isinstance(self.net.photos, FrozenFeatures):
             raise UserError(
                 f"model.backbone={self.net.photos.name}: stays frozen, its features are taken "
                 "once; only the blocks of model.backbone=null can be frozen and trained later"
@@ -155,31 +167,31 @@ class PricesModule(Module):
         return self.net.photos
 
     def setup(self, stage: str) -> None:
-        if stage == "fit":
-            if training := self.training_split(PriceDataset):
-                columns = getattr(self.trainer.datamodule, "columns", None)  # type: ignore[attr-defined]
-                self.fit_statistics(training, columns and columns.numbers)
-            if isinstance(self.net.photos, Backbone) and not self.resumed:
-                self.net.photos.load(self.weights)
-                self._look_once(self.net.photos)
+        super().setup(stage)
+        if stage == "fit" and isinstance(self.net.photos, FrozenFeatures) and not self.resumed:
+            self.net.photos.load(self.weights)
+            self._look_once(self.net.photos)
 
     def on_fit_start(self) -> None:
         data, photos = self.trainer.datamodule, self.net.photos  # type: ignore[attr-defined]
-        if isinstance(data, DataModule) and isinstance(photos, Backbone) and photos.seen is None:
+        # A resumed run has its weights only now.
+        if isinstance(photos, FrozenFeatures) and photos.seen is None and data is not None:
             self._look_once(photos)
 
     def on_fit_end(self) -> None:
-        if isinstance(self.net.photos, Backbone):
+        if isinstance(self.net.photos, FrozenFeatures):
             self.net.photos.seen = None
 
-    def fit_statistics(self, training: PriceDataset, names: Sequence[str] | None = None) -> None:
+    def fit_statistics(self, training: FieldDataset[PricesBatch]) -> None:
         """Take from the training rows what normalization and baseline need."""
+        numbers, codes = training.fields["numbers"], training.fields["codes"]
         if isinstance(self.logarithms, Logarithms):
-            self.logarithms.fit(training.numbers)
-        self.normalize.fit(self.logarithms(training.numbers), names)
+            self.logarithms.fit(numbers)
+        self.normalize.fit(self.logarithms(numbers), training.names.get("numbers"))
         if isinstance(self.net.photos, PhotoBranch):
-            self.net.photos.pixels.fit(training.images, training.shown)
-        price = training.price.double()
+            shown = training.fields["photos"].unique()  # type: ignore[no-untyped-call]
+            self.net.photos.pixels.fit(training.shared["photos"], shown)
+        price = training.fields["price"].double()
         value = price.log() if self.log_price else price
         scale = value.std(correction=0)
         scale = scale if scale > 0 else torch.ones_like(scale)
@@ -189,7 +201,7 @@ class PricesModule(Module):
         self.high.copy_(value.max() + BEYOND * scale)
         self.median.copy_(price.quantile(0.5))
         if self.trees is not None:
-            columns = self._columns(self._numbers(training.numbers), training.codes)
+            columns = self._columns(self._numbers(numbers), codes)
             self.trees.fit(columns, (value - self.center) / self.scale)
 
     def forward(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
@@ -201,17 +213,9 @@ class PricesModule(Module):
         """
         return self._price(self._standardized(self.net.look(photos), numbers, codes))
 
-    def training_step(self, batch: PricesBatch) -> Tensor:
-        if isinstance(self.net.photos, PhotoBranch):
-            views = batch.photos.shape[1]
-            # Each photo of a row is drawn for on its own.
-            index = batch.indices[:, None] * views + torch.arange(
-                views, device=batch.indices.device
-            )
-            seeds = sample_seeds(self.seed, self.current_epoch, index.flatten())
-            photos = self.augment(batch.photos.flatten(0, 1), seeds)
-            batch = batch._replace(photos=photos.unflatten(0, batch.photos.shape[:2]))
-        return super().training_step(batch)
+    def augmented(self, batch: PricesBatch) -> PricesBatch:
+        learned = isinstance(self.net.photos, PhotoBranch)
+        return super().augmented(batch) if learned else batch  # type: ignore[no-any-return]
 
     def step(self, batch: PricesBatch) -> StepOutput:
         value = self._standardized(self._seen(batch), batch.numbers, batch.codes)
@@ -227,29 +231,28 @@ class PricesModule(Module):
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        split: SplitName = "test" if self.trainer.testing else "val"
-        return draw(HEAD, data.target, self.log_price, data.offers(split), rows, outcome)
+        dataset = data.splits["test" if self.trainer.testing else "val"]
+        samples = zip(*rows.values(), strict=True)
+        names = [", ".join(map(" ".join, zip(rows, map(str, s), strict=True))) for s in samples]
+        drawn = PhotoOutcome(dataset, "photos", names, outcome)
+        return drawn.draw_numbers(HEAD, data.target, self.log_price)
 
-    def _look_once(self, backbone: Backbone) -> None:
+    def _look_once(self, frozen: FrozenFeatures) -> None:
         """At the photos of the training and validation rows."""
-        training = self.training_split(PriceDataset)
-        if training is None:
-            return
-        data, shown = self.trainer.datamodule, training.shown  # type: ignore[attr-defined]
-        known = isinstance(data, DataModule)
-        if known:
-            shown = torch.cat([shown, data.offers("val").shown]).unique()  # type: ignore[no-untyped-call]
-        backbone.remember(training.images, shown)
-        if not backbone.fitted:
-            backbone.fit(backbone.recall(training.photos))
-        if not known:
-            backbone.seen = None  # a loader of validation photos may have others
+        if training := self.training_split(FieldDataset):
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            others = data.splits["val"] if isinstance(data, DataModule) else training
+            frozen.remember(
+                training.shared["photos"], training.fields["photos"], others.fields["photos"]
+            )
+            if not isinstance(data, DataModule):
+                frozen.seen = None  # a loader of validation photos may have others
 
     def _seen(self, batch: PricesBatch) -> Tensor:
         """What the net's branch of photos tells of a batch's, ``(B, width)``."""
         photos = self.net.photos
-        if isinstance(photos, Backbone) and photos.seen is not None:
-            return photos.reduce(photos.recall(batch.where))
+        if isinstance(photos, FrozenFeatures) and photos.seen is not None:
+            return photos.reduce(photos.recall(batch.photo_index))
         return self.net.look(batch.photos)
 
     def _standardized(self, seen: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
@@ -273,11 +276,3 @@ class PricesModule(Module):
         """In the price's unit, kept from running away: an exponential would overflow."""
         value = torch.clamp(self.center + self.scale * value, self.low, self.high)
         return value.exp() if self.log_price else value
-
-
-def _check(widths: Mapping[str, Sequence[int]], shares: Mapping[str, float]) -> None:
-    for name, several in widths.items():
-        for width in several:
-            at_least(f"model.{name}", width, 1)
-    for name, share in shares.items():
-        below_one(f"model.{name}", share)

@@ -1,4 +1,4 @@
-"""One branch for each kind of input, merged and read out to one number.
+"""A branch for photos and one for the table, merged and read out to one number; loss and metric.
 
 B: batch, V: photos of a row, F: numbers, C: categories, H: height, W: width.
 """
@@ -8,15 +8,23 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
 
+from kindling.errors import UserError
 from kindling.images import ConvBlocks, Pixels
-from problems.prices.backbone import Backbone
+from kindling.images.frozen import FrozenFeatures
+from kindling.tables.layers import MLP, TableNet
 
 Merge = Literal["average", "concatenate"]
+Loss = Literal["l1", "huber", "mse"]
+
+SMALLEST = 1.17e-06
+"""Targets nearer to 0 count as this far from it, as in torchmetrics' mean of the same errors."""
 
 
 class PhotoBranch(nn.Module):
-    """Features of a row's photos: convolutional blocks that all of them share, then their means.
+    """Convolutional blocks that all photos of a row share, then each channel's mean.
 
     Args:
         views: Photos of a row, V.
@@ -40,63 +48,11 @@ class PhotoBranch(nn.Module):
         return features.mean(1) if self.merge == "average" else features.flatten(1)
 
 
-class TableBranch(nn.Module):
-    """Features of a row's numbers and categories.
-
-    Args:
-        features: Numbers, after normalization.
-        vocabularies: Values of each category, beside the place 0 of what is unseen or missing.
-        embedding: Width of a category.
-        hidden: Widths of the layers.
-        dropout: Share of each layer that is dropped in training.
-        hide: Share of categories that are taken for missing in training, so that the entry of
-            unseen ones is learned too.
-
-    Shape:
-        ``(B, F)`` and ``(B, C)`` int64 to ``(B, width)``.
-
-    References:
-        Guo and Berkhahn, Entity Embeddings of Categorical Variables, 2016, arXiv:1604.06737
-    """
-
-    def __init__(
-        self,
-        features: int,
-        vocabularies: Sequence[int],
-        embedding: int,
-        hidden: Sequence[int],
-        dropout: float,
-        hide: float,
-    ) -> None:
-        super().__init__()
-        self.hide = hide
-        self.embeddings = nn.ModuleList(nn.Embedding(size + 1, embedding) for size in vocabularies)
-        inputs = features + embedding * len(vocabularies)
-        self.layers = perceptron(inputs, hidden, dropout)
-        self.width = hidden[-1] if hidden else inputs
-
-    def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        if self.training and self.hide:
-            codes = codes * (torch.rand(codes.shape, device=codes.device) >= self.hide)
-        embedded = [embed(codes[:, k]) for k, embed in enumerate(self.embeddings)]
-        return self.layers(torch.cat([numbers, *embedded], 1))  # type: ignore[no-any-return]
-
-
 class PricesNet(nn.Module):
     """Photos, numbers and categories to one number; a branch without input is left out.
 
     What learned blocks tell of the photos stands beside the table's features. The few components
     of a frozen net are numbers like the table's, and go through its layers.
-
-    Args:
-        photos: The branch of the photos, if there are any.
-        features: Numbers, after normalization.
-        vocabularies: Values of each category.
-        embedding: Width of a category.
-        hidden: Widths of the table's layers.
-        readout: Width of the layer behind the branches.
-        dropout: Share of each layer that is dropped in training.
-        hide: Share of categories that are taken for missing in training.
 
     Shape:
         What the branch of photos tells ``(B, width)``, numbers ``(B, F)`` and codes ``(B, C)``
@@ -104,25 +60,19 @@ class PricesNet(nn.Module):
     """
 
     def __init__(
-        self,
-        photos: PhotoBranch | Backbone | None,
-        features: int,
-        vocabularies: Sequence[int],
-        embedding: int,
-        hidden: Sequence[int],
-        readout: int,
-        dropout: float,
-        hide: float,
-    ) -> None:
+        self, photos: PhotoBranch | FrozenFeatures | None, features: int,
+        vocabularies: Sequence[int], embedding: int, hidden: Sequence[int], readout: int,
+        dropout: float, hide: float,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.photos, self.table = photos, None
         seen = photos.width if photos is not None else 0
-        inside = seen if isinstance(photos, Backbone) else 0
+        inside = seen if isinstance(photos, FrozenFeatures) else 0
         if features or vocabularies:
             inputs = features + inside
-            self.table = TableBranch(inputs, vocabularies, embedding, hidden, dropout, hide)
+            self.table = TableNet(inputs, vocabularies, embedding, hidden, 0, dropout, hide)
             seen += self.table.width - inside
-        self.readout = perceptron(seen, [readout], dropout).append(nn.Linear(readout, 1))
+        self.readout = MLP(seen, [readout], 1, dropout)
 
     def look(self, photos: Tensor) -> Tensor:
         """What the branch of photos tells, ``(B, V, 3, H, W)`` uint8 to ``(B, width)``."""
@@ -134,29 +84,66 @@ class PricesNet(nn.Module):
     def forward(self, seen: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         if self.table is None:
             inputs = seen
-        elif isinstance(self.photos, Backbone):
+        elif isinstance(self.photos, FrozenFeatures):
             inputs = self.table(torch.cat([numbers, seen], 1), codes)
         else:
             inputs = torch.cat([seen, self.table(numbers, codes)], 1)
         return self.readout(inputs).squeeze(-1)  # type: ignore[no-any-return]
 
 
-def one_hot(codes: Tensor, vocabularies: Sequence[int]) -> Tensor:
-    """A column for each value of each category; the place 0, unseen or missing, has none.
+class QuantileLoss(nn.Module):
+    """Mean size of the error, too low counting ``quantile / (1 - quantile)`` times as much.
+
+    It is least where the share ``quantile`` of targets lies below the estimate. At 0.5, the median,
+    it is the mean absolute error; elsewhere it is twice what is called pinball loss. The relative
+    error is least somewhat below the median, since too low an estimate errs by 100 % at most.
 
     Shape:
-        ``(B, C)`` int64 to ``(B, sum of the vocabularies)``.
+        Estimates and targets ``(B,)`` to a scalar.
+
+    References:
+        Koenker and Bassett, Regression Quantiles, 1978, doi:10.2307/1913643
     """
-    columns = [
-        nn.functional.one_hot(codes[:, k], size + 1)[:, 1:] for k, size in enumerate(vocabularies)
-    ]
-    return torch.cat([codes.new_zeros(codes.shape[0], 0), *columns], 1).float()
+
+    def __init__(self, quantile: float) -> None:
+        super().__init__()
+        self.quantile = quantile
+
+    def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
+        gap = target - estimate
+        return 2 * torch.maximum(self.quantile * gap, (self.quantile - 1) * gap).mean()
 
 
-def perceptron(inputs: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
-    """Linear layers, each with an activation and dropout behind it."""
-    net = nn.Sequential()
-    for width in hidden:
-        net.extend([nn.Linear(inputs, width), nn.SiLU(), nn.Dropout(dropout)])
-        inputs = width
-    return net
+def make_loss(kind: Loss, quantile: float) -> nn.Module:
+    """The loss of that name; a UserError if there is no such quantile, or it aims at none."""
+    if not 0 < quantile < 1:
+        raise UserError(f"model.quantile={quantile}: must be between 0 and 1")
+    if kind == "l1":
+        return QuantileLoss(quantile)
+    if quantile != 0.5:
+        raise UserError(f"model.quantile={quantile}: only model.loss=l1 aims at one, not {kind}")
+    return nn.HuberLoss() if kind == "huber" else nn.MSELoss()
+
+
+class MedianAbsolutePercentageError(Metric):
+    """Median of ``|prediction - target| / |target|``, which a few wild errors do not move."""
+
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+
+    errors: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("errors", default=[], dist_reduce_fx="cat")
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Keep the relative errors of a batch, ``(B,)`` each."""
+        self.errors.append((prediction - target).abs() / target.abs().clamp(min=SMALLEST))
+
+    def compute(self) -> Tensor:
+        """The middle error, or the mean of the two in the middle."""
+        errors = torch.sort(dim_zero_cat(self.errors)).values
+        size = len(errors)
+        return (errors[(size - 1) // 2] + errors[size // 2]) / 2

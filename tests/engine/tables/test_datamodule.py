@@ -169,6 +169,9 @@ def test_a_checkpoint_is_all_it_takes_to_read_raw_rows(
     assert batch.codes.tolist() == [[2, 2], [0, 2]]
     assert batch.target.isnan().all() if kind is Numbers else batch.target.tolist() == [-1, -1]
     assert data.state_dict() == state
+    (root / "raw.csv").write_text("zipcode,place,area\n10001,south,50\n")
+    with pytest.raises(UserError, match=r"raw\.csv: no column 'age'"):
+        data.setup("predict")
 
 
 @pytest.mark.parametrize(
@@ -195,15 +198,16 @@ def write(root: Path, *cells: str, times: int = 12) -> Classes:
 
 
 def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
-    state = module(tmp_path, type(write(tmp_path, "c", "a", "b"))).state_dict()
-    assert state["classes"] == ["a", "b", "c"]
-    other = write(tmp_path, "c", "b")
+    write(tmp_path, "c\n{d}", "a", "b")
+    state = module(tmp_path, Classes).state_dict()
+    assert state["classes"] == ["a", "b", "c\n{d}"]
+    other = write(tmp_path, "c\n{d}", "b")
     other.load_state_dict(state)
     other.setup("test")
     assert set(whole(other, "test").target.tolist()) == {1, 2}
     stranger = write(tmp_path, "a", "z")
     stranger.load_state_dict(state)
-    with pytest.raises(UserError, match="column 'target': 'z' is none of a, b, c"):
+    with pytest.raises(UserError, match=r"'target': 'z' is none of a, b, c \{d\}: correct"):
         stranger.setup("test")
 
 
@@ -232,6 +236,8 @@ def test_columns_that_hold_no_classes(
         ({"target": "Target"}, "did you mean 'target'?"),
         ({"numbers": ["area", "target"]}, "the target 'target' is among the columns"),
         ({"categories": ["plac"]}, "did you mean 'place'?"),
+        ({"ignore": ["ids"]}, "did you mean 'id'?"),
+        ({"numbers": ["area"], "categories": ["area"]}, "column 'area' is named twice"),
         ({"numbers": [], "categories": []}, "no column to learn from beside 'target'"),
         ({"category_limit": 2}, "3 different values are too many for a category"),
         ({"val_fraction": 1.5}, "data.val_fraction=1.5: must lie between 0 and 1"),

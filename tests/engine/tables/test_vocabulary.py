@@ -19,17 +19,13 @@ def test_only_training_rows_make_known_what_there_is() -> None:
     known = vocabularies(rows, ["fuel"], np.array([0, 1, 2, 3]), 9, PATH)
     assert known == {"fuel": ["gas", "petrol"]}
     assert encode(rows, known, PATH)[:, 0].tolist() == [1, 2, 0, 1, 0, 2]
+    assert encode(rows, {}, PATH).shape == (6, 0)
 
 
 def test_a_code_is_the_same_however_it_was_written() -> None:
     known = vocabularies(table("10", "20", "02"), ["fuel"], np.arange(3), 9, PATH)
     assert known == {"fuel": ["02", "10", "20"]}
     assert encode(table("20.0", "10.00", "2", "2.5"), known, PATH)[:, 0].tolist() == [3, 2, 0, 0]
-
-
-def test_no_columns() -> None:
-    assert vocabularies(table("a"), [], np.arange(1), 9, PATH) == {}
-    assert encode(table("a", "b"), {}, PATH).shape == (2, 0)
 
 
 def test_a_thousand_values_are_no_category() -> None:
@@ -41,8 +37,3 @@ def test_a_thousand_values_are_no_category() -> None:
         "--data.ignore='[fuel]' leaves it out, --data.category_limit=1000 allows it"
     )
     assert len(vocabularies(rows, ["fuel"], np.arange(1000), 1000, PATH)["fuel"]) == 1000
-
-
-def test_a_column_that_is_not_there() -> None:
-    with pytest.raises(UserError, match="no column 'fule'"):
-        encode(table("a"), {"fule": ["a"]}, PATH)

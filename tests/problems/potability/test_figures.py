@@ -6,30 +6,33 @@ from numpy.typing import NDArray
 from kindling.training.module import EvalOutput
 from problems.potability.figures import calibration, draw, roc
 
-Sample = tuple[NDArray[np.bool_], NDArray[np.float64]]
+Values = NDArray[np.float64]
 
 
 @pytest.fixture
-def sample() -> Sample:
-    """Probabilities, many of them equal, that are right as often as they say."""
-    rng = np.random.default_rng(0)
-    probability = rng.integers(0, 50, 2003) / 50
-    return rng.random(2003) < probability, probability
+def probability() -> Values:
+    """Many of them equal."""
+    return np.random.default_rng(0).integers(0, 50, 2003) / 50
 
 
-def test_roc_is_the_rates_at_each_threshold(sample: Sample) -> None:
-    positive, probability = sample
+@pytest.fixture
+def positive(probability: Values) -> NDArray[np.bool_]:
+    """As often as the probabilities say."""
+    return np.random.default_rng(1).random(2003) < probability
+
+
+def test_roc_is_the_rates_at_each_threshold(
+    positive: NDArray[np.bool_], probability: Values
+) -> None:
     false, true = roc(positive, probability)
-    thresholds = np.append(np.inf, np.unique(probability)[::-1])
-    for k, threshold in enumerate(thresholds):
-        called = probability >= threshold
-        assert true[k] == pytest.approx(called[positive].mean())
-        assert false[k] == pytest.approx(called[~positive].mean())
-    assert len(true) == len(thresholds)
+    called = probability >= np.append(np.inf, np.unique(probability)[::-1])[:, None]
+    np.testing.assert_allclose(true, called[:, positive].mean(1))
+    np.testing.assert_allclose(false, called[:, ~positive].mean(1))
 
 
-def test_bins_hold_all_samples_in_order_of_probability(sample: Sample) -> None:
-    positive, probability = sample
+def test_bins_hold_all_samples_in_order_of_probability(
+    positive: NDArray[np.bool_], probability: Values
+) -> None:
     mean, share, count = calibration(positive, probability)
     assert count.tolist() == [201] * 3 + [200] * 7
     assert (np.diff(mean) > 0).all()
@@ -38,26 +41,17 @@ def test_bins_hold_all_samples_in_order_of_probability(sample: Sample) -> None:
     np.testing.assert_allclose(mean, share, atol=0.1)
 
 
-def outcome(positive: NDArray[np.bool_], probability: NDArray[np.float64]) -> EvalOutput:
-    targets = torch.from_numpy(positive.astype(np.int64))
-    predictions = torch.from_numpy(probability).float()
-    head = "potability"
-    return EvalOutput(torch.arange(len(targets)), {head: predictions}, {head: targets}, {})
-
-
-def test_the_confusion_matrix_counts_each_sample(sample: Sample) -> None:
-    positive, probability = sample
-    (axes,) = draw(outcome(*sample), "safe")["confusion_matrix"].axes
-    shown = [int(text.get_text().partition("\n")[0].replace(",", "")) for text in axes.texts]
-    called = probability > 0.5
-    cells = [(a, p) for a in (False, True) for p in (False, True)]
-    assert shown == [int(((positive == a) & (called == p)).sum()) for a, p in cells]
-    assert axes.get_xlabel() == "predicted safe"
-
-
-@pytest.mark.parametrize("positive", [[True], [False], [True, True, True]])
-def test_pictures_of_a_few_samples_of_one_class(positive: list[bool]) -> None:
-    figures = draw(outcome(np.array(positive), np.full(len(positive), 0.5)), "Potability")
+@pytest.mark.parametrize("labels", [[1], [0], [1, 1, 1], [0, 1, 1, 1]])
+def test_pictures_of_a_few_samples(labels: list[int]) -> None:
+    targets, predictions = torch.tensor(labels), torch.full((len(labels),), 0.6)
+    outcome = EvalOutput(
+        torch.arange(len(labels)), {"potability": predictions}, {"potability": targets}, {}
+    )
+    figures = draw(outcome, "safe")
     assert list(figures) == ["confusion_matrix", "roc", "calibration"]
     for figure in figures.values():
         figure.canvas.draw()
+    texts = [
+        text.get_text().partition("\n")[0] for text in figures["confusion_matrix"].axes[0].texts
+    ]
+    assert texts == ["0", str(labels.count(0)), "0", str(labels.count(1))]

@@ -1,7 +1,7 @@
-"""What a pretrained net sees in a row's photos, in a few numbers.
+"""What a pretrained net tells of photos, in a few numbers.
 
-M: photos, N: rows of a split, B: batch, V: photos of a row, H: height, W: width, D: features of
-the net, K: components.
+M: photos, N: samples of a split, B: batch, V: photos of a sample, H: height, W: width,
+D: features of the net, K: components.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ CHUNK = 16
 """Photos that go through the net at a time: more are slower on a CPU, and take more memory."""
 
 
-class Backbone(nn.Module):
+class FrozenFeatures(nn.Module):
     """A net of timm's that has learned from other photos, frozen, and its principal components.
 
-    Some hundred rows cannot teach a net to see. One that can already gives D features of a photo;
-    of those, the K directions in which the training photos of a column differ most are kept.
+    Some hundred samples cannot teach a net to see. One that can already gives D features of a
+    photo; of those, the K directions in which the training photos of a column differ most are kept.
 
     Args:
         name: As timm has it, such as ``resnet18``.
-        views: Photos of a row, V.
+        views: Photos of a sample, V.
         image_size: Pixels on a side.
         components: Kept of each photo, K.
         dropout: Share of the components that is dropped in training.
@@ -49,13 +49,17 @@ class Backbone(nn.Module):
         self, name: str, views: int, image_size: int, components: int, dropout: float
     ) -> None:
         super().__init__()
+        timm = _timm(name)
+        if not timm.is_model(name):
+            meant = did_you_mean(name, timm.list_models())
+            raise UserError(f"model.backbone={name}: not a net of timm's{meant}")
         self.name, self.width = name, views * components
-        self.net = _create(name)
+        # No download: a checkpoint brings its own weights.
+        self.net = timm.create_model(name, pretrained=False, num_classes=0)
         check_size(self.net, f"model.backbone={name}", image_size)
         self.net.requires_grad_(False).to(memory_format=torch.channels_last)
         self.pixels, self.dropout = Pixels(), nn.Dropout(dropout)
-        known = self.net.pretrained_cfg
-        self.pixels.set(torch.tensor(known["mean"]), torch.tensor(known["std"]))
+        self.pixels.set(*(torch.tensor(self.net.pretrained_cfg[k]) for k in ("mean", "std")))
         size = self.net.num_features
         at_least("model.components", components, 1)
         if components > size:
@@ -64,12 +68,8 @@ class Backbone(nn.Module):
         self.register_buffer("center", torch.full((views, size), torch.nan))
         self.register_buffer("axes", torch.full((views, size, components), torch.nan))
 
-    @property
-    def fitted(self) -> bool:
-        return not self.center.isnan().any().item()
-
     def load(self, weights: str | None) -> None:
-        """Take pretrained weights, from a file or, if none is given, by download.
+        """Take pretrained weights, from a file in timm's format or, if none is given, by download.
 
         Raises:
             UserError: They are not there, are another net's, or cannot be downloaded.
@@ -82,32 +82,39 @@ class Backbone(nn.Module):
             raise UserError(f"model.weights={weights}: not those of timm's {self.name}")
         self.net.load_state_dict(fitting)
 
-    def remember(self, images: Tensor, shown: Tensor) -> None:
+    def remember(self, images: Tensor, training: Tensor, others: Tensor) -> None:
         """Look at photos once, since a frozen net sees the same in them in every epoch.
 
-        Shape:
-            ``images`` ``(M, 3, H, W)`` uint8, of which ``shown`` ``(S,)`` int64 are looked at.
+        Unless a checkpoint brought them, the components are found too.
+
+        Args:
+            images: ``(M, 3, H, W)`` uint8.
+            training: ``(N, V)`` int64: where the training samples' photos lie in ``images``.
+            others: ``(..., V)`` int64: where others that are asked for in training lie.
         """
-        training, device = self.net.training, self.center.device
+        in_training, device = self.net.training, self.center.device
         self.net.eval()
         self.seen = self.center.new_full((len(images), self.center.shape[1]), torch.nan)
+        shown = torch.cat([training.flatten(), others.flatten()]).unique()  # type: ignore[no-untyped-call]
         for chunk in torch.split(shown, CHUNK):
             self.seen[chunk] = self._embed(images[chunk].to(device))
-        self.net.train(training)
+        self.net.train(in_training)
+        if self.center.isnan().any():
+            self.fit(self.recall(training))
 
-    def recall(self, where: Tensor) -> Tensor:
+    def recall(self, index: Tensor) -> Tensor:
         """Features of photos that were looked at, ``(B, V)`` int64 to ``(B, V, D)``."""
         assert self.seen is not None
-        self.seen = self.seen.to(where.device)
-        return self.seen[where]
+        self.seen = self.seen.to(index.device)
+        return self.seen[index]
 
     def fit(self, features: Tensor) -> None:
-        """Find each column's components in the training rows' features, ``(N, V, D)``.
+        """Find each column's components in the training samples' features, ``(N, V, D)``.
 
-        They are scaled together: the first has a deviation of 1 over the training rows.
+        They are scaled together: the first has a deviation of 1 over the training samples.
 
         Raises:
-            UserError: There are fewer rows than components.
+            UserError: There are fewer samples than components.
         """
         count = self.axes.shape[2]
         if len(features) <= count:
@@ -142,17 +149,7 @@ def _timm(name: str) -> Any:
     return timm
 
 
-def _create(name: str) -> Any:
-    """The net without its classifier; no download: a checkpoint brings its own weights."""
-    timm = _timm(name)
-    if not timm.is_model(name):
-        meant = did_you_mean(name, timm.list_models())
-        raise UserError(f"model.backbone={name}: not a net of timm's{meant}")
-    return timm.create_model(name, pretrained=False, num_classes=0)
-
-
 def _pretrained(name: str, weights: str | None) -> Mapping[str, Tensor]:
-    """Weights as timm has them, from a file or by download."""
     timm = _timm(name)
     try:
         if weights is not None:

@@ -1,0 +1,202 @@
+"""The base of data modules on a CSV file whose rows have photos, beside other columns.
+
+N: rows, B: batch, V: photos of a row, M: different photos, F: numbers, C: categories, H: height,
+W: width.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kindling.data import paths
+from kindling.data.datamodule import at_least
+from kindling.data.dataset import FieldDataset
+from kindling.data.files import identical
+from kindling.data.split import grouped_split, linked_rows, stratified_split
+from kindling.errors import UserError
+from kindling.images.cache import load_images
+from kindling.images.listed import listed_images
+from kindling.images.read import PHOTO
+from kindling.tables.columns import Columns, Kind, choose, looks_like
+from kindling.tables.datamodule import TableDataModule
+
+
+class ImageTableBatch(NamedTuple):
+    """What is known of each row, and what is to be predicted.
+
+    Shape:
+        ``photos`` ``(B, V, 3, H, W)`` uint8. ``numbers`` ``(B, F)``, NaN where missing. ``codes``
+        ``(B, C)`` int64, 0 where unseen or missing. ``target`` ``(B,)``: a number, NaN where
+        unknown, or int64, the place of the class or ``IGNORE_INDEX``. ``indices`` ``(B,)`` int64:
+        of the samples in their split. Without B for a single sample; V, F or C is 0 where there
+        are none.
+    """
+
+    photos: Tensor
+    numbers: Tensor
+    codes: Tensor
+    target: Tensor
+    indices: Tensor
+
+
+class ImageTableDataModule(TableDataModule):
+    """Rows of one CSV file that lists photos; rows that share a photo are in the same split.
+
+    Args:
+        root: Folder of the CSV file; null is a generated sample.
+        input: CSV file to predict, with the columns that were learned from.
+        table: Name of the CSV file; null is the only one in the folder.
+        target: Column to predict.
+        numbers: Columns of numbers; null is those that look like it.
+        categories: Columns of categories; null is those that look like it.
+        photos: Columns of photos' paths, relative to the CSV; null is those that look like it.
+        ignore: Columns that are not learned from, and identify a row in the predictions.
+        use_photos: Learn from photos.
+        use_table: Learn from numbers and categories.
+        image_size: Pixels on a side, to which photos are resized.
+        category_limit: Different values that a column of categories may have.
+        val_fraction: Share held out for validation, of the rows that are not for the test.
+        test_fraction: Share held out for the test.
+        split_seed: Seed of the cut, apart from the run's own so that runs stay comparable.
+        folds: Parts of a cross-validation; null cuts once.
+        fold: The part that is the test.
+        batch_size: Rows in a batch.
+        num_workers: Processes that load batches; 0 loads in the training process.
+    """
+
+    batch_class: ClassVar[type[Any]] = ImageTableBatch
+    fixed: ClassVar[Sequence[str]] = ("use_photos", "use_table", "image_size")
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        input: Path | None = None,
+        table: str | None = None,
+        target: str = "target",
+        numbers: Sequence[str] | None = None,
+        categories: Sequence[str] | None = None,
+        photos: Sequence[str] | None = None,
+        ignore: Sequence[str] = (),
+        use_photos: bool = True,
+        use_table: bool = True,
+        image_size: int = 64,
+        category_limit: int = 100,
+        val_fraction: float = 0.2,
+        test_fraction: float = 0.2,
+        split_seed: int = 0,
+        folds: int | None = None,
+        fold: int = 0,
+        batch_size: int = 32,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(
+            root,
+            input,
+            table,
+            target=target,
+            numbers=numbers if use_table else None,
+            categories=categories if use_table else None,
+            ignore=ignore,
+            category_limit=category_limit,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            split_seed=split_seed,
+            folds=folds,
+            fold=fold,
+            batch_size=batch_size,
+            num_workers=num_workers,
+        )
+        if not (use_photos or use_table):
+            raise UserError("data.use_photos and data.use_table are both false: one is needed")
+        self.use_photos, self.use_table = use_photos, use_table
+        self.named["photos"] = None if photos is None or not use_photos else list(photos)
+        self.photo_columns = list(photos or ())
+        self.image_size = at_least("data.image_size", image_size, 8)
+        self._files: list[Path] = []
+
+    @property
+    def views(self) -> int:
+        """Photos of a row, V."""
+        return len(self.columns.photos)
+
+    def choose_columns(self, table: pd.DataFrame) -> Columns:
+        off: dict[Kind, Sequence[str]] = {} if self.use_photos else {"photos": []}
+        off |= {} if self.use_table else {"numbers": [], "categories": []}
+        return choose(table, self.target, {**self.named, **off}, self.path)
+
+    def split_rows(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
+        group = self.photo_groups(table)
+        if self.target_kind == "number":
+            return self.cut(grouped_split, group)
+        first = np.unique(group)
+        label = self.read_target(table, self.path).numpy()[first]
+        parts = self.cut(stratified_split, label)
+        return [np.flatnonzero(np.isin(group, first[part])) for part in parts]
+
+    def photo_groups(self, table: pd.DataFrame) -> NDArray[np.int64]:
+        """Groups of rows that share a photo, as :func:`same_photos` has them.
+
+        Whether the photos are used makes no difference, so that runs with and without them are
+        scored on the same rows; what is not there is shared by nobody.
+        """
+        photos: list[list[Path]] = [[] for _ in range(len(table))]
+        for name in map(str, table.columns):
+            if name in self.photo_columns or looks_like(table[name]) == "photos":
+                for row, cell in zip(photos, table[name], strict=True):
+                    if cell is not None and (file := self.path.parent / cell).is_file():
+                        row.append(file)
+        return same_photos(photos)
+
+    def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
+        dataset = super().dataset(table, path, labelled)
+        columns = [listed_images(table, name, path) for name in self.columns.photos]
+        rows = zip(*columns, strict=True) if columns else [()] * len(table)
+        dataset.shared["photos"], dataset.fields["photos"] = self.decode(rows, labelled)
+        return dataset
+
+    def decode(self, rows: Iterable[Sequence[Path]], cached: bool) -> tuple[Tensor, Tensor]:
+        """The pixels of each file once, and where those of each row's photos are.
+
+        Args:
+            rows: The photos of each.
+            cached: Whether decoded photos are kept for later runs.
+
+        Shape:
+            ``(M, 3, H, W)`` bytes and ``(N, V)`` int64.
+        """
+        rows = list(rows)
+        places = {file: k for k, file in enumerate(dict.fromkeys(f for row in rows for f in row))}
+        index = torch.tensor([[places[file] for file in row] for row in rows], dtype=torch.int64)
+        self._files = list(places)
+        size = (self.image_size, self.image_size)
+        return load_images(self._files, size, paths.CACHE if cached else None), index
+
+    def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"photos": {**PHOTO, "columns": self.columns.photos}, **super().io_schema()}
+
+    def files(self) -> Sequence[Path]:
+        return [*super().files(), *self._files]
+
+
+def same_photos(photos: Sequence[Sequence[Path]]) -> NDArray[np.int64]:
+    """Groups of rows that share a photo, byte for byte, directly or through other rows.
+
+    Args:
+        photos: Of each of N rows.
+
+    Shape:
+        The first row of each row's group, ``(N,)``.
+    """
+    holders: dict[Path, list[int]] = defaultdict(list)
+    for row, files in enumerate(photos):
+        for file in files:
+            holders[file].append(row)
+    alike = [[row for file in files for row in holders[file]] for files in identical(holders)]
+    return linked_rows(len(photos), [*holders.values(), *alike])

@@ -1,0 +1,32 @@
+"""What the engine's tests share: samples and caches of their own, runs of small problems."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kindling.__main__ import main
+from kindling.data import paths
+from tests.engine.toy import QUIET, TABLE, Run, Train
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SAMPLES", "CACHE"):
+            patch.setattr(paths, name, tmp_path_factory.mktemp(name.lower()))
+        yield
+
+
+@pytest.fixture
+def train(logs: Path) -> Train:
+    """Train and test, or run another command; what comes back is the newest run."""
+
+    def run(*flags: str, command: str = "train", status: int = 0) -> Run:
+        named = ("--model=", "--run=", "--from_run=", "--ckpt_path=")
+        base = () if any(flag.startswith(named) for flag in flags) else TABLE
+        assert main([command, *base, *flags, QUIET, f"--logs={logs}"]) == status
+        newest = max(logs.glob("*/latest"), key=lambda path: path.lstat().st_mtime_ns)
+        return Run(newest)
+
+    return run
