@@ -38,8 +38,9 @@ from rich.table import Table
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader, Dataset
 
+from kindling.data.dataset import FieldDataset
 from kindling.data.loader import Batches, load
-from kindling.images import Augment, load_images, scan
+from kindling.images import Augment, ImageBatch, load_images, scan
 from kindling.tools.compare.job import WATCH
 
 FIGURES = ("epoch_s", "step_us", "peak_mib")
@@ -172,9 +173,6 @@ def measure_photos(loops: Path, data: Path, batch_size: int = 32) -> dict[str, A
 
     The loops' script has ``problem(name, data)``, whose first item is a data set of the photos.
     """
-    # Here, so that the other problems can be measured where this one was taken out.
-    from problems.clouds.photos import Photos
-
     files = scan(data / "clouds" / "clouds_train").files
     theirs = seconds(DataLoader(_photos_of(loops, data), batch_size, shuffle=True))
     with tempfile.TemporaryDirectory() as cache:
@@ -182,7 +180,8 @@ def measure_photos(loops: Path, data: Path, batch_size: int = 32) -> dict[str, A
         images = load_images(files, (128, 128), Path(cache))
         decoding = time.perf_counter() - start
         every = torch.arange(len(files))
-        photos = Photos(images, every, torch.zeros_like(every), files)
+        fields = {"image": every, "label": torch.zeros_like(every)}
+        photos = FieldDataset(ImageBatch, fields, {"image": images})
         batches, augment = load(photos, Batches(len(files), batch_size, seed=0)), Augment().train()
         first, *later = [seconds(augment(b.image) for b in batches) for _ in range(4)]
     rates = {

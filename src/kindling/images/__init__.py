@@ -3,7 +3,7 @@
 from kindling.images.augment import Augment, sample_seeds
 from kindling.images.blocks import ConvBlocks, check_size
 from kindling.images.cache import load_images
-from kindling.images.folder import ImageFolder, find_images, scan
+from kindling.images.folder import find_images, scan
 from kindling.images.folder_datamodule import ImageBatch, ImageFolderDataModule
 from kindling.images.listed import listed_images
 from kindling.images.module import ImageModule, Pixels
@@ -14,7 +14,6 @@ __all__ = [
     "Augment",
     "ConvBlocks",
     "ImageBatch",
-    "ImageFolder",
     "ImageFolderDataModule",
     "ImageModule",
     "Pixels",

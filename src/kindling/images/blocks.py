@@ -5,7 +5,7 @@ B: batch, C: channels, H: height, W: width, h, w: half of them, K: blocks.
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -96,12 +96,14 @@ class NormalizedBlock(nn.Sequential):
         sign = torch.where(norm.weight < 0, -1.0, 1.0)
         weight = convolution.weight * sign[:, None, None, None]
         convolved = functional.conv2d(x, weight, padding=convolution.padding)
-        normalized = pool_and_normalize(convolved, norm.weight * sign, norm.bias, norm.eps)
+        output, mean, variance = pool_and_normalize(
+            convolved, norm.weight * sign, norm.bias, norm.eps
+        )
         count = convolved.numel() / convolved.shape[1]
-        norm.running_mean.lerp_(normalized.mean * sign, norm.momentum)
-        norm.running_var.lerp_(normalized.variance * count / (count - 1), norm.momentum)
+        norm.running_mean.lerp_(mean * sign, norm.momentum)
+        norm.running_var.lerp_(variance * count / (count - 1), norm.momentum)
         norm.num_batches_tracked += 1
-        return elu(normalized.output)  # type: ignore[no-any-return]
+        return elu(output)  # type: ignore[no-any-return]
 
 
 def _shortened(x: Tensor, norm: nn.Module) -> bool:
@@ -118,15 +120,9 @@ def _shortened(x: Tensor, norm: nn.Module) -> bool:
     )
 
 
-class Normalized(NamedTuple):
-    """A batch ``(B, C, h, w)``, and mean and variance of its channels in front of the pooling."""
-
-    output: Tensor
-    mean: Tensor
-    variance: Tensor
-
-
-def pool_and_normalize(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Normalized:
+def pool_and_normalize(
+    x: Tensor, weight: Tensor, bias: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """What batch normalization in training and max-pooling by 2 make of ``x``, in less time.
 
     Normalization by a positive weight rises in its input, so the largest input is the largest
@@ -138,23 +134,29 @@ def pool_and_normalize(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> N
         bias: ``(C,)``, of the output.
         eps: Added to the variance.
 
+    Returns:
+        The output ``(B, C, h, w)``, and mean and variance of the channels in front of the pooling.
+
     References:
         Ioffe and Szegedy, Batch Normalization, 2015, arXiv:1502.03167
     """
     x = x.contiguous(memory_format=torch.channels_last)
-    return Normalized(*_PoolAndNormalize.apply(x, weight, bias, eps))
+    output, mean, variance = _PoolAndNormalize.apply(x, weight, bias, eps)
+    return output, mean, variance
 
 
 class _PoolAndNormalize(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Normalized:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         mean, variance = _moments(x)
         inverse = (variance + eps).rsqrt()
         largest, index = functional.max_pool2d_with_indices(x, (2, 2))
         normalized = (largest - mean[EACH]).mul_(inverse[EACH])
         ctx.save_for_backward(x, index, normalized, mean, inverse, weight)
         ctx.mark_non_differentiable(mean, variance)
-        return Normalized(torch.addcmul(bias[EACH], normalized, weight[EACH]), mean, variance)
+        return torch.addcmul(bias[EACH], normalized, weight[EACH]), mean, variance
 
     @staticmethod
     @once_differentiable

@@ -41,26 +41,22 @@ def scan(path: Path) -> ImageFolder:
     """
     _require_folder(path)
     entries = _visible(path)
-    folders = [entry for entry in entries if entry.is_dir()]
-    for folder in folders:
+    above = {path.resolve(), *path.resolve().parents}
+    found = {entry: _images(_walk(entry, set(above))) for entry in entries if entry.is_dir()}
+    for folder in found:
         _require_text(folder)
-    if not folders:
+    if not found:
         raise UserError(
             f"{printable(path)}: no class folders; put the photos of each class in one of its own"
         )
-    above = {path.resolve(), *path.resolve().parents}
-    found = [_divided(_walk(folder, set(above))) for folder in folders]
-    if empty := [folder for folder, (images, _) in zip(folders, found, strict=True) if not images]:
+    if empty := [folder for folder, (images, _) in found.items() if not images]:
         names = ", ".join(map(printable, empty))
         raise UserError(f"{names}: no photos in this class; add some or remove the folder")
-    stray = [entry for entry in entries if not entry.is_dir()]
-    _report(path, stray + [file for _, others in found for file in others])
-    return ImageFolder(
-        path,
-        [folder.name for folder in folders],
-        [file for images, _ in found for file in images],
-        np.repeat(np.arange(len(folders)), [len(images) for images, _ in found]),
-    )
+    stray = [entry for entry in entries if entry not in found]
+    _report(path, stray + [file for _, others in found.values() for file in others])
+    files = [file for images, _ in found.values() for file in images]
+    labels = np.repeat(np.arange(len(found)), [len(images) for images, _ in found.values()])
+    return ImageFolder(path, [folder.name for folder in found], files, labels)
 
 
 def find_images(path: Path) -> list[Path]:
@@ -72,7 +68,7 @@ def find_images(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     _require_folder(path)
-    images, ignored = _divided(_walk(path, {*path.resolve().parents}))
+    images, ignored = _images(_walk(path, {*path.resolve().parents}))
     _report(path, ignored)
     if not images:
         raise UserError(f"{printable(path)}: no photos in this folder; check the path")
@@ -113,14 +109,13 @@ def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
             yield entry
 
 
-def _divided(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
+def _images(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
     """Images, and what is none."""
-    images: list[Path] = []
-    others: list[Path] = []
+    found: tuple[list[Path], list[Path]] = [], []
     for file in files:
         is_image = file.suffix.lower() in image_suffixes() and file.is_file()
-        (images if is_image else others).append(file)
-    return images, others
+        found[not is_image].append(file)
+    return found
 
 
 def _report(path: Path, ignored: list[Path]) -> None:

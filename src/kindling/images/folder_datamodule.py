@@ -178,7 +178,7 @@ class ImageFolderDataModule(DataModule):
             rows: Of the photos in ``files()``, in the order training, validation, test.
         """
         files = self.files()
-        chosen = {split: [files[k] for k in index] for split, index in rows.items()}
+        chosen: dict[str, list[Path]] = {s: [files[k] for k in rows[s]] for s in rows}
         repeated: set[Path] = set()
         for alike in duplicates(chosen):
             *earlier, _ = (alike[split] for split in rows if split in alike)

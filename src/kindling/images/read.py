@@ -17,7 +17,8 @@ from torch import Tensor
 from kindling.data.files import cores, formats, printable
 from kindling.errors import UserError
 
-_STACK = 256
+STACK = 256
+"""Images that are decoded at a time."""
 
 PHOTO = {
     "meaning": "upright RGB photos, resized by Pillow's bilinear filter with reducing_gap=2",
@@ -27,44 +28,36 @@ PHOTO = {
 
 
 def read_image(path: Path, size: tuple[int, int]) -> Tensor:
-    """One image, upright, transparent pixels on white, resized with antialiasing.
-
-    Not for several threads at once, since it silences Pillow's warnings for the whole process;
-    :func:`read_images` has its own threads.
-
-    Args:
-        path: Any format that Pillow decodes; of a moving picture, the first.
-        size: Height and width.
-
-    Shape:
-        ``(3, H, W)``, bytes.
-
-    Raises:
-        UserError: The file is missing, empty, broken, too large or no image.
-    """
-    with warnings.catch_warnings(action="ignore"):
-        pixels = _attempt(path, size)
-    if isinstance(pixels, UserError):
-        raise pixels
-    return torch.from_numpy(pixels)
+    """One image, ``(3, H, W)`` bytes, as :func:`read_images` has it."""
+    return next(read_images([path], size))[0]
 
 
 def read_images(paths: Sequence[Path], size: tuple[int, int]) -> Iterator[Tensor]:
-    """All images in order, in stacks, decoded on all cores.
+    """Images upright, transparent pixels on white, resized with antialiasing, on all cores.
+
+    Not for several threads at once, since it silences Pillow's warnings for the whole process.
+
+    Args:
+        paths: Any formats that Pillow decodes; of a moving picture, the first.
+        size: Height and width.
 
     Shape:
-        Stacks of ``(N, 3, H, W)``, bytes.
+        Stacks of ``(N, 3, H, W)``, bytes, in order.
 
     Raises:
-        UserError: Some images cannot be read. All are tried first, and the message names them.
+        UserError: Some are missing, empty, broken, too large or no images. All are tried first,
+            and the message names them.
     """
     faults: list[UserError] = []
     for tried in attempts(paths, size):
         faults += [pixels for pixels in tried if isinstance(pixels, UserError)]
         if not faults:
             yield torch.from_numpy(np.stack([p for p in tried if not isinstance(p, UserError)]))
+    if len(faults) == 1:
+        raise faults[0]
     if faults:
-        raise _joined(faults)
+        named = "; ".join(map(str, faults[:5])) + ("; ..." if len(faults) > 5 else "")
+        raise UserError(f"{len(faults)} images cannot be read: {named}")
 
 
 def attempts(
@@ -72,17 +65,10 @@ def attempts(
 ) -> Iterator[list[NDArray[np.uint8] | UserError]]:
     """The same stacks as lists, with the error in the place of an image that cannot be read."""
     with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(paths), _STACK):
+        for start in range(0, len(paths), STACK):
             with warnings.catch_warnings(action="ignore"):
-                tried = list(pool.map(lambda p: _attempt(p, size), paths[start : start + _STACK]))
+                tried = list(pool.map(lambda p: _attempt(p, size), paths[start : start + STACK]))
             yield tried
-
-
-def _joined(faults: list[UserError]) -> UserError:
-    if len(faults) == 1:
-        return faults[0]
-    named = "; ".join(map(str, faults[:5])) + ("; ..." if len(faults) > 5 else "")
-    return UserError(f"{len(faults)} images cannot be read: {named}")
 
 
 def _attempt(path: Path, size: tuple[int, int]) -> NDArray[np.uint8] | UserError:

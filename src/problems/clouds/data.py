@@ -14,7 +14,7 @@ class CloudsDataModule(ImageFolderDataModule):
     task = "clouds"
 
     def __init__(
-        self, train: str = "clouds_train", test: str | None = "clouds_test", **settings: Any
+        self, *, train: str = "clouds_train", test: str | None = "clouds_test", **settings: Any
     ) -> None:
         super().__init__(train=train, test=test, **settings)
 

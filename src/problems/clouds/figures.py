@@ -1,55 +1,21 @@
-"""Pictures of what was taken for what, and of what the net is shown and makes of it.
+"""Pictures of what the net is shown, and of what it makes of it.
 
 N: pictures, h, w: height and width of a filter.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from kindling.data.dataset import FieldDataset
-from kindling.evaluation.class_figures import confusion, draw_confusion, draw_per_class, worst
 from kindling.images import Augment, ConvBlocks, ImageBatch, sample_seeds
-from kindling.images.figures import MOST, draw_photos, shortened
-from kindling.training.module import EvalOutput
 
 SHOWN = 8
 """Photos before and after augmentation, and channels of each block."""
-
-
-def draw_outcome(
-    head: str,
-    classes: Sequence[str],
-    photos: FieldDataset[ImageBatch],
-    files: Sequence[str],
-    outcome: EvalOutput,
-) -> dict[str, Figure]:
-    """Confusion matrix, scores by class, and mistakes; ``files`` names the outcome's photos."""
-    truth, probability = outcome.targets[head].numpy(), outcome.predictions[head].numpy()
-    predicted = probability.argmax(1)
-    count = confusion(truth, predicted, len(classes))
-
-    def caption(k: int) -> str:
-        true, taken = truth[k], predicted[k]
-        return (
-            f"{classes[true]} ({probability[k, true]:.0%})\n"
-            f"taken for {classes[taken]} ({probability[k, taken]:.0%})\n{shortened(files[k])}"
-        )
-
-    mistakes = np.count_nonzero(predicted != truth)
-    shown = worst(truth, probability, MOST)
-    pictures = ((photos[int(outcome.indices[k])].image, caption(k)) for k in shown)
-    title = f"The surest of {mistakes:,} mistakes in {len(truth):,} photos"
-    return {
-        "confusion_matrix": draw_confusion(count, classes),
-        "per_class": draw_per_class(count, classes),
-        "worst_mistakes": draw_photos(title, pictures),
-    }
 
 
 def draw_augmentation(photos: FieldDataset[ImageBatch], augment: Augment, seed: int) -> Figure:

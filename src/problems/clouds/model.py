@@ -21,10 +21,11 @@ from kindling.data.datamodule import below_one
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
 from kindling.images import ConvBlocks, ImageBatch, ImageModule, Pixels
+from kindling.images.outcome_figures import PhotoOutcome
 from kindling.images.pretrained import TorchvisionNet
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
-from problems.clouds.figures import draw_augmentation, draw_net, draw_outcome
+from problems.clouds.figures import draw_augmentation, draw_net
 
 HEAD = "cloud"
 SCORES = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}
@@ -169,7 +170,9 @@ class CloudsModule(ImageModule):
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
         photos = splits["test" if self.trainer.testing else "val"]
-        figures = draw_outcome(HEAD, self.heads[HEAD].classes, photos, rows["file"], outcome)
+        figures = PhotoOutcome(photos, "image", rows["file"], outcome).draw_classes(
+            HEAD, self.heads[HEAD].classes
+        )
         figures |= draw_net(self.net, self.pixels, photos[len(photos) // 2].image.to(self.device))
         if not self.trainer.testing and self.current_epoch == 0:
             figures["augmentation"] = draw_augmentation(splits["train"], self.augment, self.seed)

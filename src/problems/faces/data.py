@@ -144,16 +144,20 @@ class FacesDataModule(ImageTableDataModule):
         return self.cut(grouped_split, np.array(group))
 
     def read(self) -> Mapping[SplitName, FieldDataset[FacesBatch]]:
-        classes, _ = self.classes, self.ages  # while there is a table to take them from
-        who = self._table["identity"].iloc[np.concatenate(self._parts[1:])]
-        if strangers := np.count_nonzero(~who.isin([NOBODY, *classes])):
+        whole, _ = self.dataset(self._table, self.path), self.ages
+        train, val, test = self._parts
+        strangers = whole.fields["identity"].numpy() == IGNORE_INDEX
+        strangers &= (self._table["identity"] != NOBODY).to_numpy()
+        if count := np.count_nonzero(strangers[np.concatenate([val, test])]):
             log.info(
                 "by %s: %d validation and test photos are of people that training does not know: "
                 "their identity is not scored",
                 self.by,
-                strangers,
+                count,
             )
-        return super().read()
+        rows: dict[SplitName, Rows] = {"train": train, "val": val, "test": test}
+        del self._table, self._parts  # the tensors are all that is needed from here on
+        return {split: whole.take(torch.from_numpy(part)) for split, part in rows.items()}
 
     def read_input(self, path: Path) -> FieldDataset[FacesBatch]:
         files = find_images(path)

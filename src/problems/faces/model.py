@@ -3,7 +3,7 @@
 B: batch, H: height, W: width, C: people, K: outputs of a head.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,20 +19,15 @@ from torchmetrics.classification import (
 
 from kindling.data.datamodule import DataModule, below_one
 from kindling.data.dataset import FieldDataset
-from kindling.data.targets import IGNORE_INDEX, target_mask
+from kindling.data.targets import target_mask
 from kindling.errors import UserError
 from kindling.images import ConvBlocks, ImageModule, Pixels
 from kindling.images.outcome_figures import PhotoOutcome
+from kindling.training.loss_weights import LossWeights, Weighting
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
 from problems.faces.data import FacesBatch
-from problems.faces.heads import (
-    AgeOutput,
-    Classification,
-    LossWeights,
-    Regression,
-    Weighting,
-)
+from problems.faces.heads import AgeOutput, Classification, Identity, Regression
 
 TOP = 5
 PER_PERSON = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}
@@ -40,12 +35,6 @@ PER_PERSON = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1"
 
 class FacesNet(nn.Module):
     """Convolutional blocks, the mean of each channel, and a linear layer for each head.
-
-    Args:
-        image_size: Pixels on a side.
-        channels: Of each block.
-        dropout: Share of the channels that the heads do not see, in training.
-        outputs: Of each head.
 
     Shape:
         ``(B, 3, H, W)`` to ``(B, K)`` by head.
@@ -109,24 +98,21 @@ class FacesModule(ImageModule):
         if not (use_identity or use_age):
             raise UserError("model.use_identity=false and model.use_age=false: nothing to learn")
         below_one("model.dropout", dropout)
-        heads: dict[str, Head] = {}
-        outputs: dict[str, int] = {}
+        told: dict[str, Identity | Regression] = {}
+        heads, weights = {}, {}
         if use_identity:
-            heads["identity"], outputs["identity"] = _identity_head(classes), len(classes)
+            told["identity"], weights["identity"] = Identity(classes), identity_weight
+            heads["identity"] = _identity_head(classes)
         if use_age:
-            heads["age"] = _age_head(ages)
+            regression = age_output == "regression"
+            told["age"] = Regression(ages) if regression else Classification(ages)
+            heads["age"], weights["age"] = _age_head(), age_weight
         super().__init__(heads, rotation, **settings)
         self.save_hyperparameters(logger=False)
-        if use_age:
-            self.age = Regression() if age_output == "regression" else Classification(ages)
-            outputs["age"] = self.age.outputs
-        self.pixels, self.net = Pixels(), FacesNet(image_size, channels, dropout, outputs)
-        weights = {"identity": identity_weight, "age": age_weight}
-        self.weights = LossWeights({head: weights[head] for head in heads}, weighting)
-        self.shares: Tensor
-        self.median: Tensor
-        self.register_buffer("shares", torch.full((len(classes),), torch.nan))
-        self.register_buffer("median", torch.full((), torch.nan))
+        self.told, self.pixels = nn.ModuleDict(told), Pixels()
+        outputs = {head: part.outputs for head, part in told.items()}
+        self.net = FacesNet(image_size, channels, dropout, outputs)
+        self.weights = LossWeights(weights, weighting)
 
     @property
     def backbone(self) -> nn.Module:
@@ -135,7 +121,7 @@ class FacesModule(ImageModule):
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         if stage == "fit" and isinstance(data, DataModule):
             held_out = data.splits["val"].fields  # type: ignore[attr-defined]
             if not any(target_mask(held_out[head]).any() for head in self.heads):
@@ -147,14 +133,9 @@ class FacesModule(ImageModule):
     def fit_statistics(self, training: FieldDataset[FacesBatch]) -> None:
         """Take from the training photos what normalization and baselines need."""
         self.pixels.fit(training.shared["image"], training.fields["image"])
-        known = {head: training.fields[head] for head in self.heads}
-        known = {head: target[target_mask(target)] for head, target in known.items()}
-        if "identity" in known:
-            counts = torch.bincount(known["identity"], minlength=len(self.shares))
-            self.shares.copy_(counts / counts.sum())
-        if "age" in known:
-            self.age.fit(known["age"])
-            self.median.copy_(known["age"].quantile(0.5))
+        for head, part in self._parts():
+            target = training.fields[head]
+            part.fit(target[target_mask(target)])
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Logits ``(B, C)`` of the identity, and what the age is made of.
@@ -167,71 +148,51 @@ class FacesModule(ImageModule):
     def step(self, batch: FacesBatch) -> StepOutput:
         output = self(batch.image)
         targets = {head: getattr(batch, head) for head in self.heads}
-        count = {head: target_mask(target).sum() for head, target in targets.items()}
+        known = {head: target_mask(target).sum() for head, target in targets.items()}
         losses = {
-            head: self._errors(head, output[head], target).sum() / count[head].clamp(min=1)
-            for head, target in targets.items()
+            head: part.loss(output[head], targets[head]).sum() / known[head].clamp(min=1)
+            for head, part in self._parts()
         }
-        return StepOutput(self.weights(losses, count), self._predicted(output), targets, losses)
+        return StepOutput(self.weights(losses, known), self._predicted(output), targets, losses)
 
     def predict(self, batch: FacesBatch) -> Heads:
         return self._predicted(self(batch.image))
 
     def baselines(self, batch: FacesBatch) -> Mapping[str, Heads]:
         """The training shares as everybody's probabilities, and one age for all."""
-        predicted = {
-            "commonest identity": ("identity", self.shares.expand(len(batch.indices), -1)),
-            "median age": ("age", self.median.expand(len(batch.indices))),
-        }
-        active = {name: pair for name, pair in predicted.items() if pair[0] in self.heads}
-        return {", ".join(active): dict(active.values())}
+        name = ", ".join(part.baseline_name for _, part in self._parts())
+        size = len(batch.indices)
+        return {name: {h: p.baseline.expand(size, *p.baseline.shape) for h, p in self._parts()}}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
         dataset = splits["test" if self.trainer.testing else "val"]
         photos = PhotoOutcome(dataset, "image", rows["file"], outcome)
-        return {
-            f"{name}_{picture}": figure
-            for name, head in self.heads.items()
-            for picture, figure in (
-                photos.draw_classes(name, head.classes)
-                if head.classes
+        figures: dict[str, Figure] = {}
+        for name, head in self.heads.items():
+            classes = head.classes
+            drawn = (
+                photos.draw_classes(name, classes)
+                if classes
                 else photos.draw_numbers(name, "age in years")
-            ).items()
-        }
+            )
+            figures |= {f"{name}_{picture}": figure for picture, figure in drawn.items()}
+        return figures
 
     def extra_metrics(self) -> Mapping[str, float]:
         """The learned weights."""
         weights = self.weights.by_head() if self.weights.learned else {}
         return {f"train/{self.named(head, 'weight')}": w for head, w in weights.items()}
 
-    def _errors(self, head: str, output: Tensor, target: Tensor) -> Tensor:
-        """Loss of each photo, ``(B,)``, 0 where the target is not known."""
-        if head == "identity":
-            return nn.functional.cross_entropy(
-                output, target, ignore_index=IGNORE_INDEX, reduction="none"
-            )
-        # In the place of an unknown age any known one, since NaN times 0 would be NaN.
-        there = target_mask(target)
-        return self.age.loss(output, torch.where(there, target, self.median)) * there
-
     def _predicted(self, output: Mapping[str, Tensor]) -> Heads:
-        """What each head says: probabilities of people, years."""
-        predicted = {}
-        if "identity" in output:
-            predicted["identity"] = output["identity"].softmax(-1)
-        if "age" in output:
-            predicted["age"] = self.age.years(output["age"])
-        return predicted
+        return {head: part.predict(output[head]) for head, part in self._parts()}
+
+    def _parts(self) -> Iterable[tuple[str, Identity | Regression]]:
+        return self.told.items()  # type: ignore[return-value]
 
 
 def _identity_head(classes: Sequence[str]) -> Head:
     count = len(classes)
-    if count < 2:
-        raise UserError(
-            f"{count} people in training ({', '.join(classes)}): it takes two or more to "
-            "tell apart (--data.identity), or --model.use_identity=false"
-        )
     metrics: dict[str, Any] = {
         "accuracy": MulticlassAccuracy(count, average="micro"),
         f"top{TOP}": MulticlassAccuracy(count, top_k=min(TOP, count), average="micro"),
@@ -240,10 +201,6 @@ def _identity_head(classes: Sequence[str]) -> Head:
     return Head(MetricCollection(metrics), classes, MetricCollection(per_person), optional=True)
 
 
-def _age_head(ages: Sequence[float]) -> Head:
-    if not ages:
-        raise UserError(
-            "no training photo has an age (--data.age): add some, or --model.use_age=false"
-        )
+def _age_head() -> Head:
     metrics: dict[str, Any] = {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False)}
     return Head(MetricCollection(metrics), optional=True)

@@ -1,17 +1,18 @@
 """Drawn faces of thirty invented people from 5 to 80 years, some of them without name or age.
 
 What a person keeps all life is a number from 0 to 1 for each feature. Places are in parts of half
-the head's height, from the head's middle, y downwards; colours run from 0 to 1. P: corners.
+the head's height, from the head's middle, y downwards; colours run from 0 to 1.
 """
 
-import colorsys
 import csv
+from colorsys import hsv_to_rgb
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 Array = NDArray[np.float64]
@@ -21,37 +22,21 @@ NAMES = (
     "Kaia", "Leon", "Mira", "Nico", "Olga", "Pax", "Quin", "Runa", "Silas", "Tove",
     "Uma", "Vito", "Wren", "Xenia", "Yara", "Zeno", "Alma", "Bela", "Cato", "Dina",
 )  # fmt: skip
+FEATURES = (
+    "skin", "hue", "depth", "style", "width", "jaw", "eyes", "eye_gap", "eye_size", "brows",
+    "nose", "mouth", "greys", "glasses", "beard",
+)  # fmt: skip
 AGES = (5, 80)
 PHOTOS = 48  # of each person
 UNNAMED, UNDATED = 0.03, 0.04  # shares of the photos of which nobody wrote down who, or how old
 
 SIDE = 96
 FINE = 3  # drawn so many times larger, because Pillow draws without antialiasing
-HALF = 24
-CIRCLE = np.pi * np.arange(2 * HALF) / HALF  # clockwise from the right
-SKINS = np.array([[0.98, 0.84, 0.74], [0.36, 0.22, 0.15]])
-SQUARE = np.array([[-1, -0.8], [1, -0.8], [1, 0.8], [-1, 0.8]])
-GREY, WHITE, LIPS = np.array([[0.82, 0.82, 0.84], [0.97, 0.97, 0.97], [0.6, 0.2, 0.2]])
-
-
-class Person(NamedTuple):
-    """One person's features, each between two extremes or a choice of several by its range."""
-
-    skin: float
-    hair: float
-    depth: float
-    eyes: float
-    width: float
-    jaw: float
-    eye_gap: float
-    eye_size: float
-    brows: float
-    nose: float
-    mouth: float
-    greys: float
-    style: float
-    glasses: float
-    beard: float
+CIRCLE = np.pi * np.arange(48) / 24  # clockwise from the right
+SQUARE = 0.2 * np.array([[-1, -0.8], [1, -0.8], [1, 0.8], [-1, 0.8]])
+LIGHT, DARK, GREY, WHITE, RED = np.array(
+    [[0.98, 0.84, 0.74], [0.36, 0.22, 0.15], [0.82, 0.82, 0.84], [0.97] * 3, [0.6, 0.2, 0.2]]
+)
 
 
 def write_sample(folder: Path, seed: int = 0, photos: int = PHOTOS) -> None:
@@ -74,95 +59,85 @@ def write_sample(folder: Path, seed: int = 0, photos: int = PHOTOS) -> None:
             table.writerow((name, known, "" if undated else age))
 
 
-def invent(rng: Generator) -> list[Person]:
+def invent(rng: Generator) -> list[SimpleNamespace]:
     """The people: of every feature, as many have a low number as a high one."""
     count = len(NAMES)
-    features = [(rng.permutation(count) + rng.random(count)) / count for _ in Person._fields]
-    return [Person(*row) for row in np.stack(features, 1).tolist()]
+    spread = [(rng.permutation(count) + rng.random(count)) / count for _ in FEATURES]
+    return [
+        SimpleNamespace(**dict(zip(FEATURES, row, strict=True))) for row in np.transpose(spread)
+    ]
 
 
-def draw(person: Person, age: float, rng: Generator) -> Image.Image:
+def draw(person: Any, age: float, rng: Generator) -> Image.Image:
     """A photo of a person, unlike any other of the same."""
-    child, old = _ramp(age, 22, 4), _ramp(age, 22, 80)
-    grey = 0.4 * _ramp(age, 35 + 15 * person.greys, 60 + 15 * person.greys)
-    hair = _mix(_hue(person.hair, 0.65, 0.25 + 0.6 * person.depth), GREY, grey)
-    skin = _mix(*SKINS, person.skin) * (1 - 0.06 * old) + 0.03 * old
-    head = _head(person, child, old)
     canvas = Canvas(rng)
-    long = np.array([[0, 1 + 1.6 * person.style]]) if person.style > 0.6 else 0 * head[:1]
-    canvas.fill(np.where(head[:, 1:] > 0, 1.15 * head * (1, 0) + long, 1.13 * head), 0.85 * hair)
+    child, old = np.interp(age, [4, 22], [1, 0]), np.interp(age, [22, 80], [0, 1])
+    grey = 0.4 * np.interp(age, np.array([35, 60]) + 15 * person.greys, [0, 1])
+    hair = _mix(hsv_to_rgb(person.hue, 0.65, 0.25 + 0.6 * person.depth), GREY, grey)
+    skin = _mix(LIGHT, DARK, person.skin) * (1 - 0.06 * old) + 0.03 * old
+    # The head: round of a child, jowled of the old, by the person's own width and jaw.
+    corners = np.stack([np.cos(CIRCLE), np.sin(CIRCLE)], 1)
+    square = np.where(corners[:, 1:] > 0, 2 + 1.3 * person.jaw * (1 - child) + 0.4 * old, 2.2)
+    x, y = (np.sign(corners) * np.abs(corners) ** (2 / square)).T
+    wide = 0.66 + 0.2 * person.width + 0.1 * child
+    low = np.maximum(y, 0)
+    head = np.stack([wide * x * (1 - 0.12 * low), y - (0.05 + 0.15 * child) * low], 1)
+
+    reach = 1 + 1.6 * person.style if person.style > 0.6 else 0.0
+    behind = np.stack([1.14 * head[:, 0], np.where(y > 0, reach, 1.13 * y)], 1)
+    canvas.fill(behind, 0.85 * hair)
     canvas.fill(oval(0, 2.1, 1.35, 1.0), _dull(rng), -0.5)
     canvas.fill(oval(0, 0.9, 0.33, 0.4), 0.88 * skin)
     for side in (-1, 1):
-        canvas.fill(oval(side * head[:, 0].max(), 0.05, 0.15, 0.24), 0.9 * skin, -0.3)
+        canvas.fill(oval(side * wide, 0.05, 0.15, 0.24), 0.9 * skin, -0.3)
     canvas.fill(head, skin)
-    _draw_age(canvas, person, age, head, skin, hair, rng)
-    _draw_features(canvas, person, child, old, skin, hair, rng)
-    x = np.linspace(-1, 1, 13)
-    line = np.stack([head[:, 0].max() * x, 0.3 * x**4 - 0.4 - 0.25 * (5 * person.style % 1)], 1)
-    canvas.fill(np.concatenate([line, 1.12 * head[HALF:][::-1]]), hair)
-    return canvas.photo(rng)
-
-
-def _head(person: Person, child: float, old: float) -> Array:
-    """The outline: round of a child, jowled of the old, by the person's own width and jaw."""
-    square = 2 + 1.3 * person.jaw * (1 - child) + 0.4 * old
-    corners = np.stack([np.cos(CIRCLE), np.sin(CIRCLE)], 1)
-    power = 2 / np.where(corners[:, 1:] > 0, square, 2.2)
-    x, y = (np.sign(corners) * np.abs(corners) ** power).T
-    width = (0.66 + 0.2 * person.width + 0.1 * child) * (1 - 0.12 * np.maximum(y, 0))
-    return np.stack([width * x, np.where(y > 0, 0.95 - 0.15 * child, 1.0) * y], 1)
-
-
-def _draw_age(
-    canvas: "Canvas", person: Person, age: float, head: Array, skin: Array, hair: Array,
-    rng: Generator,
-) -> None:  # fmt: skip
-    """Wrinkles of forehead, eyes and mouth, and the beard of the grown."""
-    if wrinkled := _ramp(age, 22, 80):
-        color, width = skin * (1 - 0.45 * wrinkled), 0.02 + 0.03 * wrinkled
-        for k in range(1 + round(3 * wrinkled)):
-            forehead = arc(0, -0.62 + 0.11 * k, 0.3 + 0.1 * rng.random(), 0.04)
-            canvas.line(forehead, color, width, 0.7)
-        for side in (-1, 1):
-            canvas.line(arc(side * 0.3, 0.22, 0.14, -0.06), color, width)
-            fold = np.array([[0.2, 0.25], [0.3, 0.4], [0.33, 0.4 + 0.25 * wrinkled]])
-            canvas.line(fold * (side, 1), color, width, 0.8)
+    _draw_wrinkles(canvas, old, skin, rng)
     if age >= 18 and person.beard < 0.4:
         if person.beard < 0.2:
             chin = head[head[:, 1] > 0.15]
-            canvas.fill(np.concatenate([chin, arc(0, 0.2, -0.6, -0.24)]), 0.85 * hair, 0.1)
+            canvas.fill([*chin, *arc(0, 0.2, -0.6, -0.24)], 0.85 * hair, 0.1)
         canvas.fill(oval(0, 0.47, 0.14 + 0.14 * person.mouth, 0.07), 0.85 * hair, 0.9)
+    _draw_features(canvas, person, child, old, skin, hair, rng)
+    x = np.linspace(-1, 1, 13)
+    line = np.stack([wide * x, 0.3 * x**4 - 0.4 - 0.25 * (5 * person.style % 1)], 1)
+    canvas.fill([*line, *1.12 * head[:23:-1]], hair)
+    return canvas.photo(rng)
+
+
+def _draw_wrinkles(canvas: "Canvas", old: float, skin: Array, rng: Generator) -> None:
+    color, width = skin * (1 - 0.45 * old), 0.02 + 0.03 * old
+    for k in range(1 + round(3 * old) if old else 0):
+        canvas.line(arc(0, -0.62 + 0.11 * k, 0.3 + 0.1 * rng.random(), 0.04), color, width, 0.7)
+    for side in (-1, 1) if old else ():
+        canvas.line(arc(side * 0.3, 0.22, 0.14, -0.06), color, width)
+        fold = np.array([[0.2, 0.25], [0.3, 0.4], [0.33, 0.4 + 0.25 * old]])
+        canvas.line(fold * (side, 1), color, width, 0.8)
 
 
 def _draw_features(
-    canvas: "Canvas", person: Person, child: float, old: float, skin: Array, hair: Array,
+    canvas: "Canvas", person: Any, child: float, old: float, skin: Array, hair: Array,
     rng: Generator,
 ) -> None:  # fmt: skip
     """Eyes, brows, nose, mouth and glasses; a child's lie lower and its eyes are larger."""
     level, gap = -0.12 + 0.2 * child, 0.24 + 0.14 * person.eye_gap
     size, lids = 0.09 + 0.06 * person.eye_size + 0.04 * child, rng.uniform(0.45, 1 - 0.25 * old)
+    brow = 0.03 + 0.08 * person.brows * (1 - 0.5 * child)
     worn = person.glasses < 0.4 and rng.random() < 0.85
-    rims = oval(0, 0, 0.21, 0.21) if person.glasses < 0.2 else 0.2 * SQUARE
-    frame = _hue(1 - person.eyes, 0.9, 0.45)
-    for side in (-1, 1):
-        x = side * gap
+    rim = oval(0, 0, 0.21, 0.21) if person.glasses < 0.2 else SQUARE
+    for x in (-gap, gap):
         canvas.fill(oval(x, level, 1.5 * size, size * lids), WHITE, 1)
-        canvas.fill(
-            oval(x, level, 0.75 * size, 0.75 * size * lids), _hue(person.eyes, 0.75, 0.6), 1
-        )
+        iris = oval(x, level, 0.75 * size, 0.75 * size * lids)
+        canvas.fill(iris, hsv_to_rgb(person.eyes, 0.75, 0.6), 1)
         canvas.fill(oval(x, level, 0.35 * size, 0.35 * size), 0 * WHITE, 1)
-        brow = 0.03 + 0.08 * person.brows * (1 - 0.5 * child)
         canvas.line(arc(x, level - 0.2 - rng.uniform(-0.02, 0.05), 0.17, 0.05), 0.75 * hair, brow)
         if worn:
-            canvas.line(np.add([*rims, rims[0]], (x, level)), frame, 0.045, 1.1)
+            frame = hsv_to_rgb(1 - person.eyes, 0.9, 0.45)
+            canvas.line(np.add([*rim, rim[0]], (x, level)), frame, 0.045, 1.1)
     long = level + 0.28 + 0.16 * person.nose * (1 - 0.6 * child) + 0.06 * old
-    broad = 0.08 + 0.07 * person.nose
-    nose = np.array([[-0.03, level + 0.05], [0.03, level + 0.05], [broad, long], [-broad, long]])
-    canvas.fill(nose, 0.84 * skin, 1.25)
-    smile, width = rng.uniform(-0.05, 0.15), 0.14 + 0.14 * person.mouth
-    mouth = arc(0, 0.58 + 0.05 * child, width, -smile)
-    canvas.line(mouth, _mix(skin, LIPS, 0.5), 0.06 - 0.02 * old, 0.9)
+    broad, top = 0.08 + 0.07 * person.nose, level + 0.05
+    canvas.fill([[-0.03, top], [0.03, top], [broad, long], [-broad, long]], 0.84 * skin, 1.25)
+    mouth = arc(0, 0.58 + 0.05 * child, 0.14 + 0.14 * person.mouth, rng.uniform(-0.15, 0.05))
+    canvas.line(mouth, _mix(skin, RED, 0.5), 0.06 - 0.02 * old, 0.9)
 
 
 class Canvas:
@@ -180,27 +155,27 @@ class Canvas:
         for _ in range(rng.integers(0, 6)):
             self.fill(oval(*rng.uniform(-2, 2, 2), *rng.uniform(0.2, 1.2, 2)), _dull(rng), -1)
 
-    def fill(self, shape: Array, color: Array, front: float = 0.0) -> None:
+    def fill(self, shape: ArrayLike, color: ArrayLike, front: float = 0.0) -> None:
         """A polygon ``(P, 2)``; the further to the front, the more a turn of the head moves it."""
         self.draw.polygon(self._seen(shape, front), fill=_bytes(color))
 
-    def line(self, shape: Array, color: Array, width: float, front: float = 1.0) -> None:
+    def line(self, shape: ArrayLike, color: ArrayLike, width: float, front: float = 1.0) -> None:
         width = max(1, round(width * self.scale))
         self.draw.line(self._seen(shape, front), fill=_bytes(color), width=width)
 
     def photo(self, rng: Generator) -> Image.Image:
         """The picture in the light from a side, with the camera's exposure, colours and grain."""
         pixels = np.asarray(self.image.resize((SIDE, SIDE), Image.Resampling.BOX)) / 255
-        place, angle = np.linspace(-1, 1, SIDE), rng.uniform(0, 2 * np.pi)
-        facing = np.cos(angle) * place[None, :] + np.sin(angle) * place[:, None]
+        angle, warm = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.04)
+        x, y = np.meshgrid(*[np.linspace(-1, 1, SIDE)] * 2)
+        facing = np.cos(angle) * x + np.sin(angle) * y
         light = rng.uniform(0.7, 1.15) * (1 + rng.uniform(0, 0.3) * facing)[:, :, None]
-        warm = rng.normal(0, 0.04)
-        pixels = pixels * light * np.array([1 + warm, 1, 1 - warm])
-        pixels += rng.normal(0, rng.uniform(0.005, 0.02), pixels.shape)
-        return Image.fromarray((255 * np.clip(pixels, 0, 1)).astype(np.uint8))
+        grain = rng.normal(0, rng.uniform(0.005, 0.02), pixels.shape)
+        lit = pixels * light * (1 + warm, 1, 1 - warm) + grain
+        return Image.fromarray((255 * np.clip(lit, 0, 1)).astype(np.uint8))
 
-    def _seen(self, shape: Array, front: float) -> list[tuple[float, float]]:
-        points = self.middle + self.scale * (shape + front * self.aside) @ self.rotation
+    def _seen(self, shape: ArrayLike, front: float) -> list[tuple[float, float]]:
+        points = self.middle + self.scale * (np.asarray(shape) + front * self.aside) @ self.rotation
         return [(x, y) for x, y in points.tolist()]
 
 
@@ -214,18 +189,8 @@ def arc(x: float, y: float, width: float, rise: float) -> Array:
     return np.stack([x + width * place, y - rise * (1 - place**2)], 1)
 
 
-def _ramp(age: float, start: float, end: float) -> float:
-    """0 before ``start``, 1 after ``end``, a line between."""
-    return float(np.clip((age - start) / (end - start), 0, 1))
-
-
-def _mix(a: Array, b: Array, share: float) -> Array:
-    return a + (b - a) * share
-
-
-def _hue(hue: float, saturation: float, value: float) -> Array:
-    """All colours of hair and eyes, since nobody here is real."""
-    return np.array(colorsys.hsv_to_rgb(hue, saturation, value))
+def _mix(a: ArrayLike, b: ArrayLike, share: float) -> Array:
+    return (1 - share) * np.asarray(a) + share * np.asarray(b)
 
 
 def _dull(rng: Generator) -> Array:
@@ -233,5 +198,5 @@ def _dull(rng: Generator) -> Array:
     return 0.5 * (rng.uniform(0.05, 0.95) + rng.uniform(0.05, 0.95, 3))
 
 
-def _bytes(color: Array) -> tuple[int, ...]:
-    return tuple(int(part) for part in (255 * np.clip(color, 0, 1)).round())
+def _bytes(color: ArrayLike) -> tuple[int, ...]:
+    return tuple(int(part) for part in 255 * np.clip(color, 0, 1))

@@ -59,7 +59,7 @@ def test_the_gradient_is_that_of_the_differences() -> None:
     bias = torch.tensor([0.1, -1.0, 0.0], dtype=torch.double, requires_grad=True)
 
     def output(*given: Tensor) -> Tensor:
-        return pool_and_normalize(*given, 1e-5).output
+        return pool_and_normalize(*given, 1e-5)[0]
 
     assert torch.autograd.gradcheck(output, (x, weight, bias))
 

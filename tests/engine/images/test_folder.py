@@ -1,5 +1,7 @@
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,33 +23,22 @@ def test_classes_are_folders_in_the_order_of_their_names(tmp_path: Path) -> None
     touch(tmp_path, "rain/1.jpg", "clear sky/b.PNG", "clear sky/a.webp", "fog/deep/er/x.tiff")
     found = scan(tmp_path)
     assert found.classes == ["clear sky", "fog", "rain"]
-    assert names(tmp_path, found.files) == [
-        "clear sky/a.webp",
-        "clear sky/b.PNG",
-        "fog/deep/er/x.tiff",
-        "rain/1.jpg",
-    ]
+    expected = ["clear sky/a.webp", "clear sky/b.PNG", "fog/deep/er/x.tiff", "rain/1.jpg"]
+    assert names(tmp_path, found.files) == expected
     assert found.labels.tolist() == [0, 0, 1, 2]
 
 
-def test_strays_are_named_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_strays_are_named_in_one_line_and_hidden_files_are_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     touch(tmp_path, "a/1.jpg", "list.txt", "a/notes.md", "a/b/x.py", "a/stub.h5")
+    touch(tmp_path, "a/._1.jpg", "a/.DS_Store", ".git/x.jpg", "a/.cache/2.jpg")
     (tmp_path / "a" / "dangling.jpg").symlink_to(tmp_path / "nowhere.jpg")
     found = scan(tmp_path)
-    assert names(tmp_path, found.files) == ["a/1.jpg"]
+    assert (found.classes, names(tmp_path, found.files)) == (["a"], ["a/1.jpg"])
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "ignored what is no image: 5 (list.txt, a/b/x.py, a/dangling.jpg, ...)" in record.message
-
-
-def test_hidden_files_are_skipped_in_silence(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    touch(tmp_path, "a/1.jpg", "a/._1.jpg", "a/.DS_Store", ".git/x.jpg", "a/.cache/2.jpg")
-    found = scan(tmp_path)
-    assert names(tmp_path, found.files) == ["a/1.jpg"]
-    assert found.classes == ["a"]
-    assert not caplog.records
 
 
 def test_links_are_followed_once(tmp_path: Path) -> None:
@@ -61,34 +52,40 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     found = scan(root)
     assert found.classes == ["a", "linked"]
     assert names(root, found.files) == ["a/1.jpg", "a/b/3.jpg", "linked/2.jpg"]
-    assert names(root, find_images(root)) == ["a/1.jpg", "a/b/3.jpg", "linked/2.jpg"]
+    assert find_images(root) == found.files
+
+
+def test_images_are_found_in_a_folder_or_are_the_file_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, "b.jpg", "a/2.png", "a/10.png", "c.txt", ".d.jpg")
+    assert find_images(tmp_path / "b.jpg") == [tmp_path / "b.jpg"]
+    assert names(tmp_path, find_images(tmp_path)) == ["a/10.png", "a/2.png", "b.jpg"]
+    assert caplog.messages == [f"{tmp_path}: ignored what is no image: 1 (c.txt)"]
 
 
 @pytest.mark.parametrize(
-    ("files", "fault"),
+    ("read", "files", "path", "fault"),
     [
-        ([], "no class folders; put the photos"),
-        (["1.jpg", "2.jpg"], "no class folders; put the photos"),
-        (["a/1.jpg", "b/notes.txt", "c/.hidden.jpg"], "/b, .*/c: no photos in this class; add"),
+        (scan, [], "", "no class folders; put the photos"),
+        (scan, ["1.jpg", "2.jpg"], "", "no class folders; put the photos"),
+        (scan, ["a/1.jpg", "b/x.txt", "c/.1.jpg"], "", "/b, .*/c: no photos in this class; add"),
+        (scan, [], "missing", "missing: no such folder; check the path"),
+        (scan, ["a.jpg"], "a.jpg", "a.jpg: no such folder; check the path"),
+        (find_images, ["c.txt"], "", "no photos in this folder; check the path"),
+        (find_images, [], "missing", "missing: no such folder; check the path"),
     ],
 )
-def test_folders_without_classes_or_photos_are_named(
-    tmp_path: Path, files: list[str], fault: str
+def test_what_holds_no_photos_is_named(
+    read: Callable[[Path], Any], files: list[str], path: str, fault: str, tmp_path: Path
 ) -> None:
     touch(tmp_path, *files)
     with pytest.raises(UserError, match=f"^{tmp_path}.*{fault}") as error:
-        scan(tmp_path)
+        read(tmp_path / path)
     assert str(error.value).isprintable()
 
 
-@pytest.mark.parametrize("name", ["missing", "file.jpg"])
-def test_missing_root_is_named(tmp_path: Path, name: str) -> None:
-    touch(tmp_path, "file.jpg")
-    with pytest.raises(UserError, match=f"{name}: no such folder; check the path"):
-        scan(tmp_path / name)
-
-
-def test_folder_that_cannot_be_listed_is_named(
+def test_a_folder_that_cannot_be_listed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(_: Path) -> None:
@@ -97,22 +94,3 @@ def test_folder_that_cannot_be_listed_is_named(
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(UserError, match=r"cannot be listed \(Permission denied\)"):
         scan(tmp_path)
-
-
-def test_find_images_takes_a_photo_or_a_folder(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    touch(tmp_path, "b.jpg", "a/2.png", "a/10.png", "c.txt", ".d.jpg")
-    assert find_images(tmp_path / "b.jpg") == [tmp_path / "b.jpg"]
-    assert names(tmp_path, find_images(tmp_path)) == ["a/10.png", "a/2.png", "b.jpg"]
-    assert [record.message for record in caplog.records] == [
-        f"{tmp_path}: ignored what is no image: 1 (c.txt)"
-    ]
-
-
-def test_find_images_without_any_is_an_error(tmp_path: Path) -> None:
-    touch(tmp_path, "c.txt")
-    with pytest.raises(UserError, match="no photos in this folder; check the path"):
-        find_images(tmp_path)
-    with pytest.raises(UserError, match="missing: no such folder"):
-        find_images(tmp_path / "missing")

@@ -133,13 +133,6 @@ def test_one_photo_or_a_folder_of_them(root: Path, path: str, count: int, first:
     assert data.splits["predict"].fields["label"].tolist() == [-1] * count  # type: ignore[attr-defined]
 
 
-def test_the_fingerprint_is_of_all_photos(root: Path) -> None:
-    before = module(root).fingerprint
-    assert module(root).fingerprint == before
-    Image.new("RGB", (12, 12), "red").save(root / "test" / "blue" / "0.png")
-    assert module(root).fingerprint != before
-
-
 def remove(path: str) -> Any:
     return lambda root: shutil.rmtree(root / path)
 

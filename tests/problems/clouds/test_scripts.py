@@ -1,7 +1,6 @@
 """The scripts around clouds: robustness, and scores without the leaky files."""
 
 import runpy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 
 from kindling.__main__ import main
 from kindling.data import paths
+from tests.problems.clouds.conftest import write_photos
 
 ROBUSTNESS = runpy.run_path(str(paths.PROJECT / "scripts" / "robustness.py"))
 LEFT_OUT = runpy.run_path(str(paths.PROJECT / "scripts" / "left_out.py"))
@@ -39,10 +39,8 @@ def test_distortions_do_what_they_say() -> None:
     assert (middle == 9).all()
 
 
-def test_runs_on_one_chart(
-    write: Callable[[Path], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = write(tmp_path / "photos")
+def test_runs_on_one_chart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_photos(tmp_path / "photos")
     small: list[Any] = ["--data.image_size=24", "--trainer.max_epochs=1", f"--data.root={data}"]
     quiet = [f"--logs={tmp_path}", "--trainer.enable_progress_bar=false", "--trainer.logger=false"]
     assert main(["fit", "--config=clouds", "--config=clouds_linear", *small, *quiet]) == 0
