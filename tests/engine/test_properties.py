@@ -317,7 +317,7 @@ def test_any_two_columns_are_a_series_or_a_line(
 ) -> None:
     rows = [("timestamp", "consumption"), *zip(time, value, strict=False)]
     file.write_text("\n".join(separator.join(row) for row in rows) + "\n" * ended)
-    series = attempt(file, lambda: read_series(file, problems=problems))  # type: ignore[arg-type]
+    series = attempt(file, lambda: read_series(file, "timestamp", "consumption", problems))  # type: ignore[arg-type]
     if series is not None:
         assert len(series) > 0
         assert np.isfinite(series.values).all()

@@ -19,9 +19,7 @@ from kindling.series.read import Problems, Series, read_series
 from kindling.series.rows import read_rows
 from kindling.series.windows import DAY, SECOND, WEEK, Segment, Windows, blocks, context
 
-MONDAY = 3 * DAY
-"""From a Monday's midnight to the epoch, which was a Thursday."""
-
+MONDAY = 3 * DAY  # from a Monday's midnight to the epoch, which was a Thursday
 UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": DAY, "w": WEEK}
 
 
@@ -29,7 +27,6 @@ class SeriesDataModule(DataModule):
     """Windows of a regular series in one or two CSV files.
 
     Args:
-        root: Folder of the CSV files; null is a generated sample.
         input: CSV file to forecast from, with the columns of the training file.
         train: Training file, from which validation blocks are held out.
         test: Test file; null cuts the last part off the training file.
@@ -46,9 +43,10 @@ class SeriesDataModule(DataModule):
         folds: Parts of a cross-validation of the training file by rolling origin: each is tested
             on once, in place of the test file, by what was trained on all before it.
         fold: The part that is the test; the first has the least before it.
-        batch_size: Windows in a batch.
-        num_workers: Processes that load batches; 0 loads in the training process.
     """
+
+    inputs: int  # of a step, F; what a model needs to know
+    values: int  # of the series among them, V
 
     def __init__(
         self,
@@ -78,21 +76,13 @@ class SeriesDataModule(DataModule):
         self.window = at_least("data.window", window, 1)
         self.lags = [_duration(lag) for lag in lags]
         self.calendar = calendar
+        self.values = 1 + len(lags)
+        self.inputs = self.values + 4 * calendar
         self.val_fraction = share("data.val_fraction", val_fraction)
         self.val_blocks = at_least("data.val_blocks", val_blocks, 1)
         self.test_fraction = share("data.test_fraction", test_fraction)
         self.step = 0  # in microseconds, from the training file or a checkpoint
         self.series: dict[SplitName, Series] = {}
-
-    @property
-    def inputs(self) -> int:
-        """Inputs of a step, F."""
-        return self.values + 4 * self.calendar
-
-    @property
-    def values(self) -> int:
-        """Values of the series among a step's inputs, V."""
-        return 1 + len(self.lags)
 
     @property
     def target_names(self) -> Mapping[str, str]:
@@ -211,10 +201,8 @@ class SeriesDataModule(DataModule):
         """The lags in steps of the series."""
         for lag in self.lags:
             if lag % self.step:
-                raise UserError(
-                    f"data.lags: {timedelta(microseconds=lag)} is not a multiple of the series' "
-                    f"step ({timedelta(microseconds=self.step)})"
-                )
+                span, step = (timedelta(microseconds=n) for n in (lag, self.step))
+                raise UserError(f"data.lags: {span} is not a multiple of the series' step ({step})")
         return [lag // self.step for lag in self.lags]
 
 

@@ -28,9 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Values that follow each other at one step of time.
-
-    Times are UTC or without a zone, in microseconds.
+    """Values that follow each other at one step of time, in UTC or without a zone.
 
     Shape:
         ``values`` is ``(N,)``; value ``i`` was measured at ``start + i * step``.
@@ -45,16 +43,14 @@ class Series:
 
     def timestamps(self, index: npt.ArrayLike) -> npt.NDArray[np.datetime64]:
         """Times of the values at these positions, which may lie beyond either end."""
-        times: npt.NDArray[np.datetime64] = self.start + np.asarray(index, np.int64) * self.step
-        return times
+        return self.start + np.asarray(index, np.int64) * self.step
 
 
 def read_series(
     path: Path,
     time: str = "timestamp",
-    value: str = "consumption",
+    value: str = "value",
     problems: Problems = "error",
-    step: np.timedelta64 | None = None,
     cells: int = CELLS,
 ) -> Series:
     """Read two columns of a CSV file as a series with a regular step.
@@ -63,7 +59,7 @@ def read_series(
     Times are ISO 8601, another layout that pandas knows, or numbers: seconds, or the finer unit
     that puts them before the year 4000. One layout holds for the whole file; of day first and
     month first, where both fit, the one that makes the file more regular. Times with a zone
-    become UTC. The step, unless given, is the commonest difference in the beginning of the file.
+    become UTC. The step is the commonest difference between times in the beginning of the file.
 
     What breaks the regularity is an error, or is mended and counted in one warning:
 
@@ -71,8 +67,7 @@ def read_series(
       neighbours. Missing values at either end are cut, because a line needs two ends. Where more
       would be filled than was measured it refuses: that is a wrong step or a wrong timestamp.
     - ``drop`` sorts, and keeps the longest segment without a gap or a missing value. Closing a
-      gap would move all later values in time, so that no lag means the same hour any more; what
-      is kept has only measured values, each at its own time.
+      gap would move all later values in time, so that no lag means the same hour any more.
 
     Of rows with the same time both keep the first that has a value. Both drop rows between two
     points of the grid, whose values would have to be moved in time.
@@ -82,7 +77,7 @@ def read_series(
     """
     chunks = read_chunks(path, time, value, cells)
     first = next(chunks)
-    grid = Grid(path, count_lines(path) * _SPARSEST[problems], *_find_grid(first, step))
+    grid = Grid(path, count_lines(path) * _SPARSEST[problems], *_find_grid(first))
     for chunk in chain([first], chunks):
         if problems == "error":
             grid.check(chunk)
@@ -194,14 +189,11 @@ class Grid:
         )
 
 
-def _find_grid(chunk: Chunk, step: np.timedelta64 | None) -> tuple[int, int]:
+def _find_grid(chunk: Chunk) -> tuple[int, int]:
     """Start and step of the grid that most of the times lie on."""
     ticks = np.unique(chunk.ticks)
-    if step is not None:
-        every = int(step / np.timedelta64(1, "us"))
-    elif len(ticks) > 1:
-        every = commonest(np.diff(ticks))[0]
-    else:
+    if len(ticks) == 1:
         raise UserError(f"{chunk.path}: one time shows no step; add rows to the file")
-    phase = commonest(ticks % every)[0]
-    return int(ticks[ticks % every == phase][0]), every
+    step, _ = commonest(np.diff(ticks))
+    phase, _ = commonest(ticks % step)
+    return int(ticks[ticks % step == phase][0]), step

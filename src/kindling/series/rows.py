@@ -21,15 +21,13 @@ from kindling.tables.read import separator_of
 Values = npt.NDArray[np.float32]
 Ticks = npt.NDArray[np.int64]  # microseconds since 1970: enough for any sensor, year 9999 fits
 
-CELLS = 200_000
-"""Cells that are read at a time; pandas reads text three times slower at a million."""
-
+CELLS = 200_000  # that are read at a time; pandas reads text three times slower at a million
 _HEADER = 100_000  # letters, at most
 _NOT_A_TIME = np.iinfo(np.int64).min  # what NaT is as an integer
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 _MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
 _COARSEST = (60e9, 60e12, 60e15)  # the year 3871, in all of these but the last
-_TWELVE_HOURS = ("%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p")  # pandas does not guess these
+_UNGUESSED = ["ISO8601", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p"]  # by pandas
 
 
 class Chunk(NamedTuple):
@@ -47,11 +45,7 @@ class Chunk(NamedTuple):
 
 
 def read_chunks(path: Path, time: str, value: str, cells: int = CELLS) -> Iterator[Chunk]:
-    """The rows that have anything in the two columns, however irregular their times.
-
-    Raises:
-        UserError: The file or a cell of it cannot be read, or there are no rows.
-    """
+    """The rows that have anything in the two columns; a UserError where there is none."""
     layout = ""
     try:
         for times, numbers in _read_columns(path, time, value, cells):
@@ -171,13 +165,13 @@ def _find_layout(times: "pd.Series[str]") -> str:
         return "ISO8601"
     with warnings.catch_warnings(action="ignore"):  # pandas warns of each guess it is not asked for
         guesses = [guess_datetime_format(first, dayfirst=day) for day in (False, True)]
-    layouts = [guess for guess in guesses if guess] or ["ISO8601", *_TWELVE_HOURS]
-    return max(layouts, key=lambda layout: _regularity(_to_ticks(times, layout)))
 
+    def regularity(layout: str) -> tuple[int, int]:
+        ticks = _to_ticks(times, layout)
+        read = ticks[ticks != _NOT_A_TIME]
+        return len(read), commonest(np.diff(read))[1]
 
-def _regularity(ticks: Ticks) -> tuple[int, int]:
-    read = ticks[ticks != _NOT_A_TIME]
-    return len(read), commonest(np.diff(read))[1]
+    return max([guess for guess in guesses if guess] or _UNGUESSED, key=regularity)
 
 
 def _to_ticks(times: "pd.Series[str]", layout: str) -> Ticks:

@@ -14,8 +14,7 @@ from torch import Tensor
 from kindling.data.dataset import BatchDataset
 
 SECOND = 1_000_000
-DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND
-"""Microseconds, as all times here."""
+DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND  # microseconds, as all times here
 
 BASELINES = ("last value", "same time yesterday", "same time last week")
 """In the order of a batch's ``naive``; a step of a day or more rules some out."""
@@ -102,10 +101,8 @@ class Windows(BatchDataset[SeriesBatch]):
     @property
     def statistics(self) -> tuple[float, float]:
         """Mean and standard deviation of the values in its segments, without a copy of them."""
-        moments = [
-            (s.stop - s.start, *torch.var_mean(self.series[s.start : s.stop], correction=0))
-            for s in self.segments
-        ]
+        parts = [self.series[s.start : s.stop] for s in self.segments]
+        moments = [(len(part), *torch.var_mean(part, correction=0)) for part in parts]
         total = sum(n for n, _, _ in moments)
         center = sum(n * float(mean) for n, _, mean in moments) / total
         square = sum(n * (float(var) + (float(mean) - center) ** 2) for n, var, mean in moments)
@@ -142,10 +139,7 @@ def blocks(steps: int, fraction: float, count: int) -> tuple[list[Segment], list
     """Cut ``steps`` into what trains and ``count`` evenly spread blocks that validate.
 
     A single block is the last part; more than one samples the seasons, where the last months alone
-    would rank models by a single one.
-
-    Returns:
-        Training and validation segments, in order, together the whole.
+    would rank models by a single one. Both are in order, and together the whole.
     """
     if count == 1:
         cut = steps - round(steps * fraction)

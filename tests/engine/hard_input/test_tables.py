@@ -106,7 +106,7 @@ def test_decimal_commas_are_the_same_series(tmp_path: Path) -> None:
     rows, values = rows_of("timeseries"), []
     for text in (as_text(rows), as_text(decimal_commas(rows), ";"), as_text(rows, "\t")):
         (tmp_path / "load.csv").write_text(text)
-        values.append(read_series(tmp_path / "load.csv").values.tolist())
+        values.append(read_series(tmp_path / "load.csv", value="consumption").values.tolist())
     assert values[0] == values[1] == values[2]
 
 

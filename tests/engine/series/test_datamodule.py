@@ -38,17 +38,17 @@ def values(path: Path) -> "pd.Series[float]":
 
 def test_statistics_are_of_the_training_steps_alone(root: Path) -> None:
     training = read(root, test="test.csv").splits["train"]
-    steps = [np.arange(*segment) for segment in training.segments]  # type: ignore[attr-defined]
+    steps = [np.arange(*segment) for segment in training.segments]
     kept = values(root / "train.csv")[np.concatenate(steps)]
     assert len(kept) == 3600
     expected = (kept.mean(), kept.std(ddof=0))
-    assert training.statistics == pytest.approx(expected, rel=1e-5)  # type: ignore[attr-defined]
+    assert training.statistics == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("settings", [{}, {"test": "test.csv", "folds": 4, "fold": 3}])
 def test_one_file_is_cut_in_time(settings: dict[str, Any], root: Path) -> None:
     data = read(root, **settings)
-    train, test = (data.splits[s][torch.arange(len(data.splits[s]))] for s in ("train", "test"))  # type: ignore[arg-type, index]
+    train, test = (data.splits[s][torch.arange(len(data.splits[s]))] for s in ("train", "test"))
     assert len(test.target) == 800 - 24
     first_test = data.describe("test", test.indices[:1])["timestamp"][0]
     assert data.describe("train", train.indices[-1:])["timestamp"][0] < first_test
@@ -84,14 +84,14 @@ def test_validation_blocks_get_fewer_where_they_would_get_too_short(
     settings: dict[str, Any], segments: int, root: Path
 ) -> None:
     training = read(root, test="test.csv", **settings).splits["train"]
-    assert len(training.segments) == segments  # type: ignore[attr-defined]
+    assert len(training.segments) == segments
 
 
 def test_a_raw_file_is_forecast_to_one_step_beyond_its_end(root: Path) -> None:
     data = SeriesDataModule(Path("/gone"), input=write(root / "now.csv", 30), window=24)
     data.load_state_dict(read(root).state_dict())
     data.setup("predict")
-    assert len(data.splits["predict"]) == 30 - 24 + 1  # type: ignore[arg-type]
+    assert len(data.splits["predict"]) == 30 - 24 + 1
     assert data.describe("predict", torch.tensor([6]))["timestamp"] == ["2020-01-06 07:30:00"]
     data.input = write(root / "now.csv", 23)
     with pytest.raises(UserError, match=r"the predict part has 23 steps.* takes 24; give"):

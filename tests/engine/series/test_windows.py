@@ -1,9 +1,8 @@
 """A sample looks back inside its segment; what must hold for any windows is in test_properties."""
 
-import pytest
 import torch
 
-from kindling.series.windows import SECOND, Segment, Windows, blocks
+from kindling.series.windows import SECOND, Segment, Windows
 
 SERIES = torch.arange(1000.0)
 WHOLE = [Segment(0, 1000)]
@@ -27,14 +26,6 @@ def test_a_batch_is_its_samples() -> None:
     index = torch.tensor([0, 279, 280, 600])
     for field, *singles in zip(windows[index], *(windows[int(i)] for i in index), strict=True):
         torch.testing.assert_close(field, torch.stack(singles), equal_nan=True)
-
-
-@pytest.mark.parametrize("count", [1, 2, 4])
-def test_validation_blocks_are_spread_and_of_the_size_asked_for(count: int) -> None:
-    kept, held_out = blocks(1000, 0.2, count)
-    assert len(held_out) == count
-    assert sum(s.stop - s.start for s in held_out) == pytest.approx(200, abs=count)
-    assert len(kept) == (1 if count == 1 else count + 1)
 
 
 def test_a_baseline_does_not_look_into_another_segment() -> None:

@@ -1,5 +1,6 @@
 """What the network's settings do; what any problem promises is in the contract."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -37,19 +38,16 @@ def forecast(model: TimeseriesModule, batch: SeriesBatch) -> tuple[Tensor, list[
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize("settings", [{"change": False}, {"layers": 2}, {"folded": True}])
-def test_all_nets_learn(cell: str, settings: dict[str, Any], batch: SeriesBatch) -> None:
+@pytest.mark.parametrize("settings", [{"change": False}, {"layers": 2, "dropout": 0.1}])
+def test_every_net_learns(cell: str, settings: dict[str, Any], batch: SeriesBatch) -> None:
     model = module(cell=cell, **settings)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    losses = []
+    first = model.step(batch).loss
     for _ in range(150):
         optimizer.zero_grad()
-        loss = model.step(batch).loss
-        loss.backward()
+        model.step(batch).loss.backward()
         optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.05 * losses[0]
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert model.eval().step(batch).loss < 0.05 * first
 
 
 def test_an_untrained_net_predicts_no_change_wherever_the_level_lies(batch: SeriesBatch) -> None:
@@ -133,23 +131,17 @@ def test_a_common_number_is_a_step_and_there_may_be_many() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("name", "value"),
     [
-        {"hidden": 0},
-        {"hidden": -4},
-        {"layers": 0},
-        {"patch": 0},
-        {"patch": [2, -1], "members": 2},
-        {"patch": []},
-        {"members": 0},
-        {"bins": -1},
-        {"dropout": 1.0},
-        {"dropout": -0.1},
+        *product(("hidden", "layers", "members"), (0, -4)),
+        *product(("patch",), (0, [], [2, -1])),
+        *product(("dropout",), (1.0, -0.1)),
+        ("bins", -1),
     ],
 )
-def test_sizes_out_of_range_are_named(wrong: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=f"model.{next(iter(wrong))}="):
-        module(**wrong)
+def test_sizes_out_of_range_are_named(name: str, value: object) -> None:
+    with pytest.raises(UserError, match=f"model.{name}="):
+        module(**{name: value})
 
 
 def test_a_folded_window_that_has_no_halves_is_named() -> None:

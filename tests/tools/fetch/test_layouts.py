@@ -43,7 +43,7 @@ def test_a_client(power: Path, tmp_path: Path) -> None:
     assert set(train["timestamp"].dt.year) == {2012, 2013}
     assert set(test["timestamp"].dt.year) == {2014}, "2015 is left out"
     assert f"electricity_train.csv {len(train)} rows" in said
-    series = read_series(tmp_path / "electricity_test.csv")
+    series = read_series(tmp_path / "electricity_test.csv", value="consumption")
     assert len(series) == len(test)
 
 
