@@ -8,7 +8,7 @@ With --data, the file's columns are shown and become the problem's own.
 
 import sys
 
-from kindling.tools.new.command import main
+from kindling.tools.new.command import new
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(new())

@@ -6,7 +6,7 @@ python scripts/update.py --to ../kindling --no-test
 
 import sys
 
-from kindling.tools.update.command import main
+from kindling.tools.update.command import update
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(update())

@@ -10,8 +10,8 @@ import pytest
 
 from kindling.data import paths
 
-PROBLEMS = sorted(p.parent.name for p in (paths.PROJECT / "src" / "problems").glob("*/__init__.py"))
-TOOLS = sorted(p.parent.name for p in (paths.PROJECT / "src/kindling/tools").glob("*/__init__.py"))
+PROBLEMS = sorted(p.parent.name for p in (paths.PROJECT / "src/problems").glob("*/__init__.py"))
+TOOLS = sorted(p.parent.name for p in (paths.PROJECT / "src/kindling/tools").glob("*/command*.py"))
 SCRIPTS = {"compare": ("compare", "crossval", "results", "runs", "reproduce")}
 """Of tools that have others than one of their own name."""
 

@@ -6,7 +6,7 @@ With --data, the file's columns are shown and become the problem's own.
 import argparse
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +14,10 @@ import yaml
 
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
-from kindling.tools.command import ended
-from kindling.tools.new.infer import infer
+from kindling.tools.command import Words, entry
 from kindling.tools.new.names import camel, check_task, places
 
 TEMPLATES = Path(__file__).with_name("templates")
-
 
 TABLE = {"table": "sample.csv", "target": "target", "numbers": ["age"], "categories": ["plan"]}
 PHOTOS = {"photos": ["photo"], "image_size": 32}
@@ -61,16 +59,16 @@ KINDS = {
 """By what is given and what is predicted; of a kind's targets, the first where none is named."""
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("--task", required=True, help="the problem's name")
-    parser.add_argument(
-        "--kind", required=True, help="tabular, images, series, multi-input, multi-output"
-    )
-    parser.add_argument("--target", help="classification or regression, where both make sense")
-    parser.add_argument("--data", type=Path, help="CSV file to take columns from")
-    parser.add_argument("--column", help="of that file, to predict; the last one")
-    return ended(lambda: make(**vars(parser.parse_args(args))))
+@entry
+def new(argv: Words) -> None:
+    """A new problem of a kind: its folder, its configuration and its tests."""
+    options = argparse.ArgumentParser(description=new.__doc__, allow_abbrev=False)
+    options.add_argument("--task", required=True, help="the problem's name")
+    options.add_argument("--kind", required=True, help=", ".join(dict(KINDS.keys())))
+    options.add_argument("--target", help="classification or regression, where both make sense")
+    options.add_argument("--data", type=Path, help="CSV file to take columns from")
+    options.add_argument("--column", help="of that file, to predict; the last one")
+    make(**vars(options.parse_args(argv)))
 
 
 def make(
@@ -84,6 +82,8 @@ def make(
     check_task(task)
     chosen = find(kind, target)
     if data is not None:
+        from kindling.tools.new.infer import infer  # takes seconds to import
+
         found = infer(kind, data, column, target)
         chosen = find(kind, target or found.target)
         print(f"{data}: {found.about}")
@@ -97,7 +97,7 @@ def make(
 
 def find(kind: str, target: str | None) -> Kind:
     """What is made of a kind, and a target where there are several."""
-    kinds = dict.fromkeys(name for name, _ in KINDS)
+    kinds = dict(KINDS.keys())
     targets = [aim for name, aim in KINDS if name == kind]
     if not targets:
         raise UserError(f"KIND={kind}: no such kind{did_you_mean(kind, kinds)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kindling.data import paths
 from kindling.errors import UserError
+from kindling.tools.command import Words, entry
 from kindling.tools.update import engine
 from kindling.tools.update.engine import git
 
@@ -17,21 +18,21 @@ CONTRACT = ("tests/problems", "-m", "not slow", "-k", "contract", "-p", "no:cach
 BACK = f"git restore --source=HEAD --staged --worktree -- {' '.join(engine.PATHS)}"
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("update", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--to", required=True, help="tag, branch or commit, or another checkout")
-    parser.add_argument("--from", dest="source", help="repository; the remote origin")
-    parser.add_argument("--no-test", action="store_true", help="leave out the problems' contract")
-    chosen = parser.parse_args(args)
-    try:
-        update(chosen.to, chosen.source)
-        return 0 if chosen.no_test else _test()
-    except UserError as error:
-        print(f"kindling: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.status
+@entry
+def update(argv: Words) -> None:
+    """Another version of the engine in place of this one, the project's problems untouched."""
+    options = argparse.ArgumentParser(description=update.__doc__, allow_abbrev=False)
+    options.add_argument("--to", required=True, help="tag, branch or commit, or another checkout")
+    options.add_argument("--from", dest="source", help="repository; the remote origin")
+    options.add_argument("--no-test", action="store_true", help="leave out the problems' contract")
+    chosen = options.parse_args(argv)
+    replace_engine(chosen.to, chosen.source)
+    if not chosen.no_test:
+        check_contract()
+    print("next    look at it by git diff --staged, then commit it")
 
 
-def update(version: str, source: str | None) -> None:
+def replace_engine(version: str, source: str | None) -> None:
     """Replace the engine, whole or not at all.
 
     Args:
@@ -111,13 +112,10 @@ def _show(commit: str, path: str) -> str:
     return git("show", f"{commit}:{path}") if git("ls-tree", commit, path) else ""
 
 
-def _test() -> int:
+def check_contract() -> None:
     """Run what every problem inherits from the engine, in a process that has imported the new."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *CONTRACT], cwd=paths.PROJECT, check=False
     )
     if done.returncode not in (0, 5):  # 5: there is no such test
-        print(f"back    {BACK}")
-        return 1
-    print("next    look at it by git diff --staged, then commit it")
-    return 0
+        raise UserError(f"problems fail with this version, as shown; the one before: {BACK}")

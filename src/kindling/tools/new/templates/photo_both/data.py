@@ -31,7 +31,9 @@ class TaskNameDataModule(ImageTableDataModule):
         amount: Column of the number.
     """
 
-    task, head, target_field, batch_class = "task_name", "label", "label", TaskNameBatch
+    task = "task_name"
+    head = target_field = "label"
+    batch_class = TaskNameBatch
     target_kind = "classes"
 
     def __init__(self, target: str = "label", amount: str = "amount", **settings: Any) -> None:
