@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import problems
 from kindling.__main__ import main
 from kindling.cli import arguments
 from kindling.data import paths
@@ -197,9 +198,9 @@ def test_the_problem_of_ones_own_trains_and_predicts(
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    problems = tmp_path / "src" / "kindling" / "problems"
-    (problems / "queue" / "__init__.py").touch()
-    monkeypatch.setattr(problems, "__path__", [str(problems)])
+    folder = tmp_path / "src" / "problems"
+    (folder / "queue" / "__init__.py").touch()
+    monkeypatch.setattr(problems, "__path__", [str(folder)])
     monkeypatch.setattr(paths, "SAMPLES", tmp_path / "sample")
     flags = ["--trainer.enable_progress_bar=false", f"--logs={tmp_path / 'logs'}"]
     assert main(["train", f"--config={tmp_path / 'configs' / 'queue.yaml'}", *flags]) == 0
