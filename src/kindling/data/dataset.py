@@ -86,21 +86,15 @@ class FieldDataset(BatchDataset[T], Generic[T]):
         self.fields, self.shared = dict(fields), dict(shared or {})
         self.identifiers, self.names = dict(identifiers or {}), dict(names or {})
         order: Sequence[str] = batch._fields  # type: ignore[attr-defined]
-        self._order = [name for name in order if name != "indices"]
+        self._columns = [
+            (self.fields[name], self.shared.get(name)) for name in order if name != "indices"
+        ]
 
     def __len__(self) -> int:
-        return len(self.fields[self._order[0]])
+        return len(self._columns[0][0])
 
     def gather(self, index: Tensor) -> T:
-        return self.batch(*(self._gathered(name, index) for name in self._order), index)
-
-    def _gathered(self, name: str, index: Tensor) -> Tensor:
-        values = self.fields[name][index]
-        if (shared := self.shared.get(name)) is None:
-            return values
-        # One gather of flat positions is faster than indexing by a tensor of several dimensions.
-        flat = shared.index_select(0, values.reshape(-1))
-        return flat.reshape(*values.shape, *shared.shape[1:])
+        return self.batch(*[_gathered(*column, index) for column in self._columns], index)
 
     def take(self, index: Tensor) -> "FieldDataset[T]":
         """A part of the samples, in the order of ``index``."""
@@ -117,3 +111,12 @@ class FieldDataset(BatchDataset[T], Generic[T]):
         """What identifies these samples, by column."""
         rows = index.tolist()
         return {name: [values[row] for row in rows] for name, values in self.identifiers.items()}
+
+
+def _gathered(values: Tensor, shared: Tensor | None, index: Tensor) -> Tensor:
+    """Rows of a field, or what they hold of what is shared."""
+    # Of a batch by what takes half the time of indexing.
+    values = values.index_select(0, index) if index.ndim == 1 else values[index]
+    if shared is None:
+        return values
+    return shared.index_select(0, values.reshape(-1)).reshape(*values.shape, *shared.shape[1:])

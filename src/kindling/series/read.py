@@ -171,14 +171,14 @@ class Grid:
         if len(missing):
             edges = np.setdiff1d(np.concatenate([missing - 1, missing + 1]), missing)
             self.values[missing] = np.interp(missing, edges, self.values[edges])
-            self.counts["places interpolated"] = len(missing)
+            self.counts["values interpolated"] = len(missing)
         return first, self.size
 
     def _cut(self, missing: Ticks) -> tuple[int, int]:
         bounds = np.concatenate([[-1], missing, [self.size]])
         longest = int(np.diff(bounds).argmax())
         first, last = int(bounds[longest]) + 1, int(bounds[longest + 1])
-        self.counts["measured places cut away"] = self.size - len(missing) - (last - first)
+        self.counts["measured values cut away"] = self.size - len(missing) - (last - first)
         return first, last
 
     def _too_sparse(self, start: int, size: int) -> UserError:

@@ -14,6 +14,7 @@ from kindling.data import paths
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 PRESETS = arguments.names(paths.PRESETS)
 TASKS = arguments.names(paths.CONFIGS)
+TOY = Path(__file__).parents[1] / "toy.yaml"
 
 
 def completed(line: str, folder: Path) -> list[str]:
@@ -23,7 +24,11 @@ def completed(line: str, folder: Path) -> list[str]:
         _kindling
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
-    environment = {**os.environ, "KINDLING": f"{sys.executable} -m kindling"}
+    environment = {
+        **os.environ,
+        "KINDLING": f"{sys.executable} -m kindling",
+        "PYTHONPATH": os.pathsep.join([str(paths.PROJECT), os.environ.get("PYTHONPATH", "")]),
+    }
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder, env=environment, capture_output=True, text=True, check=True,
@@ -37,32 +42,35 @@ def completed(line: str, folder: Path) -> list[str]:
         ("kindling ", [*arguments.COMMANDS]),
         ("kindling tr", ["train"]),
         ("kindling train --config=smo", ["smoke"]),
-        ("kindling train --config time", ["timeseries", "timeseries_96"]),
         ("kindling train --config ", [*TASKS, *PRESETS]),
-        ("kindling train --config timeseries --model.ce", ["--model.cell"]),
-        ("kindling train --config timeseries --model.cell=", ["rnn", "lstm", "gru"]),
-        ("kindling train --config=timeseries --model.change=t", ["true"]),
-        ("kindling train --config=timeseries --trainer.max_e", ["--trainer.max_epochs"]),
+        (f"kindling train --config {TOY} --model.sch", ["--model.schedule"]),
+        (f"kindling train --config {TOY} --model.schedule=", ["constant", "cosine"]),
+        (f"kindling train --config={TOY} --model.batch_norm=t", ["true"]),
+        (f"kindling train --config={TOY} --trainer.max_e", ["--trainer.max_epochs"]),
         ("kindling train --config nothing --model.ce", []),
-        ("kindling test --run=lo", ["logs/clouds/version_3"]),
+        ("kindling test --run=lo", ["logs/toy/version_3"]),
     ],
 )
 def test_completes(line: str, expected: list[str], tmp_path: Path) -> None:
-    run = tmp_path / "logs" / "clouds" / "version_3"
+    run = tmp_path / "logs" / "toy" / "version_3"
     run.mkdir(parents=True)
     (run / "config.yaml").touch()
     assert sorted(completed(line, tmp_path)) == sorted(expected)
 
 
 def test_a_task_s_settings_are_asked_for_once(tmp_path: Path) -> None:
-    line = "kindling fit --config timeseries --config smoke --model.ce"
+    line = f"kindling fit --config {TOY} --config smoke --model.sch"
     script = f"""
         source {paths.PROJECT / "scripts" / "completion.sh"}
         COMP_LINE='{line}' COMP_POINT={len(line)}
         _kindling; KINDLING=false; _kindling; echo "$COMPREPLY"
     """
-    environment = {**os.environ, "KINDLING": f"{sys.executable} -m kindling"}
+    environment = {
+        **os.environ,
+        "KINDLING": f"{sys.executable} -m kindling",
+        "PYTHONPATH": os.pathsep.join([str(paths.PROJECT), os.environ.get("PYTHONPATH", "")]),
+    }
     done = subprocess.run(
         ["bash", "-c", script], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "--model.cell\n"
+    assert done.stdout == "--model.schedule\n"

@@ -14,28 +14,28 @@ from kindling.data import paths
 Printed = Callable[..., dict[str, Any]]
 Said = Callable[..., str]
 BORING = "lightning.pytorch.demos.boring_classes"
+TOY = f"--config={Path(__file__).parents[1] / 'toy.yaml'}"
 OWN = """
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
-from problems.timeseries.data import TimeseriesDataModule
-from problems.timeseries.model import TimeseriesModule
+from tests.engine.toy import ToyNet, ToyTable
 
 
-class Hooked(TimeseriesModule):
+class Hooked(ToyNet):
     def on_train_start(self):
         super().on_train_start()
         print("hooked")
 
 
-class Keyword(TimeseriesModule):
+class Keyword(ToyNet):
     def __init__(self, *, extra: int = 3, **kwargs):
         super().__init__(**kwargs)
 
 
-class Wide(TimeseriesDataModule):
+class Wide(ToyTable):
     @property
-    def inputs(self) -> int:
-        return super().inputs
+    def features(self) -> int:
+        return super().features
 
 
 class Mine(Callback):
@@ -124,15 +124,15 @@ def said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Said:
     [
         (["--model.hiden=3"], "model.hiden: no such option; did you mean model.hidden?"),
         (["--model.init_args.hiden=3"], "model.hiden: no such option; did you mean model.hidden?"),
-        (["--data.windw", "3"], "data.windw: no such option; did you mean data.window?"),
-        (["--model.cel=gru"], "model.cel: no such option; did you mean model.cell?"),
-        (["--model.cell=lsmt"], "model.cell=lsmt: no such choice; did you mean lstm?"),
-        (["--model.cell", "lsmt"], "model.cell=lsmt: no such choice; did you mean lstm?"),
+        (["--data.batch_siz", "3"], "data.batch_siz: no such option; did you mean data.batch"),
+        (["--model.schedul=cosine"], "model.schedul: no such option; did you mean model.schedule?"),
+        (["--model.schedule=cosin"], "model.schedule=cosin: no such choice; did you mean cosine?"),
+        (["--model.schedule", "cosin"], "model.schedule=cosin: no such choice; did you mean"),
         (['--model={"init_args": {"hiden": 3}}'], "model.hiden: no such option; did you mean"),
         (["--data.batch_size=many"], "data.batch_size=many: expected int"),
         (["--trainer.max_epoch=3"], "trainer.max_epoch: no such option; did you mean trainer.max"),
         (["--seed_everythin=3"], "seed_everythin: no such option; did you mean seed_everything?"),
-        (["potability"], "potability: no such option"),
+        (["toy"], "toy: no such option"),
         (["--model=Nope"], "model=Nope: name the class with its module, package.module.Nope"),
         (["--model=no.such.Nope"], "no.such.Nope: no such class (model): ModuleNotFoundError: No"),
         (["--model=own_parsing.Nope"], "own_parsing.Nope: no such class (model): AttributeError"),
@@ -149,25 +149,28 @@ def said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Said:
             ],
             "trainer.callbacks.patience=x: expected int",
         ),
-        (["--model.inputs=3"], "model.inputs is computed from the data (data.inputs); leave"),
-        (["--model.init_args.inputs=3"], "model.inputs is computed from the data (data.inputs)"),
-        (["--model.inputs=3", "--data=own_parsing.Wide"], "model.inputs is computed from the data"),
+        (["--model.features=3"], "model.features is computed from the data (data.features); leave"),
+        (["--model.init_args.features=3"], "model.features is computed from the data (data.f"),
+        (["--model.features=3", "--data=own_parsing.Wide"], "model.features is computed"),
         (["--trainer=[1]"], "trainer holds no settings"),
     ],
 )  # fmt: skip
 def test_is_said_in_one_line(flags: list[str], message: str, said: Said) -> None:
-    assert message in said("--config=timeseries", *flags)
+    assert message in said(TOY, *flags)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("model: {inputs: 3}", "mine.yaml: model.inputs is computed from the data"),
-        ("model: {init_args: {inputs: 3}}", "mine.yaml: model.inputs is computed from the data"),
+        ("model: {features: 3}", "mine.yaml: model.features is computed from the data"),
+        (
+            "model: {init_args: {features: 3}}",
+            "mine.yaml: model.features is computed from the data",
+        ),
         ("model: {init_args: {hiden: 3}}", "model.hiden: no such option; did you mean model.hid"),
         ("model: {init_args: [1]}", "mine.yaml: model.init_args holds no settings"),
         ("trainer: [1]", "mine.yaml: trainer holds no settings"),
-        ("modl: {cell: gru}", "modl.cell: no such option; did you mean model.cell?"),
+        ("modl: {lr: 1}", "modl.lr: no such option; did you mean model.lr?"),
         (
             "trainer: {max_epoch: 3}",
             "trainer.max_epoch: no such option; did you mean trainer.max",
@@ -176,7 +179,7 @@ def test_is_said_in_one_line(flags: list[str], message: str, said: Said) -> None
 )
 def test_is_said_of_a_config_too(text: str, message: str, said: Said) -> None:
     Path("mine.yaml").write_text(text)
-    assert message in said("--config=timeseries", "--config=mine.yaml")
+    assert message in said(TOY, "--config=mine.yaml")
 
 
 def test_an_error_in_a_class_keeps_its_message() -> None:
@@ -192,60 +195,60 @@ def test_without_a_task_it_is_asked_for(said: Said) -> None:
 
 
 def test_a_flag_wins_over_a_config_that_stands_behind_it(printed: Printed) -> None:
-    config = printed("--trainer.max_epochs=7", "--model.cell", "gru", "--config=timeseries")
+    config = printed("--trainer.max_epochs=7", "--model.schedule", "cosine", TOY)
     assert config["trainer"]["max_epochs"] == 7
-    assert config["model"]["init_args"]["cell"] == "gru"
+    assert config["model"]["init_args"]["schedule"] == "cosine"
 
 
 def test_a_class_as_json_and_in_a_file_of_its_own(printed: Printed) -> None:
-    part = {"class_path": "own_parsing.Keyword", "init_args": {"extra": 4, "cell": "rnn"}}
+    part = {"class_path": "own_parsing.Keyword", "init_args": {"extra": 4, "schedule": "cosine"}}
     Path("part.yaml").write_text(yaml.safe_dump(part))
     for value in (json.dumps(part), "part.yaml"):
-        model = printed("--config=timeseries", f"--model={value}")["model"]
+        model = printed(TOY, f"--model={value}")["model"]
         assert model["class_path"] == "own_parsing.Keyword"
-        assert (model["init_args"]["extra"], model["init_args"]["cell"]) == (4, "rnn")
+        assert (model["init_args"]["extra"], model["init_args"]["schedule"]) == (4, "cosine")
 
 
 def test_classes_by_their_short_names(printed: Printed) -> None:
-    config = printed("--config=timeseries", "--model=own_parsing.Hooked", "--model=Keyword")
+    config = printed(TOY, "--model=own_parsing.Hooked", "--model=Keyword")
     assert config["model"]["class_path"] == "own_parsing.Keyword"
     callbacks = ["--trainer.callbacks+=LearningRateMonitor", "--trainer.callbacks+=ModelSummary"]
-    trainer = printed("--config=timeseries", *callbacks)["trainer"]
+    trainer = printed(TOY, *callbacks)["trainer"]
     names = [callback["class_path"].rpartition(".")[2] for callback in trainer["callbacks"]]
     assert names == ["LearningRateMonitor", "ModelSummary"]
 
 
 def test_a_short_name_is_lightning_s_and_a_callback_s_enum_is_shown(printed: Printed) -> None:
     callbacks = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss"]
-    trainer = printed("--config=timeseries", *callbacks, "--trainer.callbacks+=Timer")["trainer"]
+    trainer = printed(TOY, *callbacks, "--trainer.callbacks+=Timer")["trainer"]
     stopping, timer = trainer["callbacks"]
     assert stopping["class_path"].startswith("lightning.pytorch.callbacks.")
     assert timer["init_args"]["interval"] == "step"
 
 
 def test_a_class_that_comes_back_takes_nothing_of_before_it_was_away(printed: Printed) -> None:
-    base = "problems.timeseries.model.TimeseriesModule"
+    base = "tests.engine.toy.ToyNet"
     for name, model in (("away", f"{BORING}.BoringModel"), ("back", base)):
         Path(f"{name}.yaml").write_text(yaml.safe_dump({"model": {"class_path": model}}))
-    Path("wide.yaml").write_text("model: {init_args: {hidden: 64}}")
+    Path("wide.yaml").write_text("model: {init_args: {dropout: 0.5}}")
     flags = ["--config=away.yaml", "--config=back.yaml", "--config=wide.yaml"]
-    model = printed("--config=timeseries", *flags, "--model=own_parsing.Keyword")["model"]
+    model = printed(TOY, *flags, "--model=own_parsing.Keyword")["model"]
     assert model["class_path"] == "own_parsing.Keyword"
-    assert (model["init_args"]["hidden"], model["init_args"]["extra"]) == (64, 3)
-    assert printed("--config=timeseries", *flags[:2])["model"]["init_args"]["lr"] == 1e-3
+    assert (model["init_args"]["dropout"], model["init_args"]["extra"]) == (0.5, 3)
+    assert printed(TOY, *flags[:2])["model"]["init_args"]["lr"] == 1e-3
 
 
 def test_a_class_by_another_name_keeps_its_settings(printed: Printed) -> None:
-    full = "problems.timeseries.model.TimeseriesModule"
-    for name in (full, "TimeseriesModule"):
-        model = printed("--config=timeseries", f"--model={name}", "--model.cell=gru")["model"]
+    full = "tests.engine.toy.ToyNet"
+    for name in (full, "ToyNet"):
+        model = printed(TOY, f"--model={name}", "--model.schedule=cosine")["model"]
         assert model["class_path"] == full
-        assert (model["init_args"]["hidden"], model["init_args"]["cell"]) == (16, "gru")
+        assert (model["init_args"]["hidden"], model["init_args"]["schedule"]) == ([6], "cosine")
 
 
 def test_a_subclass_goes_on_with_the_settings_that_it_inherits(printed: Printed) -> None:
-    model = printed("--config=timeseries", "--model=own_parsing.Hooked")["model"]
-    assert (model["init_args"]["hidden"], model["init_args"]["lr"]) == (16, 8e-3)
+    model = printed(TOY, "--model=own_parsing.Hooked")["model"]
+    assert (model["init_args"]["hidden"], model["init_args"]["lr"]) == ([6], 8e-3)
 
 
 @pytest.mark.parametrize("by", ["flag", "config"])
@@ -263,12 +266,12 @@ def test_another_class_takes_nothing_of_the_one_before_it(by: str, printed: Prin
     logger = {"class_path": "TensorBoardLogger", "init_args": {"save_dir": "y"}}
     Path("above.yaml").write_text(yaml.safe_dump({
         "model": {"init_args": {"encoder": "own_parsing.Other"}},
-        "data": "problems.timeseries.data.TimeseriesDataModule",
+        "data": "tests.engine.toy.ToyTable",
         "trainer": {"logger": logger, "callbacks": [monitored]},
     }))  # fmt: skip
     flags = [
         "--model.encoder=own_parsing.Other",
-        "--data=problems.timeseries.data.TimeseriesDataModule",
+        "--data=tests.engine.toy.ToyTable",
         f"--trainer.logger={json.dumps(logger)}",
         f"--trainer.callbacks=[{json.dumps(monitored)}]",
     ]
@@ -289,11 +292,11 @@ def test_callbacks_are_added_and_the_folder_s_own_are_found(
 ) -> None:
     for name in ("ModelSummary", "LearningRateMonitor"):
         Path(f"{name}.yaml").write_text(f"trainer: {{callbacks+: [{{class_path: {name}}}]}}")
-    flags = ["--config=timeseries", "--config=smoke", "--trainer.callbacks+=own_parsing.Mine"]
+    flags = [TOY, "--config=smoke", "--trainer.callbacks+=own_parsing.Mine"]
     more = ["--config=ModelSummary.yaml", "--config=LearningRateMonitor.yaml"]
     assert kindling("fit", *flags, *more) == 0
     assert "mine\n" in capsys.readouterr().out
-    saved = yaml.safe_load((logs / "timeseries" / "version_0" / "config.yaml").read_text())
+    saved = yaml.safe_load((logs / "toy" / "version_0" / "config.yaml").read_text())
     paths = [callback["class_path"] for callback in saved["trainer"]["callbacks"]]
     assert [path.rpartition(".")[2] for path in paths] == [
         "ModelSummary",
@@ -312,25 +315,25 @@ def test_a_plain_pair_is_linked_where_nothing_else_could_be_done(printed: Printe
 
 
 def test_keyword_arguments_are_inherited(printed: Printed) -> None:
-    flags = ["--model=own_parsing.Keyword", "--model.extra=5", "--model.cell=gru"]
-    init = printed("--config=timeseries", *flags)["model"]["init_args"]
-    assert (init["extra"], init["cell"], init["layers"]) == (5, "gru", 1)
-    assert "inputs" not in init
+    flags = ["--model=own_parsing.Keyword", "--model.extra=5", "--model.schedule=cosine"]
+    init = printed(TOY, *flags)["model"]["init_args"]
+    assert (init["extra"], init["schedule"], init["batch_norm"]) == (5, "cosine", False)
+    assert "features" not in init
 
 
 @pytest.mark.parametrize("name", ["Hooked", "Keyword"])
 def test_a_subclass_trains_and_then_tests_predicts_and_goes_on(
     name: str, kindling: Callable[..., int], logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = ["--config=timeseries", "--config=smoke", f"--model=own_parsing.{name}"]
-    assert kindling("train", *flags, "--data=own_parsing.Wide", "--model.hidden=8") == 0
+    flags = [TOY, "--config=smoke", f"--model=own_parsing.{name}"]
+    assert kindling("train", *flags, "--data=own_parsing.Wide", "--model.hidden=[8]") == 0
     assert ("hooked" in capsys.readouterr().out) == (name == "Hooked")
-    run = logs / "timeseries" / "version_0"
-    series = paths.SAMPLES / "timeseries" / "electricity_test.csv"
+    run = logs / "toy" / "version_0"
+    table = paths.SAMPLES / "toy" / "toy.csv"
     for command, more in (
         ("test", []),
         ("validate", []),
-        ("predict", [f"--data.input={series}"]),
+        ("predict", [f"--data.input={table}"]),
         ("fit", ["--trainer.max_epochs=3"]),
     ):
         assert main([command, f"--run={run}", "--trainer.enable_progress_bar=false", *more]) == 0

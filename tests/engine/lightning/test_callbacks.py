@@ -207,7 +207,7 @@ def test_what_a_device_does_is_logged(train: Train) -> None:
 
 def test_a_summary_of_the_model(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     train(*callback("RichModelSummary", max_depth=2))
-    assert "Perceptron" in capsys.readouterr().out
+    assert "MLP" in capsys.readouterr().out
 
 
 def test_a_timer_ends_training_and_its_run_can_be_made_again(train: Train, logs: Path) -> None:

@@ -232,7 +232,7 @@ OFF = "the timestamp is off the grid, one every 0:15:00"
     "case",
     [
         *((edited((STAMPS[5], cell)), *MISSING) for cell in ("", "NaN", "-inf", "1e39")),
-        (edited(cut=2), "rows missing above this one: 2, at one every 0:15:00", 5, " places "),
+        (edited(cut=2), "rows missing above this one: 2, at one every 0:15:00", 5, " values "),
         (edited((STAMPS[4], 4)), REPEATED, 5, "1 repeated rows dropped"),
         (edited((STAMPS[1], 99), cut=0), REPEATED, 10, "1 repeated rows dropped"),
         (
@@ -280,10 +280,10 @@ def test_a_line_fills_gaps_or_the_longest_segment_is_kept(
     content = "timestamp,value\n0,1\n1,2\n2,\n5,8\n6,-1\n7,4\n8,\n9,3\n"
     filled = read(content, problems="interpolate")
     assert_series(filled, [1, 2, 3.5, 5, 6.5, 8, -1, 4, 3.5, 3], "1970-01-01", SECOND)
-    assert "2 rows without a value, 4 places interpolated" in caplog.text
+    assert "2 rows without a value, 4 values interpolated" in caplog.text
     kept = read(content, problems="drop")
     assert_series(kept, [8, -1, 4], "1970-01-01T00:00:05", SECOND)
-    assert "2 rows without a value, 3 measured places cut away" in caplog.text
+    assert "2 rows without a value, 3 measured values cut away" in caplog.text
 
 
 @pytest.mark.parametrize("problems", MENDED)
