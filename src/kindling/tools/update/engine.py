@@ -20,11 +20,7 @@ REFS = "refs/kindling"
 
 
 def git(*args: str, folder: Path | None = None) -> str:
-    """What git prints.
-
-    Raises:
-        UserError: It fails.
-    """
+    """What git prints; a UserError with its reason if it fails."""
     done = subprocess.run(
         ["git", *args], cwd=folder or paths.PROJECT, capture_output=True, text=True, check=False
     )
@@ -42,8 +38,7 @@ def require_committed(folder: Path) -> None:
     if changed:
         more = f" and {len(changed) - 1} more" if changed[1:] else ""
         raise UserError(
-            f"{folder}: {changed[0][3:]}{more} changed since the last commit; commit or restore "
-            "before an update"
+            f"{folder}: {changed[0][3:]}{more} changed since the last commit; commit or restore it"
         )
 
 
@@ -61,15 +56,14 @@ def fetched(source: str) -> Iterator[None]:
 
 
 def resolve(version: str, source: str) -> str:
-    """The commit of a tag, a branch or a commit of what was fetched."""
+    """The commit of a tag, a branch or the first letters of a commit of what was fetched."""
     known = git("for-each-ref", "--format=%(refname)", REFS).split()
     for name in (f"{REFS}/{version}", f"{REFS}/tags/{version}", f"{REFS}/heads/{version}"):
         if name in known:
             return git("rev-parse", f"{name}^{{commit}}").strip()
-    if re.fullmatch(r"[0-9a-f]{7,40}", version):
-        commits = git("log", "--format=%H", f"--glob={REFS}").split()
-        if found := [commit for commit in commits if commit.startswith(version)]:
-            return found[0]
+    for commit in git("log", "--format=%H", f"--glob={REFS}").split():
+        if len(version) >= 7 and commit.startswith(version):
+            return commit
     names = [name.split("/", 3)[3] for name in known if name.count("/") > 2]
     raise UserError(
         f"TO={version}: no tag, branch or commit of {source}{did_you_mean(version, names)} "
