@@ -125,7 +125,7 @@ def test_a_deleted_tool_stays_deleted(project: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"src/kindling/old.py": "OLD = 7\n"}, "src/kindling/old.py: edited here since 0.1.0, as shown"),
+        ({"src/kindling/old.py": "OLD = 7\n"}, "src/kindling/old.py: edited here since 0.1.0;"),
         ({"src/kindling/mine.py": "M = 1\n"}, "src/kindling/mine.py: edited here"),
         ({"configs/trainer.yaml": "a: 1\n", "src/kindling/old.py": ""}, "trainer.yaml and 1 more"),
     ],

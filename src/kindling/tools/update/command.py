@@ -67,7 +67,7 @@ def refuse_edited(base: str, files: Sequence[str]) -> None:
         print(git("diff", base, "HEAD", "--", *files), end="")
         more = f" and {len(files) - 1} more" if files[1:] else ""
         raise UserError(
-            f"{files[0]}{more}: edited here since {_version(base)}, as shown, and lost by an update; "
+            f"{files[0]}{more}: edited here since {_version(base)}; an update would lose it; "
             f"git checkout {base[:12]} -- {files[0]} takes it back"
         )
 
