@@ -24,7 +24,8 @@ def train(logs: Path) -> Train:
 
     def run(*flags: str, command: str = "train", status: int = 0) -> Run:
         named = ("--model=", "--run=", "--from_run=", "--ckpt_path=")
-        base = () if any(flag.startswith(named) for flag in flags) else TABLE
+        whole = any(flag.startswith(named) or flag.endswith("config.yaml") for flag in flags)
+        base = () if whole else TABLE
         assert main([command, *base, *flags, QUIET, f"--logs={logs}"]) == status
         newest = max(logs.glob("*/latest"), key=lambda path: path.lstat().st_mtime_ns)
         return Run(newest)

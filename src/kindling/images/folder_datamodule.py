@@ -92,15 +92,12 @@ class ImageFolderDataModule(DataModule):
         tested = share("data.test_fraction", test_fraction) if test is None else 0.0
         self.cut = SplitConfig(held_out, tested, split_seed, folds, fold)
         self.drop_duplicates = drop_duplicates
-        self._classes: list[str] = []
 
-    @property
+    @cached_property
     def classes(self) -> list[str]:
         """Names of the classes: of the checkpoint, or else of the training folder."""
-        if not self._classes:
-            self.prepare_data()
-            self._classes = self._folders[0].classes
-        return self._classes
+        self.prepare_data()
+        return self._folders[0].classes
 
     @property
     def target_names(self) -> Mapping[str, str]:
@@ -149,7 +146,7 @@ class ImageFolderDataModule(DataModule):
         return {"classes": self.classes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._classes = state_dict["classes"]
+        self.classes = state_dict["classes"]
 
     @cached_property
     def _folders(self) -> list[ImageFolder]:

@@ -154,29 +154,31 @@ class ImageTableDataModule(TableDataModule):
                         row.append(file)
         return same_photos(photos)
 
-    def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
-        dataset = super().dataset(table, path, labelled)
+    def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
         columns = [listed_images(table, name, path) for name in self.columns.photos]
         rows = zip(*columns, strict=True) if columns else [()] * len(table)
-        dataset.shared["photos"], dataset.fields["photos"] = self.decode(rows, labelled)
-        return dataset
+        return {"photos": self.index_photos(rows), **super().input_fields(table, path)}
 
-    def decode(self, rows: Iterable[Sequence[Path]], cached: bool) -> tuple[Tensor, Tensor]:
-        """The pixels of each file once, and where those of each row's photos are.
+    def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
+        rows = super().dataset(table, path, labelled)
+        shared = {"photos": self.decode(cached=labelled)}
+        return FieldDataset(self.batch_class, rows.fields, shared, rows.identifiers, rows.names)
 
-        Args:
-            rows: The photos of each.
-            cached: Whether decoded photos are kept for later runs.
+    def index_photos(self, rows: Iterable[Sequence[Path]]) -> Tensor:
+        """Where the photos of each row will lie among those decoded, each file once.
 
         Shape:
-            ``(M, 3, H, W)`` bytes and ``(N, V)`` int64.
+            ``(N, V)`` int64.
         """
         rows = list(rows)
-        places = {file: k for k, file in enumerate(dict.fromkeys(f for row in rows for f in row))}
-        index = torch.tensor([[places[file] for file in row] for row in rows], dtype=torch.int64)
-        self._files = list(places)
+        place = {file: k for k, file in enumerate(dict.fromkeys(f for row in rows for f in row))}
+        self._files = list(place)
+        return torch.tensor([[place[file] for file in row] for row in rows], dtype=torch.int64)
+
+    def decode(self, cached: bool) -> Tensor:
+        """The photos that were indexed last, ``(M, 3, H, W)`` bytes, kept for later runs or not."""
         size = (self.image_size, self.image_size)
-        return load_images(self._files, size, paths.CACHE if cached else None), index
+        return load_images(self._files, size, paths.CACHE if cached else None)
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         return {"photos": {**PHOTO, "columns": self.columns.photos}, **super().io_schema()}

@@ -20,8 +20,8 @@ from torchmetrics.classification import (
 from kindling.data.datamodule import below_one
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
+from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import ConvBlocks, ImageBatch, ImageModule, Pixels
-from kindling.images.outcome_figures import PhotoOutcome
 from kindling.images.pretrained import TorchvisionNet
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput

@@ -4,6 +4,7 @@ N: photos, B: batch, H: height, W: width.
 """
 
 import logging
+import textwrap
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -27,15 +28,8 @@ from kindling.tables.columns import Columns
 from kindling.tables.read import numeric, read_table, refuse, require_columns
 from problems.faces.sample import write_sample
 
-OLDEST = 150
-"""Years above which a number is a slip of the pen."""
-
-NOBODY = ""
-"""Stands for whoever is in photos without identity; no cell of a table can hold it."""
-
-NAMED = 10
-"""People that one line names."""
-
+OLDEST = 150  # years above which a number is a slip of the pen
+NOBODY = ""  # stands for whoever is in photos without identity; no cell of a table can hold it
 Rows = NDArray[np.int64]
 log = logging.getLogger(__name__)
 
@@ -110,7 +104,11 @@ class FacesDataModule(ImageTableDataModule):
         """The photos, ``NOBODY`` or NaN where it is not known who it is or how old."""
         table = read_table(path)
         for option, column in (("identity", self.identity), ("age", self.age)):
-            _require(table, option, column, path)
+            try:
+                require_columns(table, [column] if column else [], path)
+            except UserError as error:
+                name = f"name it by --data.{option}, null if there is none"
+                raise UserError(f"{error}; {name}") from None
         age = np.full(len(table), np.nan, np.float32)
         if self.age is not None:
             age = numeric(table, [self.age], path)[:, 0]
@@ -124,7 +122,7 @@ class FacesDataModule(ImageTableDataModule):
         if left_out := int((~kept).sum()):
             log.warning("%s: left out what has neither identity nor age: %d rows", path, left_out)
         faces = pd.DataFrame({"name": table[self.photo], "identity": who, "age": age})[kept]
-        return faces.assign(file=listed_images(table[kept], self.photo, path))
+        return faces.assign(file=np.array(listed_images(table[kept], self.photo, path), object))
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
         return Columns([], [], [self.photo], [])
@@ -139,25 +137,22 @@ class FacesDataModule(ImageTableDataModule):
         if self.by == "image":
             return self._by_image(photo, person)
         # Nobody knows who is in a photo without identity: each is somebody else.
-        known = zip(person, photo, strict=True)
-        group = [f"photo {k}" if name == NOBODY else f"person {name}" for name, k in known]
-        return self.cut(grouped_split, np.array(group))
+        alone, together = [f"photo {k}" for k in photo], [f"person {name}" for name in person]
+        return self.cut(grouped_split, np.where(person == NOBODY, alone, together))
 
     def read(self) -> Mapping[SplitName, FieldDataset[FacesBatch]]:
-        whole, _ = self.dataset(self._table, self.path), self.ages
-        train, val, test = self._parts
-        strangers = whole.fields["identity"].numpy() == IGNORE_INDEX
-        strangers &= (self._table["identity"] != NOBODY).to_numpy()
-        if count := np.count_nonzero(strangers[np.concatenate([val, test])]):
+        held_out = self._table["identity"].iloc[np.concatenate(self._parts[1:])]
+        if count := np.count_nonzero(~held_out.isin([NOBODY, *self.classes])):
             log.info(
                 "by %s: %d validation and test photos are of people that training does not know: "
                 "their identity is not scored",
                 self.by,
                 count,
             )
-        rows: dict[SplitName, Rows] = {"train": train, "val": val, "test": test}
+        whole, _ = self.dataset(self._table, self.path), self.ages
+        train, val, test = (whole.take(torch.from_numpy(rows)) for rows in self._parts)
         del self._table, self._parts  # the tensors are all that is needed from here on
-        return {split: whole.take(torch.from_numpy(part)) for split, part in rows.items()}
+        return {"train": train, "val": val, "test": test}
 
     def read_input(self, path: Path) -> FieldDataset[FacesBatch]:
         files = find_images(path)
@@ -169,14 +164,16 @@ class FacesDataModule(ImageTableDataModule):
     def dataset(
         self, table: pd.DataFrame, path: Path, labelled: bool = True
     ) -> FieldDataset[FacesBatch]:
-        images, index = self.decode([[file] for file in table["file"]], cached=labelled)
+        index = self.index_photos([file] for file in table["file"])
         place = {name: k for k, name in enumerate(self.classes)}
         fields = {
             "image": index[:, 0],
             "identity": torch.tensor([place.get(w, IGNORE_INDEX) for w in table["identity"]]),
             "age": torch.tensor(table["age"].to_numpy(np.float32)),
         }
-        return FieldDataset(FacesBatch, fields, {"image": images}, {"file": table["name"].tolist()})
+        return FieldDataset(
+            FacesBatch, fields, {"image": self.decode(labelled)}, {"file": table["name"].tolist()}
+        )
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         return {"image": PHOTO, "age": {"unit": "years"}}
@@ -222,16 +219,7 @@ class FacesDataModule(ImageTableDataModule):
         train, *others = (kept[part] for part in self.cut(stratified_split, person[kept]))
         parts = [np.concatenate([train, units[~enough[which]]]), *others]
         if len(rare := people[~enough & (people != NOBODY)]):
-            names = ", ".join(rare[:NAMED]) + (", ..." if len(rare) > NAMED else "")
-            log.warning(
-                "too few photos for every split, in training alone: %d (%s)", len(rare), names
-            )
+            names = textwrap.shorten(", ".join(rare), 100, placeholder=" ...")
+            message = "too few photos for every split, in training alone: %d (%s)"
+            log.warning(message, len(rare), names)
         return [np.flatnonzero(np.isin(photo, part)) for part in parts]
-
-
-def _require(table: pd.DataFrame, option: str, column: str | None, path: Path) -> None:
-    if column is not None:
-        try:
-            require_columns(table, [column], path)
-        except UserError as error:
-            raise UserError(f"{error}; name it by --data.{option}, null if there is none") from None

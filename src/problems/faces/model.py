@@ -21,8 +21,8 @@ from kindling.data.datamodule import DataModule, below_one
 from kindling.data.dataset import FieldDataset
 from kindling.data.targets import target_mask
 from kindling.errors import UserError
+from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import ConvBlocks, ImageModule, Pixels
-from kindling.images.outcome_figures import PhotoOutcome
 from kindling.training.loss_weights import LossWeights, Weighting
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput

@@ -4,13 +4,13 @@ What a person keeps all life is a number from 0 to 1 for each feature. Places ar
 the head's height, from the head's middle, y downwards; colours run from 0 to 1.
 """
 
-import csv
 from colorsys import hsv_to_rgb
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
@@ -47,16 +47,15 @@ def write_sample(folder: Path, seed: int = 0, photos: int = PHOTOS) -> None:
     ages = rng.integers(*AGES, len(order), endpoint=True)
     gap = rng.random(len(order))
     (folder / "photos").mkdir(parents=True, exist_ok=True)
-    with (folder / "faces.csv").open("w", newline="") as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(("file", "identity", "age"))
-        for number, (who, age) in enumerate(zip(order.tolist(), ages.tolist(), strict=True)):
-            name = f"photos/{number:04d}.jpg"
-            photo = draw(people[who], age, np.random.default_rng([seed, number]))
-            photo.save(folder / name, quality=90)
-            undated = UNNAMED <= gap[number] < UNNAMED + UNDATED
-            known = NAMES[who] if gap[number] >= UNNAMED else ""
-            table.writerow((name, known, "" if undated else age))
+    rows = []
+    for number, (who, age) in enumerate(zip(order.tolist(), ages.tolist(), strict=True)):
+        name = f"photos/{number:04d}.jpg"
+        photo = draw(people[who], age, np.random.default_rng([seed, number]))
+        photo.save(folder / name, quality=90)
+        undated = UNNAMED <= gap[number] < UNNAMED + UNDATED
+        rows.append((name, NAMES[who] if gap[number] >= UNNAMED else "", "" if undated else age))
+    table = pd.DataFrame(rows, columns=["file", "identity", "age"])
+    table.to_csv(folder / "faces.csv", index=False)
 
 
 def invent(rng: Generator) -> list[SimpleNamespace]:

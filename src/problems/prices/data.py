@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
 from kindling.images.table_datamodule import ImageTableDataModule
 from kindling.tables.read import refuse
@@ -70,10 +69,9 @@ class PricesDataModule(ImageTableDataModule):
             refuse((price <= 0).numpy(), table[self.target], path, fault)
         return price
 
-    def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
-        dataset = super().dataset(table, path, labelled)
-        dataset.fields["photo_index"] = dataset.fields["photos"]
-        return dataset
+    def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
+        fields = super().input_fields(table, path)
+        return {**fields, "photo_index": fields["photos"]}
 
     def write_sample(self, folder: Path) -> None:
         write_sample(folder)

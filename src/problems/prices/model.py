@@ -21,9 +21,9 @@ from torchmetrics import (
 from kindling.data.datamodule import DataModule, at_least, below_one
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
+from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import ImageModule
 from kindling.images.frozen import FrozenFeatures
-from kindling.images.outcome_figures import PhotoOutcome
 from kindling.tables.layers import one_hot
 from kindling.tables.normalize import Logarithms, Normalize
 from kindling.tables.trees import Trees
@@ -215,7 +215,7 @@ class PricesModule(ImageModule):
 
     def augmented(self, batch: PricesBatch) -> PricesBatch:
         learned = isinstance(self.net.photos, PhotoBranch)
-        return super().augmented(batch) if learned else batch  # type: ignore[no-any-return]
+        return super().augmented(batch) if learned else batch
 
     def step(self, batch: PricesBatch) -> StepOutput:
         value = self._standardized(self._seen(batch), batch.numbers, batch.codes)
@@ -241,11 +241,10 @@ class PricesModule(ImageModule):
         """At the photos of the training and validation rows."""
         if training := self.training_split(FieldDataset):
             data = self.trainer.datamodule  # type: ignore[attr-defined]
-            others = data.splits["val"] if isinstance(data, DataModule) else training
-            frozen.remember(
-                training.shared["photos"], training.fields["photos"], others.fields["photos"]
-            )
-            if not isinstance(data, DataModule):
+            known = isinstance(data, DataModule)
+            index, others = training.fields["photos"], data.splits["val"] if known else training
+            frozen.remember(training.shared["photos"], index, others.fields["photos"])
+            if not known:
                 frozen.seen = None  # a loader of validation photos may have others
 
     def _seen(self, batch: PricesBatch) -> Tensor:

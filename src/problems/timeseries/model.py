@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -18,13 +19,51 @@ from kindling.errors import UserError
 from kindling.series.windows import SeriesBatch, Windows
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput, Module
-from problems.timeseries.encoding import PiecewiseLinear
 from problems.timeseries.figures import draw
 
 Cell = Literal["rnn", "lstm", "gru"]
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
+OUTERMOST = 0.002  # share of the training numbers below the first edge, and above the last
+NARROWEST = 1e-6  # bin, in the numbers' own units
 FITTED = 4096  # windows of training, at most, that the bins are taken from
+
+
+class PiecewiseLinear(nn.Module):
+    """How far a number has come through each of its bins, from 0 to 1.
+
+    The bins' edges are quantiles of the training numbers, so that there are as many in each bin. A
+    linear layer on top is any function that is linear within the bins, and constant beyond what
+    training has seen.
+
+    Args:
+        bins: Bins, which all features share.
+
+    Shape:
+        ``(..., F)`` to ``(..., F * bins)``.
+
+    References:
+        Gorishniy et al., On Embeddings for Numerical Features in Tabular Deep Learning, 2022,
+        arXiv:2203.05556
+    """
+
+    edges: Tensor
+
+    def __init__(self, bins: int) -> None:
+        super().__init__()
+        self.register_buffer("edges", torch.linspace(0, 1, bins + 1))
+
+    def fit(self, values: Tensor) -> None:
+        """Take the edges from training numbers of any shape, but for the outermost of them."""
+        shares = np.linspace(OUTERMOST, 1 - OUTERMOST, len(self.edges))
+        edges = np.quantile(values.detach().cpu().double().numpy(), shares)
+        self.edges.copy_(torch.from_numpy(edges))
+
+    def forward(self, values: Tensor) -> Tensor:
+        low, width = self.edges[:-1], self.edges.diff()
+        # Where a number is so common that a bin has no width, it is a step.
+        parts = (values.unsqueeze(-1) - low) / width.clamp(min=NARROWEST)
+        return parts.clamp(0, 1).flatten(-2)
 
 
 class RecurrentNet(nn.Module):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kindling.data import paths
-from tests.engine.hard_input.small import Refused, state, train, write
+from tests.engine.hard_input.kinds import Refused, state, train, write
 
 
 @pytest.fixture(autouse=True)
@@ -14,17 +14,23 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def root(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    return write(request.getfixturevalue("task"), tmp_path / "data" / "set")
+def kind() -> str:
+    return "table"
 
 
 @pytest.fixture
-def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+def root(kind: str, tmp_path: Path) -> Path:
+    """Sound files, for a test to harm."""
+    return write(kind, tmp_path / "data" / "set")
+
+
+@pytest.fixture
+def refused(kind: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
     """What training says of data that it refuses, below the folder ``data``."""
 
-    def run(task: str, root: Path, *flags: str) -> str:
+    def run(*flags: str) -> str:
         before = state(tmp_path / "data")
-        assert train(task, root, *flags) == 2
+        assert train(kind, root, *flags) == 2
         error = capsys.readouterr().err
         assert error.startswith("kindling: ")
         assert error.count("\n") == 1

@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from kindling.__main__ import main
 from kindling.runs import checkpoints
-from tests.engine.hard_input.small import TABLES, Refused, run_of, state, train, write
+from tests.engine.hard_input.kinds import Refused, run_of, state, train, write
+from tests.engine.toy import QUIET
 
 TOUCH = "!!python/object/apply:os.system ['touch {marker}']"
 POPEN = "{{class_path: subprocess.Popen, init_args: {{args: [touch, {marker}]}}}}"
 ALIASES = "a0: &a0 [1]\n" + "\n".join(
     f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]" for k in range(1, 12)
 )
+PAIR = {"data": "tests.engine.toy.ToyTable", "model": "tests.engine.toy.ToyNet"}
 CONFIGS = {
     f"seed_everything: {TOUCH}": "line 1: not plain YAML",
     f"data: {{{{init_args: {{{{root: {TOUCH}}}}}}}}}": "line 1: not plain YAML",
@@ -34,42 +37,57 @@ CONFIGS = {
     f"trainer: {{{{callbacks: [{POPEN}]}}}}": "trainer.callbacks",
     f"trainer: {{{{logger: {POPEN}}}}}": "trainer.logger",
     "model: {{class_path: torch.nn.Linear}}": "torch.nn.Linear: no such class",
-    "model: {{class_path: problems.clouds.model.CloudsModule}}": "model.hidden: no such",
+    "model: {{class_path: tests.engine.toy.ToyConv}}": "model.hidden: no such",
 }
 
 
-@pytest.mark.parametrize("task", ["potability"])
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """A file as a task's, below which another one can be."""
+    path = tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump({part: {"class_path": name} for part, name in PAIR.items()}))
+    return f"--config={path}"
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *args: str) -> str:
+    """The one line that a command ends in."""
+    assert main([*args]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
 @pytest.mark.parametrize("text", CONFIGS)
 def test_a_config_that_names_what_is_no_part_of_the_project(
-    task: str, text: str, root: Path, tmp_path: Path, refused: Refused
+    text: str, config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    marker, config = tmp_path / "marker", tmp_path / "mine.yaml"
-    config.write_text(text.format(marker=marker) + "\n")
-    assert CONFIGS[text] in refused(task, root, f"--config={config}")
+    marker, mine = tmp_path / "marker", tmp_path / "mine.yaml"
+    mine.write_text(text.format(marker=marker) + "\n")
+    flags = (config, f"--config={mine}", "--model.hidden=[4]", f"--logs={tmp_path / 'logs'}")
+    assert CONFIGS[text] in refusal(capsys, "fit", *flags)
     assert not marker.exists()
+    assert not list(tmp_path.glob("logs/*/version_*"))
+
+
+DEMO = "lightning.pytorch.demos.boring_classes.Boring"
 
 
 @pytest.mark.parametrize(
     ("part", "path"),
     [
-        ("model", "lightning.pytorch.demos.boring_classes.BoringModel"),
-        ("data", "lightning.pytorch.demos.boring_classes.BoringDataModule"),
-        ("model", "lightning.pytorch.demos.boring_classes.BoringDataModule"),
-        ("data", "lightning.pytorch.demos.boring_classes.BoringModel"),
+        ("model", f"{DEMO}Model"),
+        ("data", f"{DEMO}DataModule"),
+        ("model", f"{DEMO}DataModule"),
+        ("data", f"{DEMO}Model"),
         ("data", "subprocess.Popen"),
     ],
 )
 def test_a_class_of_another_kind_is_refused(
     part: str, path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pair = {  # the two of Lightning's are sound, and no use to the other one
-        "model": "problems.potability.model.PotabilityModule",
-        "data": "problems.potability.data.PotabilityDataModule",
-    }
-    flags = [f"--{name}={value}" for name, value in {**pair, part: path}.items()]
-    assert main(["fit", *flags, f"--logs={tmp_path / 'logs'}"]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
+    """The two of Lightning's are sound, and no use to the other one."""
+    flags = [f"--{name}={value}" for name, value in {**PAIR, part: path}.items()]
+    error = refusal(capsys, "fit", *flags, f"--logs={tmp_path / 'logs'}")
     assert path.rpartition(".")[2] in error
     assert not [p for p in (tmp_path / "logs").rglob("*") if ".tensorboard" not in str(p)]
 
@@ -77,12 +95,9 @@ def test_a_class_of_another_kind_is_refused(
 @pytest.mark.parametrize(
     "flag", ["data.split_seed", "trainer.max_epochs", "data", "model.hidden", "data.root"]
 )
-@pytest.mark.parametrize("task", ["potability"])
-def test_a_flag_constructs_nothing(
-    task: str, flag: str, root: Path, tmp_path: Path, refused: Refused
-) -> None:
+def test_a_flag_constructs_nothing(flag: str, tmp_path: Path, refused: Refused) -> None:
     marker = tmp_path / "marker"
-    refused(task, root, f"--{flag}={TOUCH.format(marker=marker)}")
+    refused(f"--{flag}={TOUCH.format(marker=marker)}")
     assert not marker.exists()
 
 
@@ -94,40 +109,27 @@ class Payload:
         return os.mkdir, (str(self.marker),)
 
 
-CHECKPOINTS: dict[str, tuple[Callable[[dict[str, Any], Path], object], str]] = {
-    "a payload": (lambda c, marker: c.update(more=Payload(marker)), "could run code"),
-    "a payload in the weights": (
-        lambda c, marker: c["state_dict"].update(more=Payload(marker)),
-        "could run code",
-    ),
+Alter = Callable[[dict[str, Any], Path], object]
+CODE, OTHER = "could run code", "not a checkpoint that Lightning's Trainer wrote"
+CHECKPOINTS: dict[str, tuple[Alter, str]] = {
+    "a payload": (lambda c, marker: c.update(more=Payload(marker)), CODE),
+    "in the weights": (lambda c, marker: c["state_dict"].update(more=Payload(marker)), CODE),
     "a config that constructs": (
         lambda c, marker: c["kindling"].update(config=f"model: {TOUCH.format(marker=marker)}"),
-        "not a checkpoint that Lightning's Trainer wrote",
+        OTHER,
     ),
-    "no config": (
-        lambda c, marker: c["kindling"].pop("config"),
-        "not a checkpoint that Lightning's Trainer wrote",
-    ),
-    "no weights": (
-        lambda c, marker: c.pop("state_dict"),
-        "not a checkpoint that Lightning's Trainer wrote",
-    ),
-    "no progress": (
-        lambda c, marker: c.pop("loops"),
-        "not a checkpoint that Lightning's Trainer wrote",
-    ),
-    "no origin": (
-        lambda c, marker: c.update(kindling="mine"),
-        "not a checkpoint that Lightning's Trainer wrote",
-    ),
+    "no config": (lambda c, marker: c["kindling"].pop("config"), OTHER),
+    "no weights": (lambda c, marker: c.pop("state_dict"), OTHER),
+    "no progress": (lambda c, marker: c.pop("loops"), OTHER),
+    "no origin": (lambda c, marker: c.update(kindling="mine"), OTHER),
 }
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data of a run beside ``logs``."""
-    root = write("potability", tmp_path_factory.mktemp("trained") / "data" / "set")
-    assert train("potability", root) == 0
+    root = write("table", tmp_path_factory.mktemp("trained") / "data" / "set")
+    assert train("table", root) == 0
     return root
 
 
@@ -143,15 +145,13 @@ def test_a_checkpoint_that_could_run_code_is_refused(
 ) -> None:
     alter, message = CHECKPOINTS[fault]
     marker, path = tmp_path / "marker", tmp_path / "mine.ckpt"
-    checkpoint = torch.load(run_of("potability", trained) / "checkpoints" / "best.ckpt")
+    checkpoint = run_of(trained).checkpoint("best")
     alter(checkpoint, marker)
     torch.save(checkpoint, path)
     monkeypatch.chdir(tmp_path)
-    source = [f"--data.input={trained / TABLES['potability']}"] if command == "predict" else []
-    assert main([command, f"--ckpt_path={path}", f"--data.root={trained}", *source]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+    source = [f"--data.input={trained / 'toy.csv'}"] if command == "predict" else []
+    flags = (f"--ckpt_path={path}", f"--data.root={trained}", *source)
+    assert message in refusal(capsys, command, *flags)
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.ckpt"]
 
 
@@ -159,13 +159,13 @@ def test_a_checkpoint_that_could_run_code_is_refused(
 def test_weights_alone_are_tested_but_not_gone_on_with(
     part: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(run_of("potability", trained), run)
-    checkpoint = torch.load(run / "checkpoints" / "last.ckpt")
+    run, last = tmp_path / "run", tmp_path / "run" / "checkpoints" / "last.ckpt"
+    shutil.copytree(run_of(trained).folder, run)
+    checkpoint = torch.load(last)
     del checkpoint[part]
-    torch.save(checkpoint, run / "checkpoints" / "last.ckpt")
+    torch.save(checkpoint, last)
     before = state(run)
-    assert main(["fit", f"--run={run}", "--trainer.max_epochs=9"]) == 2
-    assert f"lacks {part}: it can be tested" in capsys.readouterr().err
+    error = refusal(capsys, "fit", f"--run={run}", "--trainer.max_epochs=9")
+    assert f"lacks {part}: it can be tested" in error
     assert state(run) == before
-    assert main(["test", f"--run={run}", f"--ckpt_path={run / 'checkpoints' / 'last.ckpt'}"]) == 0
+    assert main(["test", f"--run={run}", f"--ckpt_path={last}", QUIET]) == 0

@@ -1,7 +1,6 @@
 """Files that change while they are read, folders that may only be read, full disks."""
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -18,20 +17,17 @@ from kindling.__main__ import main
 from kindling.data import paths
 from kindling.data.datamodule import DataModule, write_once
 from kindling.data.files import fingerprint
-from problems.potability.data import PotabilityDataModule
-from tests.engine.hard_input.small import (
-    PHOTOS,
-    TABLES,
-    TASKS,
+from tests.engine.hard_input.kinds import (
+    KINDS,
     Refused,
-    photo,
-    quick,
-    rows_of,
+    as_text,
+    first_file,
+    read_rows,
     run_of,
     state,
     train,
-    write_table,
 )
+from tests.engine.toy import QUIET, TABLE, Run, ToyTable, write_photo
 
 
 def before_setup(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
@@ -46,45 +42,44 @@ def before_setup(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) 
     monkeypatch.setattr(DataModule, "setup", changed_setup)
 
 
-def first_file(task: str, root: Path) -> Path:
-    return root / (TABLES.get(task) or PHOTOS[task])
+def drop_a_row(root: Path) -> None:
+    (root / "toy.csv").write_text(as_text(read_rows(root)[:-1]))
 
 
-@pytest.mark.parametrize("task", ["potability", "prices", "faces"])
+@pytest.mark.parametrize("kind", ["table", "listed"])
 def test_a_table_that_changes_between_prepare_and_setup_is_refused(
-    task: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before_setup(monkeypatch, lambda: write_table(task, root, rows_of(task)[:-1]))
-    assert train(task, root) == 2
+    before_setup(monkeypatch, lambda: drop_a_row(root))
+    assert train(kind, root) == 2
     assert "changed while it was read; start again" in (error := capsys.readouterr().err)
     assert error.count("\n") == 1
     assert not (root.parents[1] / "logs").exists()
 
 
-@pytest.mark.parametrize("task", ["timeseries", "clouds"])
+@pytest.mark.parametrize("kind", ["series", "photos"])
 def test_what_is_read_in_setup_is_what_the_fingerprint_is_of(
-    task: str, root: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def change() -> None:
-        if task == "clouds":
-            photo(first_file(task, root), 999)
+        if kind == "photos":
+            write_photo(first_file(kind, root), (9, 9, 9), 999)
         else:
-            write_table(task, root, rows_of(task)[:-1])
+            drop_a_row(root)
 
     before_setup(monkeypatch, change)
-    assert train(task, root, command="fit") == 0
+    assert train(kind, root) == 0
     files = [path for path in root.rglob("*") if path.is_file()]
-    record = json.loads((run_of(task, root) / "provenance.json").read_text())
-    assert record["data"]["sha256"] == fingerprint(files, root)
+    assert run_of(root).json("provenance")["data"]["sha256"] == fingerprint(files, root)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_vanishes_between_prepare_and_setup_is_refused(
-    task: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = first_file(task, root)
+    file = first_file(kind, root)
     before_setup(monkeypatch, file.unlink)
-    assert train(task, root) == 2
+    assert train(kind, root) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"kindling: {file}: ")
     assert error.count("\n") == 1
@@ -101,10 +96,10 @@ def read_only(root: Path) -> Iterator[Path]:
         path.chmod(0o755)
 
 
-@pytest.mark.parametrize("task", quick(TASKS, ["clouds"]))
-def test_data_that_may_only_be_read(task: str, read_only: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_data_that_may_only_be_read(kind: str, read_only: Path) -> None:
     before = state(read_only)
-    assert train(task, read_only, command="fit") == 0
+    assert train(kind, read_only) == 0
     assert state(read_only) == before, "root may write there all the same"
 
 
@@ -112,25 +107,22 @@ def full(*_: Any, **__: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("task", quick(TASKS, ["clouds"]))
-def test_a_full_disk(
-    task: str, root: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
-) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
     monkeypatch.setattr(torch, "save", full)
-    error = refused(task, root)
-    assert "cannot save the checkpoint: No space left on device" in error
+    assert "cannot save the checkpoint: No space left on device" in refused()
 
 
 def test_a_full_disk_leaves_no_half_of_a_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def half(self: PotabilityDataModule, folder: Path) -> None:
-        (folder / "water_potability.csv").write_text("ph,Hardn")
+    def half(self: ToyTable, folder: Path) -> None:
+        (folder / "toy.csv").write_text("a,b,ki")
         full()
 
     monkeypatch.setattr(paths, "SAMPLES", tmp_path / "sample")
-    monkeypatch.setattr(PotabilityDataModule, "write_sample", half)
-    assert main(["fit", "--config=potability", f"--logs={tmp_path / 'logs'}"]) == 2
+    monkeypatch.setattr(ToyTable, "write_sample", half)
+    assert main(["fit", *TABLE, f"--logs={tmp_path / 'logs'}"]) == 2
     assert capsys.readouterr().err == "kindling: writing: No space left on device\n"
     assert not [path for path in (tmp_path / "sample").iterdir() if path.suffix != ".lock"]
     assert not (tmp_path / "logs").exists()
@@ -152,7 +144,7 @@ def test_a_sample_is_written_once(tmp_path: Path) -> None:
 TRAIN = """
 import sys
 from pathlib import Path
-from kindling import paths
+from kindling.data import paths
 from kindling.__main__ import main
 
 paths.SAMPLES = Path(sys.argv[1])
@@ -163,7 +155,7 @@ sys.exit(main(sys.argv[2:]))
 @pytest.mark.slow
 def test_two_at_once_write_the_sample_once_and_whole(tmp_path: Path) -> None:
     samples, logs = tmp_path / "sample", tmp_path / "logs"
-    flags = ["--config", "potability", "--config", "smoke", f"--logs={logs}", "--threads=1"]
+    flags = [*TABLE, QUIET, f"--logs={logs}", "--threads=1"]
     command = [sys.executable, "-c", TRAIN, str(samples), "train", *flags]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -171,8 +163,7 @@ def test_two_at_once_write_the_sample_once_and_whole(tmp_path: Path) -> None:
     said = [process.communicate(timeout=240) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert sum("wrote the sample" in out for out, _ in said) == 1
-    assert {path.name for path in samples.iterdir()} <= {"potability", ".potability.lock"}
-    whole = fingerprint([samples / "potability" / "water_potability.csv"], samples / "potability")
+    assert {path.name for path in samples.iterdir()} <= {"toy", ".toy.lock"}
+    whole = fingerprint([samples / "toy" / "toy.csv"], samples / "toy")
     for run in ("version_0", "version_1"):
-        record = json.loads((logs / "potability" / run / "provenance.json").read_text())
-        assert record["data"]["sha256"] == whole
+        assert Run(logs / "toy" / run).json("provenance")["data"]["sha256"] == whole

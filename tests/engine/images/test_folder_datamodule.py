@@ -10,56 +10,32 @@ import pytest
 import torch
 from PIL import Image
 
-from kindling.data import paths
 from kindling.errors import UserError
-from kindling.images import ImageFolderDataModule
+from tests.engine.toy import COLORS, ToyPhotos, write_photos
 
-KINDS = ("blue", "grey", "white")
 SPLITS = ("train", "val", "test")
 
 
-class Skies(ImageFolderDataModule):
-    task = "skies"
-
-    def write_sample(self, folder: Path) -> None:
-        write(folder)
-
-
-def write(root: Path) -> Path:
-    """Ten photos of each kind for training, four for the test, each its own."""
-    seeds = iter(range(100))
-    for folder, count in (("train", 10), ("test", 4)):
-        for kind in KINDS:
-            (root / folder / kind).mkdir(parents=True)
-            for number in range(count):
-                rng = np.random.default_rng(next(seeds))
-                photo = Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8))
-                photo.save(root / folder / kind / f"{number}.png")
-    return root
-
-
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
-    return write(tmp_path / "photos")
+def root(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos")
 
 
-def module(root: Path, **settings: Any) -> Skies:
-    data = Skies(**{"root": root, "image_size": 12, **settings})
-    data.prepare_data()
+def module(root: Path, **settings: Any) -> ToyPhotos:
+    data = ToyPhotos(**{"root": root, "image_size": 9, **settings})
     data.setup("fit")
     return data
 
 
-def names(data: Skies, split: Any) -> list[str]:
+def names(data: ToyPhotos, split: Any) -> list[str]:
     return list(data.describe(split, torch.arange(len(data.splits[split])))["file"])  # type: ignore[arg-type]
 
 
 def test_splits_are_disjoint_stratified_and_whole(root: Path) -> None:
     data = module(root)
-    assert data.sizes() == {"train": 24, "val": 6, "test": 12}
+    assert data.sizes() == {"train": 18, "val": 6, "test": 9}
     train, val, test = (set(names(data, split)) for split in SPLITS)
-    assert len(train | val) == 30
+    assert len(train | val) == 24
     assert all(name.startswith("test/") for name in test)
     assert torch.bincount(data.splits["val"].fields["label"]).tolist() == [2, 2, 2]  # type: ignore[attr-defined]
 
@@ -73,17 +49,18 @@ def test_the_cut_follows_its_own_seed_alone(root: Path) -> None:
 
 
 def test_one_folder_is_cut_into_all_three(root: Path) -> None:
-    data = module(root / "train", train=".", test=None, test_fraction=0.3)
-    assert data.sizes() == {"train": 18, "val": 3, "test": 9}
+    settings = {"train": ".", "test": None, "test_fraction": 0.25}
+    data = module(root / "train", **settings)
+    assert data.sizes() == {"train": 15, "val": 3, "test": 6}
     files = [name for split in SPLITS for name in names(data, split)]
-    assert sorted(files) == sorted(f"{kind}/{k}.png" for kind in KINDS for k in range(10))
-    other = module(root / "train", train=".", test=None, test_fraction=0.3, val_fraction=0.5)
+    assert sorted(files) == sorted(f"{kind}/{k}.png" for kind in COLORS for k in range(8))
+    other = module(root / "train", **settings, val_fraction=0.5)
     assert names(other, "test") == names(data, "test")
 
 
 def test_every_training_photo_is_in_the_test_of_one_fold(root: Path) -> None:
     tested = [name for fold in range(3) for name in names(module(root, folds=3, fold=fold), "test")]
-    assert sorted(tested) == sorted(f"train/{kind}/{k}.png" for kind in KINDS for k in range(10))
+    assert sorted(tested) == sorted(f"train/{kind}/{k}.png" for kind in COLORS for k in range(8))
 
 
 def test_labels_and_photos_belong_to_the_files(root: Path) -> None:
@@ -107,7 +84,7 @@ def test_a_photo_in_two_splits_stays_in_the_later_and_is_named(
         shutil.copy(root / source, root / target)
     with caplog.at_level(logging.WARNING):
         data = module(root)
-    assert data.sizes() == {"train": 22, "val": 5, "test": 12}
+    assert data.sizes() == {"train": 16, "val": 5, "test": 9}
     assert not {train, other} & set(names(data, "train"))
     assert kept in names(data, "val")
     [record] = caplog.records
@@ -115,16 +92,16 @@ def test_a_photo_in_two_splits_stays_in_the_later_and_is_named(
     assert record.getMessage() == f"3 photos lie in a later split too, left out: {files}"
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        assert module(root, drop_duplicates=False).sizes()["train"] == 24
+        assert module(root, drop_duplicates=False).sizes()["train"] == 18
     assert "kept (--data.drop_duplicates=false)" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("path", "count", "first"), [("", 12, "blue/0.png"), ("grey/2.png", 1, "2.png")]
+    ("path", "count", "first"), [("", 9, "blue/0.png"), ("grey/2.png", 1, "2.png")]
 )
 def test_one_photo_or_a_folder_of_them(root: Path, path: str, count: int, first: str) -> None:
     trained = module(root)
-    data = Skies(root=Path("/gone"), input=root / "test" / path, image_size=12)
+    data = ToyPhotos(root=Path("/gone"), input=root / "test" / path, image_size=9)
     data.load_state_dict(trained.state_dict())
     data.setup("predict")
     assert data.classes == trained.classes
@@ -170,7 +147,7 @@ def leak_class(root: Path) -> None:
         (None, {"val_fraction": 0.0}, "data.val_fraction=0.0"),
         (None, {"test": None, "test_fraction": 1.0}, "data.test_fraction=1.0: must lie between"),
         (None, {"folds": 3, "fold": 3}, "data.fold=3: must be 0 to 2"),
-        (None, {"folds": 11}, "10 rows in class blue, too few for 11 parts"),
+        (None, {"folds": 11}, "8 rows in class blue, too few for 11 parts"),
         (None, {"batch_size": 0}, "data.batch_size=0"),
     ],
 )
@@ -186,7 +163,7 @@ def test_what_cannot_work_is_said_in_one_line(
 
 
 def test_a_checkpoint_of_other_classes_is_refused(root: Path) -> None:
-    data = Skies(root=root, image_size=12)
+    data = ToyPhotos(root=root, image_size=9)
     data.load_state_dict({"classes": ["cats", "dogs"]})
     with pytest.raises(UserError, match="but the checkpoint was trained on cats, dogs"):
         data.setup("test")

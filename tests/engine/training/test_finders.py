@@ -1,47 +1,25 @@
 """The finders report and leave no trace: the run after them is the run without them."""
 
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from kindling.__main__ import main
-from kindling.cli import arguments
-from kindling.data import paths
 from kindling.training import finders
 from kindling.training.finders import draw_rates, draw_speeds
+from tests.engine.toy import PHOTOS, TABLE, Run, Train, same
 
-TASKS = arguments.names(paths.CONFIGS)
-FINDERS = ["--config=lr_find", "--config=batch_size"]
-
-
-def fit(logs: Path, task: str, *flags: str) -> Path:
-    small = ["--config=smoke", "--trainer.enable_progress_bar=false", "--threads=1"]
-    assert main(["fit", f"--config={task}", *small, f"--logs={logs}", *flags]) == 0
-    return logs / task / "version_0"
+FINDERS = ("--config=lr_find", "--config=batch_size")
 
 
-def same(this: Any, other: Any) -> bool:
-    """Whether two parts of checkpoints are equal to the last bit."""
-    if isinstance(this, torch.Tensor):
-        return torch.equal(this.nan_to_num(), other.nan_to_num())
-    if isinstance(this, Mapping):
-        return this.keys() == other.keys() and all(same(this[key], other[key]) for key in this)
-    if isinstance(this, list | tuple):
-        return len(this) == len(other) and all(map(same, this, other))
-    return bool(this == other)
-
-
-def alike(found: Path, plain: Path) -> None:
-    for name in ("last.ckpt", "best.ckpt"):
-        both = [torch.load(run / "checkpoints" / name) for run in (found, plain)]
+def alike(found: Run, plain: Run) -> None:
+    for name in ("last", "best"):
+        both = [run.checkpoint(name) for run in (found, plain)]
         for part in ("state_dict", "optimizer_states", "lr_schedulers", "loops", "scores"):
             assert same(both[0][part], both[1][part]), f"{name}: {part}"
         assert both[0]["global_step"] == both[1]["global_step"]
-    assert (found / "metrics.csv").read_bytes() == (plain / "metrics.csv").read_bytes()
+    assert found.table() == plain.table()
 
 
 @pytest.fixture
@@ -51,58 +29,51 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_run_is_the_one_without(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("base", "size"),
+    [((*TABLE, "--model.dropout=0.3"), 16), (PHOTOS, 6)],
+    ids=["table", "photos"],
+)
+def test_the_run_is_the_one_without(
+    base: tuple[str, ...], size: int, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
     """With dropout, which draws in each step, and a split in an order that the seed decides."""
-    found = fit(logs / "found", "potability", *FINDERS)
+    found = train(*base, *FINDERS, command="fit")
     said = capsys.readouterr().out
     assert re.search(r"\nlr finder    suggests \d\.\de-\d+, the run keeps 0\.001\n", said)
-    assert re.search(r"\nbatch size   \d+ are [\d,]+ samples a second.*; the run keeps 64\n", said)
-    alike(found, fit(logs / "plain", "potability"))
-    names = {path.name for path in (found / "figures").iterdir()}
-    assert names == {"lr_find.png", "batch_size.png"}
-    assert not list(logs.rglob("*lr_find*.ckpt"))
-    assert len(list(found.rglob("*.ckpt"))) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("task", TASKS)
-def test_of_every_problem_too(task: str, logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = fit(logs / "found", task, *FINDERS)
-    said = capsys.readouterr().out
-    assert "lr finder    suggests" in said
-    assert "batch size   " in said
-    alike(found, fit(logs / "plain", task))
+    report = r"\nbatch size   \d+ are \S+ samples a second.*; the run keeps "
+    assert re.search(rf"{report}{size}\n", said)
+    alike(found, train(*base, command="fit"))
+    assert {"lr_find.png", "batch_size.png"} <= {p.name for p in found.folder.glob("figures/*")}
+    assert len(list(found.folder.parents[1].rglob("*.ckpt"))) == 4, "none of the finder's own"
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_run_that_goes_on_has_its_report(
-    logs: Path, kindling: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = ["--config=potability", "--config=smoke", *FINDERS, "--trainer.max_epochs=1"]
-    assert kindling("train", *small) == 0
+    run = train(*FINDERS, "--trainer.max_epochs=1")
     assert capsys.readouterr().out.count("lr finder") == 1, "in training, not in the test"
-    run = f"--run={logs / 'potability' / 'version_0'}"
-    assert kindling("fit", run, "--trainer.max_epochs=2") == 0
+    train(f"--run={run.folder}", "--trainer.max_epochs=2", command="fit")
     said = capsys.readouterr().out
     assert "lr finder" not in said
     assert "batch size" not in said
 
 
 def speed_of(size: int) -> float:
-    """Whatever is larger than 256 does not fit."""
-    if size > 256:
+    """Whatever is larger than 64 does not fit."""
+    if size > 64:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
     return float(size)
 
 
 @pytest.mark.parametrize(
-    ("gain", "sizes"), [(2.0, [64, 128, 256]), (1.0, [64, 128])], ids=["faster", "as fast"]
+    ("gain", "sizes"), [(2.0, [16, 32, 64]), (1.0, [16, 32])], ids=["faster", "as fast"]
 )
 def test_sizes_double_while_they_fit_and_are_faster(
     gain: float,
     sizes: list[int],
-    logs: Path,
+    train: Train,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -114,16 +85,16 @@ def test_sizes_double_while_they_fit_and_are_faster(
     def trial_fit(trainer: Any, module: Any, callback: Any, batch_size: int | None = None) -> None:
         assert batch_size is not None
         torch.manual_seed(batch_size)
-        callback.speed = speed_of(batch_size) * (batch_size // 64) ** (gain - 2)
+        callback.speed = speed_of(batch_size) * (batch_size // 16) ** (gain - 2)
         seen.append(batch_size)
 
     monkeypatch.setattr(finders, "ThroughputProbe", ThroughputProbe)
     monkeypatch.setattr(finders, "trial_fit", trial_fit)
-    found = fit(logs / "found", "potability", "--config=batch_size")
+    found = train("--config=batch_size", command="fit")
     assert seen == sizes
-    best = "256 are 256 samples a second, 64 are 64" if gain > 1 else "64 are 64 samples a second"
-    assert f"batch size   {best}; the run keeps 64" in capsys.readouterr().out
-    alike(found, fit(logs / "plain", "potability"))
+    best = "64 are 64 samples a second, 16 are 16" if gain > 1 else "16 are 16 samples a second"
+    assert f"batch size   {best}; the run keeps 16" in capsys.readouterr().out
+    alike(found, train(command="fit"))
 
 
 def test_plots_mark_what_is_kept_and_what_is_suggested() -> None:

@@ -1,70 +1,33 @@
 """A new run from another run's weights: what comes over, what starts afresh, what is frozen."""
 
-import csv
 import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import yaml
 from torch import Tensor
 
-from kindling.data import paths
+from kindling.__main__ import main
+from tests.engine.toy import COLORS, PHOTOS, QUIET, TABLE, Run, Train, write_photos
 
-Run = Callable[..., int]
-
-POTABILITY = ("--config=potability", "--config=smoke", "--model.hidden=[16,8]")
-CLOUDS = (
-    "--config=clouds",
-    "--config=smoke",
-    "--data.image_size=32",
-    "--model.channels=[4,8]",
-    "--trainer.limit_train_batches=2",
-)
+NET = (*TABLE, "--model.hidden=[16,8]")
 # Steps so small that no weight of its size changes.
 STILL = ("--optimizer=SGD", "--optimizer.lr=1e-30")
-PHOTOS = 6
-"""Of each class in each split of a small set."""
-
-
-def photos(folder: Path, names: dict[str, str]) -> Path:
-    """A small set of the sample's photos, each class by another name."""
-    sample = paths.SAMPLES / "clouds"
-    for split in ("clouds_train", "clouds_test"):
-        for there, name in names.items():
-            (folder / split / name).mkdir(parents=True)
-            for photo in sorted((sample / split / there).iterdir())[:PHOTOS]:
-                shutil.copy(photo, folder / split / name)
-    return folder
-
-
-SKIES = {"clear sky": "clear", "cumulus clouds": "cumulus", "stratiform clouds": "stratus"}
+TWO = dict(list(COLORS.items())[:2])
 
 
 @pytest.fixture
-def parent(kindling: Run, logs: Path) -> Path:
-    assert kindling("fit", *POTABILITY) == 0
-    return (logs / "potability" / "latest").resolve()
+def parent(train: Train) -> Run:
+    return train(*NET, command="fit")
 
 
 @pytest.fixture
-def skies(kindling: Run, logs: Path, tmp_path: Path) -> Path:
-    """A run on three kinds of cloud."""
-    assert kindling("fit", *CLOUDS, "--trainer.max_epochs=1") == 0  # writes the sample
-    shutil.rmtree(logs)
-    root = photos(tmp_path / "three", SKIES)
-    assert kindling("fit", *CLOUDS, f"--data.root={root}") == 0
-    return (logs / "clouds" / "latest").resolve()
-
-
-def weights(run: Path, name: str = "best") -> dict[str, Tensor]:
-    content = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
-    found: dict[str, Tensor] = content["state_dict"]
-    return found
+def colors(train: Train) -> Run:
+    """A run on three classes of photos."""
+    return train(*PHOTOS, command="fit")
 
 
 def equal(one: dict[str, Tensor], other: dict[str, Tensor], part: str) -> bool:
@@ -73,192 +36,189 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor], part: str) -> bool:
     return all(torch.equal(one[name], other[name]) for name in names)
 
 
-def provenance(run: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((run / "provenance.json").read_text())
-    return record
+def contents(run: Run) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
 
 
 def test_a_new_run_starts_from_the_weights_of_another(
-    parent: Path, kindling: Run, logs: Path, capsys: pytest.CaptureFixture[str]
+    parent: Run, train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {path: path.read_bytes() for path in parent.rglob("*") if path.is_file()}
+    before = contents(parent)
     capsys.readouterr()
-    assert kindling("train", f"--from_run={parent}", *STILL) == 0
-    run = (logs / "potability" / "latest").resolve()
-    assert run.name == "version_1"
-    assert equal(weights(parent), weights(run, "last"), "net.")
-    with (run / "metrics.csv").open(newline="") as stream:
-        assert [row["epoch"] for row in csv.DictReader(stream)] == ["0", "1"]
-    assert f"weights      of {parent}\n" in capsys.readouterr().out
-    best = parent / "checkpoints" / "best.ckpt"
-    assert provenance(run)["parent"] == {
-        "run": str(parent),
+    run = train(f"--from_run={parent.folder}", *STILL)
+    assert run.folder.name == "version_1"
+    assert equal(parent.weights("best"), run.weights(), "net.")
+    assert [row["epoch"] for row in run.rows()] == [0, 1]
+    assert f"weights      of {parent.folder}\n" in capsys.readouterr().out
+    best = parent.folder / "checkpoints" / "best.ckpt"
+    assert run.json("provenance")["parent"] == {
+        "run": str(parent.folder),
         "checkpoint": "checkpoints/best.ckpt",
         "sha256": hashlib.sha256(best.read_bytes()).hexdigest(),
-        "commit": provenance(parent)["git"]["commit"],
+        "commit": parent.json("provenance")["git"]["commit"],
     }
-    assert "parent" not in provenance(parent)
-    assert before == {path: path.read_bytes() for path in parent.rglob("*") if path.is_file()}
+    assert "parent" not in parent.json("provenance")
+    assert before == contents(parent)
 
 
 def test_its_config_lies_below_and_what_does_not_fit_starts_afresh(
-    parent: Path, kindling: Run, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    parent: Run, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     above = tmp_path / "above.yaml"
     above.write_text("model: {init_args: {hidden: [16, 4]}}\ntrainer: {max_epochs: 1}\n")
-    capsys.readouterr()
-    assert kindling("fit", f"--config={above}", "--from_run", str(parent), *STILL) == 0
-    run = logs / "potability" / "latest"
-    found = weights(run, "last")
+    run = train(f"--config={above}", f"--from_run={parent.folder}", *STILL, command="fit")
+    start, found = parent.weights("best"), run.weights()
     assert found["net.hidden_2.weight"].shape == (4, 16)
-    assert equal(weights(parent), found, "net.hidden_1")
+    assert equal(start, found, "net.hidden_1")
     # Its bias would fit; half a layer is none.
-    assert not torch.equal(weights(parent)["net.output.bias"], found["net.output.bias"])
+    assert not torch.equal(start["net.output.bias"], found["net.output.bias"])
     assert "; afresh: net.hidden_2, net.output\n" in capsys.readouterr().out
-    config = yaml.safe_load((run / "config.yaml").read_text())
+    config = yaml.safe_load((run.folder / "config.yaml").read_text())
     assert config["trainer"]["limit_train_batches"] == 5, "of the parent's"
-    assert config["from_run"] == str(parent)
+    assert config["from_run"] == str(parent.folder)
 
 
-def test_a_runs_own_config_starts_it_from_there_again(
-    parent: Path, kindling: Run, logs: Path
-) -> None:
-    assert kindling("fit", f"--from_run={parent}") == 0
-    first = (logs / "potability" / "latest").resolve()
-    assert kindling("fit", f"--config={first / 'config.yaml'}") == 0
-    second = (logs / "potability" / "latest").resolve()
-    assert second != first
-    assert equal(weights(first, "last"), weights(second, "last"), "")
-    assert not equal(weights(parent, "last"), weights(second, "last"), "net.")
+def test_a_runs_own_config_starts_it_from_there_again(parent: Run, train: Train) -> None:
+    first = train(f"--from_run={parent.folder}", command="fit")
+    start = first.weights()
+    second = train(f"--config={first.folder / 'config.yaml'}", command="fit")
+    assert second.folder != first.folder
+    assert equal(start, second.weights(), "")
+    assert not equal(parent.weights(), second.weights(), "net.")
 
 
-def test_going_on_needs_nothing_of_the_parent(parent: Path, kindling: Run, logs: Path) -> None:
-    frozen = "--freeze=net.hidden_1"
-    assert kindling("fit", f"--from_run={parent}", frozen, "--trainer.max_epochs=4") == 0
-    straight = weights(logs / "potability" / "latest", "last")
-    assert kindling("fit", f"--from_run={parent}", frozen) == 0
-    start = weights(parent)
-    shutil.rmtree(parent)
-    run = f"--run={logs / 'potability' / 'latest'}"
-    assert kindling("train", run, "--trainer.max_epochs=4") == 0
-    found = weights(logs / "potability" / "latest", "last")
+def test_going_on_needs_nothing_of_the_parent(parent: Run, train: Train) -> None:
+    start = parent.weights("best")
+    flags = (f"--from_run={parent.folder}", "--freeze=net.hidden_1")
+    straight = train(*flags, "--trainer.max_epochs=4", command="fit").weights()
+    run = train(*flags, command="fit")
+    shutil.rmtree(parent.folder)
+    train(f"--run={run.folder}", "--trainer.max_epochs=4", command="fit")
+    found = run.weights()
     assert equal(straight, found, "")
     assert equal(start, found, "net.hidden_1")
     assert not torch.equal(start["net.hidden_2.weight"], found["net.hidden_2.weight"])
 
 
+@pytest.mark.parametrize(
+    ("names", "afresh"),
+    [
+        (TWO, True),
+        ({f"{name} by night": color for name, color in COLORS.items()}, True),
+        (COLORS, False),
+    ],
+)
 def test_other_classes_get_an_output_of_their_own(
-    skies: Path, kindling: Run, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    names: dict[str, tuple[int, int, int]],
+    afresh: bool,
+    colors: Run,
+    train: Train,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    two = photos(tmp_path / "two", dict(list(SKIES.items())[:2]))
-    others = photos(tmp_path / "others", {k: f"{v} by night" for k, v in SKIES.items()})
-    same = photos(tmp_path / "same", SKIES)
-    start = weights(skies)
-    for root, afresh in ((two, True), (others, True), (same, False)):
-        capsys.readouterr()
-        assert kindling("train", f"--from_run={skies}", f"--data.root={root}", *STILL) == 0
-        assert ("; afresh: net.classifier.3\n" in capsys.readouterr().out) == afresh
-        found = weights(logs / "clouds" / "latest", "last")
-        assert torch.equal(start["net.blocks.0.0.weight"], found["net.blocks.0.0.weight"])
-        came = torch.equal(start["net.classifier.3.weight"], found["net.classifier.3.weight"])
-        assert came != afresh
-        results = json.loads((logs / "clouds" / "latest" / "results.json").read_text())
-        assert results["split"] == "test"
+    start, root = colors.weights("best"), write_photos(tmp_path / "others", names)
+    run = train(f"--from_run={colors.folder}", f"--data.root={root}", *STILL)
+    assert ("; afresh: classifier.1\n" in capsys.readouterr().out) == afresh
+    found = run.weights()
+    assert torch.equal(start["backbone.0.0.weight"], found["backbone.0.0.weight"])
+    same = torch.equal(start["classifier.1.weight"], found["classifier.1.weight"])
+    assert same != afresh
+    assert run.json("results")["split"] == "test"
 
 
 def test_what_is_of_the_data_is_of_the_new_runs_data(
-    skies: Path, kindling: Run, logs: Path, tmp_path: Path
+    colors: Run, train: Train, tmp_path: Path
 ) -> None:
     """But batch normalization's statistics go with the weights."""
-    bright = photos(tmp_path / "bright", {"clear sky": "clear", "cumulus clouds": "cumulus"})
-    start = weights(skies)
+    start, root = colors.weights("best"), write_photos(tmp_path / "two", TWO)
     flags = (*STILL, "--freeze=backbone", "--trainer.max_epochs=1")
-    assert kindling("fit", f"--from_run={skies}", f"--data.root={bright}", *flags) == 0
-    found = weights(logs / "clouds" / "latest", "last")
+    run = train(f"--from_run={colors.folder}", f"--data.root={root}", *flags, command="fit")
+    found = run.weights()
     assert found["shares"].tolist() == [0.5, 0.5]
     assert not torch.equal(start["pixels.mean"], found["pixels.mean"])
-    assert equal(start, found, "net.blocks"), "running_mean too"
+    assert equal(start, found, "backbone"), "running_mean too"
 
 
 def test_frozen_parts_stay_as_they_are(
-    skies: Path, kindling: Run, logs: Path, capsys: pytest.CaptureFixture[str]
+    colors: Run, train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start = weights(skies)
-    capsys.readouterr()
-    flags = ("--freeze=[net.blocks.0, 'net.blocks.1.*.weight']", "--model.weight_decay=0.1")
-    assert kindling("fit", f"--from_run={skies}", *flags, "--model.schedule=constant") == 0
-    assert "frozen       net.blocks.0, net.blocks.1.*.weight, " in capsys.readouterr().out
-    found = weights(logs / "clouds" / "latest", "last")
-    assert equal(start, found, "net.blocks.0")
-    assert equal(start, found, "net.blocks.1.0")
-    assert torch.equal(start["net.blocks.1.1.weight"], found["net.blocks.1.1.weight"])
-    assert not torch.equal(start["net.blocks.1.1.bias"], found["net.blocks.1.1.bias"])
-    assert not torch.equal(
-        start["net.blocks.1.1.running_mean"], found["net.blocks.1.1.running_mean"]
-    )
+    start = colors.weights("best")
+    flags = ("--freeze=[backbone.0, 'backbone.1.*.weight']", "--model.weight_decay=0.1")
+    found = train(f"--from_run={colors.folder}", *flags, command="fit").weights()
+    assert "frozen       backbone.0, backbone.1.*.weight, " in capsys.readouterr().out
+    assert equal(start, found, "backbone.0")
+    assert equal(start, found, "backbone.1.0")
+    assert torch.equal(start["backbone.1.1.weight"], found["backbone.1.1.weight"])
+    for learned in ("bias", "running_mean"):
+        name = f"backbone.1.1.{learned}"
+        assert not torch.equal(start[name], found[name])
+
+
+GONE = "no such run; runs lie in logs/<task>/version_N (--from_run)"
+NEW = "--from_run starts a new run"
 
 
 @pytest.mark.parametrize(
-    ("flags", "fault"),
+    ("command", "flags", "fault"),
     [
-        (["--freeze=net.hiden_1"], "freeze=net.hiden_1: no parameter or part of the model"),
-        (["--freeze=zzz"], "; there are net.hidden_1, net."),
-        (["--run=logs"], "--from_run starts a new run"),
-        (["--ckpt_path=best"], "--from_run starts a new run"),
+        ("fit", ["--freeze=net.hiden_1"], "freeze=net.hiden_1: no parameter or part of the model"),
+        ("fit", ["--freeze=zzz"], "; there are net.hidden_1, net."),
+        ("fit", ["--run=logs"], NEW),
+        ("fit", ["--ckpt_path=best"], NEW),
+        ("test", [], NEW),
+        ("predict", [], NEW),
     ],
 )
 def test_what_cannot_be_started_is_refused(
+    command: str,
     flags: list[str],
     fault: str,
-    parent: Path,
-    kindling: Run,
+    parent: Run,
     logs: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert kindling("fit", f"--from_run={parent}", *flags) == 2
+    assert main([command, f"--from_run={parent.folder}", *flags, QUIET, f"--logs={logs}"]) == 2
     error = capsys.readouterr().err
     assert fault in error
     assert error.count("\n") == 1
-    assert len(list((logs / "potability").glob("version_*"))) == 1
+    assert len(list(parent.folder.parent.glob("version_*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("harm", "fault"),
+    [
+        (shutil.rmtree, GONE),
+        (
+            lambda run: (run / "checkpoints" / "best.ckpt").unlink(),
+            "has no checkpoints/best.ckpt to start from",
+        ),
+    ],
+)
+def test_there_must_be_such_a_run(
+    harm: Callable[[Path], object], fault: str, parent: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harm(parent.folder)
+    assert main(["fit", f"--from_run={parent.folder}"]) == 2
+    assert fault in capsys.readouterr().err
 
 
 def test_a_run_of_another_kind_is_no_start(
-    skies: Path, kindling: Run, capsys: pytest.CaptureFixture[str]
+    colors: Run, logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert kindling("fit", f"--from_run={skies}", "--model.net=linear") == 2
-    assert "none of its layers fits CloudsModule as it is configured" in capsys.readouterr().err
+    flags = [f"--from_run={colors.folder}", "--model.channels=[5]", QUIET, f"--logs={logs}"]
+    assert main(["fit", *flags]) == 2
+    assert "none of its layers fits ToyConv as it is configured" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["test", "predict"])
-def test_only_training_starts_from_a_run(
-    command: str, parent: Path, kindling: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert kindling(command, f"--from_run={parent}") == 2
-    assert "--from_run starts a new run" in capsys.readouterr().err
-
-
-def test_there_must_be_such_a_run(
-    parent: Path, kindling: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert kindling("fit", f"--from_run={tmp_path / 'gone'}") == 2
-    assert "no such run; runs lie in logs/<task>/version_N (--from_run)" in capsys.readouterr().err
-    (parent / "checkpoints" / "best.ckpt").unlink()
-    assert kindling("fit", f"--from_run={parent}") == 2
-    assert "has no checkpoints/best.ckpt to start from" in capsys.readouterr().err
-
-
-def test_any_model_starts_from_a_run(
-    kindling: Run, logs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    demo = "lightning.pytorch.demos.boring_classes"
-    pair = [f"--model={demo}.BoringModel", f"--data={demo}.BoringDataModule"]
-    short = ["--trainer.limit_train_batches=2", "--trainer.max_epochs=1"]
-    assert kindling("fit", *pair, *short) == 0
-    parent = (logs / "boring_model" / "latest").resolve()
-    assert kindling("fit", f"--from_run={parent}", "--freeze=layer.bias", "--optimizer=SGD") == 0
-    run = logs / "boring_model" / "latest"
-    start, found = weights(parent), weights(run, "last")
+def test_any_model_starts_from_a_run(train: Train) -> None:
+    demo = "lightning.pytorch.demos.boring_classes.Boring"
+    short = ("--trainer.limit_train_batches=2", "--trainer.max_epochs=1")
+    parent = train(f"--model={demo}Model", f"--data={demo}DataModule", *short, command="fit")
+    start = parent.weights()
+    flags = ("--freeze=layer.bias", "--optimizer=SGD")
+    run = train(f"--from_run={parent.folder}", *flags, command="fit")
+    found = run.weights()
     assert torch.equal(start["layer.bias"], found["layer.bias"])
     assert not torch.equal(start["layer.weight"], found["layer.weight"])
     assert torch.allclose(start["layer.weight"], found["layer.weight"], atol=0.02)
-    assert provenance(run)["parent"]["run"] == str(parent)
+    assert run.json("provenance")["parent"]["run"] == str(parent.folder)

@@ -12,29 +12,23 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
+from kindling.data.dataset import FieldDataset
 from kindling.data.loader import Batches, load
 from kindling.errors import UserError
 from kindling.evaluation import results
 from kindling.training.metrics import PENDING, Head, Heads, StepOutput
 from kindling.training.module import EvalOutput, Module
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
+    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
+]
+
 
 class LineBatch(NamedTuple):
     x: Tensor
     y: Tensor
-    place: Tensor
-
-
-class Points(torch.utils.data.Dataset[LineBatch]):
-    def __init__(self, size: int) -> None:
-        self.x = torch.linspace(-1, 1, size)
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: Any) -> LineBatch:
-        x = self.x[index]
-        return LineBatch(x, 3 * x + 1, torch.as_tensor(index))
+    indices: Tensor
 
 
 class Line(Module):
@@ -56,61 +50,6 @@ class Line(Module):
         return {"zero": {head: torch.zeros_like(batch.y) for head in self.heads}}
 
 
-def trainer(**settings: Any) -> pl.Trainer:
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    defaults = {"max_epochs": 1, "enable_model_summary": False, "accelerator": "cpu"}
-    return pl.Trainer(**{**defaults, **quiet, **settings})
-
-
-def loader(size: int, batch_size: int, seed: int | None = None) -> Any:
-    return load(Points(size), Batches(size, batch_size, seed))
-
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-]
-
-
-def test_learns() -> None:
-    model = Line()
-    trainer(max_epochs=60).fit(model, loader(64, 16, seed=0), loader(64, 64))
-    assert model.net.weight.item() == pytest.approx(3, abs=1e-2)
-    assert model.net.bias.item() == pytest.approx(1, abs=1e-2)
-
-
-@pytest.mark.parametrize("batch_size", [7, 64])
-def test_scores_are_those_of_the_whole_split(batch_size: int) -> None:
-    """Also where the last batch is smaller, and where there are more batches than are kept."""
-    size = PENDING * 7 + 10 if batch_size == 7 else 100
-    model = Line()
-    [scores] = trainer().test(model, loader(size, batch_size), verbose=False)
-    x = np.linspace(-1, 1, size)
-    residual = model.net.weight.item() * x + model.net.bias.item() - (3 * x + 1)
-    assert scores["test/mse"] == pytest.approx(np.mean(residual**2), rel=1e-4)
-    assert scores["test/mae"] == pytest.approx(np.mean(np.abs(residual)), rel=1e-4)
-    assert scores["test/loss"] == pytest.approx(np.mean(residual**2), rel=1e-4)
-
-
-def test_metrics_are_modules_and_no_weights() -> None:
-    line = Line()
-    assert [m for m in line.modules() if isinstance(m, MeanSquaredError)]
-    assert set(line.state_dict()) == {"net.weight", "net.bias"}
-
-
-def test_an_epoch_starts_with_empty_scores() -> None:
-    model, runner = Line(), trainer()
-    first = runner.test(model, loader(100, 32), verbose=False)
-    assert runner.test(model, loader(100, 32), verbose=False) == first
-
-
-def test_one_head_has_plain_names_and_two_have_their_own() -> None:
-    assert Line().named("y", "mse") == "mse"
-    model = Line(("identity", "age"))
-    [scores] = trainer().test(model, loader(10, 5), verbose=False)
-    assert {"test/identity/mse", "test/age/mae", "test/loss"} <= set(scores)
-
-
 class Gappy(Line):
     """Two heads; of the second, every other target is missing in the batches that hold any."""
 
@@ -128,34 +67,79 @@ class Gappy(Line):
         return StepOutput(step.loss, step.predictions, {"y": batch.y, "gappy": target}, losses)
 
 
+def points(size: int) -> FieldDataset[LineBatch]:
+    x = torch.linspace(-1, 1, size)
+    return FieldDataset(LineBatch, {"x": x, "y": 3 * x + 1})
+
+
+def loader(size: int, batch_size: int, seed: int | None = None) -> Any:
+    return load(points(size), Batches(size, batch_size, seed))
+
+
+def errors(model: Line, size: int) -> Any:
+    x = np.linspace(-1, 1, size)
+    return model.net.weight.item() * x + model.net.bias.item() - (3 * x + 1)
+
+
+def trainer(**settings: Any) -> pl.Trainer:
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    defaults = {"max_epochs": 1, "enable_model_summary": False, "accelerator": "cpu"}
+    return pl.Trainer(**{**defaults, **quiet, **settings})
+
+
+def test_learns_and_the_cosine_ends_at_zero() -> None:
+    model, runner = Line(schedule="cosine"), trainer(max_epochs=60)
+    runner.fit(model, loader(64, 16, seed=0), loader(64, 64))
+    assert model.net.weight.item() == pytest.approx(3, abs=1e-2)
+    assert model.net.bias.item() == pytest.approx(1, abs=1e-2)
+    assert runner.optimizers[0].param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("size", "batch_size"), [(PENDING * 7 + 10, 7), (100, 64)])
+def test_scores_are_those_of_the_whole_split_and_start_anew(size: int, batch_size: int) -> None:
+    """Also where the last batch is smaller, and where there are more batches than are kept."""
+    model, runner = Line(), trainer()
+    [scores] = first = runner.test(model, loader(size, batch_size), verbose=False)
+    residual = errors(model, size)
+    assert scores["test/mse"] == pytest.approx(np.mean(residual**2), rel=1e-4)
+    assert scores["test/mae"] == pytest.approx(np.mean(np.abs(residual)), rel=1e-4)
+    assert scores["test/loss"] == pytest.approx(np.mean(residual**2), rel=1e-4)
+    assert runner.test(model, loader(size, batch_size), verbose=False) == first
+
+
+def test_metrics_are_modules_and_no_weights() -> None:
+    line = Line()
+    assert [m for m in line.modules() if isinstance(m, MeanSquaredError)]
+    assert set(line.state_dict()) == {"net.weight", "net.bias"}
+
+
+def test_one_head_has_plain_names_and_two_have_their_own() -> None:
+    assert Line().named("y", "mse") == "mse"
+    [scores] = trainer().test(Line(("identity", "age")), loader(10, 5), verbose=False)
+    assert {"test/identity/mse", "test/age/mae", "test/loss"} <= set(scores)
+
+
 def test_a_head_is_scored_on_the_samples_that_have_its_target() -> None:
     model = Gappy()
     [scores] = trainer().test(model, loader(100, 8), verbose=False)
-    x = np.linspace(-1, 1, 100)
-    square = (model.net.weight.item() * x + model.net.bias.item() - (3 * x + 1)) ** 2
-    assert scores["test/y/mse"] == pytest.approx(square.mean(), rel=1e-4)
-    assert scores["test/gappy/mse"] == pytest.approx(square[:50:2].mean(), rel=1e-4)
-    assert scores["test/gappy/loss"] == pytest.approx(square[:50:2].mean(), rel=1e-4)
-    assert scores["test/y/loss"] == pytest.approx(square.mean(), rel=1e-4)
-
-
-def test_a_head_without_any_target_is_not_scored() -> None:
+    square = errors(model, 100) ** 2
+    for name in ("mse", "loss"):
+        assert scores[f"test/y/{name}"] == pytest.approx(square.mean(), rel=1e-4)
+        assert scores[f"test/gappy/{name}"] == pytest.approx(square[:50:2].mean(), rel=1e-4)
     [scores] = trainer().test(Gappy(held=0), loader(100, 8), verbose=False)
     assert {"test/loss", "test/y/loss", "test/y/mse", "test/y/mae"} == set(scores)
 
 
-def test_results_count_the_targets_that_are_known() -> None:
-    model, given = Gappy(), Points(100)[torch.arange(100)]
+@pytest.mark.parametrize(("held", "known", "heads"), [(50, 25, {"y", "gappy"}), (0, 0, {"y"})])
+def test_results_count_the_targets_that_are_known(held: int, known: int, heads: set[str]) -> None:
+    model, given = Gappy(held), points(100)[torch.arange(100)]
     step = model.step(given)
     predictions = {head: value.detach() for head, value in step.predictions.items()}
     outcome = EvalOutput(given.indices, predictions, step.targets, model.baselines(given))
     found = results.evaluate(model, outcome, block=1)
-    assert found["known_targets"] == {"y": 100, "gappy": 25}
-    assert set(found["skill"]) == {"y/mse", "y/mae", "gappy/mse", "gappy/mae"}
-    model.held = 0
-    unscored = results.evaluate(model, outcome._replace(targets=model.step(given).targets), block=1)
-    assert unscored["known_targets"] == {"y": 100, "gappy": 0}
-    assert set(unscored["metrics"]) == set(unscored["skill"]) == {"y/mse", "y/mae"}
+    assert found["known_targets"] == {"y": 100, "gappy": known}
+    scores = {f"{head}/{metric}" for head in heads for metric in ("mse", "mae")}
+    assert set(found["metrics"]) == set(found["skill"]) == scores
 
 
 class Rows(DummyLogger):
@@ -178,18 +162,9 @@ def test_training_logs_once_an_epoch() -> None:
     assert runner.callback_metrics["val/loss"].item() == logger.rows[2]["val/loss"]
 
 
-def test_the_cosine_ends_at_zero() -> None:
-    model, runner = Line(schedule="cosine"), trainer(max_epochs=4)
-    runner.fit(model, loader(16, 4, seed=0), loader(16, 16))
-    assert runner.optimizers[0].param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
-
-
 def test_predicts_every_sample_in_order() -> None:
-    outcomes = trainer().predict(Line(), loader(10, 4))
-    assert outcomes is not None
-    assert torch.cat([o.indices for o in outcomes if isinstance(o, EvalOutput)]).tolist() == list(
-        range(10)
-    )
+    outcomes: Any = trainer().predict(Line(), loader(10, 4))
+    assert torch.cat([outcome.indices for outcome in outcomes]).tolist() == list(range(10))
 
 
 @pytest.mark.parametrize("wrong", [{"lr": 0}, {"lr": -1.0}, {"weight_decay": -0.1}])

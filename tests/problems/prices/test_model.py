@@ -1,18 +1,21 @@
 """The two branches, what each adds, and prices in their own unit."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import mean_pinball_loss
+from torch import Tensor, nn
 
+from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
+from problems.prices.data import PricesBatch
 from problems.prices.model import HEAD, PricesModule
-from problems.prices.net import PhotoBranch
-from problems.prices.offers import PriceDataset, PricesBatch
+from problems.prices.net import MedianAbsolutePercentageError, PhotoBranch, QuantileLoss
 
+Prices = FieldDataset[PricesBatch]
 VARIANTS: dict[str, dict[str, Any]] = {
     "both": {},
     "concatenated": {"merge": "concatenate", "loss": "huber"},
@@ -22,13 +25,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "numbers alone": {"vocabularies": (), "views": 0, "indicators": False},
     "categories alone": {"features": 0, "views": 0},
     "one photo": {"views": 1, "hidden": []},
-    "trees": {"trees": 10},
     "trees at a quantile": {"trees": 10, "quantile": 0.3},
     "trees without a table": {"trees": 10, "features": 0, "vocabularies": ()},
 }
 
 
-def offers(rows: int = 24, seed: int = 0, **sizes: Any) -> PriceDataset:
+def prices(rows: int = 24, seed: int = 0, **sizes: Any) -> Prices:
     """Each half of the logarithm of the price is in the photos, or in the table."""
     features, views = sizes.get("features", 2), sizes.get("views", 2)
     categories = len(sizes.get("vocabularies", (3, 5)))
@@ -40,68 +42,52 @@ def offers(rows: int = 24, seed: int = 0, **sizes: Any) -> PriceDataset:
     codes = torch.randint(1, 4, (rows, 2), generator=rng)
     log = 2 * bright + 0.05 * numbers[:, 0] + 0.3 * codes[:, 0]
     numbers[::7, 1] = torch.nan
-    return PriceDataset(
-        image.clamp(0, 255).byte(),
-        torch.arange(2 * rows).reshape(rows, 2)[:, :views],
-        numbers[:, :features],
-        codes[:, :categories],
-        log.exp(),
-        torch.arange(rows) + 2,
-        {},
-    )
+    index = torch.arange(2 * rows).reshape(rows, 2)[:, :views]
+    fields = {"photos": index, "photo_index": index, "price": log.exp()}
+    fields |= {"numbers": numbers[:, :features], "codes": codes[:, :categories]}
+    return FieldDataset(PricesBatch, fields, {"photos": image.clamp(0, 255).byte()})
 
 
-def whole(data: PriceDataset) -> PricesBatch:
+def whole(data: Prices) -> PricesBatch:
     return data[torch.arange(len(data))]
 
 
-def module(training: PriceDataset | None = None, **settings: Any) -> PricesModule:
+def module(training: Prices | None = None, **settings: Any) -> PricesModule:
     torch.manual_seed(0)
     sizes = {"features": 2, "vocabularies": (3, 5), "views": 2, "image_size": 16}
     small = {"channels": [8, 8], "hidden": [16], "readout": 8}
     model = PricesModule(**{**sizes, **small, **settings})
-    model.fit_statistics(offers(**settings) if training is None else training)
+    model.fit_statistics(prices(**settings) if training is None else training)
     return model
 
 
-def learn(model: PricesModule, data: PriceDataset, steps: int, lr: float = 1e-2) -> float:
-    optimizer = torch.optim.Adam(model.train().parameters(), lr)
+def learn(model: PricesModule, data: Prices, steps: int) -> None:
+    optimizer = torch.optim.Adam(model.train().parameters(), 1e-2)
     order = torch.Generator().manual_seed(0)
     for _ in range(steps):
-        batch = data[torch.randperm(len(data), generator=order)[:64]]
         optimizer.zero_grad()
-        loss = model.step(batch).loss
-        loss.backward()
+        model.step(data[torch.randperm(len(data), generator=order)[:64]]).loss.backward()
         optimizer.step()
-    return loss.item()
+
+
+def predicted(model: PricesModule, batch: PricesBatch) -> Tensor:
+    return model.eval().predict(batch)[HEAD]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_shape_finite_gradients_and_equal_output_after_saving(variant: str, tmp_path: Path) -> None:
+def test_a_branch_without_input_is_left_out(variant: str) -> None:
     settings = VARIANTS[variant]
-    model, batch = module(**settings), whole(offers(**settings))
+    model, batch = module(**settings), whole(prices(**settings))
     step = model.step(batch)
     assert step.predictions[HEAD].shape == (24,)
     step.loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
-    torch.save(model.state_dict(), tmp_path / "x.pt")
-    other = module(offers(seed=1, **settings), **settings)
-    other.load_state_dict(torch.load(tmp_path / "x.pt", weights_only=True))
-    given = batch.photos, batch.numbers, batch.codes
-    assert torch.equal(model.eval()(*given), other.eval()(*given))
-
-
-@pytest.mark.parametrize("variant", ["both", "concatenated", "price as it is"])
-def test_learns_one_batch_by_heart(variant: str) -> None:
-    settings = {**VARIANTS[variant], "dropout": 0.0, "hide": 0.0}
-    model, data = module(**settings), offers(**settings)
-    learn(model, data, 150)
-    said = model.eval().predict(whole(data))[HEAD]
-    torch.testing.assert_close(said, data.price, rtol=0.3, atol=0)
-    errors = ((said - data.price) / data.price).abs()
-    assert errors.median() < 0.08
+    branches = {name.split(".")[1] for name, _ in model.named_parameters()}
+    absent = {"photos"} if settings.get("views") == 0 else set()
+    absent |= {"table"} if settings.get("features") == 0 and variant[0] != "c" else set()
+    assert branches == {"photos", "table", "readout"} - absent
 
 
 def test_both_branches_beat_either_and_either_the_median() -> None:
@@ -109,14 +95,13 @@ def test_both_branches_beat_either_and_either_the_median() -> None:
     errors = {}
     for name in ("both", "photos alone", "table alone"):
         settings = VARIANTS[name]
-        train, test = offers(320, **settings), offers(160, seed=1, **settings)
+        train, test = prices(320, **settings), whole(prices(160, seed=1, **settings))
         model = module(train, **settings)
         learn(model, train, 150)
-        said = model.eval().predict(whole(test))[HEAD]
-        errors[name] = (said / test.price).log().abs().mean().item()
-    errors["median"] = (model.median / test.price).log().abs().mean().item()
+        errors[name] = (predicted(model, test) / test.price).log().abs().mean().item()
+    median = (model.baselines(test)["training median"][HEAD] / test.price).log().abs().mean().item()
     assert errors["both"] < 0.6 * min(errors["photos alone"], errors["table alone"])
-    assert max(errors["photos alone"], errors["table alone"]) < 0.85 * errors["median"]
+    assert max(errors["photos alone"], errors["table alone"]) < 0.85 * median
 
 
 # Prices in their own unit.
@@ -124,11 +109,12 @@ def test_both_branches_beat_either_and_either_the_median() -> None:
 
 @pytest.mark.parametrize(("loss", "log"), [("l1", True), ("huber", True), ("mse", False)])
 def test_the_loss_is_of_the_standardized_price(loss: str, log: bool) -> None:
-    model, data = module(loss=loss, log_price=log), offers()
-    step = model.step(whole(data))
-    value = data.price.double().log() if log else data.price.double()
-    said = step.predictions[HEAD].detach().double()
-    error = ((said.log() if log else said) - value) / value.std(correction=0)
+    model, batch = module(loss=loss, log_price=log), whole(prices())
+    step = model.step(batch)
+    value, found = batch.price.double(), step.predictions[HEAD].detach().double()
+    if log:
+        value, found = value.log(), found.log()
+    error = (found - value) / value.std(correction=0)
     expected = {
         "l1": error.abs(),
         "mse": error**2,
@@ -139,61 +125,34 @@ def test_the_loss_is_of_the_standardized_price(loss: str, log: bool) -> None:
 
 def test_net_and_trees_aim_at_the_same_quantile() -> None:
     """From columns that tell nothing, the share of prices below a prediction is the quantile."""
-    data = offers(400, views=0)
-    data.numbers.zero_()
-    data.codes.zero_()
+    data = prices(400, views=0)
+    data.fields["numbers"].zero_()
+    data.fields["codes"].zero_()
     for quantile in (0.25, 0.75):
         model = module(data, views=0, trees=10, quantile=quantile, dropout=0.0)
         learn(model, data, 100)
         for trees in (model.trees, None):
             model.trees = trees
-            share = (data.price < model.eval().predict(whole(data))[HEAD]).float().mean()
+            share = (data.fields["price"] < predicted(model, whole(data))).float().mean()
             assert share == pytest.approx(quantile, abs=0.05)
-
-
-def test_metrics_against_numpy() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.uniform(1e5, 1e6, 200)
-    said = truth * rng.uniform(0.5, 1.6, 200)
-    error = said - truth
-    scores = (
-        module()
-        .heads[HEAD]
-        .metrics(torch.from_numpy(said).float(), torch.from_numpy(truth).float())
-    )
-    assert {name: value.item() for name, value in scores.items()} == {
-        "mae": pytest.approx(np.abs(error).mean(), rel=1e-5),
-        "rmse": pytest.approx(np.sqrt((error**2).mean()), rel=1e-5),
-        "mape": pytest.approx((np.abs(error) / truth).mean(), rel=1e-5),
-        "median_ape": pytest.approx(np.median(np.abs(error) / truth), rel=1e-5),
-        "r2": pytest.approx(1 - (error**2).sum() / ((truth - truth.mean()) ** 2).sum(), rel=1e-4),
-    }
 
 
 @pytest.mark.parametrize("bias", [-1e9, -50.0, 50.0, 1e9])
 def test_no_prediction_runs_away(bias: float) -> None:
-    model, data = module(), offers()
-    torch.nn.init.constant_(model.net.readout[-1].bias, bias)  # type: ignore[arg-type]
-    said = model.eval().predict(whole(data))[HEAD]
-    apart = math.exp(2.01 * data.price.log().std(correction=0))
-    assert (said > data.price.min() / apart).all()
-    assert (said < data.price.max() * apart).all()
-    scores = model.heads[HEAD].metrics(said, data.price)
-    assert all(value.isfinite() for value in scores.values())
+    model, batch = module(), whole(prices())
+    nn.init.constant_(model.net.readout[-1].bias, bias)  # type: ignore[arg-type]
+    found = predicted(model, batch)
+    apart = math.exp(2.01 * batch.price.log().std(correction=0))
+    assert (found > batch.price.min() / apart).all()
+    assert (found < batch.price.max() * apart).all()
 
 
 def test_training_prices_that_are_all_the_same() -> None:
-    data = offers()
-    data.price.fill_(5.0)
+    data = prices()
+    data.fields["price"].fill_(5.0)
     step = module(data).step(whole(data))
     assert step.loss.isfinite()
     assert step.predictions[HEAD].isfinite().all()
-
-
-def test_the_baseline_is_the_training_median() -> None:
-    data = offers()
-    said = module().baselines(whole(data))["training median"][HEAD]
-    assert said.tolist() == pytest.approx([float(np.median(data.price.numpy()))] * 24)
 
 
 # Trees.
@@ -201,85 +160,99 @@ def test_the_baseline_is_the_training_median() -> None:
 
 def test_trees_count_for_half_where_the_net_is_not_being_trained() -> None:
     sure: dict[str, Any] = {"dropout": 0.0, "hide": 0.0}
-    model, alone, batch = module(trees=10, **sure), module(**sure), whole(offers())
+    model, alone, batch = module(trees=10, **sure), module(**sure), whole(prices())
     assert model.trees is not None
     assert torch.equal(model.step(batch).loss, alone.step(batch).loss)
     numbers = model.normalize(model.logarithms(batch.numbers))
     places = [batch.codes[:, k, None] == torch.arange(1, n + 1) for k, n in enumerate((3, 5))]
     grown = model.trees(torch.cat([numbers, *places], 1)) * model.scale + model.center
-    net = alone.eval().predict(batch)[HEAD].log()
-    said = model.eval().predict(batch)[HEAD].log()
-    torch.testing.assert_close(said, (net + grown) / 2, rtol=1e-4, atol=1e-4)
-
-
-def test_trees_take_a_category_that_training_has_not_seen() -> None:
-    batch = whole(offers())
+    half = (predicted(alone, batch).log() + grown) / 2
+    torch.testing.assert_close(predicted(model, batch).log(), half, rtol=1e-4, atol=1e-4)
     unseen = batch._replace(codes=torch.zeros_like(batch.codes))
-    assert module(trees=10).eval().predict(unseen)[HEAD].isfinite().all()
+    assert predicted(model, unseen).isfinite().all()
 
 
 # Photos.
 
 
 def test_averaged_photos_have_no_order_and_concatenated_ones_do() -> None:
-    batch = whole(offers())
-    turned = batch._replace(photos=batch.photos.flip(1))
+    batch = whole(prices())
+    other = batch._replace(photos=batch.photos.flip(1))
     for merge, same in (("average", True), ("concatenate", False)):
-        model = module(merge=merge).eval()
-        pair = model.predict(batch)[HEAD], model.predict(turned)[HEAD]
+        model = module(merge=merge)
+        pair = predicted(model, batch), predicted(model, other)
         assert torch.allclose(*pair, rtol=1e-5) is same
 
 
-def shown(model: PricesModule, data: PricesBatch, stage: str) -> torch.Tensor:
+def shown(model: PricesModule, batch: PricesBatch, stage: str) -> Tensor:
     """The photos as they come to the net."""
-    seen: list[torch.Tensor] = []
+    seen: list[Tensor] = []
     assert isinstance(model.net.photos, PhotoBranch)
     model.net.photos.pixels.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     model._trainer = type("Trainer", (), {"current_epoch": 0, "global_step": 0})()  # type: ignore
-    getattr(model, f"{stage}_step")(data)
+    getattr(model.train(), f"{stage}_step")(batch)
     return seen[-1]
 
 
 def test_photos_are_augmented_in_training_alone_and_each_on_its_own() -> None:
-    batch = whole(offers())
+    batch = whole(prices())
     plain = batch.photos.flatten(0, 1)
     for stage in ("validation", "test", "predict"):
-        assert torch.equal(shown(module().train(), batch, stage), plain)
-    flipped = shown(module().train(), batch, "training")
+        assert torch.equal(shown(module(), batch, stage), plain)
+    flipped = shown(module(), batch, "training")
     mirrored = [torch.equal(a, b.flip(-1)) for a, b in zip(flipped, plain, strict=True)]
     assert 0 < sum(mirrored) < len(plain)
     assert mirrored[0::2] != mirrored[1::2], "a row's photos are drawn for one by one"
-    assert torch.equal(shown(module(flip=0.0).train(), batch, "training"), plain)
-    part = PricesBatch(*(values[5:8] for values in batch))
-    assert torch.equal(shown(module().train(), part, "training"), flipped[10:16])
+    assert torch.equal(shown(module(flip=0.0), batch, "training"), plain)
 
 
 # The table.
 
 
 def test_a_missing_number_is_told_from_a_middling_one() -> None:
+    batch = whole(prices())
     for indicators in (True, False):
-        model = module(indicators=indicators).eval()
-        batch = whole(offers())
+        model = module(indicators=indicators)
         filled = torch.where(batch.numbers.isnan(), model.normalize.center, batch.numbers)
-        pair = model.predict(batch)[HEAD], model.predict(batch._replace(numbers=filled))[HEAD]
+        pair = predicted(model, batch), predicted(model, batch._replace(numbers=filled))
         assert torch.equal(*pair) is not indicators
 
 
 def test_the_entry_of_unseen_categories_is_learned_though_none_is_in_training() -> None:
-    batch = whole(offers(200))
+    batch = whole(prices(200))
     assert (batch.codes > 0).all()
     for hide, learned in ((0.5, True), (0.0, False)):
         model = module(hide=hide)
         model.step(batch).loss.backward()
         assert model.net.table is not None
         for embed in model.net.table.embeddings:
-            gradient = embed.weight.grad  # type: ignore[union-attr]
-            assert gradient is not None
-            assert bool(gradient[0].any()) is learned
-    model.eval()
-    unseen = batch._replace(codes=torch.zeros_like(batch.codes))
-    assert model.predict(unseen)[HEAD].isfinite().all()
+            assert bool(embed.weight.grad[0].any()) is learned  # type: ignore[index, operator, union-attr]
+
+
+# Losses and metrics.
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.45, 0.5, 0.9])
+def test_the_quantile_loss_is_twice_the_pinball_loss_and_least_there(quantile: float) -> None:
+    target = (0.3 * torch.randn(2001, generator=torch.Generator().manual_seed(0))).exp()
+    estimate, loss, best = target.flip(0), QuantileLoss(quantile), target.quantile(quantile)
+    expected = 2 * mean_pinball_loss(target.numpy(), estimate.numpy(), alpha=quantile)
+    assert loss(estimate, target).item() == pytest.approx(expected, rel=1e-5)
+    for aside in (0.97, 1.03):
+        assert loss(best.expand_as(target), target) < loss(aside * best.expand_as(target), target)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100, 101])
+def test_the_median_error_of_several_batches(size: int) -> None:
+    rng = np.random.default_rng(size)
+    true = rng.uniform(1, 100, size) * rng.choice([-1, 1], size)
+    found = true * rng.uniform(0, 3, size)
+    metric = MedianAbsolutePercentageError()
+    for part in np.array_split(np.arange(size), min(3, size)):
+        metric.update(torch.from_numpy(found[part]), torch.from_numpy(true[part]))
+    assert metric.compute().item() == pytest.approx(np.median(np.abs(found - true) / np.abs(true)))
+    metric.reset()
+    assert metric(torch.tensor([3.0]), torch.tensor([0.0])).isfinite(), "no division by zero"
 
 
 @pytest.mark.parametrize(
@@ -292,8 +265,11 @@ def test_the_entry_of_unseen_categories_is_learned_though_none_is_in_training() 
         ({"embedding": 0}, "model.embedding=0"),
         ({"readout": 0}, "model.readout=0"),
         ({"channels": []}, "model.channels=[]: one width a block"),
-        ({"channels": [8] * 5}, "5 blocks halve 16 pixels to nothing"),
         ({"flip": 2.0}, "flip=2.0"),
+        ({"quantile": 0.0}, "model.quantile=0.0: must be between 0 and 1"),
+        ({"quantile": 1.0}, "model.quantile=1.0: must be between 0 and 1"),
+        ({"quantile": 0.45, "loss": "huber"}, "only model.loss=l1 aims at one, not huber"),
+        ({"quantile": 0.45, "loss": "mse"}, "only model.loss=l1 aims at one, not mse"),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,8 @@ from PIL import Image
 
 from kindling.__main__ import main
 from kindling.data.files import identical
-from problems.prices import sample
-from problems.prices.drawing import BODIES, COLOURS, draw
-from problems.prices.sample import AGAIN, ROWS, WORTH, price, write_sample
+from problems.prices.sample import AGAIN, BODIES, PAINTS, Car, draw, price, random_car
+from problems.prices.sample import write_sample as write
 
 HEADER = ["car", "age", "mileage", "fuel", "left", "right", "price"]
 
@@ -22,7 +20,7 @@ HEADER = ["car", "age", "mileage", "fuel", "left", "right", "price"]
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cars") / "new" / "folder"
-    write_sample(folder, rows=40)
+    write(folder, rows=40)
     return folder
 
 
@@ -42,32 +40,29 @@ def test_layout(few: Path) -> None:
 
 
 def test_seed_decides(few: Path, tmp_path: Path) -> None:
-    write_sample(tmp_path / "same", rows=40)
+    write(tmp_path / "same", rows=40)
     assert contents(tmp_path / "same") == contents(few)
-    write_sample(tmp_path / "other", seed=1, rows=40)
-    other = contents(tmp_path / "other")
-    assert not set(other.values()) & set(contents(few).values())
+    write(tmp_path / "other", seed=1, rows=40)
+    assert not set(contents(tmp_path / "other").values()) & set(contents(few).values())
 
 
 def test_the_last_cars_were_shown_before_and_have_aged(few: Path) -> None:
     table = pd.read_csv(few / "cars.csv")
-    alike = {tuple(sorted(int(f.stem.split("_")[0]) for f in pair)) for pair in identical(
-        few / name for side in ("left", "right") for name in table[side]
-    )}  # fmt: skip
+    photos = [few / name for side in ("left", "right") for name in table[side]]
+    alike = {tuple(sorted(int(f.stem.split("_")[0]) for f in pair)) for pair in identical(photos)}
     assert alike == {(first, 40 - AGAIN + first) for first in range(1, AGAIN + 1)}
     first, again = table[:AGAIN], table[-AGAIN:]
     assert (again["age"].to_numpy() == first["age"].to_numpy() + 1).all()
     assert (again["price"].to_numpy() / first["price"].to_numpy()).mean() < 1
 
 
-def cars(count: int) -> list[Any]:
-    return [sample._car(np.random.default_rng([5, k])) for k in range(count)]
+def cars(count: int) -> list[Car]:
+    return [random_car(np.random.default_rng([5, k])) for k in range(count)]
 
 
 def test_either_half_leaves_as_much_to_know_as_the_other() -> None:
     """Shares of the log price's variance, by regressions on what is seen and what is read."""
-    lots = cars(2000)
-    rng = np.random.default_rng(0)
+    lots, rng = cars(2000), np.random.default_rng(0)
     log = np.log([price(car, rng) for car in lots])
     kinds = pd.get_dummies(pd.DataFrame(lots)[["body", "colour"]]).to_numpy(float)
     seen = np.column_stack([kinds, [(car.size, sum(car.dents)) for car in lots]])
@@ -86,30 +81,18 @@ def explained(features: NDArray[np.float64], log: NDArray[np.float64]) -> float:
     return float(1 - (error**2).mean() / log[half:].var())
 
 
-def test_every_kind_of_car_is_drawn_and_looks_its_own() -> None:
-    assert set(BODIES) | set(COLOURS) == set(WORTH)
-    light = [("saloon", c) for c in COLOURS] + [(b, "red") for b in BODIES]
-    drawn = [
-        np.asarray(draw(body, colour, 0.0, 0, False, np.random.default_rng(0)), float)
-        for body, colour in light
+def test_every_kind_of_car_looks_its_own() -> None:
+    def drawn(body: str = "van", colour: str = "red", size: float = 0.0, dents: int = 0) -> float:
+        car = Car(body, colour, size, (dents, 0), 0, 0, "petrol")
+        return np.asarray(draw(car, 0, np.random.default_rng(0)), float)
+
+    looks = [drawn(colour=name) for name in PAINTS] + [
+        drawn(name) for name in BODIES if name != "van"
     ]
-    for k, one in enumerate(drawn):
-        for j, other in enumerate(drawn[:k]):
-            assert light[k] == light[j] or np.abs(one - other).mean() > 0.5
-    plain, large, dented = (
-        np.asarray(draw("van", "white", *how, False, np.random.default_rng(0)), float)
-        for how in ((0.0, 0), (1.0, 0), (0.0, 3))
-    )
-    assert np.abs(plain - large).mean() > 2 < 30 * np.abs(plain - dented).mean()
-
-
-def test_its_figures_are_plausible() -> None:
-    rng = np.random.default_rng(0)
-    prices = np.array([price(car, rng) for car in cars(ROWS)])
-    assert prices.min() > 500
-    assert prices.max() < 250_000
-    assert 15_000 < np.median(prices) < 30_000
-    assert all(car.mileage >= 0 and car.mileage % 100 == 0 for car in cars(50))
+    for k, one in enumerate(looks):
+        assert all(np.abs(one - other).mean() > 0.5 for other in looks[:k])
+    plain = drawn()
+    assert np.abs(plain - drawn(size=1.0)).mean() > 2 < 30 * np.abs(plain - drawn(dents=3)).mean()
 
 
 @pytest.mark.slow

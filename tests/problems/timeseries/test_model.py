@@ -10,8 +10,7 @@ from torch import Tensor
 
 from kindling.errors import UserError
 from kindling.series.windows import Segment, SeriesBatch, Windows
-from problems.timeseries.encoding import OUTERMOST, PiecewiseLinear
-from problems.timeseries.model import TimeseriesModule
+from problems.timeseries.model import OUTERMOST, PiecewiseLinear, TimeseriesModule
 
 
 @pytest.fixture

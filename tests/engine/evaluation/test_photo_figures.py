@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from kindling.data.dataset import FieldDataset
+from kindling.evaluation.photo_figures import MOST, PhotoOutcome, draw_photos
 from kindling.images import ImageBatch
-from kindling.images.outcome_figures import MOST, PhotoOutcome, draw_photos
 from kindling.training.module import EvalOutput
 
 

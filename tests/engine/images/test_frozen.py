@@ -1,0 +1,115 @@
+"""A frozen net in the place of learned blocks: what it keeps of photos, and complaints."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+from torch import Tensor
+
+from kindling.errors import UserError
+from kindling.images.frozen import CHUNK, FrozenFeatures
+
+NAME = "test_efficientnet"  # 0.1 million weights
+INDEX = torch.arange(40).reshape(20, 2)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Weights that are not the initial ones, with the classifier that timm's files have."""
+    torch.manual_seed(7)
+    path = tmp_path_factory.mktemp("weights") / "net.pth"
+    torch.save(timm.create_model(NAME).state_dict(), path)
+    return str(path)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (40, 3, 16, 16), dtype=torch.uint8, generator=rng)
+
+
+def frozen(weights: str, **settings: Any) -> FrozenFeatures:
+    torch.manual_seed(0)
+    given = {"name": NAME, "views": 2, "image_size": 16, "components": 3, "dropout": 0.0}
+    net = FrozenFeatures(**{**given, **settings})
+    net.load(weights)
+    return net.eval()
+
+
+def test_features_are_those_of_timm_s_net(weights: str, images: Tensor) -> None:
+    net = timm.create_model(NAME, num_classes=0).eval()
+    state = torch.load(weights, weights_only=True)
+    net.load_state_dict({k: v for k, v in state.items() if not k.startswith("classifier")})
+    mean, std = (torch.tensor(net.pretrained_cfg[k])[:, None, None] for k in ("mean", "std"))
+    with torch.no_grad():
+        expected = net((images / 255 - mean) / std)
+    shown = torch.tensor([[3, 0], [39, 38], [5, 6], [7, 8]])
+    own = frozen(weights).train()
+    own.remember(images, shown, torch.tensor([[20, 21]]))
+    found = own.recall(torch.arange(40)[:, None])[:, 0]
+    seen = [*shown.flatten().tolist(), 20, 21]
+    torch.testing.assert_close(found[seen], expected[seen], rtol=1e-3, atol=1e-4)
+    assert found[1].isnan().all(), "photos of other rows are not looked at"
+
+
+def test_components_are_the_principal_ones_of_training(weights: str, images: Tensor) -> None:
+    net = frozen(weights)
+    net.remember(images, INDEX[:15], INDEX[15:])
+    features = net.recall(INDEX)
+    kept = net(images.reshape(20, 2, 3, 16, 16)).reshape(20, 2, 3).double().numpy()
+    for view in range(2):
+        rows = features[:, view].double().numpy()
+        values, axes = np.linalg.eigh(np.cov(rows[:15].T, bias=True))
+        expected = (rows - rows[:15].mean(0)) @ axes[:, ::-1][:, :3] / np.sqrt(values[-1])
+        np.testing.assert_allclose(np.abs(kept[:, view]), np.abs(expected), rtol=0.01, atol=0.01)
+    axes = net.axes.clone()
+    net.remember(images.flip(0), INDEX, INDEX)
+    assert torch.equal(net.axes, axes), "those of a checkpoint stay"
+
+
+def test_a_graph_of_it_takes_any_number_of_photos(weights: str, images: Tensor) -> None:
+    """Also more than go through the net at a time."""
+    net, rows = frozen(weights), images.reshape(20, 2, 3, 16, 16)
+    net.remember(images, INDEX, INDEX)
+    size = {0: torch.export.Dim("batch")}
+    graph = torch.export.export(net, (rows[:3],), dynamic_shapes=(size,)).module()
+    assert len(images) > 2 * CHUNK
+    torch.testing.assert_close(graph(rows), net(rows), rtol=1e-3, atol=1e-4)
+
+
+def test_training_leaves_it_as_it_was(weights: str, images: Tensor) -> None:
+    net = frozen(weights).train()
+    before = {name: value.clone() for name, value in net.net.state_dict().items()}
+    net.remember(images, INDEX, INDEX)
+    assert net.net.training, "as the Trainer left it"
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+    for name, value in net.net.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_weights_of_another_net(tmp_path: Path) -> None:
+    path = tmp_path / "other.pth"
+    torch.save(timm.create_model("test_resnet").state_dict(), path)
+    with pytest.raises(UserError, match=rf"{path}: not those of timm's {NAME}"):
+        frozen(str(path))
+
+
+def test_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = FrozenFeatures(NAME, 1, 16, 1, 0.0)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("no route to host\nand more")
+
+    monkeypatch.setattr(timm, "create_model", refuse)
+    with pytest.raises(UserError, match=r"cannot be downloaded \(no route to host\); name a file"):
+        net.load(None)
+
+
+def test_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs timm, which is not installed: pip install"):
+        FrozenFeatures(NAME, 1, 16, 1, 0.0)
