@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kindling.data.dataset import FieldDataset
 from kindling.data.samples import SHAPES, write_table
 from kindling.images.table_datamodule import ImageTableDataModule
 from kindling.tables.read import numeric, refuse
@@ -44,16 +43,17 @@ class TaskNameDataModule(ImageTableDataModule):
     def target_names(self) -> dict[str, str]:
         return {"label": self.target, "amount": self.amount}
 
-    def dataset(
-        self, table: pd.DataFrame, path: Path, labelled: bool = True
-    ) -> FieldDataset[TaskNameBatch]:
-        dataset = super().dataset(table, path, labelled)
-        amount = np.full(len(table), np.nan, np.float32)
-        if labelled:
-            amount = numeric(table, [self.amount], path)[:, 0]
-            refuse(np.isnan(amount), table[self.amount], path, "no number: fill it in")
-        dataset.fields["amount"] = torch.from_numpy(amount)
-        return dataset
+    def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
+        if self.amount in table:
+            amount = torch.from_numpy(numeric(table, [self.amount], path)[:, 0])
+        else:  # raw input need not have it
+            amount = torch.full((len(table),), torch.nan)
+        return {"amount": amount, **super().input_fields(table, path)}
+
+    def read_target(self, table: pd.DataFrame, path: Path) -> Tensor:
+        unknown = np.isnan(numeric(table, [self.amount], path)[:, 0])
+        refuse(unknown, table[self.amount], path, "no number: fill it in or delete the row")
+        return super().read_target(table, path)
 
     def write_sample(self, folder: Path) -> None:
         targets = {self.target: tuple(SHAPES), self.amount: ()}
