@@ -11,7 +11,11 @@ import pytest
 from kindling.data import paths
 
 PROBLEMS = sorted(p.parent.name for p in (paths.PROJECT / "src/problems").glob("*/__init__.py"))
-TOOLS = sorted(p.parent.name for p in (paths.PROJECT / "src/kindling/tools").glob("*/command*.py"))
+TOOLS = sorted(
+    path.stem
+    for path in (paths.PROJECT / "scripts").glob("*.py")
+    if (paths.PROJECT / "src/kindling/tools" / path.stem).is_dir()
+)
 SCRIPTS = {"compare": ("compare", "crossval", "results", "runs", "reproduce")}
 """Of tools that have others than one of their own name."""
 
