@@ -107,6 +107,7 @@ remove:  ## Take a problem out, by git rm: TASK=t
 	@git rm -r --ignore-unmatch -- 'src/problems/$(TASK)' 'tests/problems/$(TASK)' 'docs/$(TASK).md' \
 	  $(foreach ending,.yaml _*.yaml,'configs/$(TASK)$(ending)' 'configs/*/$(TASK)$(ending)')
 	@git clean -dfqX -- 'src/problems/$(TASK)' 'tests/problems/$(TASK)'
+	@rm -rf 'data/sample/$(TASK)'
 
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
 	@$(BIN)/tensorboard --logdir $(LOGDIR) $(ARGS)

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 COLUMNS = {"numbers": ("age", "income"), "categories": ("plan",), "photos": ("photo",)}
 """Of a table whose columns are not named."""
 
 CATEGORIES = ("east", "north", "south")
-GAPS = 0.02  # share of the first number's cells that are empty
+GAPS = 0.02  # share of numbers that are missing
 NOISE = 0.3  # deviations of a target that nothing explains
 
 SHAPES = {"circle": 40, "square": 4, "triangle": 3}
@@ -45,31 +46,40 @@ def write_table(
     """
     rng = np.random.default_rng(seed)
     named = {kind: COLUMNS.get(kind, ()) if n is None else n for kind, n in columns.items()}
-    numbers = rng.standard_normal((len(named["numbers"]), rows))
-    codes = rng.integers(0, len(CATEGORIES), (len(named["categories"]), rows))
-    table = {name: [str(k + 1) for k in range(rows)] for name in named["identifiers"]}
-    for name, values in zip(named["numbers"], numbers, strict=True):
-        table[name] = [f"{50 + 10 * value:.2f}" for value in values]
-    for name in named["numbers"][:1]:
-        table[name] = ["" if rng.random() < GAPS else cell for cell in table[name]]
-    for name, code in zip(named["categories"], codes, strict=True):
-        table[name] = [CATEGORIES[k] for k in code]
-    explained = numbers.sum(0) + (codes - 1.0).sum(0)
+    table, explained = _inputs(named, rows, rng)
     shape, size = np.zeros(rows, np.int64), rng.random(rows)
     for name, classes in targets.items():
         score = explained + NOISE * rng.standard_normal(rows)
         if classes:
             shape = score.argsort().argsort() * len(classes) // rows
             table[name] = [classes[k] for k in shape]
-            continue
-        score += 3.5 * (size - 0.5) * bool(named["photos"])
-        table[name] = [f"{100 + 20 * value:.2f}" for value in score]
+        else:
+            score += 3.5 * (size - 0.5) * bool(named["photos"])
+            table[name] = [f"{100 + 20 * value:.2f}" for value in score]
     for view, name in enumerate(named["photos"]):
         table[name] = [f"photos/{row}_{view}.jpg" for row in range(rows)]
         for row, file in enumerate(table[name]):
             _write_photo(path.parent / file, int(shape[row]), float(size[row]), (seed, view, row))
     lines = [",".join(map(_quoted, cells)) for cells in zip(*table.values(), strict=True)]
     path.write_text("\n".join([",".join(map(_quoted, table)), *lines, ""]), encoding="utf-8")
+
+
+def _inputs(
+    named: Mapping[str, Sequence[str]], rows: int, rng: Generator
+) -> tuple[dict[str, list[str]], NDArray[np.float64]]:
+    """Identifiers, numbers and categories, and what they add up to, ``(N,)``."""
+    table = {name: [str(k + 1) for k in range(rows)] for name in named["identifiers"]}
+    explained = np.zeros(rows)
+    for name in named["numbers"]:
+        values = rng.standard_normal(rows)
+        explained += values
+        cells = [f"{50 + 10 * value:.2f}" for value in values]
+        table[name] = ["" if rng.random() < GAPS else cell for cell in cells]
+    for name in named["categories"]:
+        codes = rng.integers(0, len(CATEGORIES), rows)
+        explained += codes - 1
+        table[name] = [CATEGORIES[k] for k in codes]
+    return table, explained
 
 
 def write_folders(folder: Path, counts: Mapping[str, int], seed: int = 0) -> None:
