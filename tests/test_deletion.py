@@ -85,6 +85,16 @@ def test_without_one_problem_and_one_tool(tree: Path) -> None:
     check(tree, "tests/engine/cli/test_help.py", "tests/test_makefile.py")
 
 
+@pytest.mark.parametrize("task", [".", "*", "trainer", "nothing"])
+def test_what_is_no_problem_is_not_removed(task: str, tree: Path) -> None:
+    # Without what a `make test` around this test passes on.
+    command, environment = ["make", "remove", f"TASK={task}"], {"PATH": os.environ["PATH"]}
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert done.returncode
+    assert f"TASK={task}: no such problem" in done.stderr
+    assert not git(tree, "status", "--porcelain")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", PROBLEMS)
 def test_without_a_problem(task: str, tree: Path) -> None:
