@@ -1,4 +1,4 @@
-"""What a data set consists of, for whoever looks at it before it is cut and learned from."""
+"""The files that a data set consists of, for whoever looks at them before they are split."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class TableSource:
     Args:
         path: The file.
         targets: Columns to predict.
-        splits: That its rows go to.
+        splits: The splits that its rows go to.
         numbers: Columns that are learned from as numbers.
         categories: Columns that are learned from as categories.
-        photos: Columns of photos' paths. Where all three are none, columns are told by their looks.
+        photos: Columns of photos' paths. If all three are none, a column's cells tell its kind.
         groups: Columns that say which rows belong together, such as whose they are.
     """
 
@@ -77,8 +77,8 @@ class SeriesSource:
     Args:
         path: The file.
         value: The column of the values.
-        read: Returns about as many of its first rows; raises a UserError where a cell is wrong.
-        mended: Whether training mends what is irregular, in place of refusing it.
+        read: Returns about that many of its first rows; raises a UserError for a wrong cell.
+        mended: Whether training mends irregular times instead of refusing them.
     """
 
     path: Path
@@ -91,17 +91,17 @@ class SeriesSource:
 class DatasetSources:
     """Everything that a data module reads."""
 
-    sheets: Sequence[TableSource] = ()
-    pictures: Sequence[ImageSource] = ()
+    tables: Sequence[TableSource] = ()
+    images: Sequence[ImageSource] = ()
     series: Sequence[SeriesSource] = ()
 
 
 def of_files(files: Sequence[Path], targets: Sequence[str]) -> DatasetSources:
     """The CSV files and the photos among these files, as far as their names say it."""
-    there = [file for file in files if file.is_file()]
-    tables = [file for file in there if file.suffix.lower() == ".csv"]
-    photos = [file for file in there if file.suffix.lower() in image_suffixes()]
-    # Of several tables nobody knows which rows go where.
+    present = [file for file in files if file.is_file()]
+    tables = [file for file in present if file.suffix.lower() == ".csv"]
+    photos = [file for file in present if file.suffix.lower() in image_suffixes()]
+    # With several tables, nobody knows which rows go to which split.
     splits = SPLITS if len(tables) == 1 else ()
     return DatasetSources(
         [TableSource(table, targets, splits) for table in tables],

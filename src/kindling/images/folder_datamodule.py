@@ -135,12 +135,12 @@ class ImageFolderDataModule(DataModule):
         return {"image": PHOTO}
 
     def sources(self) -> DatasetSources:
-        pictures = []
+        images = []
         for folder in self._folders:
             name = folder.path.relative_to(self.root).as_posix()
             labels = [folder.classes[k] for k in folder.labels]
-            pictures.append(ImageSource(name, folder.files, labels))
-        return DatasetSources(pictures=pictures)
+            images.append(ImageSource(name, folder.files, labels))
+        return DatasetSources(images=images)
 
     def state_dict(self) -> dict[str, Any]:
         return {"classes": self.classes}

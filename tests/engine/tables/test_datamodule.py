@@ -88,7 +88,7 @@ def test_a_test_file_keeps_its_rows_together(root: Path) -> None:
     assert data.sizes() == {"train": 80, "val": 20, "test": 30}
     assert lines(data, "test") == [*range(2, 32)]
     assert [file.name for file in data.files()] == ["mine.csv", "test.csv"]
-    named = [(sheet.path.name, sheet.splits) for sheet in data.sources().sheets]
+    named = [(source.path.name, source.splits) for source in data.sources().tables]
     assert named == [("mine.csv", ("train", "val")), ("test.csv", ("test",))]
     folded = module(root, table="mine.csv", test="test.csv", folds=5)
     assert folded.sizes() == {"train": 64, "val": 16, "test": 20}

@@ -1,7 +1,6 @@
 """Runs of a few steps, each made and exported once for all tests."""
 
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,13 @@ from typing import Any
 import pytest
 
 from kindling.__main__ import main
-from kindling.data import paths
+from kindling.tools.export import main as export
+from tests.engine.toy import TABLE, write_table
 
-Export = Callable[..., int]
-EXPORT: Export = runpy.run_path(str(paths.PROJECT / "scripts" / "export.py"))["main"]
+Run = Callable[..., Path]
+Exported = Callable[..., dict[str, Any]]
 SMALL = {
+    "toy": [*TABLE],
     "potability": ["--model.hidden=[8]"],
     "timeseries": ["--data.window=6", "--model.hidden=4"],
     "prices": ["--data.image_size=16", "--model.channels=[4]", "--model.hidden=[8]"],
@@ -23,8 +24,8 @@ SMALL = {
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """The run of a task and flags, on the sample."""
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run of a task and flags on the sample, or of the engine's own problem."""
     made: dict[tuple[str, ...], Path] = {}
 
     def make(task: str, *flags: str) -> Path:
@@ -32,7 +33,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             logs = tmp_path_factory.mktemp("logs")
             short = ["--config=smoke", "--trainer.max_epochs=1", f"--logs={logs}"]
             small = ["--trainer.enable_progress_bar=false", *SMALL[task]]
-            assert main(["fit", f"--config={task}", *short, *small, *flags]) == 0
+            root = f"--data.root={write_table(logs / 'data')}"
+            config = [root] if task == "toy" else [f"--config={task}"]
+            assert main(["fit", *config, *short, *small, *flags]) == 0
             made[task, *flags] = logs / task / "version_0"
         return made[task, *flags]
 
@@ -40,21 +43,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def exported(run: Callable[..., Path]) -> Callable[..., dict[str, Any]]:
+def exported(run: Run) -> Exported:
     """What ``model.json`` says of the exported run of a task and flags, and its folder."""
     made: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def make(task: str, *flags: str) -> dict[str, Any]:
         if (task, *flags) not in made:
             folder = run(task, *flags)
-            assert EXPORT(["--run", str(folder)]) == 0
+            assert export(["--run", str(folder)]) == 0
             card = json.loads((folder / "export" / "model.json").read_text())
             made[task, *flags] = {**card, "folder": folder / "export"}
         return made[task, *flags]
 
     return make
-
-
-@pytest.fixture
-def export() -> Export:
-    return EXPORT

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -20,10 +19,11 @@ import torch
 
 from kindling.__main__ import main
 from kindling.data import paths
-from kindling.tools.export import check
-from problems.potability.model import PotabilityModule
+from kindling.tools.export import main as export
+from kindling.tools.export import parity
+from tests.engine.toy import ToyNet
+from tests.tools.export.conftest import Exported, Run
 
-Exported = Callable[..., dict[str, Any]]
 PAGE = (paths.PROJECT / "docs" / "export.md").read_text()
 TABLE, PHOTOS, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SLOW = pytest.mark.slow
@@ -47,7 +47,8 @@ CASES = [
     ("faces", "--model.age_output=classification", ["image"]),
     ("faces", "--model.use_identity=false", ["image"]),
 ]
-SHORT = [next(case for case in CASES if case[0] == task) for task in ("timeseries", "potability")]
+CASES = [case for case in CASES if (paths.CONFIGS / f"{case[0]}.yaml").is_file()]
+SHORT = (("timeseries", "--model.cell=gru"), ("potability", ""))
 OUTPUTS = {
     "timeseries": ["value"],
     "prices": ["price"],
@@ -59,7 +60,7 @@ OUTPUTS = {
 
 @pytest.mark.parametrize(
     ("task", "flags", "inputs"),
-    [pytest.param(*case, marks=[] if case in SHORT else SLOW) for case in CASES],
+    [pytest.param(*case, marks=[] if case[:2] in SHORT else SLOW) for case in CASES],
 )
 def test_every_kind_of_input_and_head(
     exported: Exported, task: str, flags: str, inputs: list[str]
@@ -79,16 +80,16 @@ def test_every_kind_of_input_and_head(
 
 
 def test_what_the_description_says(exported: Exported) -> None:
-    card = exported("potability")
+    card = exported("toy")
     [features], [output] = card["inputs"], card["outputs"]
-    assert features["shape"] == ["batch", 9]
+    assert features["shape"] == ["batch", 2]
     assert features["type"] == "float32"
-    assert features["columns"][0] == "ph"
+    assert features["columns"] == ["a", "b"]
     assert output["classes"] == ["0", "1"]
-    assert output["meaning"] == "probability that Potability is 1"
+    assert output["meaning"] == "probability that label is 1"
     run = card["folder"].parent
     provenance = json.loads((run / "provenance.json").read_text())
-    assert card["origin"]["data"] == {"sample": True, "sha256": provenance["data"]["sha256"]}
+    assert card["origin"]["data"] == {"sample": False, "sha256": provenance["data"]["sha256"]}
     assert card["origin"]["trained_by"] == provenance["git"]
     assert card["origin"]["checkpoint"] == "checkpoints/best.ckpt"
     assert {"torch", "onnx", "onnxruntime"} <= card["versions"].keys()
@@ -100,20 +101,20 @@ def test_what_the_description_says(exported: Exported) -> None:
 @pytest.mark.parametrize("size", [1, 7, 100, 513])
 def test_batches_of_any_size_holes_included(exported: Exported, size: int) -> None:
     """Beside the model as its class has it."""
-    folder = exported("potability")["folder"]
-    rows = np.random.default_rng(0).normal(50, 30, (size, 9)).astype(np.float32)
+    folder = exported("toy")["folder"]
+    rows = np.random.default_rng(0).normal(50, 30, (size, 2)).astype(np.float32)
     rows[::2, 1], rows[-1] = np.nan, np.nan
-    model = PotabilityModule.load_from_checkpoint(
+    model = ToyNet.load_from_checkpoint(
         folder.parent / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=True
     ).eval()
     with torch.no_grad():
         expected = model(torch.from_numpy(rows)).sigmoid().numpy()
     session = onnxruntime.InferenceSession(folder / "model.onnx")
-    [said] = session.run(["potability"], {"features": rows})
-    np.testing.assert_allclose(said, expected, atol=1e-6)
-    program = check.open_torch(folder / "model.pt2")
-    said = program({"features": torch.from_numpy(rows)})["potability"].numpy()
-    np.testing.assert_allclose(said, expected, atol=1e-6)
+    [output] = session.run(["label"], {"numbers": rows})
+    np.testing.assert_allclose(output, expected, atol=1e-6)
+    program = torch.export.load(folder / "model.pt2").module()
+    output = program({"numbers": torch.from_numpy(rows)})["label"].detach().numpy()
+    np.testing.assert_allclose(output, expected, atol=1e-6)
 
 
 @pytest.fixture
@@ -136,12 +137,18 @@ def alone(tmp_path: Path) -> Callable[..., str]:
     return run
 
 
+def needs(task: str) -> pytest.MarkDecorator:
+    there = (paths.CONFIGS / f"{task}.yaml").is_file()
+    return pytest.mark.skipif(not there, reason=f"{task} was deleted")
+
+
 def predicted(run: Path, source: Path) -> pd.DataFrame:
     quiet = "--trainer.enable_progress_bar=false"
     assert main(["predict", "--run", str(run), f"--data.input={source}", quiet]) == 0
     return pd.read_csv(run / "predictions" / f"{source.stem}.csv")
 
 
+@needs("potability")
 def test_the_page_s_script_for_a_table(
     exported: Exported, alone: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -150,12 +157,13 @@ def test_the_page_s_script_for_a_table(
     rows = pd.read_csv(paths.SAMPLES / "potability" / "water_potability.csv")[:40]
     source = tmp_path / "new.csv"
     rows.drop(columns="Potability")[rows.columns[:-1][::-1]].to_csv(source, index=False)
-    said = [float(word) for word in alone(TABLE, str(folder), str(source)).split()]
+    output = [float(word) for word in alone(TABLE, str(folder), str(source)).split()]
     expected = predicted(folder.parent, source)["probability_1"]
-    np.testing.assert_allclose(said, expected, atol=1e-4)
+    np.testing.assert_allclose(output, expected, atol=1e-4)
 
 
 @SLOW
+@needs("clouds")
 def test_the_page_s_script_for_photos(exported: Exported, alone: Callable[..., str]) -> None:
     assert len(list(filter(None, PHOTOS.splitlines()))) <= 10
     folder = exported("clouds")["folder"]
@@ -167,117 +175,89 @@ def test_the_page_s_script_for_photos(exported: Exported, alone: Callable[..., s
 
 
 @pytest.fixture
-def copy(run: Callable[..., Path], tmp_path: Path) -> Path:
+def copy(run: Run, tmp_path: Path) -> Path:
     """A run of its own, not yet exported."""
-    folder = tmp_path / "logs" / "potability" / "version_0"
-    shutil.copytree(run("potability"), folder, ignore=shutil.ignore_patterns("export"))
+    folder = tmp_path / "logs" / "toy" / "version_0"
+    shutil.copytree(run("toy"), folder, ignore=shutil.ignore_patterns("export"))
     return folder
 
 
-def refused(
-    export: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str], *flags: str
-) -> str:
-    before = sorted(folder.rglob("*"))
-    capsys.readouterr()
-    assert export(["--run", str(folder), *flags]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("kindling: ")
-    assert said.count("\n") == 1
-    assert sorted(folder.rglob("*")) == before, "nothing half-written is left"
-    return said
+Refuse = Callable[..., str]
 
 
-def test_what_says_something_else_is_not_exported(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def refuse(copy: Path, capsys: pytest.CaptureFixture[str]) -> Refuse:
+    """Exports, and returns the one line of why it is refused."""
+
+    def run(*flags: str) -> str:
+        before = sorted(copy.rglob("*"))
+        capsys.readouterr()
+        assert export(["--run", str(copy), *flags]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("kindling: ")
+        assert message.count("\n") == 1
+        assert sorted(copy.rglob("*")) == before, "nothing half-written is left"
+        return message
+
+    return run
+
+
+def test_what_differs_is_not_exported(
+    copy: Path, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = check.OPEN["torch"]
+    sound = parity.OPEN["torch"]
 
-    def wrong(path: Path) -> check.Run:
+    def wrong(path: Path) -> parity.Run:
         run = sound(path)
         return lambda inputs: {name: v + 1e-3 for name, v in run(inputs).items()}
 
-    monkeypatch.setitem(check.OPEN, "torch", wrong)
-    said = refused(export, copy, capsys, "--format=torch")
-    assert "model.pt2 differs from the checkpoint by 0.001 in potability" in said
-    monkeypatch.setitem(check.OPEN, "torch", sound)
     assert export(["--run", str(copy), "--format=torch"]) == 0
     (copy / "export" / "notes.txt").write_text("mine")
     whole = (copy / "export" / "model.pt2").read_bytes()
-    monkeypatch.setitem(check.OPEN, "torch", wrong)
-    refused(export, copy, capsys, "--format=torch")
+    monkeypatch.setitem(parity.OPEN, "torch", wrong)
+    message = refuse("--format=torch")
+    assert "model.pt2 differs from the checkpoint by 0.001 in label" in message
     assert (copy / "export" / "model.pt2").read_bytes() == whole, "an earlier export stays"
     assert (copy / "export" / "notes.txt").exists()
 
 
-def test_what_no_runtime_can_run(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def broken(path: Path) -> check.Run:
+def test_what_no_runtime_can_run(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path) -> parity.Run:
         raise RuntimeError("no such operator\nat length")
 
-    monkeypatch.setitem(check.OPEN, "torch", broken)
-    said = refused(export, copy, capsys, "--format=torch")
-    assert "PotabilityModule: cannot be run from model.pt2: no such operator" in said
+    monkeypatch.setitem(parity.OPEN, "torch", broken)
+    message = refuse("--format=torch")
+    assert "ToyNet: cannot be run from model.pt2: no such operator" in message
 
 
 def test_an_architecture_that_no_graph_can_say(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    refuse: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forward(self: PotabilityModule, features: torch.Tensor) -> torch.Tensor:
-        return features[:, 0] if features[0, 1] > 0 else features[:, 1]
+    def forward(self: ToyNet, numbers: torch.Tensor) -> torch.Tensor:
+        return numbers[:, 0] if numbers[0, 1] > 0 else numbers[:, 1]
 
-    monkeypatch.setattr(PotabilityModule, "forward", forward)
-    said = refused(export, copy, capsys)
-    assert "PotabilityModule: cannot be exported by torch.export" in said
+    monkeypatch.setattr(ToyNet, "forward", forward)
+    assert "ToyNet: cannot be exported by torch.export" in refuse()
 
 
-def test_without_the_packages(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_the_packages(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install -e '.[export]'" in refused(export, copy, capsys)
-
-
-def test_a_run_without_a_checkpoint(
-    copy: Path, export: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    (copy / "checkpoints" / "best.ckpt").unlink()
-    assert "has no checkpoints/best.ckpt" in refused(export, copy, capsys)
+    assert "pip install -e '.[export]'" in refuse()
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--data.root=none"], "none: no such folder"),
         (["--model.hidden=[5]"], "does not fit the model"),
         (["--data.rot=x"], "data.rot: no such option"),
+        (["--run=logs/none"], "logs/none: no such run"),
+        (["--ckpt_path=last"], "has no checkpoints/last.ckpt"),
     ],
 )
-def test_flags_that_are_wrong(
-    copy: Path,
-    export: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    flags: list[str],
-    said: str,
-) -> None:
-    assert said in refused(export, copy, capsys, *flags)
-
-
-def test_no_run(export: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
-    assert export(["--run", "logs/none"]) == 2
-    assert "logs/none: no such run" in capsys.readouterr().err
+def test_flags_that_are_wrong(copy: Path, refuse: Refuse, flags: list[str], message: str) -> None:
+    (copy / "checkpoints" / "last.ckpt").unlink()
+    assert message in refuse(*flags)
 
 
 def test_make() -> None:

@@ -1,8 +1,7 @@
-"""The command: what is there is not touched; what is wrong is said in a line and leaves nothing."""
+"""The command: what is there is not touched; what is wrong is one line and leaves nothing."""
 
 import json
 import os
-import runpy
 import stat
 import subprocess
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 import pytest
 
 from kindling.data import paths
+from kindling.tools.fetch import main
 
-MAIN = runpy.run_path(str(paths.PROJECT / "scripts" / "fetch.py"))["main"]
 TABLE = '"";"MT_001";"MT_200"\n"2013-12-31 23:45:00";1,5;2\n"2014-01-01 00:00:00";1,25;3\n'
+WATER = "ph,Potability\n7,1\n"
 
 
 @pytest.fixture
@@ -29,15 +29,15 @@ def power(zipped: Any, server: Any) -> bytes:
 
 
 def fetch(data: Path, *flags: str) -> int:
-    status: int = MAIN([f"--data={data}", *flags])
+    status: int = main([f"--data={data}", *flags])
     return status
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
-    said = capsys.readouterr().err
-    assert said.startswith("kindling: ")
-    assert said.count("\n") == 1
-    return said
+    message = capsys.readouterr().err
+    assert message.startswith("kindling: ")
+    assert message.count("\n") == 1
+    return message
 
 
 def left(data: Path) -> list[str]:
@@ -108,7 +108,7 @@ def test_wrong_bytes_are_not_kept(
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--task=faces"], "faces: no public set of that"),
         (["--task=timeserie"], "did you mean timeseries?"),
@@ -117,10 +117,10 @@ def test_wrong_bytes_are_not_kept(
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
-    data: Path, flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    data: Path, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fetch(data, *flags) == 2
-    assert said in refused(capsys)
+    assert message in refused(capsys)
     assert not (data / "timeseries").exists()
 
 
@@ -134,62 +134,39 @@ def test_a_folder_that_cannot_be_written(
 
 
 KAGGLE = """#!/bin/sh
-echo "$@" > {log}
-[ -e {source} ] || { echo "403 - Forbidden"; exit 1; }
-cp {source} "$6/water-potability.zip"
+echo "$@" > {folder}/asked
+[ -e {folder}/source.zip ] || { echo "403 - Forbidden"; exit 1; }
+cp {folder}/source.zip "$6/water-potability.zip"
 """
 
 
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A client of Kaggle's that copies a file, and a home without credentials."""
-    bin_folder, home = tmp_path / "bin", tmp_path / "home"
-    bin_folder.mkdir()
-    home.mkdir()
-    script = KAGGLE.replace("{log}", str(tmp_path / "log"))
-    (bin_folder / "kaggle").write_text(script.replace("{source}", str(tmp_path / "source.zip")))
-    (bin_folder / "kaggle").chmod(stat.S_IRWXU)
-    monkeypatch.setenv("PATH", f"{bin_folder}:/bin:/usr/bin")
-    monkeypatch.setattr(Path, "home", lambda: home)
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_CONFIG_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    return home
-
-
-def test_without_kaggle_s_client(
-    data: Path, client: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_by_kaggle_s_client(
+    data: Path,
+    tmp_path: Path,
+    zipped: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("kindling.tools.fetch.kaggle.shutil.which", lambda name, path: None)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", "/bin:/usr/bin")
     for task in ("potability", "clouds"):
         assert fetch(data, f"--task={task}") == 2
-        said = refused(capsys)
-        assert "pip install kaggle" in said
-        assert "--archive FILE.zip" in said
-
-
-def test_without_credentials(data: Path, client: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        message = refused(capsys)
+        assert "pip install kaggle" in message
+        assert "--archive FILE.zip" in message
+    (tmp_path / "kaggle").write_text(KAGGLE.replace("{folder}", str(tmp_path)))
+    (tmp_path / "kaggle").chmod(stat.S_IRWXU)
     assert fetch(data, "--task=potability") == 2
-    assert "credentials are not" in refused(capsys)
-
-
-def test_by_kaggle_s_client(
-    data: Path, client: Path, zipped: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (client / ".kaggle").mkdir()
-    (client / ".kaggle" / "kaggle.json").touch()
-    assert fetch(data, "--task=potability") == 2
-    assert "Kaggle's client failed (403 - Forbidden)" in refused(capsys)
-    zipped({"water_potability.csv": "ph,Potability\n7,1\n"}, "source.zip")
+    assert "Kaggle's client failed (403 - Forbidden); a token from" in refused(capsys)
+    zipped({"water_potability.csv": WATER}, "source.zip")
     assert fetch(data, "--task=potability") == 0
-    asked = (client.parent / "log").read_text().split()
-    assert asked == [
-        "datasets", "download", "-d", "adityakadiwal/water-potability", "-p",
-        str(data / "downloads"),
-    ]  # fmt: skip
-    assert (data / "potability" / "water_potability.csv").read_text() == "ph,Potability\n7,1\n"
+    name = "adityakadiwal/water-potability"
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked == ["datasets", "download", "-d", name, "-p", str(data / "downloads")]
+    assert (data / "potability" / "water_potability.csv").read_text() == WATER
 
 
 def test_an_archive_that_is_here(data: Path, zipped: Any) -> None:
-    archive = zipped({"water_potability.csv": "ph,Potability\n7,1\n"})
+    archive = zipped({"water_potability.csv": WATER})
     assert fetch(data, "--task=potability", f"--archive={archive}") == 0
     assert left(data) == ["potability/water_potability.csv"]

@@ -1,126 +1,96 @@
-"""Photos one by one: whether they can be read, how large they are, and in what format."""
+"""Photos: which cannot be read, and which are the same in two splits."""
 
-import warnings
-from collections import Counter
+import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from itertools import chain, combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from kindling.data.files import formats, printable
+from kindling.data.files import identical, printable
 from kindling.errors import UserError
 from kindling.images.read import attempts
-from kindling.tools.check.finding import Section, drawn, examples, limited
+from kindling.tools.check.report import Report
 
-MOST = 20_000
-"""Photos that are looked at; of more, as many are drawn."""
+MOST = 20_000  # photos that are looked at
+SIZE = (64, 72)  # height and width to compare them at
+CHUNK = 512  # photos that are compared with all others at a time
+ORDER = ("test", "val", "train", "")
 
-SMALL = (64, 72)
-"""Height and width to look at: whole parts of it are the cells of a difference hash."""
+BITS = 10  # of 64, in which the difference hashes of two photos that are one may differ
+DETAIL = 0.8  # correlation of fine detail above which two photos are one
 
 
-@dataclass
-class Album:
-    """Photos, each once, with what is known of them.
+class Photo(NamedTuple):
+    """A file, its split and its class, each "" if it has none."""
 
-    Args:
-        files: The photos, N.
-        split: Of each, "" where it is in none.
-        label: Class of each, "" where there is none.
-        pixels: ``(N, 64, 72)``, grey bytes; 0 where a photo cannot be read.
-        sound: Places of the photos that can be read.
-        faults: What is wrong with the others.
+    file: Path
+    split: str
+    label: str
+
+
+def check_photos(images: Sequence[Photo], root: Path, refused: bool, report: Report) -> None:
+    """Add the photos that cannot be read, a reason if training is refused, and those alike.
+
+    Each file is given once; below ``root`` they are named from there.
     """
-
-    files: list[Path]
-    split: list[str]
-    label: list[str]
-    pixels: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, *SMALL), np.uint8))
-    sound: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    faults: list[str] = field(default_factory=list)
-
-
-def look(album: Album, refused: bool, image_size: int | None, section: Section) -> Album:
-    """Read the photos, and add what they are.
-
-    Args:
-        album: Files, splits and labels.
-        refused: Whether training is: then by those that cannot be read, too.
-        image_size: To which training resizes them.
-        section: Where findings go.
-
-    Returns:
-        The album with its pixels, of a part of the photos where they are many.
-    """
-    chosen = drawn(len(album.files), MOST, "photos", section)
-    parts = (album.files, album.split, album.label)
-    album = Album(*([part[k] for k in chosen] for part in parts))  # type: ignore[arg-type]
-    _read(album)
-    if album.faults:
-        count = f"photos that cannot be read: {len(album.faults):,} of {len(album.files):,}"
-        section.add("stop" if refused else "warn", count, limited(album.faults))
-    sound = [album.files[k] for k in album.sound]
-    with warnings.catch_warnings(action="ignore"):  # of large photos and odd headers
-        facts = [_facts(file) for file in sound]
-    if facts:
-        _describe(facts, sound, image_size, section)
-    return album
-
-
-def _read(album: Album) -> None:
-    album.pixels = np.zeros((len(album.files), *SMALL), np.uint8)
-    sound = []
-    tried = (each for stack in attempts(album.files, SMALL) for each in stack)
-    for place, image in enumerate(tried):
-        if isinstance(image, UserError):
-            album.faults.append(str(image))
+    if len(images) > MOST:
+        report.add("note", f"{MOST:,} of {len(images):,} photos were looked at, drawn by seed 0")
+        images = random.Random(0).sample(images, MOST)
+    grey: dict[Photo, NDArray[np.uint8]] = {}
+    stacks = attempts([photo.file for photo in images], SIZE)
+    for photo, pixels in zip(images, chain.from_iterable(stacks), strict=True):
+        if isinstance(pixels, UserError):
+            report.add("stop" if refused else "warn", "photos that cannot be read", str(pixels))
         else:
-            album.pixels[place] = image.mean(0, dtype=np.float32).round()
-            sound.append(place)
-    album.sound = np.array(sound, np.int64)
+            grey[photo] = pixels.mean(0, dtype=np.float32).round().astype(np.uint8)
+    sound = list(grey)
+    place = {photo.file: k for k, photo in enumerate(sound)}
+    groups = (sorted(place[file] for file in files) for files in identical(place))
+    same = {pair for group in groups for pair in combinations(group, 2)}
+    near = similar(np.stack(list(grey.values()))) - same if sound else set()
+    for what, pairs in (("the same photo, byte for byte,", same), ("nearly the same photo", near)):
+        for pair in sorted(pairs):
+            a, b = sorted((sound[k] for k in pair), key=lambda photo: ORDER.index(photo.split))
+            _add_pair(what, a, b, root, report)
 
 
-def _facts(file: Path) -> tuple[str, str, tuple[int, int]]:
-    """Format, mode, and width and height; the file is known to be readable."""
-    with Image.open(file, formats=formats()) as image:
-        return image.format or "?", image.mode, image.size
+def _add_pair(what: str, a: Photo, b: Photo, root: Path, report: Report) -> None:
+    """Add two photos that are the same, the one in the later split first."""
+    files = (p.file.relative_to(root) if p.file.is_relative_to(root) else p.file for p in (a, b))
+    line = "\n = ".join(map(printable, files))
+    if a.split == b.split:
+        report.add("note", f"{what} twice in one split" if a.split else f"{what} twice", line)
+    elif b.split:
+        report.add("warn", f"{what} in {a.split} and {b.split}", line)
+    else:  # training leaves it out itself
+        report.add("note", f"{what} in {a.split}, and left out of the others", line)
+    if a.label != b.label:
+        report.add("warn", f"{what} in two classes", line)
 
 
-def _describe(
-    facts: Sequence[tuple[str, str, tuple[int, int]]],
-    files: Sequence[Path],
-    image_size: int | None,
-    section: Section,
-) -> None:
-    kinds = Counter(f"{form} {mode}" for form, mode, _ in facts)
-    named = [f"{kind} ({count:,})" for kind, count in kinds.most_common()]
-    section.add("note", f"photos: {examples(named, 5)}")
-    sizes = np.array([size for *_, size in facts])
-    different, counts = np.unique(sizes, axis=0, return_counts=True)
-    if len(different) == 1:
-        section.add("note", f"photos of one size: {_times(different[0])}")
-    else:
-        least, most = sizes[sizes.prod(1).argmin()], sizes[sizes.prod(1).argmax()]
-        section.add(
-            "note",
-            f"photos of {len(different):,} sizes, from {_times(least)} to {_times(most)}, "
-            f"mostly {_times(different[counts.argmax()])}",
-        )
-    small = np.flatnonzero(sizes.max(1) < (image_size or 0)).tolist()
-    if small:
-        named = [f"{printable(Path(files[k].name))}, {_times(sizes[k])}" for k in small]
-        section.add(
-            "note",
-            f"photos smaller than the {image_size} pixels that training resizes them to: "
-            f"{len(small):,} ({examples(named)})",
-        )
-    flat = sum(mode in ("1", "L", "LA", "I", "F") or mode.startswith("I;") for _, mode, _ in facts)
-    if 0 < flat < len(facts):
-        section.add("note", f"grey photos among coloured ones: {flat:,}")
+def similar(grey: NDArray[np.uint8]) -> set[tuple[int, int]]:
+    """Pairs, of ``(photos, 64, 72)``, with nearly the same difference hash and fine detail.
 
+    Skies are smooth: by their shades alone, two that have nothing in common are alike. So for
+    their detail, each block of 8x8 pixels goes without its mean and its slopes.
 
-def _times(size: NDArray[np.int64]) -> str:
-    return f"{size[0]}x{size[1]}"
+    References:
+        Krawetz, Kind of Like That, 2013,
+        https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html
+    """
+    blocks = grey.reshape(len(grey), 8, 8, 9, 8).astype(np.float32)
+    means = blocks.mean((2, 4), keepdims=True)
+    signs = np.where(np.diff(means, axis=3) > 0, 1, -1).reshape(len(grey), -1).astype(np.float32)
+    blocks -= blocks.mean(2, keepdims=True) + blocks.mean(4, keepdims=True) - means
+    detail = blocks.reshape(len(grey), -1)
+    detail /= np.maximum(np.linalg.norm(detail, axis=1, keepdims=True), 1e-6)
+    found: set[tuple[int, int]] = set()
+    for start in range(0, len(grey), CHUNK):
+        part = slice(start, start + CHUNK)
+        alike = detail[part] @ detail[start:].T > DETAIL
+        alike &= signs[part] @ signs[start:].T >= 64 - 2 * BITS
+        found |= {(a + start, b + start) for a, b in np.argwhere(np.triu(alike, 1)).tolist()}
+    return found

@@ -1,54 +1,54 @@
-"""The examination as a person reads it: tables, then findings, the gravest first."""
+"""What an examination found, the gravest first, as a person reads it."""
 
-from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kindling.runs.folder import shown
-from kindling.tools.check.finding import LEVELS, Finding, Section
-from kindling.tools.check.load import Subject
+from kindling.errors import UserError
 
-COLORS = {"stop": "bold red", "warn": "yellow", "note": "dim"}
-
-
-def show(subject: Subject, sections: Sequence[Section], console: Console) -> None:
-    data = subject.data
-    origin = "the generated sample" if data.is_sample else shown(data.root)
-    console.print(f"data         {origin}", soft_wrap=True)
-    if data.splits:
-        sizes = data.sizes()
-        whole = sum(sizes.values())
-        parts = (f"{name} {size:,} ({size / whole:.0%})" for name, size in sizes.items())
-        console.print(f"samples      {', '.join(parts)}")
-    for table in (table for section in sections for table in section.tables):
-        console.print(table)
-    findings = with_refusal([f for s in sections for f in s.findings], subject)
-    if findings:
-        console.print(_listed(findings))
-    counts = Counter(finding.level for finding in findings)
-    found = ", ".join(f"{counts[level]} {level}" for level in LEVELS)
-    verdict = "would be refused" if subject.refusal else "would start"
-    console.print(f"found        {found}: training {verdict}")
+Level = Literal["stop", "warn", "note"]
+COLORS: dict[Level, str] = {"stop": "bold red", "warn": "yellow", "note": "dim"}
+LISTED = 30  # lines below one finding, of files or rows that have to be looked at
 
 
-def with_refusal(findings: Sequence[Finding], subject: Subject) -> list[Finding]:
-    """By level; with what training says, unless that was found by itself."""
-    refusal = " ".join(str(subject.refusal or "").split())
-    found = [text for f in findings if f.level == "stop" for text in (f.text, *f.each)]
-    message = [] if not refusal or any(text in refusal for text in found) else [refusal]
-    every = [*(Finding("stop", text) for text in message), *findings]
-    return sorted(every, key=lambda finding: LEVELS.index(finding.level))
+class Report:
+    """Findings: what and where, and below each the files or rows concerned.
+
+    ``stop`` is refused by training, ``warn`` makes its scores doubtful or asks for a look at the
+    file, ``note`` is good to know.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[Level, dict[str, list[str]]] = {level: {} for level in COLORS}
+
+    def add(self, level: Level, text: str, *each: str) -> None:
+        """Add a finding, or further lines to one that is there already."""
+        self.found[level].setdefault(text, []).extend(each)
+
+    def refuse(self, error: UserError) -> None:
+        """Add what training ends with, unless it was found already."""
+        message = " ".join(str(error).split())
+        known = (line for text, each in self.found["stop"].items() for line in (text, *each))
+        if not any(line in message for line in known):
+            self.add("stop", message)
+
+    def __rich__(self) -> Table:
+        """A line for each, wrapped below itself where the terminal is narrow."""
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for level, found in self.found.items():
+            for text, each in found.items():
+                count = f"{text}: {len(each):,}" if each else text
+                more = [f"and {len(each) - LISTED:,} more"] if len(each) > LISTED else []
+                lines = "\n".join([count, *each[:LISTED], *more])
+                table.add_row(Text(level, style=COLORS[level]), Text(lines))
+        return table
 
 
-def _listed(findings: Sequence[Finding]) -> Table:
-    """A line for each, wrapped below itself where the terminal is narrow."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for finding in findings:
-        text = "\n".join([finding.text, *finding.each])
-        table.add_row(Text(finding.level, style=COLORS[finding.level]), Text(text))
-    return table
+def examples(names: Sequence[str], most: int = 3) -> str:
+    """The first of several names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -3,16 +3,17 @@
 import importlib.metadata
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from torch import Tensor
 
-from kindling.runs.checkpoints import ORIGIN, load
+from kindling.cli.lightning_cli import KindlingCLI
+from kindling.runs.checkpoints import ORIGIN
 from kindling.runs.folder import shown
 from kindling.runs.provenance import commit
-from kindling.tools.export import check
-from kindling.tools.export.load import Trained
-from kindling.tools.export.write import BATCH, FILES, Format
+from kindling.tools.export import parity
+from kindling.tools.export.program import BATCH, FILES, Format
 from kindling.training.metrics import Heads
 
 PACKAGES = ("kindling", "torch", "onnx", "onnxscript", "onnxruntime")
@@ -20,34 +21,53 @@ NAME = "model.json"
 
 
 def card(
-    trained: Trained,
+    trained: KindlingCLI,
     inputs: Mapping[str, Tensor],
     expected: Heads,
     found: Mapping[Format, Mapping[str, float]],
 ) -> dict[str, Any]:
     """All that a user of the files has to know.
 
-    Args:
-        trained: What was exported.
-        inputs: Of the samples that it was checked on.
-        expected: The checkpoint's outputs for them.
-        found: Differences by format and output.
+    ``found`` are the differences from ``expected``, the checkpoint's outputs for ``inputs``.
     """
-    io_schema = trained.data.io_schema()
+    versions = {}
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    schema, samples = trained.datamodule.io_schema(), len(next(iter(inputs.values())))
     return {
-        "task": trained.data.task,
+        "task": trained.datamodule.task,
         "files": {form: FILES[form] for form in found},
-        "inputs": [_tensor(name, v, io_schema.get(name, {})) for name, v in inputs.items()],
-        "outputs": [_output(trained, name, value, io_schema) for name, value in expected.items()],
+        "inputs": [_tensor(name, value, schema.get(name, {})) for name, value in inputs.items()],
+        "outputs": [
+            _tensor(name, value, _output(trained, name, value) | schema.get(name, {}))
+            for name, value in expected.items()
+        ],
         "origin": _origin(trained),
-        "versions": _versions(),
+        "versions": versions,
         "checked": {
-            "samples": len(next(iter(inputs.values()))),
-            "batch_sizes": check.sizes(len(next(iter(inputs.values())))),
-            "measure": check.MEASURE,
-            "limit": check.LIMIT,
+            "samples": samples,
+            "batch_sizes": parity.sizes(samples),
+            "measure": parity.MEASURE,
+            "limit": parity.LIMIT,
             "largest_difference": {form: dict(values) for form, values in found.items()},
         },
+    }
+
+
+def _origin(trained: KindlingCLI) -> dict[str, Any]:
+    """The run, and what its provenance says of code and data."""
+    run, checkpoint, known = trained.given_run, trained.checkpoint, trained.origin[ORIGIN]
+    assert run is not None
+    assert checkpoint is not None
+    provenance = run / "provenance.json"
+    made = json.loads(provenance.read_text()) if provenance.is_file() else {}
+    return {
+        "run": shown(run),
+        "checkpoint": checkpoint.relative_to(run).as_posix(),
+        "trained_by": made.get("git"),
+        "exported_by": commit(),
+        "data": {"sample": made.get("data", {}).get("sample"), "sha256": known.get("data")},
     }
 
 
@@ -56,44 +76,14 @@ def _tensor(name: str, value: Tensor, meaning: Mapping[str, Any]) -> dict[str, A
     return {"name": name, "shape": [BATCH, *value.shape[1:]], "type": kind, **meaning}
 
 
-def _output(
-    trained: Trained, name: str, value: Tensor, io_schema: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+def _output(trained: KindlingCLI, name: str, value: Tensor) -> dict[str, Any]:
+    """What a head's predictions mean."""
     classes = list(trained.model.heads[name].classes)
-    target = trained.data.target_names.get(name, name)
+    target = trained.datamodule.target_names.get(name, name)
     if not classes:
-        meaning = {"meaning": target, "unit": f"of {target} in the training data"}
-    elif value.ndim == 1:
-        meaning = {"meaning": f"probability that {target} is {classes[1]}", "unit": "0 to 1"}
+        return {"meaning": target, "unit": f"of {target} in the training data"}
+    if value.ndim == 1:
+        meaning = f"probability that {target} is {classes[1]}"
     else:
-        meaning = {"meaning": f"probability of each {target}, in their order", "unit": "0 to 1"}
-    named = {"classes": classes} if classes else {}
-    return _tensor(name, value, {**meaning, **named, **io_schema.get(name, {})})
-
-
-def _origin(trained: Trained) -> dict[str, Any]:
-    """The run, and what its provenance says of code and data."""
-    path = trained.run / "provenance.json"
-    made = json.loads(path.read_text()) if path.is_file() else {}
-    data = made.get("data", {})
-    return {
-        "run": shown(trained.run),
-        "checkpoint": trained.checkpoint.relative_to(trained.run).as_posix(),
-        "trained_by": made.get("git"),
-        "exported_by": commit(),
-        "data": {
-            "sample": data.get("sample"),
-            "sha256": load(trained.checkpoint)[ORIGIN].get("data"),
-        },
-    }
-
-
-def _versions() -> dict[str, str]:
-    """Of the packages that had a hand in it and are there."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+        meaning = f"probability of each {target}, in their order"
+    return {"meaning": meaning, "unit": "0 to 1", "classes": classes}

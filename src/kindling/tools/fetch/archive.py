@@ -10,11 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from kindling.errors import UserError
 
-LARGEST = 4 << 30
-"""Bytes that an archive may hold, unpacked."""
-
-MOST = 100_000
-"""Files."""
+LARGEST = 4 << 30  # bytes that an archive may hold, unpacked
+MOST = 100_000  # files
 
 
 class Unsound(UserError):
@@ -45,16 +42,16 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         raise Unsound(f"{path}: no sound ZIP archive ({error}): fetch it again") from error
 
 
-def files(archive: zipfile.ZipFile) -> list[str]:
-    """Names of the files, without what macOS leaves beside them."""
+def files(archive: zipfile.ZipFile) -> dict[str, PurePosixPath]:
+    """The files by their full names, without what macOS leaves beside them."""
     names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    return [name for name in names if not name.startswith("__MACOSX/")]
+    return {name: PurePosixPath(name) for name in names if not name.startswith("__MACOSX/")}
 
 
 def find(archive: zipfile.ZipFile, name: str) -> str:
     """The file of this name, in whichever folder it lies."""
-    for file in files(archive):
-        if PurePosixPath(file).name == name:
+    for file, path in files(archive).items():
+        if path.name == name:
             return file
     raise UserError(f"{archive.filename}: holds no {name}; is it the archive of this set?")
 

@@ -1,0 +1,127 @@
+"""Trace, write, check, and only then put the files where they belong."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from kindling.cli import arguments
+from kindling.cli.lightning_cli import KindlingCLI
+from kindling.cli.process import lightning_errors, quiet
+from kindling.data.datamodule import DataModule
+from kindling.errors import UserError, require_package, short
+from kindling.runs import checkpoints
+from kindling.runs.folder import shown, write_json
+from kindling.tools.export import parity
+from kindling.tools.export.card import NAME, card
+from kindling.tools.export.program import FILES, Format, Served, refused, trace, write
+from kindling.training.module import Module
+
+FOLDER = "export"
+SAMPLES = 100  # of the test split, that an export is checked on
+
+
+class Trained(KindlingCLI):
+    """``kindling test`` up to where the Trainer would be made, with a model as its checkpoint's."""
+
+    samples: Any  # a batch of the problem's own kind
+
+    def instantiate_classes(self) -> None:
+        self.config_init = self.parser.instantiate_classes(self.config)
+        self.datamodule = self._get(self.config_init, "data")
+        self.model = self._get(self.config_init, "model")
+        self._check_task()
+        for part, base in ((self.model, Module), (self.datamodule, DataModule)):
+            if not isinstance(part, base):
+                raise UserError(f"{type(part).__name__}: not a kindling {base.__name__}: no export")
+        self.datamodule.prepare_data()
+        self.datamodule.setup("test")
+        self._check_origin()
+        with checkpoints.fitting(self.checkpoint):
+            self.model.load_state_dict(self.origin["state_dict"])
+        self.model.eval()
+        test: Any = self.datamodule.splits["test"]
+        if not len(test):
+            raise UserError(f"{self.datamodule.root}: the test split has no sample to check with")
+        self.samples = test[torch.arange(min(SAMPLES, len(test)))]
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: Console) -> None:
+    """Write a run's best checkpoint into ``<run>/export``, with flags over its configuration.
+
+    What an earlier export left there is replaced, once everything is checked.
+
+    Raises:
+        UserError: A package, the run or its data are missing, the model cannot be exported, or a
+            file says something else than the checkpoint.
+    """
+    for name in ("onnx", "onnxscript", "onnxruntime") if "onnx" in formats else ():
+        require_package("ONNX, unlike --format torch,", name, name, "export")
+    invocation = arguments.read(["test", "--run", run, *flags])
+    assert invocation.checkpoint is not None
+    with quiet(), lightning_errors():
+        trained = Trained(invocation)
+    if invocation.run is None or not invocation.checkpoint.is_relative_to(invocation.run):
+        raise UserError(f"{invocation.checkpoint}: not a checkpoint of {run}: leave it out")
+    folder = invocation.run / FOLDER
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=invocation.run) as unfinished:
+            _make(trained, formats, Path(unfinished), console)
+            _publish(Path(unfinished), folder)
+    except OSError as error:
+        where = f"{error.filename or folder}: cannot be written ({error.strerror})"
+        raise UserError(f"{where}; see to it and export again") from error
+    written = (f"{p.name} {short(p.stat().st_size / 1000)} kB" for p in _files(folder))
+    console.print(f"written      {shown(folder)}: {', '.join(written)}")
+
+
+def _make(trained: Trained, formats: Sequence[Format], folder: Path, console: Console) -> None:
+    """All files, checked."""
+    samples, model = trained.samples, trained.model
+    served = Served(model, samples).eval()
+    inputs: dict[str, Tensor] = {name: getattr(samples, name) for name in served.inputs}
+    with torch.no_grad():
+        expected = {head: value.detach() for head, value in model.predict(samples).items()}
+    if both := sorted(inputs.keys() & expected.keys()):
+        text = "a field of the batch and a head, but an exported model has one thing of a name"
+        raise UserError(f"{both[0]}: {text}: rename one")
+    program = trace(served, inputs)
+    size = len(next(iter(inputs.values())))
+    tried = ", ".join(map(str, parity.sizes(size)))
+    console.print(f"checked      on {size} test samples, in batches of {tried}")
+    found: dict[Format, dict[str, float]] = {}
+    for form in formats:
+        path = folder / FILES[form]
+        write(form, served, program, list(expected), path)
+        with refused(served, f"run from {path.name}"):
+            run = parity.OPEN[form](path)
+            found[form] = parity.differences(run, inputs, expected, model.heads)
+        for name, value in found[form].items():
+            if not value <= parity.LIMIT:
+                raise UserError(
+                    f"{trained.given_run}: {path.name} differs from the checkpoint by {value:.2g} "
+                    f"in {name}, more than {parity.LIMIT:g}: not exported"
+                )
+            console.print(f"difference   {path.name}, {name}: {value:.2g} at most")
+    write_json(folder / NAME, card(trained, inputs, expected, found))
+
+
+def _publish(unfinished: Path, folder: Path) -> None:
+    """Move the files; the description goes first and comes last, so that it is never of others."""
+    folder.mkdir(exist_ok=True)
+    for path in reversed(_files(folder)):
+        path.unlink()
+    for path in _files(unfinished):
+        path.replace(folder / path.name)
+
+
+def _files(folder: Path) -> list[Path]:
+    """An export's files, the description last."""
+    return [folder / name for name in (*FILES.values(), NAME) if (folder / name).is_file()]

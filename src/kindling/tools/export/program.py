@@ -1,0 +1,119 @@
+"""The part of a model that is exported, and its files: ONNX, and what ``torch.export`` makes."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from kindling.errors import UserError
+from kindling.training.metrics import Heads
+from kindling.training.module import Module
+
+Format = Literal["onnx", "torch"]
+FILES: dict[Format, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
+BATCH = "batch"
+TRACED = 3  # rows that are followed through the model; 0 and 1 would be taken for constants
+
+
+class Served(nn.Module):
+    """What ``predict`` does with a batch, of those of its fields alone that it looks at.
+
+    Args:
+        model: The model; what normalizes and what makes probabilities is a part of it.
+        example: A batch of the problem's own kind.
+
+    Shape:
+        Fields by name, each ``(batch, ...)``, to predictions by head.
+
+    Raises:
+        UserError: The predictions depend on no field.
+    """
+
+    def __init__(self, model: Module, example: Any) -> None:
+        super().__init__()
+        self.model, self.kind = model, type(example)
+        watched = _Watched(example)
+        with torch.no_grad():
+            model.predict(watched)
+        fields = {n: getattr(example, n) for n in example._fields if n in watched.names}
+        # A field without columns, such as a calendar that is switched off, is no input.
+        self.inputs = [name for name, value in fields.items() if value.numel()]
+        self.empty = {name: value[:0] for name, value in fields.items() if not value.numel()}
+        if not self.inputs:
+            raise UserError(f"{type(model).__qualname__}: predicts from no field of a batch")
+
+    def forward(self, inputs: dict[str, Tensor]) -> Heads:
+        rows = inputs[self.inputs[0]].shape[0]
+        empty = {k: v.new_empty((rows, *v.shape[1:])) for k, v in self.empty.items()}
+        fields = dict.fromkeys(self.kind._fields) | inputs | empty
+        return self.model.predict(self.kind(**fields))
+
+
+class _Watched:
+    """A batch that notes which of its fields are looked at."""
+
+    def __init__(self, batch: Any) -> None:
+        self.batch, self.names = batch, set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.names.add(name)
+        return getattr(self.batch, name)
+
+
+def trace(served: Served, inputs: dict[str, Tensor]) -> ExportedProgram:
+    """The model as a graph for batches of any size, or a UserError if no graph can say it."""
+    index = torch.arange(TRACED) % len(next(iter(inputs.values())))
+    example = {name: value[index] for name, value in inputs.items()}
+    batch = {name: {0: Dim(BATCH, min=1)} for name in example}
+    with refused(served, "exported by torch.export"), torch.no_grad():
+        return torch.export.export(served, (example,), dynamic_shapes=(batch,))
+
+
+def write(
+    form: Format, served: Served, program: ExportedProgram, heads: Sequence[str], path: Path
+) -> None:
+    """One file, weights included, or a UserError if ONNX has no words for something in it."""
+    with refused(served, f"exported to {path.name}"):
+        if form == "torch":
+            torch.export.save(program, path)
+            return
+        torch.onnx.export(
+            program,
+            (),
+            path,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            input_names=served.inputs,
+            output_names=heads,
+            dynamic_shapes=({name: {0: BATCH} for name in served.inputs},),
+        )
+
+
+@contextlib.contextmanager
+def refused(served: Served, attempt: str) -> Iterator[None]:
+    """What an exporter or a runtime says of an architecture, which fills screens, as a line."""
+    level, nowhere = logging.root.manager.disable, io.StringIO()
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stdout(nowhere),
+            contextlib.redirect_stderr(nowhere),
+        ):
+            yield
+    except (OSError, UserError):
+        raise
+    except Exception as error:  # each layer of them fails in its own way
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        name = type(served.model).__qualname__
+        raise UserError(f"{name}: cannot be {attempt}: {reason[:300]}") from error
+    finally:
+        logging.disable(level)
