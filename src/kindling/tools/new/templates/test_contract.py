@@ -5,4 +5,4 @@ from kindling.testing import ProblemContract
 
 class TestTaskName(ProblemContract):
     task = "task_name"
-    epochs = 10
+    trainer = {"max_epochs": 10}
