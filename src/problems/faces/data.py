@@ -54,6 +54,7 @@ class FacesDataModule(ImageTableDataModule):
 
     Args:
         root: Folder of the CSV file; null is a generated sample.
+        input: Photo or folder of photos to predict.
         file: Column of the photos' paths, relative to the CSV file.
         identity: Column that says who it is; null if there is none.
         age: Column of years; null if there is none.
@@ -66,6 +67,7 @@ class FacesDataModule(ImageTableDataModule):
     def __init__(
         self,
         root: Path | None = None,
+        input: Path | None = None,
         file: str = "file",
         identity: str | None = "identity",
         age: str | None = "age",
@@ -74,7 +76,7 @@ class FacesDataModule(ImageTableDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(
-            root, numbers=(), categories=(), photos=[file], use_photos=True, use_table=False,
+            root, input, numbers=(), categories=(), photos=[file], use_photos=True, use_table=False,
             target="", ignore=(), category_limit=1, val_fraction=val_fraction, **settings,
         )  # fmt: skip
         if identity is None and age is None:

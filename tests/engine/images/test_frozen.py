@@ -91,8 +91,34 @@ def test_training_leaves_it_as_it_was(weights: str, images: Tensor) -> None:
         assert torch.equal(value, before[name]), name
 
 
-def test_weights_of_another_net(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "resnet_18"}, "resnet_18: not a net of timm's; did you mean resnet18?"),
+        (
+            {"name": "vit_tiny_patch16_224"},
+            "cannot take photos of 16x16; try --data.image_size=224",
+        ),
+        ({"components": 0}, "model.components=0: must be at least 1"),
+        ({"components": 257}, f"model.components=257: {NAME} has 256 features"),
+        ({"components": 20}, "model.components=20: more than 20 training rows needed"),
+    ],
+)
+def test_no_such_net_or_none_for_these_photos(
+    weights: str, images: Tensor, wrong: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        frozen(weights, **wrong).remember(images, INDEX, INDEX)
+    assert message in str(caught.value)
+
+
+def test_weights_that_are_not_there_or_of_another_net(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
+    with pytest.raises(UserError, match=rf"model.weights={path}: no such file"):
+        frozen(str(path))
+    path.write_text("no weights")
+    with pytest.raises(UserError, match=rf"model.weights={path}: cannot be read \("):
+        frozen(str(path))
     torch.save(timm.create_model("test_resnet").state_dict(), path)
     with pytest.raises(UserError, match=rf"{path}: not those of timm's {NAME}"):
         frozen(str(path))

@@ -1,14 +1,11 @@
 """Small photos of six people: each of a colour, darker with age, every photo of its own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-
-from kindling.data import paths
 
 PEOPLE = {
     "Ann": (200, 60, 60), "Bob": (60, 200, 60), "Cy": (60, 60, 200),
@@ -30,13 +27,6 @@ def write_faces(root: Path) -> Path:
         rows.append((photo, "" if unnamed else name, "" if undated else age))
     pd.DataFrame(rows, columns=["file", "identity", "age"]).to_csv(root / "faces.csv", index=False)
     return root
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "CACHE", tmp_path_factory.mktemp("cache"))
-        yield
 
 
 @pytest.fixture

@@ -54,13 +54,8 @@ class TestFaces(ProblemContract):
         first = [f"photos/{k:02d}.png,{'AB'[k % 2]},{k}" for k in range(4)]
         both = edit("file,identity,age", "file,who,years")
         return super().faults() | {
-            "no row": Fault("a header and no rows", listing()),
             "no file": Fault("column 'file': 'photos/99.png': no", listing("photos/99.png,A,3")),
             "no photo": Fault("row 6, column 'file': no photo", edit("photos/04.png", "")),
-            "no image": Fault(
-                "04.png: not an image", lambda root: (root / "photos/04.png").write_bytes(b"?")
-            ),
-            "no number": Fault("'x' is not a number with", listing("photos/01.png,A,x")),
             "below 0": Fault("is no age from 0 to 150: correct it", edit("Eve,", "Eve,-")),
             "too old": Fault("is no age from 0 to 150: correct it", edit("Eve,", "Eve,9")),
             "nobody": Fault("no row has an identity or an age", listing("photos/01.png,,")),
@@ -230,19 +225,6 @@ def test_columns_and_table_by_other_names_or_absent(root: Path) -> None:
     mine = module(root, table="mine.csv", file="photo", identity="who", age=None)
     assert mine.ages == []
     assert dataset(mine, "train").fields["age"].isnan().all()
-
-
-@pytest.mark.parametrize(("path", "count"), [("photos", 60), ("photos/05.png", 1)])
-def test_one_photo_or_a_folder_of_them(path: str, count: int, root: Path) -> None:
-    trained = module(root)
-    data = FacesDataModule(Path("/gone"), input=root / path, image_size=24)
-    data.load_state_dict(trained.state_dict())
-    data.setup("predict")
-    assert (data.classes, data.ages) == (trained.classes, trained.ages)
-    assert names(data, "predict")[0] == ("00.png" if count > 1 else "05.png")
-    batch = dataset(data, "predict")[torch.arange(count)]
-    assert (batch.identity == IGNORE_INDEX).all()
-    assert batch.age.isnan().all()
 
 
 def test_whom_the_checkpoint_does_not_know_is_unknown(

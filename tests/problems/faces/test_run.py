@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from kindling.__main__ import main
 
@@ -54,17 +53,10 @@ def test_results_are_by_head_and_of_the_known_targets(trained: Path) -> None:
     assert results["per_class"]["identity/Ann"]["support"] == support
 
 
-def test_figures_and_curves_are_of_each_head(trained: Path) -> None:
+def test_figures_and_learned_weights_are_of_each_head(trained: Path) -> None:
     pictures = ["age_predicted", "age_error_bands", "age_largest_errors"]
     pictures += [f"identity_{n}" for n in ("confusion_matrix", "per_class", "worst_mistakes")]
     assert sorted(path.stem for path in (trained / "figures").iterdir()) == sorted(pictures)
-    for stage in ("train", "val"):
-        events = EventAccumulator(str(trained / stage))
-        events.Reload()
-        curves = {f"curves/{name}" for name in (*SCORES, "identity/loss", "age/loss")}
-        assert curves <= set(events.Tags()["tensors"])
-        weights = {"curves/identity/weight", "curves/age/weight"}
-        assert (weights <= set(events.Tags()["tensors"])) == (stage == "train")
     for head in ("identity", "age"):
         first, last = (float(r[f"train/{head}/weight"]) for r in rows_of(trained / "metrics.csv"))
         assert 0.5 < first != last < 2, "they are learned, from where they were set"

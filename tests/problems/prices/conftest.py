@@ -1,14 +1,11 @@
 """A small table with two photos a row, whose price follows from a colour and a number."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-
-from kindling.data import paths
 
 ROWS = 60
 PLACES = np.array(["north", "south", "west"])
@@ -36,13 +33,6 @@ def write_lots(root: Path) -> Path:
         root / "lots.csv", index=False
     )
     return root
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "CACHE", tmp_path_factory.mktemp("cache"))
-        yield
 
 
 @pytest.fixture(scope="session")

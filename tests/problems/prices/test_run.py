@@ -135,25 +135,6 @@ def test_what_looks_before_training_sees_the_pretrained_net(
     assert re.search(r"lr finder +suggests [\d.e-]+,", caplog.text)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ("backbone=resnet_18", "not a net of timm's; did you mean resnet18?"),
-        ("weights=no.pth", "no.pth: no such file"),
-        ("backbone=vit_tiny_patch16_224", "cannot take photos of 16x16; try --data.image_size=224"),
-        ("components=0", "model.components=0: must be"),
-        ("components=50", "more than 50 training rows"),
-        ("components=257", f"{NAME} has 256 features"),
-    ],
-)
-def test_no_such_net_or_none_for_these_photos(
-    wrong: str, message: str, frozen: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["train", *frozen, f"--model.{wrong}", f"--logs={tmp_path}"]) != 0
-    assert message in capsys.readouterr().err
-    assert not list(tmp_path.glob("prices/version_*")), "no half-written run"
-
-
 def test_the_real_houses(real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By flags, as one would type them; and by the preset."""
     flags = [f"--data.root={real / 'houses'}", "--trainer.enable_progress_bar=false"]
