@@ -45,8 +45,8 @@ SHORT = (
     QUIET,
 )
 MOMENTS = {
-    "in mid-epoch": "on_train_batch_start 11",
-    "in validation": "on_validation_batch_start 4",
+    "in mid-epoch": "training_step 11",
+    "in validation": "validation_step 4",
     "at the end of an epoch": "on_train_epoch_end 3",
     "while a checkpoint is written": "fsync 3",
     "behind a checkpoint": "log_metrics 2",
@@ -54,30 +54,22 @@ MOMENTS = {
 
 # Runs a command that kills itself when something is called for the n-th time.
 KILLED = """
-import os, signal, sys
-from lightning.pytorch import Callback
-from kindling import checkpoints, cli, metrics_table
+import functools, itertools, os, signal, sys
 from kindling.__main__ import main
+from kindling.runs.metrics_table import MetricsTable
+from kindling.training.module import Module
 
-what, count = sys.argv[1].split()
-left = int(count)
+name, count = sys.argv[1].split()
+owner = {"fsync": os, "log_metrics": MetricsTable}.get(name, Module)
+called, calls = getattr(owner, name), itertools.count(1)
 
-def count_down(*args, **kwargs):
-    global left
-    left -= 1
-    if not left:
+@functools.wraps(called)
+def call(*args, **kwargs):
+    if next(calls) == int(count):
         os.kill(os.getpid(), signal.SIGKILL)
+    return called(*args, **kwargs)
 
-if what == "fsync":
-    checkpoints.os.fsync = count_down
-elif what == "log_metrics":
-    log = metrics_table.MetricsTable.log_metrics
-    metrics_table.MetricsTable.log_metrics = lambda *args, **kwargs: (
-        count_down(),
-        log(*args, **kwargs),
-    )
-else:
-    cli.GradientNorms = type("Killed", (Callback,), {what: count_down})
+setattr(owner, name, call)
 sys.exit(main(sys.argv[2:]))
 """
 

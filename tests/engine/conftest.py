@@ -7,7 +7,7 @@ import pytest
 
 from kindling.__main__ import main
 from kindling.data import paths
-from tests.engine.toy import QUIET, TABLE, Run, Train
+from tests.engine.toy import QUIET, TABLE, Refusal, Run, Train
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,5 +29,21 @@ def train(logs: Path) -> Train:
         assert main([command, *base, *flags, QUIET, f"--logs={logs}"]) == status
         newest = max(logs.glob("*/latest"), key=lambda path: path.lstat().st_mtime_ns)
         return Run(newest)
+
+    return run
+
+
+@pytest.fixture
+def refusal(logs: Path, capsys: pytest.CaptureFixture[str]) -> Refusal:
+    """The one line that a command ends in that makes no run."""
+
+    def run(command: str, *flags: str) -> str:
+        before = sorted(logs.rglob("config.yaml"))
+        assert main([command, *flags, QUIET, f"--logs={logs}"]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("kindling: ")
+        assert error.count("\n") == 1
+        assert sorted(logs.rglob("config.yaml")) == before
+        return error
 
     return run

@@ -81,6 +81,14 @@ def test_only_what_is_for_tests_needs_their_tools() -> None:
     assert {room(name) for name in needing} <= {"testing"}
 
 
+def test_tests_of_the_engine_know_no_problem() -> None:
+    """So that a problem can be deleted with its own tests."""
+    tasks = [path.stem for path in paths.CONFIGS.glob("*.yaml") if path.stem != "trainer"]
+    for file in (paths.PROJECT / "tests" / "engine").rglob("*.py"):
+        assert not [name for name in imported(file) if name.startswith("problems")], file
+        assert not [t for t in tasks if f"--config={t}" in file.read_text()], file
+
+
 def test_nothing_stands_outside_of_a_room() -> None:
     top = {path.name for path in (SOURCES / "kindling").iterdir() if path.is_file()}
     assert top <= FLAT

@@ -1,7 +1,5 @@
 """What only POSIX has is taken away: not yet Windows, but what is missing there is missing here."""
 
-import csv
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kindling.data import paths
+from tests.engine.toy import QUIET, TABLE, Run, write_table
 
 WITHOUT = """
 import importlib, os, pathlib, pkgutil, signal, sys
@@ -45,7 +44,7 @@ sys.exit(main(sys.argv[1:]))
 
 def without(script: str, *args: str) -> str:
     command = [sys.executable, "-c", WITHOUT + script, *args]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=paths.PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -54,27 +53,15 @@ def test_everything_is_imported() -> None:
     without(EVERYTHING)
 
 
-@pytest.mark.parametrize(
-    "task",
-    [
-        "potability",
-        *(
-            pytest.param(path.stem, marks=pytest.mark.slow)
-            for path in sorted(paths.CONFIGS.glob("*.yaml"))
-            if path.stem not in ("trainer", "potability")
-        ),
-    ],
-)
-def test_a_run_is_trained_and_tested(task: str, tmp_path: Path) -> None:
-    logs = tmp_path / "logs"
-    quiet = "--trainer.enable_progress_bar=false"
-    without(RUN, "train", f"--config={task}", "--config=smoke", f"--logs={logs}", quiet)
-    latest, run = logs / task / "latest", logs / task / "version_0"
+@pytest.mark.slow
+def test_a_run_is_trained_and_tested(tmp_path: Path) -> None:
+    logs, root = tmp_path / "logs", write_table(tmp_path / "table")
+    without(RUN, "train", *TABLE, f"--data.root={root}", f"--logs={logs}", QUIET)
+    latest, run = logs / "toy" / "latest", Run(logs / "toy" / "version_0")
     assert latest.read_text() == "version_0"
-    with (run / "metrics.csv").open(newline="") as stream:
-        assert [row["epoch"] for row in csv.DictReader(stream)] == ["0", "1"]
-    before = json.loads((run / "results.json").read_text())
-    (run / "results.json").unlink()
-    said = without(RUN, "test", f"--run={latest}", quiet)
-    assert json.loads((run / "results.json").read_text()) == before
+    assert [row["epoch"] for row in run.rows()] == [0, 1]
+    before = run.json("results")
+    (run.folder / "results.json").unlink()
+    said = without(RUN, "test", f"--run={latest}", QUIET)
+    assert run.json("results") == before
     assert f"tensorboard --logdir {logs}" in said

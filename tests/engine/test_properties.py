@@ -9,9 +9,8 @@ from typing import TypeVar
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -21,7 +20,6 @@ from kindling.errors import UserError
 from kindling.images.read import read_image
 from kindling.series.read import read_series
 from kindling.series.windows import Segment, Windows, blocks, context
-from kindling.tables.normalize import Normalize
 from kindling.tables.read import labels, numeric, read_table
 
 # The same examples at every run: a test that fails must fail again.
@@ -178,38 +176,6 @@ def test_every_sample_is_in_one_batch_of_one_process(
         assert len(dealt[-1]) == len(batches) == len(dealt[0])
     every = [place for batches in dealt for batch in batches for place in batch.tolist()]
     assert sorted(every) == list(range(size))
-
-
-# Imputation.
-
-tables = hnp.arrays(
-    np.float32,
-    st.tuples(st.integers(1, 12), st.integers(1, 4)),
-    elements=st.integers(-(10**6), 10**6).map(lambda n: n / 8) | st.just(np.nan),
-)
-
-
-@settings(max_examples=30)
-@given(tables, tables, st.sampled_from(["standard", "robust"]), st.booleans())
-@example(np.ones((3, 2), np.float32), np.ones((3, 2), np.float32), "robust", True)
-def test_normalize_fills_holes_by_the_training_rows_alone(
-    training: NDArray[np.float32], others: NDArray[np.float32], method: str, indicators: bool
-) -> None:
-    features = training.shape[1]
-    normalize = Normalize(features, method, indicators)  # type: ignore[arg-type]
-    if np.isnan(training).all(axis=0).any():
-        with pytest.raises(UserError, match="no value in the training rows"):
-            normalize.fit(torch.from_numpy(training))
-        return
-    normalize.fit(torch.from_numpy(training))
-    rows = torch.from_numpy(np.resize(others, (len(others), features)))
-    before = rows.clone()
-    normal = normalize(rows)
-    assert torch.equal(rows.nan_to_num(7), before.nan_to_num(7)), "the input stays as it was"
-    assert normal.isfinite().all()
-    assert (normal[:, :features][rows.isnan()] == 0).all()
-    for row, alone in zip(rows, normal, strict=True):
-        torch.testing.assert_close(normalize(row[None])[0], alone, rtol=0, atol=0)
 
 
 # Files.

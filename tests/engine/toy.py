@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -59,15 +60,13 @@ class ToyTable(TableDataModule):
 def write_table(folder: Path, rows: int = ROWS) -> Path:
     """``toy.csv``, whose label mostly follows from its two numbers."""
     rng = np.random.default_rng(0)
-    a, b = 100 + 20 * rng.normal(size=rows), rng.normal(size=rows)
-    label = (a - 100) / 20 + b + 0.3 * rng.normal(size=rows) > 0
+    a, b, noise = rng.normal(size=(3, rows))
+    table = pd.DataFrame({"a": (100 + 20 * a).round(2), "b": b.round(3)})
+    table.loc[::7, "b"] = np.nan
+    table["kind"] = [*"xy" * rows][:rows]
+    table["label"] = (a + b + 0.3 * noise > 0).astype(int)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "toy.csv").open("w", newline="") as stream:
-        lines = csv.writer(stream)
-        lines.writerow(["a", "b", "kind", "label"])
-        for k in range(rows):
-            lines.writerow([f"{a[k]:.2f}", "" if k % 7 == 0 else f"{b[k]:.3f}", "xy"[k % 2],
-                            int(label[k])])  # fmt: skip
+    table.to_csv(folder / "toy.csv", index=False)
     return folder
 
 
@@ -308,3 +307,6 @@ class Run:
 
 Train = Callable[..., Run]
 """Runs a command with some flags, on the toy table unless they name another model or run."""
+
+Refusal = Callable[..., str]
+"""Runs a command that is refused, and says in which words."""

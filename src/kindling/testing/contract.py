@@ -248,6 +248,25 @@ class ProblemContract:
             assert equal(value, stopped[name]), name
         assert len({(run / "metrics.csv").read_text() for run in runs}) == 1
 
+    @pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed"])
+    def test_half_precision_trains(self, precision: str, root: Path, tmp_path: Path) -> None:
+        short: dict[str, Any] = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1}
+        assert self.run("fit", root, tmp_path / "logs", **short, precision=precision) == 0
+
+    def test_a_backbone_is_trained_from_when_on_it_shall_be(
+        self, samples: DataModule, root: Path, tmp_path: Path
+    ) -> None:
+        if not hasattr(self.make(samples), "backbone"):
+            pytest.skip(f"{type(self.make(samples)).__name__} has no backbone")
+        thaw = {"unfreeze_backbone_at_epoch": 1, "train_bn": False}
+        name = "lightning.pytorch.callbacks.BackboneFinetuning"
+        short: dict[str, Any] = {"max_epochs": 2, "limit_train_batches": 1}
+        short["callbacks"] = [{"class_path": name, "init_args": thaw}]
+        assert self.run("fit", root, tmp_path / "logs", **short) == 0
+        [path] = tmp_path.glob("logs/*/version_0/checkpoints/last.ckpt")
+        [optimizer] = torch.load(path, weights_only=True)["optimizer_states"]
+        assert len(optimizer["param_groups"]) == 2
+
     def test_what_is_wrong_is_one_line_and_leaves_no_run(
         self, fault: Fault, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -119,7 +119,8 @@ class PotabilityModule(Module):
         if self.trees is None or self.training:
             return logits
         # Trees may be sure; the limit keeps the logit finite.
-        return torch.lerp(logits.sigmoid(), self.trees(inputs), TREES).logit(eps=SURE)
+        grown: Tensor = self.trees(inputs)
+        return torch.lerp(logits.sigmoid().to(grown.dtype), grown, TREES).logit(eps=SURE)
 
     def step(self, batch: PotabilityBatch) -> StepOutput:
         logits = self(batch.features)

@@ -13,7 +13,7 @@ import yaml
 from kindling.__main__ import main
 from kindling.runs import checkpoints
 from tests.engine.hard_input.kinds import Refused, run_of, state, train, write
-from tests.engine.toy import QUIET
+from tests.engine.toy import QUIET, Refusal
 
 TOUCH = "!!python/object/apply:os.system ['touch {marker}']"
 POPEN = "{{class_path: subprocess.Popen, init_args: {{args: [touch, {marker}]}}}}"
@@ -49,24 +49,14 @@ def config(tmp_path: Path) -> str:
     return f"--config={path}"
 
 
-def refusal(capsys: pytest.CaptureFixture[str], *args: str) -> str:
-    """The one line that a command ends in."""
-    assert main([*args]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    return error
-
-
 @pytest.mark.parametrize("text", CONFIGS)
 def test_a_config_that_names_what_is_no_part_of_the_project(
-    text: str, config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, config: str, tmp_path: Path, refusal: Refusal
 ) -> None:
     marker, mine = tmp_path / "marker", tmp_path / "mine.yaml"
     mine.write_text(text.format(marker=marker) + "\n")
-    flags = (config, f"--config={mine}", "--model.hidden=[4]", f"--logs={tmp_path / 'logs'}")
-    assert CONFIGS[text] in refusal(capsys, "fit", *flags)
+    assert CONFIGS[text] in refusal("fit", config, f"--config={mine}", "--model.hidden=[4]")
     assert not marker.exists()
-    assert not list(tmp_path.glob("logs/*/version_*"))
 
 
 DEMO = "lightning.pytorch.demos.boring_classes.Boring"
@@ -83,13 +73,12 @@ DEMO = "lightning.pytorch.demos.boring_classes.Boring"
     ],
 )
 def test_a_class_of_another_kind_is_refused(
-    part: str, path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    part: str, path: str, logs: Path, refusal: Refusal
 ) -> None:
     """The two of Lightning's are sound, and no use to the other one."""
     flags = [f"--{name}={value}" for name, value in {**PAIR, part: path}.items()]
-    error = refusal(capsys, "fit", *flags, f"--logs={tmp_path / 'logs'}")
-    assert path.rpartition(".")[2] in error
-    assert not [p for p in (tmp_path / "logs").rglob("*") if ".tensorboard" not in str(p)]
+    assert path.rpartition(".")[2] in refusal("fit", *flags)
+    assert not [p for p in logs.rglob("*") if ".tensorboard" not in str(p)]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +130,7 @@ def test_a_checkpoint_that_could_run_code_is_refused(
     trained: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refusal: Refusal,
 ) -> None:
     alter, message = CHECKPOINTS[fault]
     marker, path = tmp_path / "marker", tmp_path / "mine.ckpt"
@@ -150,14 +139,13 @@ def test_a_checkpoint_that_could_run_code_is_refused(
     torch.save(checkpoint, path)
     monkeypatch.chdir(tmp_path)
     source = [f"--data.input={trained / 'toy.csv'}"] if command == "predict" else []
-    flags = (f"--ckpt_path={path}", f"--data.root={trained}", *source)
-    assert message in refusal(capsys, command, *flags)
+    assert message in refusal(command, f"--ckpt_path={path}", f"--data.root={trained}", *source)
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.ckpt"]
 
 
 @pytest.mark.parametrize("part", sorted(checkpoints.RESUMED))
 def test_weights_alone_are_tested_but_not_gone_on_with(
-    part: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    part: str, trained: Path, tmp_path: Path, refusal: Refusal
 ) -> None:
     run, last = tmp_path / "run", tmp_path / "run" / "checkpoints" / "last.ckpt"
     shutil.copytree(run_of(trained).folder, run)
@@ -165,7 +153,7 @@ def test_weights_alone_are_tested_but_not_gone_on_with(
     del checkpoint[part]
     torch.save(checkpoint, last)
     before = state(run)
-    error = refusal(capsys, "fit", f"--run={run}", "--trainer.max_epochs=9")
+    error = refusal("fit", f"--run={run}", "--trainer.max_epochs=9")
     assert f"lacks {part}: it can be tested" in error
     assert state(run) == before
     assert main(["test", f"--run={run}", f"--ckpt_path={last}", QUIET]) == 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
@@ -141,21 +141,3 @@ class GAN(LightningModule):
     def configure_optimizers(self) -> Any:
         nets = (self.generator, self.discriminator)
         return [torch.optim.SGD(net.parameters(), lr=0.1) for net in nets]
-
-
-class Counter(Callback):
-    """Counts calls, at the hooks that are asked for in every step too."""
-
-    counts: dict[str, int] = {}
-
-    def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-
-    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        self._count("batch")
-
-    def on_before_zero_grad(self, *args: Any, **kwargs: Any) -> None:
-        self._count("zero")
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._count("epoch")

@@ -17,25 +17,25 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from wandb.proto.wandb_internal_pb2 import Record
 
 from kindling.__main__ import main
-from kindling.runs import folder as runs
+from tests.engine.toy import QUIET, TABLE, Run
 
 pytestmark = pytest.mark.filterwarnings(
     # Of MLflow on SQLAlchemy 2.1, when it is imported.
     "ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"
 )
 
-SMOKE = ("--config=timeseries", "--config=smoke", "--data.window=8", "--model.hidden=8")
-QUIET = "--trainer.enable_progress_bar=false"
-EPOCH = 5
-"""Steps of one."""
-
-LOGGERS = {
-    "lightning.pytorch.loggers.WandbLogger": {"offline": True, "project": "tests"},
-    "lightning.pytorch.loggers.MLFlowLogger": {"experiment_name": "tests"},
-    "lightning.pytorch.loggers.CSVLogger": {"save_dir": "."},
-    "lightning.pytorch.loggers.TensorBoardLogger": {"save_dir": "."},
-    "tests.engine.runs.test_loggers.Lines": {},
+STOCK = "lightning.pytorch.loggers."
+TRACKERS = {
+    f"{STOCK}WandbLogger": {"offline": True, "project": "tests"},
+    f"{STOCK}MLFlowLogger": {"experiment_name": "tests"},
 }
+FILES: dict[str, dict[str, Any]] = {
+    f"{STOCK}CSVLogger": {"save_dir": "."},
+    f"{STOCK}TensorBoardLogger": {"save_dir": "."},
+    f"{__name__}.Lines": {},
+}
+LOGGED = ("val/loss", "test/accuracy", "gradient_norm/net.output")
+Curve = dict[int, float]
 
 
 class Lines(CSVLogger):
@@ -63,42 +63,48 @@ class Lines(CSVLogger):
         pass
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[FILES], ids=["files"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that was trained and tested, gone on with, and tested again, all in this process."""
     folder = tmp_path_factory.mktemp("loggers")
-    chosen = [{"class_path": name, "init_args": args} for name, args in LOGGERS.items()]
+    chosen = [{"class_path": name, "init_args": args} for name, args in request.param.items()]
     config = folder / "loggers.yaml"
     config.write_text(yaml.safe_dump({"trainer": {"logger": chosen}}))
-    logs = folder / "logs"
-    assert main(["train", *SMOKE, f"--config={config}", f"--logs={logs}", QUIET]) == 0
-    made = (logs / "timeseries" / "latest").resolve()
+    flags = (f"--config={config}", f"--logs={folder / 'logs'}", QUIET)
+    assert main(["train", *TABLE, *flags]) == 0
+    made = Run(folder / "logs" / "toy" / "latest")
     wandb.finish()  # as at the end of the process
-    assert main(["fit", f"--run={made}", "--trainer.max_epochs=3", QUIET]) == 0
-    assert main(["test", f"--run={made}", QUIET]) == 0
+    assert main(["fit", f"--run={made.folder}", "--trainer.max_epochs=3", QUIET]) == 0
+    assert main(["test", f"--run={made.folder}", QUIET]) == 0
     wandb.finish()
     assert {path.name for path in Path.cwd().iterdir()}.isdisjoint({"wandb", "mlruns", "mlflow.db"})
     return made
 
 
-def curve(run: Path) -> dict[int, float]:
-    with (run / "metrics.csv").open(newline="") as stream:
-        return {int(row["step"]): float(row["val/loss"]) for row in csv.DictReader(stream)}
+TRACKED = pytest.mark.parametrize("run", [TRACKERS], indirect=True, ids=["trackers"])
 
 
-def best_step(run: Path, epochs: int = 3) -> int:
+def curve(run: Run) -> Curve:
+    return {int(row["step"]): row["val/loss"] for row in run.rows()}
+
+
+def best_step(run: Run, epochs: int = 3) -> int:
     losses = dict(list(curve(run).items())[:epochs])
     return min(losses, key=lambda step: losses[step]) + 1
 
 
-def scored(run: Path) -> set[int]:
-    """The steps of what was tested, first after two epochs and then after three."""
-    return {best_step(run, 2), best_step(run)}
+def check(run: Run, at: dict[str, Curve]) -> None:
+    """Curves by name, by step: as in our own files, tested after two epochs and after three."""
+    assert at["val/loss"] == pytest.approx(curve(run), rel=1e-5)
+    assert at["test/accuracy"].keys() == {best_step(run, 2), best_step(run)}
+    score = run.scores()["accuracy"]
+    assert at["test/accuracy"][best_step(run)] == pytest.approx(score, rel=1e-5)
+    if "gradient_norm/net.output" in at:
+        assert at["gradient_norm/net.output"][0] > 0
 
 
-def score(run: Path) -> Any:
-    results = json.loads((run / "results.json").read_text())
-    return pytest.approx(results["metrics"]["mse"]["value"], rel=1e-5)
+def title(run: Run) -> str:
+    return f"toy-{run.folder.name}"
 
 
 def records(path: Path) -> Iterator[Record]:
@@ -118,101 +124,84 @@ def records(path: Path) -> Iterator[Record]:
             yield record
 
 
-def test_wandb_has_one_run(run: Path) -> None:
-    parts = sorted(run.glob("wandb/offline-run-*/*.wandb"))
+@pytest.mark.slow
+@TRACKED
+def test_wandb_has_one_run(run: Run) -> None:
+    parts = sorted(run.folder.glob("wandb/offline-run-*/*.wandb"))
     found = [record for path in parts for record in records(path)]
     begun = [r.run for r in found if r.WhichOneof("record_type") == "run"]
     assert len(parts) == 2, "a process each, though the first has trained and tested"
-    assert {(r.run_id, r.display_name, r.project) for r in begun} == {
-        (json.loads((run / "loggers.json").read_text())["WandbLogger"][0], title(run), "tests")
-    }
+    [number] = run.json("loggers")["WandbLogger"]
+    named = {(r.run_id, r.display_name, r.project) for r in begun}
+    assert named == {(number, title(run), "tests")}
     settings = {u.key: json.loads(u.value_json) for r in found for u in r.config.update}
-    assert settings["model"]["init_args"]["hidden"] == 8
+    assert settings["data"]["class_path"].endswith("ToyTable")
     assert settings["trainer"]["max_epochs"] == 3
     rows = [
         {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in r.history.item}
         for r in found
         if r.WhichOneof("record_type") == "history"
     ]
-    at = {
-        name: {row["trainer/global_step"]: row[name] for row in rows if name in row}
-        for name in ("val/loss", "test/mse", "gradient_norm/nets.0.readout", "test/forecast/_type")
-    }
-    assert at["val/loss"] == pytest.approx(curve(run))
-    assert at["test/mse"].keys() == scored(run)
-    assert at["test/mse"][best_step(run)] == score(run)
-    assert at["test/forecast/_type"].keys() == scored(run)
-    assert at["gradient_norm/nets.0.readout"][0] > 0
-    assert list(run.glob("wandb/*/files/media/images/val/forecast*.png"))
+    names = (*LOGGED, "test/predicted/_type")
+    at = {n: {row["trainer/global_step"]: row[n] for row in rows if n in row} for n in names}
+    check(run, at)
+    assert at["test/predicted/_type"].keys() == at["test/accuracy"].keys()
+    assert list(run.folder.glob("wandb/*/files/media/images/val/predicted*.png"))
 
 
-def title(run: Path) -> str:
-    return f"{run.parent.name}-{run.name}"
-
-
-def test_mlflow_has_one_run(run: Path) -> None:
-    with sqlite3.connect(run.parents[1] / "mlflow.db") as database:
+@pytest.mark.slow
+@TRACKED
+def test_mlflow_has_one_run(run: Run) -> None:
+    logs = run.folder.parents[1]
+    with sqlite3.connect(logs / "mlflow.db") as database:
         ask = database.execute
         [(uuid, name, status)] = ask("select run_uuid, name, status from runs").fetchall()
         [(experiment,)] = ask("select name from experiments where name != 'Default'").fetchall()
         settings = dict(ask("select key, value from params").fetchall())
-        at = {
-            name: dict(ask("select step, value from metrics where key = ?", [name]).fetchall())
-            for name in ("val/loss", "test/mse", "gradient_norm/nets.0.readout")
-        }
+        values = "select step, value from metrics where key = ?"
+        at = {name: dict(ask(values, [name]).fetchall()) for name in LOGGED}
     database.close()
-    assert json.loads((run / "loggers.json").read_text())["MLFlowLogger"] == [uuid]
+    assert run.json("loggers")["MLFlowLogger"] == [uuid]
     assert (name, status, experiment) == (title(run), "FINISHED", "tests")
-    assert settings["model/init_args/hidden"] == "8"
     assert settings["trainer/max_epochs"] == "2", "as it was first, which MLflow holds on to"
-    assert at["val/loss"] == pytest.approx(curve(run))
-    assert at["test/mse"].keys() == scored(run)
-    assert at["test/mse"][best_step(run)] == score(run)
-    assert at["gradient_norm/nets.0.readout"][0] > 0
-    figures = run.parents[1] / "mlflow" / uuid / "artifacts" / "figures"
-    assert (figures / "val" / f"forecast_{EPOCH - 1}.png").is_file()
-    assert (figures / "test" / f"forecast_{best_step(run)}.png").is_file()
+    check(run, at)
+    figures = logs / "mlflow" / uuid / "artifacts" / "figures"
+    assert list(figures.glob("val/predicted_*.png"))
+    assert (figures / "test" / f"predicted_{best_step(run)}.png").is_file()
 
 
-def test_csv_keeps_its_rows(run: Path) -> None:
-    [table] = run.glob("lightning_logs/version_*/metrics.csv")
+def test_csv_keeps_its_rows(run: Run) -> None:
+    [table] = run.folder.glob("lightning_logs/version_*/metrics.csv")
     with table.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    found = {int(row["step"]): float(row["val/loss"]) for row in rows if row["val/loss"]}
-    assert found == pytest.approx(curve(run))
-    scores = [(int(r["step"]), float(r["test/mse"])) for r in rows if r["test/mse"]]
-    assert scores[-1] == (best_step(run), score(run))
+    found = {n: {int(r["step"]): float(r[n]) for r in rows if r[n]} for n in LOGGED[:1]}
+    assert found["val/loss"] == pytest.approx(curve(run))
+    scores = [(int(r["step"]), float(r["test/accuracy"])) for r in rows if r["test/accuracy"]]
+    assert scores[-1] == (best_step(run), pytest.approx(run.scores()["accuracy"]))
     settings = yaml.safe_load(table.with_name("hparams.yaml").read_text())
-    assert settings["model"]["init_args"]["hidden"] == 8
+    assert settings["data"]["class_path"].endswith("ToyTable")
 
 
-def test_tensorboard_of_lightning_goes_on(run: Path) -> None:
-    [folder] = {path.parent for path in run.glob("lightning_logs/version_*/events*")}
-    events = EventAccumulator(str(folder), {"scalars": 0})
-    events.Reload()
-    assert {e.step: e.value for e in events.Scalars("val/loss")} == pytest.approx(curve(run))
-    assert {e.step for e in events.Scalars("test/mse")} == scored(run)
-    assert {"val/forecast", "test/forecast"} <= set(events.Tags()["images"])
-    assert events.Scalars("gradient_norm/nets.0.readout")[0].value > 0
+def test_tensorboard_of_lightning_goes_on(run: Run) -> None:
+    [folder] = {path.parent for path in run.folder.glob("lightning_logs/version_*/events*")}
+    events = EventAccumulator(str(folder), {"scalars": 0}).Reload()
+    check(run, {name: {e.step: e.value for e in events.Scalars(name)} for name in LOGGED})
+    assert {"val/predicted", "test/predicted"} <= set(events.Tags()["images"])
 
 
-def test_a_logger_that_nobody_knows_works(run: Path) -> None:
-    lines = [json.loads(line) for line in (run / "first.jsonl").read_text().splitlines()]
-    assert json.loads((run / "loggers.json").read_text())["Lines"] == ["first"]
-    assert lines[0]["settings"]["model"]["init_args"]["hidden"] == 8
-    found = {line["step"]: line["val/loss"] for line in lines if "val/loss" in line}
-    assert found == pytest.approx(curve(run))
-    assert {line["step"] for line in lines if "test/mse" in line} == scored(run)
+def test_a_logger_that_nobody_knows_works(run: Run) -> None:
+    lines = [json.loads(line) for line in (run.folder / "first.jsonl").read_text().splitlines()]
+    assert run.json("loggers")["Lines"] == ["first"]
+    assert lines[0]["settings"]["data"]["class_path"].endswith("ToyTable")
+    check(run, {n: {x["step"]: x[n] for x in lines if n in x} for n in LOGGED})
 
 
-def test_our_own_files_are_the_same_beside_others(run: Path, tmp_path: Path) -> None:
-    alone = ["fit", *SMOKE, "--trainer.max_epochs=2", f"--logs={tmp_path}", QUIET]
-    assert main(alone) == 0
-    plain = (tmp_path / "timeseries" / "version_0" / "metrics.csv").read_text().splitlines()
-    assert (run / "metrics.csv").read_text().splitlines()[:3] == plain
-    assert (run / runs.BEST).is_file()
-    config = yaml.safe_load((run / "config.yaml").read_text())
-    assert config["trainer"]["logger"][0]["init_args"]["id"] is None, "run again, it is a new run"
+def test_our_own_files_are_the_same_beside_others(run: Run, tmp_path: Path) -> None:
+    assert main(["fit", *TABLE, f"--logs={tmp_path}", QUIET]) == 0
+    assert run.table()[:2] == Run(tmp_path / "toy" / "latest").table()
+    assert run.checkpoint("best")
+    config = yaml.safe_load((run.folder / "config.yaml").read_text())
+    assert config["trainer"]["logger"][0]["init_args"]["version"] is None, "run again, it is new"
 
 
 @pytest.mark.parametrize(
@@ -232,8 +221,8 @@ def test_a_logger_that_is_not_installed_is_one_line(
 ) -> None:
     for module in ("wandb", "mlflow"):
         monkeypatch.setitem(sys.modules, module, None)
-    status = main(["fit", *SMOKE, f"--trainer.logger={name}", f"--logs={tmp_path}", QUIET])
+    assert main(["fit", *TABLE, f"--trainer.logger={name}", f"--logs={tmp_path}", QUIET]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert (status, list(tmp_path.glob("timeseries/*"))) == (2, [])
     assert line.startswith(f"kindling: trainer.logger={name}")
     assert said in line
+    assert not list(tmp_path.glob("toy/*"))

@@ -18,26 +18,36 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     # Of Lightning 2.6 on torch 2.12 and newer.
     pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\)"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
 ]
 
 EPOCH = 8
 
 
 class Logging(BoringModel):
-    """Logs an epoch's number and, if it is to, each step's."""
+    """Logs an epoch's number and each step's, and has one optimizer or, stepped by hand, two."""
 
-    def __init__(self, steps: bool = False) -> None:
+    def __init__(self, by_hand: bool = False) -> None:
         super().__init__()
-        self.steps = steps
+        self.automatic_optimization = not by_hand
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         self.log("train/x", float(self.current_epoch), on_step=False, on_epoch=True)
-        if self.steps:
-            self.log("loss", float(self.global_step))
-        return super().training_step(batch, batch_idx)
+        self.log("loss", float(self.global_step))
+        if self.automatic_optimization:
+            return super().training_step(batch, batch_idx)
+        for optimizer in self.optimizers():  # type: ignore[union-attr]
+            optimizer.zero_grad()
+            self.manual_backward(self.step(batch))
+            optimizer.step()
+        return None
 
     def validation_step(self, batch: Any, batch_idx: int) -> Any:
         self.log("val/x", float(self.global_step))
+
+    def configure_optimizers(self) -> Any:
+        optimizers = [torch.optim.SGD(self.parameters(), 0.1) for _ in range(2)]
+        return optimizers[0] if self.automatic_optimization else optimizers
 
 
 def fitted(
@@ -65,35 +75,30 @@ def table(tmp_path: Path) -> MetricsTable:
     return MetricsTable(tmp_path / "metrics.csv")
 
 
-def test_an_epoch_is_a_row_whatever_a_module_logs(table: MetricsTable) -> None:
-    fitted(table)
-    assert table.path.read_text().splitlines() == [
-        "epoch,step,val/x,train/x",
-        "0,7,8,0",
-        "1,15,16,1",
-    ]
+MONITOR = {"callbacks": [LearningRateMonitor("step")], "log_every_n_steps": 4, "max_epochs": 1}
+PARTS = [("0", f"{k}", f"{k + 1}", "0" if k == 7 else "") for k in (1, 3, 5, 7)]
 
 
-def test_each_validation_within_an_epoch_has_its_row(table: MetricsTable) -> None:
-    fitted(table, val_check_interval=0.25, max_epochs=1)
-    assert rows(table, "epoch", "step", "val/x", "train/x") == [
-        ("0", "1", "2", ""),
-        ("0", "3", "4", ""),
-        ("0", "5", "6", ""),
-        ("0", "7", "8", "0"),
-    ]
-
-
-def test_what_is_logged_by_step_has_its_rows(table: MetricsTable) -> None:
-    fitted(table, Logging(steps=True), log_every_n_steps=4, max_epochs=1)
-    found = rows(table, "epoch", "step", "loss", "train/x")
-    assert found == [("0", "3", "3", ""), ("0", "7", "7", "0")]
-
-
-def test_a_monitor_that_gives_no_epoch_shares_its_step_s_row(table: MetricsTable) -> None:
-    fitted(table, callbacks=[LearningRateMonitor("step")], log_every_n_steps=4, max_epochs=1)
-    found = rows(table, "epoch", "step", "lr-SGD", "val/x")
-    assert found == [("", "3", "0.1", ""), ("0", "7", "0.1", "8")]
+@pytest.mark.parametrize(
+    ("settings", "column", "expected"),
+    [
+        ({}, "val/x", [("0", "7", "8", "0"), ("1", "15", "16", "1")]),
+        ({"val_check_interval": 0.25, "max_epochs": 1}, "val/x", PARTS),
+        (
+            {"log_every_n_steps": 4, "max_epochs": 1},
+            "loss",
+            [("0", "3", "3", ""), ("0", "7", "7", "0")],
+        ),
+        # A monitor gives no epoch, and shares its step's row.
+        (MONITOR, "lr-SGD", [("0", "3", "0.1", ""), ("0", "7", "0.1", "0")]),
+    ],
+    ids=["an epoch", "a validation", "by step", "a monitor"],
+)
+def test_each_epoch_validation_and_step_has_a_row(
+    settings: dict[str, Any], column: str, expected: list[tuple[str, ...]], table: MetricsTable
+) -> None:
+    fitted(table, **settings)
+    assert rows(table, "epoch", "step", column, "train/x") == expected
 
 
 class Failing(Callback):
@@ -108,54 +113,28 @@ def test_an_exception_loses_no_row(table: MetricsTable) -> None:
     assert rows(table, "val/x", "train/x") == [("8", "0")]
 
 
-@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
-@pytest.mark.parametrize("model", [lambda: Logging(), lambda: Logging(steps=True)])
+@pytest.mark.parametrize("by_hand", [False, True])
 @pytest.mark.parametrize("tail", ["", "9", "9,3,7"], ids=["whole", "half a row", "half a number"])
 def test_a_run_that_goes_on_keeps_what_it_does_not_repeat(
-    model: Any, tail: str, tmp_path: Path
+    by_hand: bool, tail: str, tmp_path: Path
 ) -> None:
+    """A checkpoint's ``global_step`` counts a batch once for each optimizer."""
+
     def settings() -> dict[str, Any]:
         saving = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, enable_version_counter=False)
-        return {
-            "callbacks": [saving],
-            "enable_checkpointing": True,
-            "max_epochs": 4,
-            "log_every_n_steps": 3,
-        }
+        shared = {"enable_checkpointing": True, "max_epochs": 4, "log_every_n_steps": 3}
+        return {"callbacks": [saving], **shared}
 
     whole = MetricsTable(tmp_path / "metrics.csv")
-    fitted(whole, model(), **settings())
+    fitted(whole, Logging(by_hand), **settings())
     before = whole.path.read_text()
     with whole.path.open("a") as stream:
         stream.write(tail)
     path = tmp_path / "epoch=1.ckpt"
     step = loop_state.steps(torch.load(path, weights_only=True))
     assert step == 2 * EPOCH
-    fitted(MetricsTable(whole.path, step), model(), path, **settings())
+    fitted(MetricsTable(whole.path, step), Logging(by_hand), path, **settings())
     assert whole.path.read_text() == before
-
-
-class ByHand(Logging):
-    """Two optimizers, so that a checkpoint's ``global_step`` counts each batch twice."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.automatic_optimization = False
-
-    def configure_optimizers(self) -> Any:
-        return [torch.optim.SGD(self.parameters(), 0.1) for _ in range(2)]
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        self.log("train/x", float(self.current_epoch), on_step=False, on_epoch=True)
-        for optimizer in self.optimizers():  # type: ignore[union-attr]
-            optimizer.zero_grad()
-            self.manual_backward(self.step(batch))
-            optimizer.step()
-
-
-@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
-def test_steps_are_counted_once_where_there_are_several_optimizers(tmp_path: Path) -> None:
-    test_a_run_that_goes_on_keeps_what_it_does_not_repeat(ByHand, "", tmp_path)
 
 
 def test_the_best_row(table: MetricsTable) -> None:

@@ -1,209 +1,194 @@
 """A run that is killed, wherever, and goes on is in the end the run that was not."""
 
-import csv
-import importlib.util
+import functools
+import itertools
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from kindling.__main__ import main
-from kindling.cli import lightning_cli as cli
-from kindling.data import paths
-from kindling.runs import checkpoints
 from kindling.runs.metrics_table import MetricsTable
-from kindling.training.graceful_stop import GracefulStop
+from kindling.training.module import Module
+from tests.engine.toy import PHOTOS, QUIET, TABLE, Refusal, Run, Train, same, write_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-QUIET = "--trainer.enable_progress_bar=false"
 
-
-def load_script() -> ModuleType:
-    path = paths.PROJECT / "scripts" / "kill_matrix.py"
-    spec = importlib.util.spec_from_file_location("kill_matrix", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-matrix = load_script()
+BASES = {"table": (*TABLE, "--model.dropout=0.3"), "photos": PHOTOS}
+SHORT = (
+    "--config=deterministic",
+    "--data.batch_size=4",
+    "--model.schedule=cosine",
+    "--trainer.max_epochs=3",
+    "--trainer.limit_train_batches=4",
+    "--trainer.num_sanity_val_steps=0",
+    QUIET,
+)
+MOMENTS: dict[str, tuple[Any, str, int]] = {
+    "in mid-epoch": (Module, "training_step", 7),
+    "in validation": (Module, "validation_step", 3),
+    "at the end of an epoch": (Module, "on_train_epoch_end", 2),
+    "while a checkpoint is written": (os, "fsync", 3),
+    "behind a checkpoint": (MetricsTable, "log_metrics", 2),
+}
+"""What is called, and for the how manieth time, when a run is killed."""
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The run of a task that nothing happens to."""
-    made: dict[str, Path] = {}
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """The run that nothing happens to."""
+    made: dict[str, Run] = {}
 
-    def run(task: str) -> Path:
-        if task not in made:
-            logs = tmp_path_factory.mktemp(task)
-            assert main(["train", *matrix.flags(task, 0, logs)]) == 0
-            made[task] = logs / task / "version_0"
-        return made[task]
+    def run(kind: str) -> Run:
+        if kind not in made:
+            logs = tmp_path_factory.mktemp(kind)
+            assert main(["train", *BASES[kind], *SHORT, f"--logs={logs}"]) == 0
+            [latest] = logs.glob("*/latest")
+            made[kind] = Run(latest)
+        return made[kind]
 
     return run
 
 
 def killed(moment: str, args: list[str]) -> int:
-    """The signal that ends a copy of this process, which runs the command as the script does."""
+    """The signal that ends a copy of this process, which runs the command."""
+    owner, name, count = MOMENTS[moment]
+    called, calls = getattr(owner, name), itertools.count(1)
+
+    @functools.wraps(called)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return called(*args, **kwargs)
+
     child = os.fork()
     if child == 0:
         try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(sys, "argv", ["-c", matrix.MOMENTS[moment], *args])
-                patch.setattr(checkpoints.os, "fsync", checkpoints.os.fsync)
-                patch.setattr(cli, "GradientNorms", cli.GradientNorms)
-                patch.setattr(MetricsTable, "log_metrics", MetricsTable.log_metrics)
-                exec(matrix.KILLED, {})
+            setattr(owner, name, call)
+            main(args)
         finally:
             os._exit(1)
-    status = os.waitpid(child, 0)[1]
-    time.sleep(1 - time.time() % 1)  # see the script
-    return os.WTERMSIG(status)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
 
 
-def short(task: str, moment: str) -> bool:
-    """Whether the cell is in the short form: of photos, one moment."""
-    return task in ("timeseries", "potability") or moment == "in mid-epoch"
-
-
-@pytest.mark.parametrize(
-    ("task", "moment"),
-    [
-        pytest.param(task, moment, marks=[] if short(task, moment) else pytest.mark.slow)
-        for task in matrix.TASKS
-        for moment in matrix.MOMENTS
-    ],
-)
-def test_a_killed_run_ends_as_if_it_had_not_been(
-    task: str, moment: str, whole: Callable[[str], Path], tmp_path: Path
-) -> None:
-    expected = whole(task)
-    assert killed(moment, ["fit", *matrix.flags(task, 0, tmp_path)]) == signal.SIGKILL
-    run = tmp_path / task / "version_0"
+def goes_on(logs: Path) -> Run:
+    # TensorBoard reads files in the order of the second in their names, then of the process.
+    time.sleep(1 - time.time() % 1)
     torch.manual_seed(99)
-    assert main(["train", "--run", str(run), QUIET]) == 0
-    assert matrix.differences(expected, run) == []
+    [latest] = logs.glob("*/version_0")
+    assert main(["train", f"--run={latest}", QUIET]) == 0
+    return Run(latest)
 
 
-def told_in(hook: str) -> type[GracefulStop]:
-    """A guard whose process is told to stop in a hook of the second epoch, after its last step."""
+def curves(run: Run) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard shows."""
+    found = {}
+    for stage in ("train", "val"):
+        events = EventAccumulator(str(run.folder / stage)).Reload()
+        for tag in events.Tags()["tensors"]:
+            points = events.Tensors(tag)
+            found[f"{stage}/{tag}"] = [(p.step, p.tensor_proto.float_val[0]) for p in points]
+    return found
 
-    def tell(self: GracefulStop, trainer: Trainer, *args: Any) -> None:
-        training = trainer.current_epoch == 1 and not trainer.sanity_checking
-        if training and (trainer.validating or trainer.is_last_batch):
+
+def assert_same(one: Run, other: Run) -> None:
+    for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch"):
+        assert same(one.checkpoint()[part], other.checkpoint()[part]), part
+    for table in ("metrics", "predictions"):
+        assert one.table(table) == other.table(table)
+    assert one.json("results")["metrics"] == other.json("results")["metrics"]
+    assert curves(one) == curves(other)
+
+
+@pytest.mark.parametrize("kind", BASES)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_run_ends_as_if_it_had_not_been(
+    kind: str, moment: str, whole: Callable[[str], Run], tmp_path: Path
+) -> None:
+    expected = whole(kind)
+    args = ["fit", *BASES[kind], *SHORT, f"--logs={tmp_path}"]
+    assert killed(moment, args) == signal.SIGKILL
+    assert_same(expected, goes_on(tmp_path))
+
+
+@pytest.mark.slow
+def test_with_loader_workers_too(whole: Callable[[str], Run], tmp_path: Path) -> None:
+    expected = whole("photos")
+    args = ["fit", *PHOTOS, *SHORT, "--data.num_workers=2", f"--logs={tmp_path}"]
+    assert killed("in mid-epoch", args) == signal.SIGKILL
+    assert_same(expected, goes_on(tmp_path))
+
+
+class Told(Callback):
+    """Its process is told to stop in a hook of the second epoch, after the last step."""
+
+    def __init__(self, hook: str) -> None:
+        setattr(self, hook, self._tell)
+
+    def _tell(self, trainer: Trainer, *_: Any) -> None:
+        second = trainer.current_epoch == 1 and trainer.ckpt_path is None
+        if second and (trainer.validating or trainer.is_last_batch):
             os.kill(os.getpid(), signal.SIGTERM)
-        getattr(GracefulStop, hook)(self, trainer, *args)
-
-    return type("Told", (GracefulStop,), {hook: tell})
 
 
-@pytest.mark.parametrize("task", ["timeseries", "potability"])
 @pytest.mark.parametrize(
     "hook", ["on_train_batch_end", "on_validation_start", "on_validation_batch_end"]
 )
 def test_a_run_that_is_stopped_before_or_in_validation_goes_on_with_it(
-    task: str,
-    hook: str,
-    whole: Callable[[str], Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    hook: str, whole: Callable[[str], Run], tmp_path: Path
 ) -> None:
-    expected = whole(task)
-    with monkeypatch.context() as patch:
-        patch.setattr(cli, "GracefulStop", told_in(hook))
-        assert main(["fit", *matrix.flags(task, 0, tmp_path)]) == 128 + signal.SIGTERM
-    time.sleep(1 - time.time() % 1)  # see the script
-    run = tmp_path / task / "version_0"
-    assert main(["train", "--run", str(run), QUIET]) == 0
-    assert matrix.differences(expected, run) == []
+    told = (f"--trainer.callbacks+={__name__}.Told", f"--trainer.callbacks.hook={hook}")
+    stopped = main(["fit", *BASES["table"], *SHORT, *told, f"--logs={tmp_path}"])
+    assert stopped == 128 + signal.SIGTERM
+    assert_same(whole("table"), goes_on(tmp_path))
 
 
-def test_with_loader_workers_too(whole: Callable[[str], Path], tmp_path: Path) -> None:
-    run = matrix.killed_run("clouds", "in mid-epoch", 2, tmp_path)
-    assert matrix.differences(whole("clouds"), run) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("task", matrix.TASKS)
-def test_the_whole_matrix(task: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert matrix.main(["--tasks", task, "--workers", "2"]) == 0
-    assert capsys.readouterr().out.count("bit-equal") == len(matrix.MOMENTS)
-
-
-def test_a_difference_is_seen(whole: Callable[[str], Path], tmp_path: Path) -> None:
-    expected, other = whole("potability"), tmp_path / "other"
-    shutil.copytree(expected, other)
-    checkpoint = checkpoints.load(other / "checkpoints" / "last.ckpt")
-    next(iter(checkpoint["state_dict"].values())).view(-1)[0] += 1e-7
-    torch.save(checkpoint, other / "checkpoints" / "last.ckpt")
-    (other / "predictions.csv").write_text("")
-    assert matrix.differences(expected, other) == ["state_dict", "predictions.csv"]
-
-
-@pytest.fixture
-def stopped(whole: Callable[[str], Path], tmp_path: Path) -> Path:
-    """A run that may be gone on with."""
-    run = tmp_path / "potability" / "version_0"
-    shutil.copytree(whole("potability"), run)
-    return run
+# Going on as something else.
 
 
 @pytest.mark.parametrize(
-    ("flag", "fault"),
+    ("command", "flag", "fault"),
     [
-        ("--model.hidden=[16]", "model.hidden=[16]: the run was trained with [8]"),
-        ("--data.split_seed=1", "data.split_seed=1: the run was trained with 0"),
-        ("--model.lr=0.5", "model.lr=0.5: the run was trained with 0.001"),
+        ("fit", "--model.hidden=[16]", "model.hidden=[16]: the run was trained with [8]"),
+        ("fit", "--data.split_seed=1", "data.split_seed=1: the run was trained with 0"),
+        ("fit", "--model.lr=0.5", "model.lr=0.5: the run was trained with 0.001"),
+        # It would move training rows into the test split.
+        ("test", "--data.split_seed=1", "data.split_seed=1: the run was trained with 0"),
     ],
 )
 def test_another_model_or_cut_is_no_way_to_go_on(
-    flag: str, fault: str, stopped: Path, capsys: pytest.CaptureFixture[str]
+    command: str, flag: str, fault: str, whole: Callable[[str], Run], refusal: Refusal
 ) -> None:
-    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
-    assert main(["fit", "--run", str(stopped), flag, "--trainer.max_epochs=5"]) == 2
-    error = capsys.readouterr().err
-    assert fault in error
-    assert error.count("\n") == 1
-    assert before == {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
+    run = whole("table").folder
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert fault in refusal(command, f"--run={run}", flag, "--trainer.max_epochs=5")
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
-def test_no_other_cut_is_tested(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It would move training rows into the test split."""
-    assert main(["test", "--run", str(stopped), "--data.split_seed=1"]) == 2
-    assert "data.split_seed=1: the run was trained with 0" in capsys.readouterr().err
-
-
-def test_more_epochs_are_a_way_to_go_on(stopped: Path) -> None:
-    assert main(["fit", "--run", str(stopped), "--trainer.max_epochs=6", QUIET]) == 0
-    with (stopped / "metrics.csv").open(newline="") as stream:
-        assert [row["epoch"] for row in csv.DictReader(stream)] == [*"012345"]
+def test_more_epochs_are_a_way_to_go_on(
+    whole: Callable[[str], Run], train: Train, logs: Path
+) -> None:
+    run = shutil.copytree(whole("table").folder, logs / "toy" / "version_0")
+    train(f"--run={run}", "--trainer.max_epochs=6", command="fit")
+    assert [row["epoch"] for row in Run(run).rows()] == [*range(6)]
 
 
 def test_changed_data_are_refused_unless_allowed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    train: Train, tmp_path: Path, refusal: Refusal
 ) -> None:
-    root = tmp_path / "data"
-    root.mkdir()
-    rows = [f"{k % 7},{k % 5},{k % 2}\n" for k in range(60)]
-    (root / "water_potability.csv").write_text("a,b,Potability\n" + "".join(rows))
-    args = [*matrix.flags("potability", 0, tmp_path), f"--data.root={root}"]
-    assert main(["fit", *args]) == 0
-    (root / "water_potability.csv").write_text("a,b,Potability\n" + "".join(rows[::-1]))
-    more = ["fit", f"--run={tmp_path / 'potability' / 'latest'}", "--trainer.max_epochs=5"]
-    assert main([*more, QUIET]) == 2
-    assert "the data have changed since the run was trained" in capsys.readouterr().err
-    allowed = "--allow_changed_data=true"
-    assert main([*more, QUIET, allowed]) == 0
-    assert "allow_changed_data" not in (tmp_path / "potability/latest/config.yaml").read_text()
+    root = write_table(tmp_path / "data")
+    run = train(f"--data.root={root}", command="fit")
+    header, *rows = (root / "toy.csv").read_text().splitlines()
+    (root / "toy.csv").write_text("\n".join([header, *rows[::-1]]) + "\n")
+    more = (f"--run={run.folder}", "--trainer.max_epochs=3")
+    assert "the data have changed since the run was trained" in refusal("fit", *more)
+    train(*more, "--allow_changed_data=true", command="fit")
+    assert "allow_changed_data" not in (run.folder / "config.yaml").read_text()

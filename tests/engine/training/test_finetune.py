@@ -11,7 +11,7 @@ import yaml
 from torch import Tensor
 
 from kindling.__main__ import main
-from tests.engine.toy import COLORS, PHOTOS, QUIET, TABLE, Run, Train, write_photos
+from tests.engine.toy import COLORS, PHOTOS, QUIET, TABLE, Refusal, Run, Train, write_photos
 
 NET = (*TABLE, "--model.hidden=[16,8]")
 # Steps so small that no weight of its size changes.
@@ -170,18 +170,9 @@ NEW = "--from_run starts a new run"
     ],
 )
 def test_what_cannot_be_started_is_refused(
-    command: str,
-    flags: list[str],
-    fault: str,
-    parent: Run,
-    logs: Path,
-    capsys: pytest.CaptureFixture[str],
+    command: str, flags: list[str], fault: str, parent: Run, refusal: Refusal
 ) -> None:
-    assert main([command, f"--from_run={parent.folder}", *flags, QUIET, f"--logs={logs}"]) == 2
-    error = capsys.readouterr().err
-    assert fault in error
-    assert error.count("\n") == 1
-    assert len(list(parent.folder.parent.glob("version_*"))) == 1
+    assert fault in refusal(command, f"--from_run={parent.folder}", *flags)
 
 
 @pytest.mark.parametrize(
@@ -195,11 +186,12 @@ def test_what_cannot_be_started_is_refused(
     ],
 )
 def test_there_must_be_such_a_run(
-    harm: Callable[[Path], object], fault: str, parent: Run, capsys: pytest.CaptureFixture[str]
+    harm: Callable[[Path], object], fault: str, parent: Run, logs: Path, refusal: Refusal
 ) -> None:
-    harm(parent.folder)
-    assert main(["fit", f"--from_run={parent.folder}"]) == 2
-    assert fault in capsys.readouterr().err
+    gone = logs / "gone"
+    shutil.copytree(parent.folder, gone)
+    harm(gone)
+    assert fault in refusal("fit", f"--from_run={gone}")
 
 
 def test_a_run_of_another_kind_is_no_start(

@@ -32,6 +32,11 @@ def module(**settings: Any) -> CloudsModule:
     return CloudsModule(CLASSES, **{"image_size": 32, **settings})
 
 
+def test_a_linear_net_has_no_backbone() -> None:
+    with pytest.raises(UserError, match=r"model\.net=linear has no backbone"):
+        _ = module(net="linear").backbone
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_every_net_has_shape_and_finite_gradients(net: str) -> None:
     model = module(**NETS[net])

@@ -237,3 +237,8 @@ def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as caught:
         module(**settings)
     assert message in str(caught.value)
+
+
+def test_a_table_alone_has_no_backbone() -> None:
+    with pytest.raises(UserError, match="no photos, so that it has no backbone"):
+        _ = module(views=0).backbone
