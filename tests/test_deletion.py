@@ -16,8 +16,6 @@ TOOLS = sorted(
     for path in (paths.PROJECT / "scripts").glob("*.py")
     if (paths.PROJECT / "src/kindling/tools" / path.stem).is_dir()
 )
-SCRIPTS = {"compare": ("compare", "crossval", "results", "runs", "reproduce")}
-"""Of tools that have others than one of their own name."""
 
 
 @pytest.fixture
@@ -64,8 +62,9 @@ def delete_problem(tree: Path, task: str) -> None:
 def delete_tool(tree: Path, tool: str) -> None:
     for folder in (tree / "src/kindling/tools" / tool, tree / "tests/tools" / tool):
         shutil.rmtree(folder, ignore_errors=True)
-    for script in SCRIPTS.get(tool, (tool,)):
-        (tree / "scripts" / f"{script}.py").unlink(missing_ok=True)
+    for script in (tree / "scripts").glob("*.py"):
+        if f"kindling.tools.{tool}" in script.read_text():
+            script.unlink()
 
 
 def check(tree: Path, *tests: str) -> None:
