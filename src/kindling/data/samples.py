@@ -52,7 +52,7 @@ def write_table(
         score = explained + NOISE * rng.standard_normal(rows)
         if classes:
             shape = score.argsort().argsort() * len(classes) // rows
-            table[name] = [classes[k] for k in shape]
+            table[name] = [classes[k] for k in shape.tolist()]
         else:
             score += 3.5 * (size - 0.5) * bool(named["photos"])
             table[name] = [f"{100 + 20 * value:.2f}" for value in score]
