@@ -41,7 +41,8 @@ from torch.utils.data import DataLoader, Dataset
 from kindling.data.dataset import FieldDataset
 from kindling.data.loader import Batches, load
 from kindling.images import Augment, ImageBatch, load_images, scan
-from kindling.tools.compare.job import WATCH
+
+WATCH = Path(__file__).with_name("watch.py")
 
 FIGURES = ("epoch_s", "step_us", "peak_mib")
 

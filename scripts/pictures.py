@@ -29,7 +29,7 @@ from rich.terminal_theme import MONOKAI
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.runs import folder as runs
-from kindling.tools.compare import command
+from kindling.tools import command
 
 FRESH: Sequence[Sequence[str]] = ((), ("--model.cell=gru",), ("--model.cell=rnn",))
 """Flags of the runs that are made where none is named."""

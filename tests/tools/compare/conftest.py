@@ -1,74 +1,22 @@
-"""Runs made of files alone, for what reads them."""
+"""A comparison of runs that are made of files alone."""
 
-import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from kindling.tools.compare.record import Record
+from kindling.tools.compare.costs import TRAINING
+from kindling.tools.compare.scores import Comparison, Variant
+from kindling.tools.runner.record import Record
 
 Make = Callable[..., Record]
 
-CONFIG = {
-    "seed_everything": 0,
-    "trainer": {"max_epochs": 3, "enable_progress_bar": None},
-    "model": {
-        "class_path": "problems.timeseries.model.TimeseriesModule",
-        "init_args": {"cell": "lstm", "lr": 0.008},
-    },
-    "data": {
-        "class_path": "problems.timeseries.data.TimeseriesDataModule",
-        "init_args": {"root": None, "window": 24, "fold": 0},
-    },
-    "checkpoint": {"monitor": "val/loss", "mode": "min"},
-    "logs": "/somewhere",
-}
-
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """A finished run with scores; ``cell``, ``seed`` and the like say of what."""
-
-    def write(
-        name: str = "version_0", scores: dict[str, float] | None = None, **settings: Any
-    ) -> Record:
-        folder = tmp_path / "logs" / settings.pop("task", "timeseries") / name
-        (folder / "checkpoints").mkdir(parents=True)
-        config: dict[str, Any] = json.loads(json.dumps(CONFIG))
-        config["seed_everything"] = settings.pop("seed", 0)
-        provenance = {
-            "git": {"commit": "0123456789abcdef", "dirty": True},
-            "data": {"root": "d", "sample": True, "samples": {"train": 80, "val": 20, "test": 20}},
-            "packages": {"torch": "2"},
-            "python": "3.12",
-            "device": {"type": "cpu", "threads": 1},
-            "parameters": settings.pop("parameters", 100),
-            "start": settings.pop("start", "2026-01-02T03:04:05+00:00"),
-            "wall_time_s": settings.pop("seconds", 4.0),
-        }
-        data = {"root": "d", "sample": True, "sha256": settings.pop("sha256", "f" * 64)}
-        config["model"]["init_args"] |= settings
-        metrics = {k: {"value": v, "low": v - 1, "high": v + 1} for k, v in (scores or {}).items()}
-        results = {
-            "task": folder.parent.name,
-            "checkpoint": "checkpoints/best.ckpt",
-            "samples": 20,
-            "data": data,
-            "metrics": metrics,
-            "baseline": {
-                "name": "last value",
-                "metrics": {k: {"value": 1.0, "low": 0.9, "high": 1.1} for k in metrics},
-            },
-        }
-        (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-        (folder / "provenance.json").write_text(json.dumps(provenance))
-        if scores is not None:
-            (folder / "results.json").write_text(json.dumps(results))
-        curves = "epoch,step,val/loss,val/mse,train/loss\n0,9,0.5,0.5,\n1,19,0.3,0.31,0.4\n"
-        (folder / "metrics.csv").write_text(curves + "2,29,0.4,0.41,0.2\n")
-        return Record(folder)
-
-    return write
+def compared(make: Make) -> Comparison:
+    """Two variants over seeds, one of which the first does not have."""
+    scores = {"lstm": [0.5, 0.6, 0.55], "gru": [0.4, 0.52, 0.43, 9.0]}
+    variants = []
+    for cell, values in scores.items():
+        runs = [make(f"{cell}_{s}", {"mse": v}, seed=s, cell=cell) for s, v in enumerate(values)]
+        variants.append(Variant(cell, runs, {TRAINING: 4.0 * (1 + len(variants))}))
+    return Comparison(variants)

@@ -1,31 +1,21 @@
 """A study over fake runs: a learning rate, and a level that is lowest at one of 0.001."""
 
-import json
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
-from kindling.tools.compare import cells
-from kindling.tools.compare.plan import PlannedRun
-from kindling.tools.sweep.space import Choice, Range, Space, configuration
+from kindling.tools.runner.planned import PlannedRun
+from kindling.tools.sweep.space import Space
 from kindling.tools.sweep.study import Study
-from kindling.tools.sweep.work import Sweep
+from kindling.tools.sweep.trials import Trials
+from tests.tools.runner import simulated
+from tests.tools.runner.simulated import EPOCHS
 
-FAKE = Path(__file__).with_name("fake.py")
-EPOCHS = 4
 
-
-class Fake:
-    """What stands for the command of a trial's run.
-
-    Args:
-        seconds: Of an epoch.
-        failing: Numbers of the trials that fail.
-        level: Where a trial's scores come down to; by its learning rate, if not given.
-    """
+class Fake(simulated.Fake):
+    """What stands for the command of a trial's run; trials are known by their number."""
 
     def __init__(
         self,
@@ -33,29 +23,18 @@ class Fake:
         failing: Callable[[int], bool] = lambda number: False,
         level: Callable[[int], float] | None = None,
     ) -> None:
-        self.seconds, self.failing, self.level = seconds, failing, level
+        def reached(planned: PlannedRun) -> float:
+            if level is not None:
+                return level(int(planned.folder.name))
+            return abs(math.log10(planned.settings["model.lr"]) + 3)
 
-    def __call__(self, cell: PlannedRun, threads: int) -> list[str]:
-        run = cells.unfinished(cell)
-        number = int(cell.folder.name)
-        level = abs(math.log10(cell.settings["model.lr"]) + 3)
-        if self.level is not None:
-            level = self.level(number)
-        config = configuration({k: v for k, v in cell.settings.items() if "." in k})
-        config["model"]["class_path"] = cell.settings["model"]
-        config["seed_everything"] = cell.settings["seed_everything"]
-        place = run or cell.folder / "t" / "version_0"
-        status = "1" if self.failing(number) else "0"
-        words = ["-", "resume" if run else "fit", str(place), json.dumps(config), str(level)]
-        return [sys.executable, str(FAKE), *words, str(EPOCHS), str(self.seconds), status]
+        super().__init__(seconds, lambda title: failing(int(title.split()[1])), reached)
 
 
 def study(folder: Path, **changed: object) -> Study:
-    """The study in a folder; ``lr``, ``data`` and other settings as they are given."""
-    lr = changed.pop("lr", Range(1e-5, 1e-1, log=True))
+    """The study in a folder; ``high``, ``data`` and other settings as they are given."""
+    lr = {"low": 1e-5, "high": changed.pop("high", 1e-1), "log": True, "step": None}
     data = str(changed.pop("data", "f" * 64))
-    assert isinstance(lr, Range)
-    searched = {"model.lr": lr, "model.hidden": Choice([[8], [8, 8]])}
     fixed = {
         "seed_everything": 0,
         "model": "m",
@@ -64,16 +43,16 @@ def study(folder: Path, **changed: object) -> Study:
         "checkpoint.mode": "min",
         **changed,
     }
+    searched = {"model.lr": lr, "model.hidden": [[8], [8, 8]]}
     return Study(folder, Space("t", Path("space.yaml"), [], searched), [], fixed, data)
 
 
-def work(folder: Path, wanted: int, command: Fake, jobs: int = 2) -> Sweep:
-    sweep = Sweep(study(folder), wanted, jobs, 1, Console(quiet=True), command)
-    sweep.work()
-    return sweep
+def work(folder: Path, wanted: int, command: Fake | None = None, jobs: int = 2) -> None:
+    with (command or Fake()).standing_in():
+        Trials(study(folder), wanted, (jobs, 1), Console(quiet=True)).work()
 
 
 def starts(folder: Path) -> dict[int, list[str]]:
-    """What each trial's processes noted, without their numbers."""
-    found = sorted((folder / "trials").glob("*/starts.txt"), key=lambda p: int(p.parent.name))
-    return {int(p.parent.name): [s.split()[0] for s in p.read_text().splitlines()] for p in found}
+    """What each trial's processes noted."""
+    folders = sorted((folder / "trials").glob("*"), key=lambda path: int(path.name))
+    return {int(path.name): simulated.starts(path) for path in folders}

@@ -1,133 +1,157 @@
-"""Statistics of variants: scores over runs, and paired differences to one of them.
+"""Statistics of variants: scores over runs, and paired differences to the first of them.
 
-Nothing here imports torch.
+n: runs.
 """
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kindling.errors import UserError
-from kindling.tools.compare.interval import Estimate, mean_interval
-from kindling.tools.compare.record import Record
+import pandas as pd
 
-Pair = tuple[Any, Any]
+from kindling.errors import UserError
+from kindling.tools.runner.record import Record
+
+LEVEL = 0.95
+
+Scored = dict[str, Any]
+"""A metric of a variant, as a row of ``scores.csv``."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Runs that differ in seed or fold alone, or the baseline of such runs.
-
-    Args:
-        name: In tables and charts.
-        scores: Of each run, by what pairs it with a run of another variant, then by metric.
-        records: The runs; none of a baseline.
-        costs: What a run takes, by name; see :mod:`kindling.tools.compare.costs`.
-    """
-
-    name: str
-    scores: dict[Pair, dict[str, float]]
-    records: list[Record] = field(default_factory=list)
-    costs: dict[str, float | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Score:
-    """A metric of a variant: mean and standard deviation over its runs.
-
-    ``difference`` is to the first variant, over the runs that have a pair there.
-    """
-
-    runs: int
-    mean: float
-    deviation: float | None
-    difference: Estimate | float | None = None
-
-
-def variant(name: str, records: Sequence[Record]) -> Variant:
-    """Runs as a variant.
+    """Runs that differ in seed or fold alone, and what they take.
 
     Raises:
         UserError: They were made on different data, or two have the same seed and fold.
     """
-    pairs = {record.pair: record.scores for record in records}
-    if len(pairs) < len(records):
-        raise UserError(f"{name}: two runs have the same seed and the same settings; name one")
-    fingerprints = {record.results.get("data", {}).get("sha256") for record in records}
-    if len(fingerprints) > 1:
-        places = ", ".join(str(record.folder) for record in records)
-        raise UserError(
-            f"{name}: the data have changed between these runs: {places}; remove the older ones, "
-            "or give the comparison another NAME"
-        )
-    return Variant(name, pairs, list(records))
+
+    name: str
+    records: list[Record]
+    costs: dict[str, float | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len({record.pair for record in self.records}) < len(self.records):
+            same = "two runs have the same seed and the same settings; name one"
+            raise UserError(f"{self.name}: {same}")
+        if len({record.results.get("data", {}).get("sha256") for record in self.records}) > 1:
+            places = ", ".join(str(record.folder) for record in self.records)
+            raise UserError(
+                f"{self.name}: the data have changed between these runs: {places}; remove the "
+                "older ones, or give the comparison another NAME"
+            )
 
 
-def baseline(records: Sequence[Record]) -> Variant:
-    """What the runs have to beat, scored on the same samples."""
-    name = records[0].baseline[0]
-    return Variant(name, {record.pair: record.baseline[1] for record in records})
+class Comparison:
+    """Variants, at least one, and the scores of them and of what they have to beat.
+
+    Args:
+        variants: The first is what others are compared with.
+        over: What the runs of a variant differ in: ``seed`` or ``fold``.
+    """
+
+    def __init__(self, variants: Sequence[Variant], over: str = "seed") -> None:
+        self.variants, self.over = variants, over
+        runs = [(v.name, r.pair, r.scores) for v in variants for r in v.records]
+        beaten = [(r.baseline[0], r.pair, r.baseline[1]) for r in variants[0].records]
+        # A single variant has only the baseline to differ from.
+        every = [*beaten, *runs] if len(variants) == 1 else [*runs, *beaten]
+        # A plain LightningModule's runs have no baseline.
+        self.names = list(dict.fromkeys(name for name, *_ in every if name))
+        self._whole = aliases({metric for *_, scores in every for metric in scores})
+        rows = [(n, str(pair), *item) for n, pair, s in every for item in self._named(s).items()]
+        self.values = pd.DataFrame(rows, columns=["variant", "pair", "metric", "value"])
+        self.metrics = list(self.values["metric"].unique())
+        shares = [_share(record) for variant in variants for record in variant.records]
+        shared = statistics.fmean(shares) if over == "fold" else 0.0
+        rows_of = [row for metric in self.metrics for row in self._score(metric, shared)]
+        self.scores = {(row["metric"], row["variant"]): row for row in rows_of}
+
+    def by_score(self) -> pd.DataFrame:
+        """A row a metric and variant, all digits."""
+        return pd.DataFrame(self.scores.values())
+
+    def by_run(self) -> pd.DataFrame:
+        """A row a run: its scores, what it took and where it lies."""
+        rows = []
+        for variant, record in ((v, r) for v in self.variants for r in v.records):
+            seed, fold = record.pair
+            rows.append(
+                {
+                    "variant": variant.name,
+                    "seed": seed,
+                    **({"fold": fold} if record.settings.get("data.folds") else {}),
+                    **self._named(record.scores),
+                    "parameters": record.provenance.get("parameters"),
+                    "training_s": record.seconds,
+                    "run": str(record.folder),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def _named(self, scores: dict[str, float]) -> dict[str, float]:
+        """With one name for one metric."""
+        return {self._whole.get(metric, metric): value for metric, value in scores.items()}
+
+    def _score(self, metric: str, shared: float) -> list[Scored]:
+        """A metric of each variant that has it; the difference is over runs that have a pair."""
+        values, first = self.values[self.values["metric"] == metric], self.names[0]
+        table = values.pivot(index="pair", columns="variant", values="value")
+        scored = []
+        for name in (name for name in self.names if name in table):
+            column, apart = table[name].dropna(), pd.Series(dtype=float)
+            if name != first and first in table:
+                apart = (column - table[first]).dropna()
+            counted = {"runs": len(column), "mean": column.mean(), "deviation": column.std()}
+            ends = zip(
+                ("difference", "low", "high"), mean_interval(list(apart), shared), strict=True
+            )
+            scored.append(
+                {"variant": name, "metric": metric, **counted, "minus": first, **dict(ends)}
+            )
+        return scored
 
 
-def aligned(variants: Sequence[Variant]) -> list[Variant]:
-    """With one name for one metric: a model of one head says ``mae``, one of two ``age/mae``."""
-    every = {name for v in variants for scores in v.scores.values() for name in scores}
-    whole = aliases(every)
-    return [
-        Variant(
-            v.name,
-            {p: {whole.get(n, n): s for n, s in scores.items()} for p, scores in v.scores.items()},
-            v.records,
-            v.costs,
-        )
-        for v in variants
-    ]
+def mean_interval(values: Sequence[float], shared: float = 0.0) -> tuple[float, float, float]:
+    """The mean and Student's 95 % interval of it; NaN where there are too few values.
+
+    Of paired differences it is the paired t interval: what a seed does to both variants alike is
+    gone before the spread is taken.
+
+    Args:
+        values: A score, or a difference of two scores, of each run, ``(n,)``.
+        shared: Test samples over training samples where the values are of cross-validation's
+            folds. Those share most of their training samples, so that their spread says too
+            little; the correction of Nadeau and Bengio adds this to ``1 / n``.
+
+    References:
+        Student, The Probable Error of a Mean, 1908, Biometrika 6(1)
+        Nadeau and Bengio, Inference for the Generalization Error, 2003, Machine Learning 52
+    """
+    from scipy.stats import t  # an extra
+
+    n = len(values)
+    mean = statistics.fmean(values) if n else math.nan
+    if n < 2:
+        return mean, math.nan, math.nan
+    error = statistics.stdev(values) * math.sqrt(1 / n + shared)
+    reach = float(t.ppf((1 + LEVEL) / 2, n - 1)) * error
+    return mean, mean - reach, mean + reach
 
 
 def aliases(names: set[str]) -> dict[str, str]:
-    """Short names of metrics by the only long name that they can stand for."""
-    found = {}
-    for short in (name for name in names if "/" not in name):
-        longer = [name for name in names if name.endswith(f"/{short}")]
-        if len(longer) == 1:
-            found[short] = longer[0]
-    return found
+    """Short names of metrics by the only long name that they can stand for.
 
-
-def statistics_of(variants: Sequence[Variant], shared: float = 0.0) -> dict[str, dict[str, Score]]:
-    """Scores by metric and variant, in their order; the first variant is what others differ from.
-
-    Args:
-        variants: With one name for one metric.
-        shared: See :func:`kindling.tools.compare.interval.mean_interval`.
+    A model of one head says ``mae`` where one of two says ``age/mae``.
     """
-    metrics = dict.fromkeys(n for v in variants for scores in v.scores.values() for n in scores)
-    table: dict[str, dict[str, Score]] = {}
-    for metric in metrics:
-        columns = {v.name: _of_metric(v, metric) for v in variants}
-        first = columns[variants[0].name]
-        table[metric] = {
-            name: _score(values, None if name == variants[0].name else first, shared)
-            for name, values in columns.items()
-            if values
-        }
-    return table
+    short = [name for name in names if "/" not in name]
+    longer = {name: [long for long in names if long.endswith(f"/{name}")] for name in short}
+    return {name: found[0] for name, found in longer.items() if len(found) == 1}
 
 
-def _of_metric(variant: Variant, metric: str) -> dict[Pair, float]:
-    return {p: scores[metric] for p, scores in variant.scores.items() if metric in scores}
-
-
-def _score(
-    values: Mapping[Pair, float], first: Mapping[Pair, float] | None, shared: float
-) -> Score:
-    numbers = list(values.values())
-    deviation = statistics.stdev(numbers) if len(numbers) > 1 else None
-    difference: Estimate | float | None = None
-    if first is not None:
-        paired = [values[pair] - first[pair] for pair in values if pair in first]
-        difference = mean_interval(paired, shared)
-        if difference is None and paired:
-            difference = paired[0]
-    return Score(len(numbers), statistics.fmean(numbers), deviation, difference)
+def _share(record: Record) -> float:
+    """Test samples over training samples."""
+    samples = record.provenance.get("data", {}).get("samples", {})
+    return float(samples["test"] / samples["train"]) if {"test", "train"} <= set(samples) else 0.0

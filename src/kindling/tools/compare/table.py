@@ -1,53 +1,42 @@
-"""The comparison as tables: in the terminal, in Markdown and as CSV."""
+"""The comparison as tables of words."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import pandas as pd
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from kindling.errors import short
-from kindling.tools.compare.costs import COSTS
-from kindling.tools.compare.interval import Estimate
-from kindling.tools.compare.scores import Score, Variant
-
-ABSENT = "–"  # noqa: RUF001 (a dash, not a minus)
+from kindling.tools.compare.costs import WRITTEN
+from kindling.tools.compare.scores import Comparison, Scored
+from kindling.tools.runner.grid import ABSENT, Grid
+from kindling.tools.runner.settings import differing, shown
 
 COLUMNS = 8
 """Of a table, at most; more variants than that have rows."""
 
-UNLIMITED = 10_000
-"""Columns."""
 
-Grid = list[list[str]]
-"""Rows of cells, the header first."""
+def tables(comparison: Comparison) -> list[Grid]:
+    """The settings that differ, the scores and the differences, as far as there are any."""
+    found = settings(comparison), scores(comparison), differences(comparison)
+    return [fitted(grid) for grid in found if len(grid) > 1]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Variants, and their statistics by metric and variant."""
-
-    variants: Sequence[Variant]
-    scores: Mapping[str, Mapping[str, Score]]
-    unit: str = "seed"
-
-    @property
-    def names(self) -> list[str]:
-        return [variant.name for variant in self.variants]
+def settings(comparison: Comparison) -> Grid:
+    """A row a setting in which the variants differ, and nothing else."""
+    made = {variant.name: variant.records[0].settings for variant in comparison.variants}
+    names = differing(list(made.values()))
+    return [
+        ["setting", *made],
+        *([n, *(shown(run.get(n)) for run in made.values())] for n in names),
+    ]
 
 
 def scores(comparison: Comparison) -> Grid:
     """A row a metric, then what each variant takes."""
-    rows = [["", *comparison.names]]
-    rows.append(["runs", *(str(len(v.records)) if v.records else "" for v in comparison.variants)])
-    for metric, by_variant in comparison.scores.items():
-        rows.append([metric, *(_spread(by_variant.get(name)) for name in comparison.names)])
-    for cost, written in COSTS.items():
-        values = [variant.costs.get(cost) for variant in comparison.variants]
+    names, known = comparison.names, {variant.name: variant for variant in comparison.variants}
+    counts = [str(len(known[name].records)) if name in known else "" for name in names]
+    rows = [["", *names], ["runs", *counts]]
+    for metric in comparison.metrics:
+        rows.append([metric, *(_spread(comparison.scores.get((metric, n))) for n in names)])
+    for cost, written in WRITTEN.items():
+        values = [known[name].costs.get(cost) if name in known else None for name in names]
         if any(value is not None for value in values):
             rows.append([cost, *(ABSENT if v is None else written(v) for v in values)])
     return rows
@@ -55,13 +44,13 @@ def scores(comparison: Comparison) -> Grid:
 
 def differences(comparison: Comparison) -> Grid:
     """A row a metric: by how much each further variant differs from the first."""
-    others = [variant.name for variant in comparison.variants[1:] if variant.records]
-    rows = [[f"minus {comparison.names[0]}", *others]]
-    for metric, by_variant in comparison.scores.items():
-        cells = [_difference(by_variant.get(name)) for name in others]
-        if any(cell != ABSENT for cell in cells):
-            rows.append([metric, *cells])
-    return rows if others else []
+    first = comparison.names[0]
+    others = [variant.name for variant in comparison.variants if variant.name != first]
+    rows = [
+        [metric, *(_difference(comparison.scores.get((metric, name))) for name in others)]
+        for metric in comparison.metrics
+    ]
+    return [[f"minus {first}", *others], *(row for row in rows if set(row[1:]) - {ABSENT})]
 
 
 def fitted(grid: Grid) -> Grid:
@@ -69,96 +58,25 @@ def fitted(grid: Grid) -> Grid:
     return [list(row) for row in zip(*grid, strict=True)] if len(grid[0]) > COLUMNS else grid
 
 
-def tidy(comparison: Comparison) -> pd.DataFrame:
-    """A row a variant and metric, all digits."""
-    rows = []
-    for metric, by_variant in comparison.scores.items():
-        for name, score in by_variant.items():
-            difference = score.difference
-            if not isinstance(difference, Estimate):
-                difference = Estimate(*(math.nan if difference is None else difference,) * 3)
-            known = isinstance(score.difference, Estimate)
-            rows.append(
-                {
-                    "variant": name,
-                    "metric": metric,
-                    "runs": score.runs,
-                    "mean": score.mean,
-                    "deviation": score.deviation,
-                    "minus": comparison.names[0],
-                    "difference": difference.mean,
-                    "low": difference.low if known else None,
-                    "high": difference.high if known else None,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def by_run(comparison: Comparison) -> pd.DataFrame:
-    """A row a run: its scores, what it took and where it lies."""
-    rows = []
-    for variant in comparison.variants:
-        for record in variant.records:
-            seed, fold = record.pair
-            rows.append(
-                {
-                    "variant": variant.name,
-                    "seed": seed,
-                    **({"fold": fold} if record.settings.get("data.folds") else {}),
-                    **variant.scores[record.pair],
-                    "parameters": record.parameters,
-                    "training_s": record.seconds,
-                    "run": str(record.folder),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def markdown(grid: Grid) -> str:
-    header, *rows = grid
-    rule = ["---", *("---:" for _ in header[1:])]
-    return "".join(f"| {' | '.join(row)} |\n" for row in (header, rule, *rows))
-
-
-def show(grid: Grid, console: Console, left: bool = False) -> None:
-    """Print a grid; its cells are numbers, or text if they are to stand on the left."""
-    header, *rows = grid
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(header[0], no_wrap=True)
-    for name in header[1:]:
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    # Cells that are cut off would be worse than lines that a narrow terminal wraps.
-    needed = console.measure(table, options=console.options.update(width=UNLIMITED)).maximum
-    wide = Console(file=console.file, width=max(console.width, needed), highlight=False)
-    wide.print(table)
-
-
-def write(comparison: Comparison, folder: Path) -> None:
-    """``scores.csv`` and ``runs.csv``."""
-    tidy(comparison).to_csv(folder / "scores.csv", index=False)
-    by_run(comparison).to_csv(folder / "runs.csv", index=False)
-
-
-def _spread(score: Score | None) -> str:
+def _spread(score: Scored | None) -> str:
     """Mean ± standard deviation, as many digits as the deviation tells."""
     if score is None:
         return ABSENT
-    if not score.deviation:
-        return short(score.mean)
-    digits = _digits(score.deviation)
-    return f"{score.mean:,.{digits}f} ± {score.deviation:,.{digits}f}"
+    mean, deviation = score["mean"], score["deviation"]
+    if math.isnan(deviation) or not deviation:
+        return short(mean)
+    digits = _digits(deviation)
+    return f"{mean:,.{digits}f} ± {deviation:,.{digits}f}"
 
 
-def _difference(score: Score | None) -> str:
-    if score is None or score.difference is None:
+def _difference(score: Scored | None) -> str:
+    if score is None or math.isnan(score["difference"]):
         return ABSENT
-    if not isinstance(score.difference, Estimate):
-        return f"{score.difference:+.3g}"
-    mean, low, high = score.difference
+    difference, low, high = score["difference"], score["low"], score["high"]
+    if math.isnan(low):
+        return f"{difference:+.3g}"
     digits = _digits((high - low) / 2)
-    return f"{mean:+,.{digits}f} ({low:+,.{digits}f} to {high:+,.{digits}f})"
+    return f"{difference:+,.{digits}f} ({low:+,.{digits}f} to {high:+,.{digits}f})"
 
 
 def _digits(spread: float) -> int:

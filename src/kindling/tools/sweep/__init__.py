@@ -1,1 +1,47 @@
 """A search for good settings, by validation alone."""
+
+from pathlib import Path
+
+from kindling.errors import UserError, require_package
+from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.runner import typed
+from kindling.tools.sweep.space import read, trial_flags
+
+
+@entry
+def main(argv: Words) -> None:
+    """A search for a task's settings by validation, with Optuna: which are best, which matter."""
+    options = parser(main.__doc__)
+    options.add_argument("--task", required=True)
+    options.add_argument("--trials", type=int, default=50, help="that the study shall have")
+    options.add_argument("--name", help="of the study's folder")
+    options.add_argument("--space", type=Path, help="file; configs/sweep/<task>.yaml")
+    chosen, flags = options.parse_known_args(argv)
+    space, wanted = read(chosen.task, chosen.space), chosen.trials
+    folder = typed.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
+    require_package("a sweep", "optuna", "Optuna", "sweep")
+    if wanted < 1:
+        raise UserError(f"trials={wanted}: must be at least 1")
+    # Not at the top: they take seconds, and a wrong option needs none of them.
+    import torch
+
+    from kindling.data.files import cores
+    from kindling.tools.runner.expected import examine
+    from kindling.tools.runner.pool import share_out
+    from kindling.tools.sweep.check import check
+    from kindling.tools.sweep.outcome import report
+    from kindling.tools.sweep.study import Study
+    from kindling.tools.sweep.trials import Trials
+
+    flags = [*space.flags, *flags]
+    fixed = check(space, flags)
+    first = [f"--config={space.task}", *flags, *trial_flags(space.corners()[0])]
+    study, shown_on = Study(folder, space, flags, fixed, examine(first).fingerprint), console()
+    ended = study.ended()
+    room = share_out(max(1, wanted - ended), cores(), torch.cuda.device_count(), chosen.jobs)
+    shown_on.print(f"trials       {wanted}, {room[0]} at once, {room[1]} threads each")
+    if ended:
+        shown_on.print(f"finished     {min(ended, wanted)} of {wanted} trials, from before")
+    Trials(study, wanted, room, shown_on).work()
+    with study.alone():
+        report(study, shown_on)

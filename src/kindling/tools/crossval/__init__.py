@@ -1,0 +1,24 @@
+"""A task as it is configured, over the folds of a cross-validation."""
+
+from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.compare import plan
+from kindling.tools.runner import typed
+
+
+@entry
+def main(argv: Words) -> None:
+    """k-fold cross-validation of a task as it is configured, beside its baseline.
+
+    Folds are stratified by class, hold groups together or roll on in time, as the task has it.
+    """
+    options = parser(main.__doc__)
+    options.add_argument("--task", required=True)
+    options.add_argument("--folds", type=int, default=5)
+    options.add_argument("--name", help="of the folder")
+    chosen, flags = options.parse_known_args(argv)
+    typed.check_task(chosen.task)
+    planned = plan.Plan(chosen.task, {"default": []}, plan.folds(chosen.folds))
+    folder = typed.folder(chosen.logs, chosen.task, "crossval", chosen.name, flags)
+    from kindling.tools.compare import comparison
+
+    comparison.compare(planned, folder, flags, chosen.jobs, console())

@@ -1,0 +1,15 @@
+"""A run made again."""
+
+from kindling.tools.command import Words, console, entry, parser
+
+
+@entry
+def main(argv: Words) -> None:
+    """A run made again from its configuration, data and seed: the same scores, or what differs."""
+    options = parser(main.__doc__, jobs=False)
+    options.add_argument("--run", required=True, help="folder of the run")
+    options.add_argument("--other_data", action="store_true", help="go on if the data have changed")
+    chosen = options.parse_args(argv)
+    from kindling.tools.reproduce.again import reproduce
+
+    reproduce(chosen.run, chosen.logs, chosen.other_data, console())

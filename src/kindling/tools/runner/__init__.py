@@ -1,0 +1,1 @@
+"""Runs in processes of their own: planned, started once, gone on with, and read when they end."""

@@ -1,0 +1,107 @@
+"""A run that is wanted, and how far it has got by what lies in its folder. Imports no torch."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from filelock import lock_descriptor
+
+from kindling.errors import UserError
+from kindling.runs import folder as runs
+from kindling.tools.runner.record import RESULTS, Record
+from kindling.tools.runner.settings import Settings
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run that a command needs.
+
+    Args:
+        title: What the display calls it.
+        task: Of the run.
+        folder: Where it is written, as ``--logs`` has it, and nothing else is.
+        flags: All of them, but for where the run is written and on how many threads.
+        settings: That a run must have to be this one.
+    """
+
+    title: str
+    task: str
+    folder: Path
+    flags: list[str]
+    settings: Settings
+
+    def finished(self) -> Path | None:
+        """The newest run that has test scores and these settings."""
+        return next((run for run in self._made() if (run / RESULTS).is_file()), None)
+
+    def unfinished(self) -> Path | None:
+        """The newest run with these settings that can be gone on with."""
+        return next((run for run in self._made() if (run / runs.LAST).is_file()), None)
+
+    def newest(self) -> Path | None:
+        """The run that was started last, with whatever settings."""
+        return next(iter(self._versions()), None)
+
+    def epochs(self) -> int:
+        """Epochs that the newest run has a row of; there can be several rows of one."""
+        run = self.newest()
+        return len({row["epoch"] for row in Record(run).curves if "epoch" in row}) if run else 0
+
+    @property
+    def max_epochs(self) -> int | None:
+        most = self.settings.get("trainer.max_epochs")
+        return most if isinstance(most, int) and most > 0 else None
+
+    def trained(self, run: Path) -> bool:
+        """Whether the run only has to be tested, also where it was killed before it said so."""
+        record = Record(run)
+        if not (run / runs.BEST).is_file():
+            return False
+        # An epoch's training scores are what is logged last of it, after the checkpoint is written.
+        last = next(iter(record.curves[-1:]), {})
+        whole = self.max_epochs == last.get("epoch", -1) + 1 and "train/loss" in last
+        return whole or record.seconds is not None
+
+    def command(self, threads: int, verb: str = "train") -> list[str]:
+        """What goes on with the run, or starts it; to ``fit`` is not to test.
+
+        A run that was killed before its first checkpoint is removed: there is nothing in it.
+        """
+        python, run = [sys.executable, "-m", "kindling"], self.unfinished()
+        if run is not None:
+            return [*python, "test" if self.trained(run) else verb, f"--run={run}"]
+        for empty in self._made():
+            if not any((empty / runs.BEST.parent).glob("*.ckpt")):
+                shutil.rmtree(empty)
+        where = [f"--logs={self.folder}", f"--threads={threads}"]
+        return [*python, verb, *self.flags, *where, "--trainer.enable_progress_bar=false"]
+
+    def lock(self) -> IO[str] | None:
+        """The right to work in the folder, or nothing while another process has it.
+
+        It is held by whoever inherits the file, so that a run that outlives the command which
+        started it is not started a second time.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        held = (self.folder / ".lock").open("w")
+        if lock_descriptor(held.fileno(), blocking=False):
+            return held
+        held.close()
+        return None
+
+    def _made(self) -> list[Path]:
+        """The runs with these settings, the newest first; others stay where they are."""
+        return [run for run in self._versions() if self._matches(run)]
+
+    def _matches(self, run: Path) -> bool:
+        try:
+            made = Record(run).settings
+        except UserError:
+            return False  # killed while it wrote its configuration
+        return all(name in made and made[name] == value for name, value in self.settings.items())
+
+    def _versions(self) -> list[Path]:
+        folders = (self.folder / self.task).glob("version_*")
+        return sorted(folders, key=lambda run: int(run.name.removeprefix("version_")), reverse=True)

@@ -1,0 +1,189 @@
+"""Runs in processes of their own, as many at once as there is room for. Imports no torch."""
+
+import signal
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn
+
+from kindling.errors import Stopped
+from kindling.tools.runner.planned import PlannedRun
+from kindling.tools.runner.process import Job
+
+Room = tuple[int, int]
+"""Processes at once, and threads for each."""
+
+LOOK = 0.2
+"""Seconds between two looks at the processes."""
+
+GRACE = 60.0
+"""Seconds that a process has to save what it has when all are told to stop."""
+
+SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
+"""Those of them that the system has."""
+
+
+class Pool(ABC):
+    """Starts processes, looks at them and ends them; what they work on, a subclass says."""
+
+    what = "runs"
+    verb = "train"
+
+    def __init__(self, wanted: int, room: Room, console: Console) -> None:
+        self.wanted, (self.jobs, self.threads) = wanted, room
+        self.running: dict[Job, TaskID] = {}
+        self._said: set[str] = set()
+        columns = "{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[what]}"
+        self._display = Progress(
+            *columns, TimeElapsedColumn(), console=console, transient=True, refresh_per_second=4
+        )
+
+    @abstractmethod
+    def finished(self) -> int:
+        """How many of those that are wanted are finished."""
+
+    @abstractmethod
+    def take(self) -> tuple[PlannedRun, IO[str]] | None:
+        """One that needs a process, and its lock; nothing if there is none at this moment."""
+
+    @abstractmethod
+    def end(self, job: Job) -> None:
+        """Take note of a process that is over; until then, its run stays locked."""
+
+    def waiting(self) -> bool:
+        """Whether there are some that nobody has started."""
+        return self.finished() < self.wanted
+
+    def watch(self, job: Job) -> int:
+        """Look at what a process has written, and count its epochs."""
+        return job.planned.epochs()
+
+    def work(self) -> None:
+        """Until nothing is left to do.
+
+        Raises:
+            Stopped: By a signal; the processes were told to save what they have, and did.
+        """
+        whole = self._display.add_task(
+            "all", total=self.wanted, completed=self.finished(), what=self.what
+        )
+        with self._display, signals() as heard:
+            try:
+                while (self.running or self.waiting()) and not heard:
+                    self._start()
+                    time.sleep(LOOK)
+                    if not heard:  # or else a process was stopped by the signal that this one got
+                        self._collect()
+                    self._display.update(whole, completed=self.finished())
+            finally:
+                self._stop()
+        if heard:
+            name, done = signal.Signals(heard[0]).name, f"{self.finished()} of {self.wanted}"
+            how = f"stopped by {name}; {done} {self.what} are finished; the same command goes on"
+            raise Stopped(how, heard[0])
+
+    def say(self, line: str, once: bool = False) -> None:
+        if line not in self._said:
+            self._display.console.print(line, markup=False)
+        if once:
+            self._said.add(line)
+
+    def _start(self) -> None:
+        while len(self.running) < self.jobs and (taken := self.take()):
+            planned, held = taken
+            job = Job(planned, held, planned.command(self.threads, self.verb), self.threads)
+            self.running[job] = self._display.add_task(
+                planned.title, total=planned.max_epochs, what="epochs"
+            )
+
+    def _collect(self) -> None:
+        for job, bar in list(self.running.items()):
+            over = job.ended()  # asked first: what is written until then is read below
+            self._display.update(bar, completed=self.watch(job))
+            if over:
+                del self.running[job]
+                self._display.remove_task(bar)
+                with job.held:
+                    self.end(job)
+
+    def _stop(self) -> None:
+        """Let what is still running save what it has, and wait for it."""
+        for job in self.running:
+            job.stop()
+        patience = time.monotonic() + GRACE
+        while [job for job in self.running if not job.ended()]:
+            if time.monotonic() > patience:
+                for job in self.running:
+                    job.kill()
+            time.sleep(LOOK)
+        for job in self.running:
+            job.held.close()
+        self.running.clear()
+
+
+class Runs(Pool):
+    """Works through planned runs; what is finished is not done again.
+
+    ``failed`` has those that could not be made, and why.
+    """
+
+    def __init__(self, wanted: Sequence[PlannedRun], room: Room, console: Console) -> None:
+        super().__init__(len(wanted), room, console)
+        self.failed: dict[str, str] = {}
+        self._left = [planned for planned in wanted if planned.finished() is None]
+        self._finished = len(wanted) - len(self._left)
+        if self._finished:
+            self.say(f"finished     {self._finished} of {len(wanted)} runs, from before")
+
+    def finished(self) -> int:
+        return self._finished
+
+    def waiting(self) -> bool:
+        return bool(self._left)
+
+    def take(self) -> tuple[PlannedRun, IO[str]] | None:
+        for planned in list(self._left):
+            held = planned.lock()
+            if held is None:
+                self.say(f"waiting      {planned.title}: another process is at it", once=True)
+                continue
+            self._left.remove(planned)
+            if planned.finished() is None:
+                return planned, held
+            held.close()
+            self._finished += 1
+        return None
+
+    def end(self, job: Job) -> None:
+        title = job.planned.title
+        if job.status or job.planned.finished() is None:
+            self.failed[title] = job.complaint()
+            self.say(f"failed       {title}: {job.complaint()}")
+        else:
+            self._finished += 1
+            self.say(f"finished     {title}")
+
+
+@contextmanager
+def signals() -> Iterator[list[int]]:
+    """The signals heard so far, none of which ends this process by itself."""
+    heard: list[int] = []
+    before = {s: signal.signal(s, lambda signum, frame: heard.append(signum)) for s in SIGNALS}
+    try:
+        yield heard
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def share_out(runs: int, cores: int, gpus: int, jobs: int | None = None) -> Room:
+    """All cores in use, none twice.
+
+    Where there is a GPU, runs take turns unless ``jobs`` says otherwise: they share its memory.
+    """
+    jobs = max(1, min(jobs or (1 if gpus else cores), runs))
+    return jobs, max(1, cores // jobs)

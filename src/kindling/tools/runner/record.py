@@ -1,0 +1,146 @@
+"""What the files of a run say of it. Nothing here imports torch."""
+
+import csv
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kindling.cli import arguments
+from kindling.errors import UserError
+from kindling.runs import folder as runs
+from kindling.tools.runner.settings import LOADER, Settings, flat
+
+RESULTS = "results.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run by its folder; each file is read when it is first asked for, and may be absent."""
+
+    folder: Path
+
+    @cached_property
+    def settings(self) -> Settings:
+        path = self.folder / runs.CONFIG
+        try:
+            return flat(yaml.load(path.read_text(), LOADER))
+        except (OSError, yaml.YAMLError) as error:
+            raise UserError(f"{path}: cannot be read as a configuration") from error
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        return _json(self.folder / RESULTS)
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        return _json(self.folder / "provenance.json")
+
+    @cached_property
+    def curves(self) -> list[dict[str, float]]:
+        """The rows of ``metrics.csv``."""
+        path = self.folder / "metrics.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        # Of a run that is being written, the last row may be half a row.
+        return [{k: float(v) for k, v in row.items() if k and v} for row in rows]
+
+    @property
+    def task(self) -> str:
+        return str(self.results["task"])
+
+    @property
+    def pair(self) -> tuple[Any, Any]:
+        """Seed and fold: runs of two variants that share them are a pair."""
+        return self.settings.get("seed_everything"), self.settings.get("data.fold")
+
+    @property
+    def scores(self) -> dict[str, float]:
+        return _values(self.results)
+
+    @property
+    def baseline(self) -> tuple[str, dict[str, float]]:
+        """Name and scores of what the run has to beat."""
+        baseline = self.results.get("baseline") or {}
+        return str(baseline.get("name", "")), _values(baseline)
+
+    @property
+    def commit(self) -> str:
+        """Ten digits, and a mark where files differed from the commit."""
+        git = self.provenance.get("git", {})
+        return f"{git.get('commit') or 'unknown'}"[:10] + ("*" if git.get("dirty") else "")
+
+    @property
+    def seconds(self) -> float | None:
+        """Of training; of a run that was resumed, of its last part."""
+        seconds = self.provenance.get("wall_time_s")
+        return None if seconds is None else float(seconds)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it was made in more than one go."""
+        words = shlex.split(self.provenance.get("command", ""))
+        return arguments.take(words, "--run")[0] is not None
+
+    @property
+    def monitor(self) -> tuple[str, str]:
+        """What chooses the best checkpoint, and whether its ``max`` or ``min`` is best."""
+        mode = self.settings.get("checkpoint.mode", "min")
+        return self.settings.get("checkpoint.monitor", "val/loss"), mode
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The row of the epoch that the best checkpoint is of; empty if there is none."""
+        monitor, mode = self.monitor
+        rows = [row for row in self.curves if monitor in row]
+        choose = max if mode == "max" else min
+        return choose(rows, key=lambda row: row[monitor], default={})
+
+
+def show_alone(folder: Path, made: Mapping[str, Path]) -> str:
+    """The command by which TensorBoard shows these runs, by name, and no others."""
+    links = folder / runs.TENSORBOARD
+    try:
+        for name, run in made.items():
+            runs.link(links / name, run)
+    except OSError:  # where links cannot be made
+        links = folder
+    return f"tensorboard --logdir {runs.shown(links)}"
+
+
+def tested(folders: Sequence[str]) -> list[Record]:
+    """Runs of one task that have test scores.
+
+    Raises:
+        UserError: A folder is no run or was not tested, or the runs are of several tasks.
+    """
+    records = [Record(folder) for folder in dict.fromkeys(map(runs.find, folders))]
+    for record in records:
+        if not record.results:
+            where = runs.shown(record.folder)
+            raise UserError(f"{where}: has no {RESULTS}; first: make evaluate RUN={where}")
+    tasks = sorted({record.task for record in records})
+    if len(tasks) > 1:
+        raise UserError(f"runs of {' and '.join(tasks)}: only runs of one task can be compared")
+    return records
+
+
+def _values(scored: dict[str, Any]) -> dict[str, float]:
+    return {name: float(score["value"]) for name, score in scored.get("metrics", {}).items()}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not valid JSON; was it written by a run?") from error
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,73 @@
+"""Commands that stand for runs, and what became of them."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kindling.tools.runner.planned import PlannedRun
+
+FAKE = Path(__file__).with_name("fake.py")
+EPOCHS = 4
+
+
+class Fake:
+    """What stands for the command of a run.
+
+    Args:
+        seconds: Of an epoch.
+        failing: Whether the run of a title fails.
+        level: Where the scores of a run come down to.
+        mib: Memory that the run of a title takes.
+    """
+
+    def __init__(
+        self,
+        seconds: float = 0.0,
+        failing: Callable[[str], bool] = lambda title: False,
+        level: Callable[[PlannedRun], float] = lambda planned: 0.0,
+        mib: Callable[[str], int] = lambda title: 0,
+    ) -> None:
+        self.seconds, self.failing, self.level, self.mib = seconds, failing, level, mib
+
+    def command(self, planned: PlannedRun, verb: str) -> list[str]:
+        run = planned.unfinished()
+        place = run or planned.folder / planned.task / "version_0"
+        wanted: dict[str, Any] = {
+            "settings": planned.settings,
+            "seconds": self.seconds,
+            "fails": self.failing(planned.title),
+            "level": self.level(planned),
+            "epochs": EPOCHS,
+            "mib": self.mib(planned.title),
+            "tests": verb != "fit",
+        }
+        words = ["resume" if run else verb, str(place), json.dumps(wanted)]
+        return [sys.executable, str(FAKE), "-", *words]
+
+    @contextmanager
+    def standing_in(self) -> Iterator[None]:
+        def command(planned: PlannedRun, threads: int, verb: str) -> list[str]:
+            return self.command(planned, verb)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(PlannedRun, "command", command)
+            yield
+
+
+def starts(folder: Path) -> list[str]:
+    """What the processes of a folder's run noted, without their numbers."""
+    path = folder / "starts.txt"
+    return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def wait(reached: Callable[[], object]) -> None:
+    patience = time.monotonic() + 100
+    while not reached():
+        assert time.monotonic() < patience
+        time.sleep(0.05)

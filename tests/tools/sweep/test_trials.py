@@ -1,0 +1,237 @@
+"""Trials in processes: none twice, none lost, whatever ends the sweep or a run of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+import psutil
+import pytest
+from optuna.trial import TrialState
+
+from kindling.data import paths
+from kindling.errors import Stopped, UserError
+from kindling.tools.runner.planned import PlannedRun
+from kindling.tools.sweep.study import JOURNAL, Study, Taken
+from kindling.tools.sweep.trials import Failing
+from tests.tools.runner.simulated import EPOCHS, wait
+from tests.tools.sweep.simulated import Fake, starts, study, work
+
+WHOLE = ["fit", "ended"]
+
+
+def states(folder: Path) -> list[str]:
+    return [trial.state.name for trial in study(folder).trials()]
+
+
+def elsewhere(folder: Path, wanted: int, seconds: float) -> subprocess.Popen[str]:
+    """A sweep in a process of its own, one trial at a time."""
+    code = (
+        "from pathlib import Path\n"
+        "from tests.tools.sweep.simulated import Fake, work\n"
+        f"work(Path({str(folder)!r}), {wanted}, Fake({seconds}, level=lambda number: 0), jobs=1)\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], cwd=paths.PROJECT, text=True)
+
+
+def checkpoint(folder: Path, number: int) -> bool:
+    return any((folder / "trials" / str(number)).rglob("last.ckpt"))
+
+
+def test_trials_are_made_once_and_more_when_more_are_wanted(folder: Path) -> None:
+    work(folder, 2, Fake(level=lambda number: number))
+    assert starts(folder) == dict.fromkeys(range(2), WHOLE)
+    trials = study(folder).trials()
+    assert [trial.value for trial in trials] == [pytest.approx(n + 1 / EPOCHS) for n in (0, 1)]
+    scores = {epoch: pytest.approx(1 / (epoch + 1), abs=1e-6) for epoch in range(EPOCHS)}
+    assert trials[0].intermediate_values == scores
+    work(folder, 2)
+    work(folder, 4)
+    assert starts(folder) == dict.fromkeys(range(4), WHOLE)
+    assert states(folder) == ["COMPLETE"] * 4
+
+
+def test_one_that_is_worse_than_others_is_stopped(folder: Path) -> None:
+    work(folder, 5, Fake(level=lambda number: 0))
+    work(folder, 6, Fake(seconds=0.5, level=lambda number: 9))
+    assert states(folder) == ["COMPLETE"] * 5 + ["PRUNED"]
+    assert starts(folder)[5] == ["fit", "stopped"]
+    assert len(study(folder).trials()[5].intermediate_values) < EPOCHS
+    # It counts; the next ends before it could be stopped, and is scored by all of its epochs.
+    work(folder, 7, Fake(level=lambda number: 9))
+    assert states(folder)[6:] == ["COMPLETE"]
+    last = study(folder).trials()[6]
+    assert len(last.intermediate_values) == EPOCHS
+    assert last.value == pytest.approx(9 + 1 / EPOCHS)
+
+
+def test_one_that_fails_is_named_and_another_made(folder: Path) -> None:
+    work(folder, 3, Fake(failing=lambda number: number == 1))
+    assert states(folder).count("COMPLETE") == 3
+    trials = study(folder).trials()
+    assert trials[1].state == TrialState.FAIL
+    assert trials[1].user_attrs["said"] == "exit status 1: the loss became NaN"
+    assert len(trials) == 4
+
+
+def test_nothing_but_failures_end_the_sweep(folder: Path) -> None:
+    with pytest.raises(Failing, match="5 trials failed and 0 did not; the last, trial 4: exit st"):
+        work(folder, 9, Fake(failing=lambda number: True), jobs=1)
+    assert states(folder) == ["FAIL"] * 5
+    work(folder, 1)
+    assert states(folder)[5:] == ["COMPLETE"], "what was wrong may have been mended"
+
+
+def test_no_score_is_a_failure(folder: Path) -> None:
+    with pytest.raises(Failing, match="has no val/loss that is a number"):
+        work(folder, 1, Fake(level=lambda number: float("nan")))
+
+
+def test_stopped_by_a_signal_it_goes_on(folder: Path) -> None:
+    work(folder, 1)
+
+    def stop() -> None:
+        wait(lambda: checkpoint(folder, 1) and checkpoint(folder, 2))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(Stopped, match="stopped by SIGTERM; 1 of 3 trials are finished") as stopped:
+        work(folder, 3, Fake(seconds=1))
+    assert stopped.value.status == 143
+    assert states(folder) == ["COMPLETE", "RUNNING", "RUNNING"]
+    work(folder, 3)
+    assert starts(folder) == {
+        0: WHOLE,
+        **{k: ["fit", "stopped", "resume", "ended"] for k in (1, 2)},
+    }
+    scores = study(folder).trials()[1].intermediate_values
+    assert sorted(scores) == list(range(EPOCHS)), "each epoch once"
+
+
+def test_all_killed_it_goes_on_from_the_checkpoint(folder: Path) -> None:
+    first = elsewhere(folder, 2, seconds=1)
+    wait(lambda: checkpoint(folder, 0))
+    everything = [*psutil.Process(first.pid).children(recursive=True), psutil.Process(first.pid)]
+    assert len(everything) == 2, "the run and the sweep"
+    for process in reversed(everything):
+        process.kill()
+    first.wait()
+    wait(lambda: not any(process.is_running() for process in everything))
+    work(folder, 2)
+    assert starts(folder) == {0: ["fit", "resume", "ended"], 1: WHOLE}
+    assert states(folder) == ["COMPLETE"] * 2
+
+
+def test_killed_before_a_checkpoint_it_starts_again(folder: Path) -> None:
+    made = study(folder)
+    taken = made.take(3)
+    assert taken is not None
+    taken.held.close()  # what the end of this process would have done
+    work(folder, 2)
+    assert starts(folder) == {0: WHOLE, 1: WHOLE}
+
+
+def test_a_run_that_outlives_the_sweep_is_waited_for(folder: Path) -> None:
+    first = elsewhere(folder, 1, seconds=0.7)
+    wait(lambda: checkpoint(folder, 0))
+    first.kill()
+    first.wait()
+    assert study(folder).planned(0, {}).lock() is None, "its run goes on, and has the lock"
+    work(folder, 1)
+    assert starts(folder) == {0: WHOLE}
+    [trial] = study(folder).trials()
+    assert trial.state == TrialState.COMPLETE
+    assert len(trial.intermediate_values) == EPOCHS
+
+
+def test_a_run_that_somebody_else_killed_goes_on(folder: Path) -> None:
+    def kill() -> None:
+        wait(lambda: checkpoint(folder, 0))
+        line = (folder / "trials" / "0" / "starts.txt").read_text().split()
+        os.kill(int(line[1]), signal.SIGKILL)
+
+    threading.Thread(target=kill).start()
+    work(folder, 1, Fake(seconds=0.5))
+    assert starts(folder) == {0: ["fit", "resume", "ended"]}
+    assert states(folder) == ["COMPLETE"]
+
+
+def test_two_at_once_never_do_the_same_trial(folder: Path) -> None:
+    both = [elsewhere(folder, 8, seconds=0.1) for _ in range(2)]
+    assert [process.wait(timeout=100) for process in both] == [0, 0]
+    assert starts(folder) == dict.fromkeys(range(8), WHOLE)
+    assert states(folder) == ["COMPLETE"] * 8
+
+
+def test_a_trial_is_let_go_of_when_the_study_knows_of_its_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another sweep would take it for one that was left, and end it a second time."""
+    free: list[bool] = []
+
+    def told(self: Study, taken: Taken, state: TrialState) -> None:
+        free.append(taken.planned.lock() is not None)
+        tell(self, taken, state)
+
+    tell = Study.tell
+    monkeypatch.setattr(Study, "tell", told)
+    work(folder, 2)
+    assert free == [False, False]
+    held = study(folder).planned(0, {}).lock()
+    assert held is not None
+    held.close()
+
+
+def test_one_that_ends_at_this_moment_is_not_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, other = study(folder), study(folder)
+    taken = made.take(1)
+    assert taken is not None
+    taken.report([{"epoch": 0, "val/loss": 1.0}])
+    lock = PlannedRun.lock
+
+    def late(planned: PlannedRun) -> IO[str] | None:
+        made.tell(taken, TrialState.COMPLETE)
+        taken.held.close()
+        return lock(planned)
+
+    monkeypatch.setattr(PlannedRun, "lock", late)
+    assert other.take(1) is None
+
+
+def test_what_a_trial_draws_is_the_same_after_a_stop(tmp_path: Path) -> None:
+    work(tmp_path / "whole", 4)
+    for wanted in (1, 2, 4):
+        work(tmp_path / "parts", wanted)
+    whole, parts = (study(tmp_path / name).trials() for name in ("whole", "parts"))
+    assert [trial.params for trial in whole] == [trial.params for trial in parts]
+    assert len({trial.params["model.lr"] for trial in whole}) == 4
+
+
+def test_half_a_line_is_mended(folder: Path) -> None:
+    work(folder, 1)
+    with (folder / JOURNAL).open("a") as stream:
+        stream.write('{"op_code": 4, "work')
+    work(folder, 2)
+    assert states(folder) == ["COMPLETE"] * 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"high": 1.0}, "model.lr: .*high: 1.0.* now, .*high: 0.1"),
+        ({"model.dropout": 0.5}, "model.dropout: 0.5 now, null in the study of"),
+        ({"trainer.max_epochs": 9}, "trainer.max_epochs: 9 now, 4 in the study of"),
+        ({"data": "e" * 64}, "the data have changed since"),
+    ],
+)
+def test_what_could_not_be_compared_is_refused(
+    folder: Path, changed: dict[str, object], said: str
+) -> None:
+    study(folder)
+    with pytest.raises(UserError, match=f"{said}.*NAME="):
+        study(folder, **changed)
