@@ -8,7 +8,7 @@ With --data, the file's columns are shown and become the problem's own.
 
 import sys
 
-from kindling.tools.new.command import new
+from kindling.tools.new import main
 
 if __name__ == "__main__":
-    sys.exit(new())
+    sys.exit(main())

@@ -6,7 +6,7 @@ python scripts/update.py --to ../kindling --no-test
 
 import sys
 
-from kindling.tools.update.command import update
+from kindling.tools.update import main
 
 if __name__ == "__main__":
-    sys.exit(update())
+    sys.exit(main())

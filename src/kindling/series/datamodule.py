@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from kindling.data.datamodule import DataModule, SplitName, at_least, share
+from kindling.data.samples import write_series
 from kindling.data.sources import DatasetSources, SeriesSource
 from kindling.data.split import check_fold, rolling_origin
 from kindling.errors import UserError
@@ -104,6 +105,10 @@ class SeriesDataModule(DataModule):
         self.series = {"predict": self._read(path)}
         whole = Segment(0, len(self.series["predict"]))
         return self._windows("predict", [whole], ahead=True)
+
+    def write_sample(self, folder: Path) -> None:
+        """An hourly series, where a problem has no sample of its own."""
+        write_series(folder / self.train_file, self.time, self.value)
 
     def files(self) -> Sequence[Path]:
         return [self.root / name for name in (self.train_file, self.test_file) if name]

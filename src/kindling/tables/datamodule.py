@@ -16,6 +16,7 @@ from torch import Tensor
 
 from kindling.data.datamodule import DataModule, SplitName, at_least, share
 from kindling.data.dataset import FieldDataset
+from kindling.data.samples import SHAPES, write_table
 from kindling.data.sources import SPLITS, DatasetSources, TableSource
 from kindling.data.split import SplitConfig, TooFew, check_fold, grouped_split, stratified_split
 from kindling.data.targets import IGNORE_INDEX
@@ -252,6 +253,11 @@ class TableDataModule(DataModule):
 
     def read_input(self, path: Path) -> FieldDataset[Any]:
         return self.dataset(self.load(path), path, labelled=False)
+
+    def write_sample(self, folder: Path) -> None:
+        """Rows of the columns that the settings name, where a problem has no sample of its own."""
+        classes = {"number": (), "binary": ("0", "1"), "classes": tuple(SHAPES)}[self.target_kind]
+        write_table(folder / (self.table or "sample.csv"), self.named, {self.target: classes})
 
     def files(self) -> Sequence[Path]:
         return [self.path, *(self.root / name for name in [self.test_file] if name)]

@@ -12,8 +12,8 @@ import yaml
 
 from kindling.data import paths
 from kindling.data.samples import write_folders, write_table
-from kindling.tools.new import command
-from kindling.tools.new.command import KINDS, new
+from kindling.tools.new import main
+from kindling.tools.new.make import KINDS, TEMPLATES
 
 Run = Any
 STYLE = paths.PROJECT / "pyproject.toml"
@@ -28,7 +28,7 @@ WRITTEN = (f"src/problems/{TASK}", f"tests/problems/{TASK}", f"configs/{TASK}.ya
 
 
 def make(kind: str, *flags: str, task: str = TASK) -> int:
-    return new([f"--task={task}", f"--kind={kind}", *flags])
+    return main([f"--task={task}", f"--kind={kind}", *flags])
 
 
 def settings(project: Path) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_what_no_problem_is_made_of(
         (tmp_path / "my.csv").write_text(text)
         flags = [*flags, f"--data={tmp_path / 'my.csv'}"]
     before = sorted(inside.rglob("*"))
-    assert new([f"--task={TASK}", *flags]) == 2
+    assert main([f"--task={TASK}", *flags]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -163,7 +163,7 @@ def test_a_file_is_taken_for_what_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     (tmp_path / "my.csv").write_text(text)
-    assert new([f"--task={TASK}", *flags, f"--data={tmp_path / 'my.csv'}"]) == 0
+    assert main([f"--task={TASK}", *flags, f"--data={tmp_path / 'my.csv'}"]) == 0
     assert about in capsys.readouterr().out
     assert settings(inside).items() >= expected.items()
     kind = "table_class" if expected.get("target") == "Churn" else "table_number"
@@ -224,5 +224,5 @@ def test_every_kind_passes_its_tests_and_trains(
 
 
 def test_the_folders_of_templates_are_those_of_the_kinds() -> None:
-    folders = {path.name for path in command.TEMPLATES.iterdir() if path.is_dir()}
+    folders = {path.name for path in TEMPLATES.iterdir() if path.is_dir()}
     assert folders == {kind.folder for kind in KINDS.values()}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kindling.data import paths
-from kindling.tools.update.command import entries, update
+from kindling.tools.update import main
+from kindling.tools.update.replace import entries
 
 FILES = {
     "src/kindling/__init__.py": '__version__ = "0.1.0"\n',
@@ -86,7 +87,7 @@ def test_the_engine_is_replaced_and_all_else_stays(
     bytecode = project / "src/kindling/__pycache__/old.pyc"
     bytecode.parent.mkdir()
     bytecode.touch()
-    assert update(["--to=v0.2.0", "--no-test"]) == 0
+    assert main(["--to=v0.2.0", "--no-test"]) == 0
     expected = {**FILES, "src/problems/mine/data.py": "MINE = 1\n"}
     del expected["src/kindling/old.py"]
     expected |= {name: text for name, text in NEWER.items() if name.startswith("src/kindling")}
@@ -105,10 +106,10 @@ def test_the_engine_is_replaced_and_all_else_stays(
 @pytest.mark.parametrize("version", ["main", "hash", "path"])
 def test_ways_to_name_a_version(version: str, template: Path, project: Path) -> None:
     named = {"hash": git(template, "rev-parse", "HEAD")[:9], "path": str(template)}
-    assert update([f"--to={named.get(version, version)}", "--no-test"]) == 0
+    assert main([f"--to={named.get(version, version)}", "--no-test"]) == 0
     assert (project / "src/kindling/new.py").exists()
     git(project, "commit", "--quiet", "--message=newer")
-    assert update(["--to=v0.1.0", f"--from={template}", "--no-test"]) == 0
+    assert main(["--to=v0.1.0", f"--from={template}", "--no-test"]) == 0
     assert content(project) == {**FILES, "src/problems/mine/data.py": "MINE = 1\n"}
 
 
@@ -116,7 +117,7 @@ def test_a_deleted_tool_stays_deleted(project: Path) -> None:
     git(project, "rm", "-r", "--quiet", "src/kindling/tools/sweep", "tests/tools/sweep")
     git(project, "rm", "-r", "--quiet", "tests/engine")
     git(project, "commit", "--quiet", "--message=x")
-    assert update(["--to=v0.2.0", "--no-test"]) == 0
+    assert main(["--to=v0.2.0", "--no-test"]) == 0
     assert (project / "src/kindling/tools/export").is_dir()
     for folder in ("src/kindling/tools/sweep", "tests/tools/sweep", "tests/engine"):
         assert not (project / folder).exists()
@@ -135,7 +136,7 @@ def test_an_edited_engine_is_left_alone(
 ) -> None:
     commit(project, files)
     before = content(project)
-    assert update(["--to=v0.2.0"]) == 2
+    assert main(["--to=v0.2.0"]) == 2
     said = capsys.readouterr()
     assert message in said.err
     assert "0.1.0" in said.err
@@ -180,7 +181,7 @@ def test_what_cannot_be_updated(
     monkeypatch.chdir(project)
     edit(project)
     before = content(project)
-    assert update(args) == 2
+    assert main(args) == 2
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
@@ -196,7 +197,7 @@ def test_a_contract_that_breaks_is_said_with_the_way_back(
     monkeypatch.setenv("PYTHONPATH", str(project / "src"))
     for version, status in (("1", 2), ("2", 0)):
         commit(project, {"tests/problems/mine/test_mine.py": f"{test}'{version}'\n"})
-        assert update(["--to=v0.2.0"]) == status
+        assert main(["--to=v0.2.0"]) == status
         said = capsys.readouterr().err
         back = "git restore" + said.partition("git restore")[2] if said else "true"
         subprocess.run(back.split(), cwd=project, check=True)

@@ -25,13 +25,7 @@ SPARE = 40
 
 
 class Inferred(NamedTuple):
-    """What a file holds.
-
-    Args:
-        about: Its rows, separator and the like, in words, and columns that are not used.
-        target: ``classification`` or ``regression``; none where a kind has one only.
-        settings: Of the data module.
-    """
+    """What a file holds, in words; the kind of target; settings of the data module."""
 
     about: str
     target: str | None

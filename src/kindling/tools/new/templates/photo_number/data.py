@@ -1,8 +1,5 @@
 """Rows of a table with photos, and the number to predict of each."""
 
-from pathlib import Path
-
-from kindling.data.samples import write_table
 from kindling.images.table_datamodule import ImageTableDataModule
 
 
@@ -11,6 +8,3 @@ class TaskNameDataModule(ImageTableDataModule):
 
     task = "task_name"
     target_kind = "number"
-
-    def write_sample(self, folder: Path) -> None:
-        write_table(folder / (self.table or "sample.csv"), self.named, {self.target: ()})

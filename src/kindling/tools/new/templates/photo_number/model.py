@@ -71,12 +71,7 @@ class TaskNameModule(ImageModule):
         self.scale.copy_(target.std(correction=0).clamp(min=1e-9))
 
     def forward(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Predictions ``(B,)``.
-
-        Shape:
-            ``photos`` ``(B, V, 3, H, W)`` uint8, ``numbers`` ``(B, F)``, NaN where missing,
-            ``codes`` ``(B, C)`` int64.
-        """
+        """Predictions ``(B,)``; ``photos`` are ``(B, V, 3, H, W)`` uint8, a missing number NaN."""
         features = self.backbone(self.pixels(photos.flatten(0, 1))).mean((2, 3))
         seen = features.reshape(*photos.shape[:2], -1).mean(1)  # of all photos of a row
         told = self.table(self.normalize(numbers), codes)

@@ -1,39 +1,14 @@
-"""``make update``: another version of the engine, the project's problems untouched."""
+"""The engine replaced, and what is said of it."""
 
-import argparse
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.command import Words, entry
 from kindling.tools.update import engine
 from kindling.tools.update.engine import git
-
-TESTS = ("-m", "pytest", "tests/problems", "-m", "not slow", "-p", "no:cacheprovider")
-BACK = f"git restore --source=HEAD --staged --worktree -- {' '.join(engine.PATHS)}"
-
-
-@entry
-def update(argv: Words) -> None:
-    """Another version of the engine in place of this one, the project's problems untouched."""
-    options = argparse.ArgumentParser(description=update.__doc__, allow_abbrev=False)
-    options.add_argument("--to", required=True, help="tag, branch or commit, or another checkout")
-    options.add_argument("--from", dest="source", help="repository; the remote origin")
-    options.add_argument(
-        "--no-test", action="store_true", help="leave out the tests of the problems"
-    )
-    chosen = options.parse_args(argv)
-    replace_engine(chosen.to, chosen.source)
-    # In a process that imports the new one.
-    command = [sys.executable, *TESTS]
-    if not chosen.no_test and subprocess.run(command, cwd=paths.PROJECT, check=False).returncode:
-        raise UserError(f"problems fail with this version, as shown; the one before: {BACK}")
-    print("next    look at it by git diff --staged, then commit it")
 
 
 def replace_engine(version: str, source: str | None) -> None:

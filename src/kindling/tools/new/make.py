@@ -1,9 +1,5 @@
-"""A new problem: its folder, configuration and tests, from a template.
+"""A new problem: its folder, configuration and tests, from a template."""
 
-With --data, the file's columns are shown and become the problem's own.
-"""
-
-import argparse
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -14,7 +10,6 @@ import yaml
 
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
-from kindling.tools.command import Words, entry
 from kindling.tools.new.names import camel, check_task, places
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -59,26 +54,10 @@ KINDS = {
 """By what is given and what is predicted; of a kind's targets, the first where none is named."""
 
 
-@entry
-def new(argv: Words) -> None:
-    """A new problem of a kind: its folder, its configuration and its tests."""
-    options = argparse.ArgumentParser(description=new.__doc__, allow_abbrev=False)
-    options.add_argument("--task", required=True, help="the problem's name")
-    options.add_argument("--kind", required=True, help=", ".join(dict(KINDS.keys())))
-    options.add_argument("--target", help="classification or regression, where both make sense")
-    options.add_argument("--data", type=Path, help="CSV file to take columns from")
-    options.add_argument("--column", help="of that file, to predict; the last one")
-    make(**vars(options.parse_args(argv)))
-
-
 def make(
     task: str, kind: str, target: str | None, data: Path | None = None, column: str | None = None
 ) -> None:
-    """Write a new problem, and say what was written.
-
-    Raises:
-        UserError: The name cannot be had, there is no such kind, or the file is of no use for it.
-    """
+    """Write a new problem, and say what was written."""
     check_task(task)
     chosen = find(kind, target)
     if data is not None:
@@ -107,11 +86,7 @@ def find(kind: str, target: str | None) -> Kind:
 
 
 def create(task: str, kind: Kind) -> list[Path]:
-    """Write a problem, whole or not at all.
-
-    Returns:
-        The problem's folder, its tests and its configuration.
-    """
+    """Write a problem, whole or not at all: its folder, its tests and its configuration."""
     unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=paths.PROJECT))
     try:
         ready = [unfinished / name for name in ("problem", "tests", "config.yaml")]
