@@ -18,6 +18,10 @@ TOOLS = sorted(
 )
 
 
+NEEDED = {"compare": ("crossval", "results")}
+"""Tools that others are made of, which go with them."""
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the project's own files, committed."""
@@ -105,6 +109,7 @@ def test_without_a_problem(task: str, tree: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
 def test_without_a_tool(tool: str, tree: Path) -> None:
-    delete_tool(tree, tool)
+    for name in (tool, *NEEDED.get(tool, ())):
+        delete_tool(tree, name)
     check(tree)
     run(tree, sys.executable, "-m", "mypy", f"--cache-dir={tree / '.mypy_cache'}")
