@@ -5,10 +5,10 @@ Nothing here imports torch, so that a mistake is answered at once.
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from kindling.cli import settings as layers
+from kindling.cli.settings import PARTS, settings
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
 from kindling.runs import folder as runs
@@ -20,8 +20,7 @@ COMMANDS = {
     "test": "score a checkpoint on the test split",
     "predict": "predict raw input (--data.input), no targets needed",
 }
-VALUE = re.compile(r"[^-]|-[\d.]|-?$")
-"""How a word begins that is no option."""
+VALUE = re.compile(r"[^-]|-[\d.]|-?$")  # how a word begins that is no option
 
 
 @dataclass
@@ -29,7 +28,7 @@ class Invocation:
     """A command, its flags for the parser, and the run and checkpoint that they named."""
 
     command: str
-    flags: list[str] = field(default_factory=list)
+    flags: list[str]
     run: Path | None = None
     checkpoint: Path | None = None
 
@@ -43,11 +42,12 @@ def read(argv: list[str]) -> Invocation:
     checkpoint, flags = take(flags, "--ckpt_path")
     parent, flags = take(flags, "--from_run")
     # A flag wins over a config, and a class's setting over the class, also where they stand before.
-    flags = sorted(map(_resolve, flags), key=_rank)
+    flags = sorted(map(_resolve, flags), key=lambda flag: "." in flag.partition("=")[0])
+    flags = sorted(flags, key=lambda flag: not flag.startswith("--config="))
     trains = command in ("fit", "train")
     if parent and (not trains or given or checkpoint):
-        new = "--from_run starts a new run: by fit or train, and without --run, --ckpt_path"
-        raise UserError(new)
+        how = "by fit or train, and without --run, --ckpt_path"
+        raise UserError(f"--from_run starts a new run: {how}")
     invocation = Invocation(command, flags, runs.find(given) if given else None)
     origin = invocation.run
     if parent:
@@ -63,14 +63,7 @@ def read(argv: list[str]) -> Invocation:
         raise UserError(f"{command} {needed}")
     if origin:
         flags.insert(0, f"--config={origin / runs.CONFIG}")
-    for flag in flags:
-        if flag.startswith("--config="):
-            layers.settings(Path(flag.partition("=")[2]))
     return invocation
-
-
-def _rank(flag: str) -> int:
-    return 0 if flag.startswith("--config=") else 1 + ("." in flag.partition("=")[0])
 
 
 def take(flags: list[str], name: str) -> tuple[str | None, list[str]]:
@@ -102,19 +95,20 @@ def _resolve(flag: str) -> str:
     """A flag that names a file, by the file's path or, for a part of the settings, its content."""
     name, _, value = flag.partition("=")
     if name == "--config":
-        return f"--config={find_config(value)}"
-    if name.removeprefix("--") in layers.PARTS and value.endswith((".yaml", ".yml", ".json")):
-        return f"{name}={json.dumps(layers.settings(find_config(value)), default=str)}"
+        settings(found := find_config(value))
+        return f"--config={found}"
+    if name.removeprefix("--") in PARTS and value.endswith((".yaml", ".yml", ".json")):
+        return f"{name}={json.dumps(settings(find_config(value)), default=str)}"
     return flag
 
 
 def find_config(name: str) -> Path:
     """The file of a task, a preset, or a path to a YAML file."""
-    places = (Path(name), paths.CONFIGS / f"{name}.yaml", paths.PRESETS / f"{name}.yaml")
-    for place in places:
+    folders = (paths.CONFIGS, paths.PRESETS)
+    for place in (Path(name), *(folder / f"{name}.yaml" for folder in folders)):
         if place.is_file():
             return place.resolve()
-    known = [*names(paths.CONFIGS), *names(paths.PRESETS)]
+    known = [name for folder in folders for name in names(folder)]
     raise UserError(f"{name}: no such config, task or preset{did_you_mean(name, known)}")
 
 

@@ -2,15 +2,12 @@
 
 import inspect
 import shutil
-from argparse import Action
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from kindling.cli import arguments
+from kindling.cli.settings import shown
 from kindling.data import paths
 
 if TYPE_CHECKING:
@@ -23,7 +20,6 @@ TRAINER = {
     "precision": "32-true, 16-mixed, bf16-mixed, bf16-true, 64-true, ...",
     "gradient_clip_val": "Largest norm of all gradients together; null is any.",
 }
-
 SHARED = {
     "--config=NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
     "--run=DIR": "A run whose config and checkpoint to use, and to write into.",
@@ -47,55 +43,41 @@ def wanted(args: list[str]) -> bool:
 
 def overview() -> str:
     """Commands, tasks, presets and three examples. Imports no torch: a person is waiting."""
-    return "\n".join(
-        [
-            "kindling: problem shapes on one PyTorch Lightning spine",
-            "",
-            "usage: kindling COMMAND [--config TASK] [--config PRESET] [--SETTING=VALUE ...]",
-            *_section("commands", arguments.COMMANDS),
-            *_section("tasks", _described(paths.CONFIGS)),
-            *_section("presets", _described(paths.PRESETS)),
-            "",
-            "examples",
-            "  kindling train --config timeseries --model.cell=gru --trainer.max_epochs=5",
-            "  kindling test --run logs/timeseries/latest",
-            "  kindling fit --config timeseries --help",
-        ]
-    )
+    lines = [
+        "kindling: problem shapes on one PyTorch Lightning spine",
+        "",
+        "usage: kindling COMMAND [--config TASK] [--config PRESET] [--SETTING=VALUE ...]",
+        *_section("commands", arguments.COMMANDS),
+        *_section("tasks", _described(paths.CONFIGS)),
+        *_section("presets", _described(paths.PRESETS)),
+        "",
+        "examples",
+        "  kindling train --config timeseries --model.cell=gru --trainer.max_epochs=5",
+        "  kindling test --run logs/timeseries/latest",
+        "  kindling fit --config timeseries --help",
+    ]
+    return "\n".join(lines)
 
 
 def of_command(command: str, layers: "Layers") -> str:
     """The settings that a command takes, with what configs and flags make of them."""
     from lightning.pytorch import Trainer
 
+    def row(name: str, default: Any, choices: str = "") -> str:
+        closed = f" {choices}" if choices[:1] == "{" and choices != "{true,false}" else ""
+        return f"--{name}{closed}={shown(layers.values.get(name, default))}"
+
     lines = [f"usage: kindling {command} --config TASK [--config PRESET] [--SETTING=VALUE ...]"]
     for part, kind in layers.classes.items():
-        rows = [action for name, action in layers.options.items() if name.startswith(f"{part}.")]
-        shown = dict(_row(action, layers.values) for action in rows)
-        lines += _section(f"{part}: {kind.__name__}", shown)
+        rows = {
+            row(name, action.default, str(action.metavar)): (action.help or "").partition(". ")[0]
+            for name, action in layers.options.items()
+            if name.startswith(f"{part}.")
+        }
+        lines += _section(f"{part}: {kind.__name__}", rows)
     known = inspect.signature(Trainer).parameters
-    trainer = {
-        f"--trainer.{name}={_shown(layers.values.get(f'trainer.{name}', known[name].default))}": doc
-        for name, doc in TRAINER.items()
-    }
-    return "\n".join([*lines, *_section("trainer", trainer), *_section("shared", SHARED)])
-
-
-def _row(action: Action, values: Mapping[str, Any]) -> tuple[str, str]:
-    """An option as it is typed, with choices and value, and the first sentence of its help."""
-    names = f" {action.metavar}" if str(action.metavar).startswith("{") else ""
-    value = _shown(values.get(action.dest, action.default))
-    doc = (action.help or "").partition(". ")[0]
-    return f"--{action.dest}{names.replace(' {true,false}', '')}={value}", doc
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str | tuple):
-        return value if isinstance(value, str) else _shown(list(value))
-    with suppress(yaml.YAMLError):  # an object, that a class has for a default
-        shown = yaml.safe_dump(value, default_flow_style=True, width=1000)
-        return str(shown).removesuffix("...\n").strip()
-    return str(value)
+    rows = {row(f"trainer.{name}", known[name].default): doc for name, doc in TRAINER.items()}
+    return "\n".join([*lines, *_section("trainer", rows), *_section("shared", SHARED)])
 
 
 def _section(title: str, rows: Mapping[str, str]) -> Iterator[str]:

@@ -3,25 +3,17 @@
 import inspect
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
-from lightning.pytorch import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import (
-    Checkpoint,
-    ModelCheckpoint,
-    ProgressBar,
-    StochasticWeightAveraging,
-    WeightAveraging,
-)
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import callbacks as stock
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from rich.console import Console
 
 from kindling.cli.arguments import Invocation
 from kindling.cli.parsing import ParsingCLI
@@ -32,38 +24,33 @@ from kindling.evaluation.callback import Evaluation
 from kindling.runs import checkpoints, loggers, loop_state
 from kindling.runs import folder as runs
 from kindling.runs.metrics_table import MetricsTable
-from kindling.runs.provenance import Provenance
+from kindling.runs.provenance import recorded
 from kindling.runs.run_checkpoints import RunCheckpoints
 from kindling.runs.tensorboard import TensorBoard
-from kindling.training import memory
 from kindling.training.exact_resume import ExactResume
 from kindling.training.graceful_stop import GracefulStop
 from kindling.training.gradients import GradientNorms
 from kindling.training.module import Module
+from kindling.training.overhead import NoProfiler, keep_freed
 from kindling.training.progress import RunProgressBar
-from kindling.training.trial_fit import NoProfiler
 from kindling.training.warm_start import Freeze
 
 PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
 """What evaluates a model that was trained in half precision: its targets would be rounded too."""
 
-IN_TRAINING = (Checkpoint, StochasticWeightAveraging, WeightAveraging)
+IN_TRAINING = (stock.Checkpoint, stock.StochasticWeightAveraging, stock.WeightAveraging)
 """Callbacks that have nothing to do outside of it, and some of which fail there."""
 
 
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
-    console = Console(highlight=False, soft_wrap=True)
+    trains = invocation.command == "train"
     with quiet():
-        if invocation.command == "train":
-            fitted = _run(replace(invocation, command="fit"))
-            if rank() or not fitted.can_be_tested():
-                conclude(fitted, console)
-                return fitted
-            flags = [f"--config={fitted.folder / runs.CONFIG}"]
-            invocation = Invocation("test", flags, fitted.folder, fitted.folder / runs.BEST)
-        cli = _run(invocation)
-    conclude(cli, console)
+        cli = _run(replace(invocation, command="fit") if trains else invocation)
+        if trains and not rank() and cli.can_be_tested():
+            flags = [f"--config={cli.folder / runs.CONFIG}"]
+            cli = _run(Invocation("test", flags, cli.folder, cli.folder / runs.BEST))
+    conclude(cli)
     return cli
 
 
@@ -87,29 +74,29 @@ class KindlingCLI(ParsingCLI):
         self._make_pair()
         if not torch.cuda.is_available():
             # From here on, and not while files are read: parts of them need not stay.
-            memory.keep_freed()
+            keep_freed()
         self._check_origin()
         self.folder = self._make_folder()
         with self._discard_unused():
             self.trainer = self._make_trainer()
 
     def _make_folder(self) -> Path:
+        # The Trainer's own setting for it will do too.
+        self.logs = Path(self.settings.trainer.default_root_dir or self.settings.logs)
         if rank():
             return self.logs  # of several processes, the first alone writes
-        if self.command == "fit" and self.given_run is None:
+        if self.makes_run:
             return runs.create(self.logs, self.task)
         return self.given_run or Path.cwd()
 
     @property
-    def logs(self) -> Path:
-        """Folder of the runs; the Trainer's own setting for it will do too."""
-        return Path(self.settings.trainer.default_root_dir or self.settings.logs)
+    def makes_run(self) -> bool:
+        """Whether the run's folder is new."""
+        return self.command == "fit" and self.given_run is None
 
-    @contextmanager
-    def _discard_unused(self) -> Iterator[None]:
-        made = self.command == "fit" and self.given_run is None and not rank()
-        with runs.discard_unused(self.folder) if made else nullcontext():
-            yield
+    def _discard_unused(self) -> AbstractContextManager[None]:
+        made = self.makes_run and not rank()
+        return runs.discard_unused(self.folder) if made else nullcontext()
 
     def _make_trainer(self) -> Trainer:
         settings = self._get(self.config_init, "trainer")
@@ -130,12 +117,10 @@ class KindlingCLI(ParsingCLI):
             ours["enable_checkpointing"] = False
             ours["precision"] = PLAIN_PRECISION.get(settings.precision, settings.precision)
         elif "spawn" in str(settings.strategy) or "fork" in str(settings.strategy):
-            raise UserError(
-                f"trainer.strategy={settings.strategy}: processes are started as commands of their "
-                "own here; use ddp"
-            )
+            how = "processes are started as commands of their own here; use ddp"
+            raise UserError(f"trainer.strategy={settings.strategy}: {how}")
         try:
-            return self._instantiate_trainer({**settings, **ours}, [])
+            return self.instantiate_trainer(**ours)
         except (TypeError, ValueError) as error:
             raise UserError(f"trainer: {error}") from error
 
@@ -171,7 +156,7 @@ class KindlingCLI(ParsingCLI):
     def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
         settings, fits = self.settings.trainer, self.command == "fit"
         callbacks = [c for c in chosen if fits or not isinstance(c, IN_TRAINING)]
-        bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
+        bar = any(isinstance(callback, stock.ProgressBar) for callback in callbacks)
         if settings.enable_progress_bar is not False and not bar:
             callbacks.append(RunProgressBar())
         if not fits:
@@ -181,15 +166,10 @@ class KindlingCLI(ParsingCLI):
             self.evaluation = Evaluation(self.folder, self.task, self.checkpoint, step, output)
             return [*callbacks, self.evaluation]
         self.evaluation = Evaluation(self.folder, self.task)
-        seed = self.settings.seed_everything
-        parent = self.warm_start.provenance() if self.warm_start else None
         callbacks += [
-            Provenance(
-                self.folder, self.task, self.config_yaml, None if seed is False else seed, parent
-            ),
-            ExactResume(),
-            GradientNorms(),
+            ExactResume(self.task, self.config_yaml),
             GracefulStop(self.folder),
+            GradientNorms(),
             self.evaluation,
             self._get(self.config_init, "early_stopping"),
         ]
@@ -201,45 +181,45 @@ class KindlingCLI(ParsingCLI):
         """Of the run's two checkpoints, and of others where they are asked for."""
         chosen = self.settings.checkpoint
         yield RunCheckpoints(self.folder, chosen.monitor, chosen.mode, chosen.save_weights_only)
-        defaults = inspect.signature(ModelCheckpoint).parameters
+        defaults = inspect.signature(stock.ModelCheckpoint).parameters
         changed = {k for k, v in chosen.items() if v != defaults[k].default} - OF_RUN
         if chosen.filename == "best":
             changed.discard("filename")
         for callback in others:
-            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+            if isinstance(callback, stock.ModelCheckpoint) and callback.dirpath is None:
                 callback.dirpath = str(self.folder / runs.BEST.parent)
         if changed:
             folder = chosen.dirpath or self.folder / runs.BEST.parent
-            yield ModelCheckpoint(**{**chosen.as_dict(), "dirpath": folder, "save_last": None})
+            settings = {**chosen.as_dict(), "dirpath": folder, "save_last": None}
+            yield stock.ModelCheckpoint(**settings)
 
     # Commands.
+
+    def after_instantiate_classes(self) -> None:
+        self._run_subcommand(self.command)
 
     def _run_subcommand(self, subcommand: str) -> None:
         with signals(), self._discard_unused():
             if subcommand == "fit":
                 self._fit()
-                return
-            if rank():
-                return  # a split that is shared out would be scored with samples repeated
-            quiet = {"return_predictions": False} if subcommand == "predict" else {"verbose": False}
-            if self.given_run and subcommand != "predict":
-                loggers.begin(self.chosen, self.folder, yaml.safe_load(self.config_yaml))
-            with checkpoints.fitting(self.checkpoint):
-                getattr(self.trainer, subcommand)(
-                    self.model,
-                    datamodule=self.datamodule,
-                    ckpt_path=self.checkpoint,
-                    weights_only=True,
-                    **quiet,
-                )
+            elif not rank():  # a split that is shared out would be scored with samples repeated
+                predicts = subcommand == "predict"
+                if self.given_run and not predicts:
+                    loggers.begin(self.chosen, self.folder, self.whole)
+                silent = "return_predictions" if predicts else "verbose"
+                self._run_trainer(subcommand, **{silent: False})
+
+    def _run_trainer(self, method: str, **settings: Any) -> None:
+        settings |= {"datamodule": self.datamodule, "ckpt_path": self.checkpoint}
+        with checkpoints.fitting(self.checkpoint):
+            getattr(self.trainer, method)(self.model, weights_only=True, **settings)
 
     def _fit(self) -> None:
         if self.trainer.is_global_zero:
             (self.folder / runs.CONFIG).write_text(self.config_yaml)
             runs.point_latest(self.folder)
-            introduce(self, Console(highlight=False, soft_wrap=True))
-            settings = yaml.safe_load(self.config_yaml)
-            loggers.begin(self.chosen, self.folder, settings, loop_state.steps(self.origin))
+            introduce(self)
+            loggers.begin(self.chosen, self.folder, self.whole, loop_state.steps(self.origin))
             self._log_left_out()
             if self._shows():
                 self.tensorboard.log_settings(hyperparameters(self))
@@ -247,10 +227,16 @@ class KindlingCLI(ParsingCLI):
                     self.tensorboard.log_layout(list(self.model.heads))
         if isinstance(self.model, Module):
             self.model.resumed = self.checkpoint is not None
-        with checkpoints.fitting(self.checkpoint), self._refuse_batches():
-            self.trainer.fit(
-                self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True
-            )
+        try:
+            with self._recorded():
+                self._run_trainer("fit")
+        except TypeError as error:
+            # A model of another data module has no use for a named tuple, and says so obscurely.
+            found = re.search(r"must be Tensor, not (\w+Batch)", str(error))
+            if isinstance(self.model, Module) or not found:
+                raise
+            model, data = type(self.model).__name__, type(self.datamodule).__name__
+            raise UserError(f"model={model}: takes no {found[1]} of {data}: {error}") from error
         if self._shows():
             chosen = self.settings.checkpoint
             best = self.table.best(chosen.monitor or "epoch", chosen.mode)
@@ -258,19 +244,14 @@ class KindlingCLI(ParsingCLI):
             self.tensorboard.log_final("val", scores, int(best.get("step", 0)))
             self.tensorboard.finalize("success")
 
-    @contextmanager
-    def _refuse_batches(self) -> Iterator[None]:
-        """A model of another data module has no use for a named tuple, and says so obscurely."""
-        try:
-            yield
-        except TypeError as error:
-            found = re.search(r"must be Tensor, not (\w+Batch)", str(error))
-            if isinstance(self.model, Module) or not found:
-                raise
-            kinds = type(self.model).__name__, type(self.datamodule).__name__
-            raise UserError(
-                f"model={kinds[0]}: takes no {found[1]} of {kinds[1]}: {error}"
-            ) from error
+    def _recorded(self) -> AbstractContextManager[None]:
+        if not self.trainer.is_global_zero:
+            return nullcontext()
+        seed = self.settings.seed_everything
+        more: dict[str, Any] = {"seed": None if seed is False else seed}
+        if self.warm_start:
+            more["parent"] = self.warm_start.provenance()
+        return recorded(self.folder, self.trainer, self.model, self.datamodule, **more)
 
     def _log_left_out(self) -> None:
         """What the checkpoint's epoch had scored when it was taken, and was killed before it."""
@@ -294,9 +275,8 @@ class KindlingCLI(ParsingCLI):
 
     def can_be_tested(self) -> bool:
         """Whether ``fit`` has left a checkpoint, and there is a test."""
-        has_test = is_overridden("test_step", self.model) and is_overridden(
-            "test_dataloader", self.datamodule, LightningDataModule
-        )
+        parts = {"test_step": self.model, "test_dataloader": self.datamodule}
+        has_test = all(is_overridden(name, part) for name, part in parts.items())
         return has_test and (self.folder / runs.BEST).is_file()
 
 
@@ -305,7 +285,5 @@ OF_RUN = {"monitor", "mode", "save_weights_only", "save_last", "verbose", "enabl
 
 
 def _listed(value: Any) -> list[Any]:
-    """A setting that may be nothing, one thing or several."""
-    if value in (None, False):
-        return []
-    return value if isinstance(value, list) else [value]
+    """Of a setting that may be nothing, one thing or several."""
+    return [] if value in (None, False) else value if isinstance(value, list) else [value]

@@ -20,9 +20,6 @@ from kindling.training.module import Module
 
 BASES = dict(zip(PARTS, (LightningModule, LightningDataModule), strict=True))
 
-STRICT = {"allow_abbrev": False, "exit_on_error": False}
-"""Of a parser: options by their full names alone, and errors left to the caller."""
-
 
 class Layers:
     """What every run shares, then configs and flags, each over those before it.
@@ -30,12 +27,9 @@ class Layers:
     A class that gives way to another is set to null in between: jsonargparse would keep those of
     its arguments that the other happens to accept.
 
-    Args:
-        flags: As :func:`kindling.cli.arguments.read` leaves them.
-
     Attributes:
         flags: For the parser.
-        values: Settings by the names that are typed, the latest first.
+        values: Settings by the names that are typed.
         classes: Of model and data, as far as they are named.
         options: Their arguments, by the names that are typed.
         linked: The model's arguments that are computed: the data module's own, by the same name.
@@ -43,11 +37,11 @@ class Layers:
 
     def __init__(self, flags: Sequence[str]) -> None:
         self.flags: list[str] = []
-        self.values: dict[str, Any] = dict(flat(settings(paths.CONFIGS / "trainer.yaml")))
-        self._files: dict[str, str] = {}  # where a setting is from; "" is a flag
-        for flag in flags:
+        self.values: dict[str, Any] = {}
+        self._files: dict[str, str] = {}  # where a setting is from, if not from a flag
+        for flag in (f"--config={paths.CONFIGS / 'trainer.yaml'}", *flags):
             self._add(flag)
-        named = {part: self.values[part] for part in BASES if self.values.get(part) is not None}
+        named = {part: self.values[part] for part in PARTS if self.values.get(part) is not None}
         found = {part: find_class(part, name) for part, name in named.items()}
         self.classes = {part: kind for part, kind in found.items() if isinstance(kind, type)}
         self.options: dict[str, Action] = {}
@@ -58,58 +52,51 @@ class Layers:
             self.options.pop(f"model.{name}")
 
     def _add(self, flag: str) -> None:
-        option, equals, value = flag.removeprefix("--").partition("=")
-        file = value if option == "config" else ""
+        option, _, value = flag.removeprefix("--").partition("=")
+        file = value if option == "config" and value[:1] != "{" else ""
         option = option.replace(".init_args", "").removesuffix(".class_path")
-        layer = settings(Path(file)) if file else {option: _typed(value)} if equals else {}
-        named = dict(flat(layer))
+        typed = settings(Path(file)) if file else _typed(value)
+        named = dict(flat(typed if option == "config" else {option: typed}))
+        file = f"{file}: " if file else ""
         for name, new in named.items():
             if not name.endswith("+") and self._replaces(name, new, file):
-                self._clear(name)
-        named = {k.removesuffix("+"): [v] if k[-1:] == "+" else v for k, v in named.items()}
-        self._files |= dict.fromkeys(named, file)
-        self.values = named | {k: v for k, v in self.values.items() if k not in named}
+                below = f"{name}."
+                self.values = {k: v for k, v in self.values.items() if not k.startswith(below)}
+                nothing: Any = None
+                for key in reversed(name.split(".")):
+                    nothing = {key: nothing}
+                self.flags.append(f"--config={json.dumps(nothing)}")
+        for name, new in named.items():
+            self.values[name.removesuffix("+")] = [new] if name.endswith("+") else new
+            self._files[name.removesuffix("+")] = file
         self.flags.append(flag)
 
     def _replaces(self, name: str, new: Any, file: str) -> bool:
         """Whether what is set so far, and what is set below it, is of something else."""
-        old, below = self.values.get(name), self._below(name)
+        old = self.values.get(name)
+        below = any(known.startswith(f"{name}.") for known in self.values)
         if name in PARTS and None not in (old, new):
             base, kind = find_class(name, old), find_class(name, new)
             return not (isinstance(kind, type) and base in kind.__mro__)
         section = name.endswith(".init_args") or (below and old is None)
         if section and not isinstance(new, str | None):
-            what = f"{name} holds no settings; expected lines such as name: value"
-            raise UserError(f"{file}: {what}" if file else what)
-        if isinstance(old, list) and isinstance(new, list):
-            return True
+            raise UserError(f"{file}{name} holds no settings; expected lines such as name: value")
         short, long = sorted((f".{old}", f".{new}"), key=len)  # with its module, or without
-        return bool(below) and old is not None and not long.endswith(short)
-
-    def _below(self, name: str) -> list[str]:
-        return [known for known in self.values if known.startswith(f"{name}.")]
-
-    def _clear(self, name: str) -> None:
-        for lost in self._below(name):
-            del self.values[lost]
-        nothing: Any = None
-        for key in reversed(name.split(".")):
-            nothing = {key: nothing}
-        self.flags.append(f"--config={json.dumps(nothing)}")
+        holds = old is not None and (below or isinstance(old, list))
+        return holds and not long.endswith(short)
 
     def _linked(self, model: type, data: type) -> list[str]:
-        names = [option.partition(".")[2] for option in self.options if option.startswith("model.")]
+        names = [o.removeprefix("model.") for o in self.options if o.startswith("model.")]
         names = [n for n in names if f"data.{n}" in self.options or _has(data, n)]
         given = [n for n in names if f"model.{n}" in self.values]
         if not (issubclass(model, Module) and issubclass(data, DataModule)):
             # Stock Lightning links nothing: of its classes, only what could not be made otherwise.
-            defaults = {n: p.default for n, p in inspect.signature(model).parameters.items()}
-            required = [n for n in names if defaults.get(n) is inspect.Parameter.empty]
-            return [name for name in required if name not in given]
+            parameters = inspect.signature(model).parameters.items()
+            required = {name for name, p in parameters if p.default is p.empty}
+            return [n for n in names if n in required.difference(given)]
         for name in given:
-            file = self._files[f"model.{name}"]
-            name = f"model.{name} is computed from the data (data.{name}); leave it out"
-            raise UserError(f"{file}: {name}" if file else name)
+            what = f"model.{name} is computed from the data (data.{name}); leave it out"
+            raise UserError(self._files[f"model.{name}"] + what)
         return names
 
 
@@ -119,12 +106,6 @@ def options(kind: type, part: str) -> dict[str, Action]:
     parser.add_class_arguments(kind, part, fail_untyped=False)
     # Neither argparse nor jsonargparse has a public list of what was added, with help and default.
     return {action.dest: action for action in parser._actions if action.dest.startswith(f"{part}.")}
-
-
-def choices(action: Action) -> list[str]:
-    """What an option can be set to, where that is a closed choice."""
-    names = str(action.metavar)
-    return names[1:-1].split(",") if names.startswith("{") else []
 
 
 def find_class(part: str, name: Any) -> Any:
@@ -152,7 +133,7 @@ def _subclasses(kind: Any) -> Iterator[type]:
 
 def _has(data: type, name: str) -> bool:
     """Whether a data module has a value of that name, which is no method and not every one's."""
-    known = name in {n for kind in data.__mro__ for n in inspect.get_annotations(kind)}
+    known = any(name in inspect.get_annotations(kind) for kind in data.__mro__)
     own = getattr(data, name, None if known else len)
     return not (hasattr(LightningDataModule, name) or callable(own))
 

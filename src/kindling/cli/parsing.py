@@ -1,10 +1,7 @@
 """LightningCLI's parsing, closed where it goes on with a wrong result: the pair of a command."""
 
 import re
-import tempfile
 from argparse import ArgumentError
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from enum import Enum
 from functools import cached_property
@@ -23,7 +20,8 @@ from lightning.pytorch.loggers import Logger
 from kindling.cli import resume
 from kindling.cli.arguments import Invocation
 from kindling.cli.messages import explain
-from kindling.cli.parser import STRICT, Layers, choices
+from kindling.cli.parser import Layers
+from kindling.cli.settings import shown
 from kindling.data import paths
 from kindling.data.datamodule import DataModule, at_least
 from kindling.errors import UserError
@@ -48,34 +46,22 @@ class ParsingCLI(LightningCLI):
         self.origin = checkpoints.load(self.checkpoint) if self.checkpoint else {}
         if self.checkpoint and self.command == "fit":
             checkpoints.require_resumable(self.checkpoint, self.origin)
-        shared = {"default_config_files": [str(paths.CONFIGS / "trainer.yaml")]}
-        with self._over_embedded_config(invocation.flags) as self.flags:
-            super().__init__(
-                args=[self.command, *self.flags],
-                parser_kwargs={**STRICT, self.command: {**STRICT, **shared}},
-                save_config_callback=None,
-                auto_configure_optimizers=False,
-                seed_everything_default=0,
-            )
-
-    @contextmanager
-    def _over_embedded_config(self, flags: list[str]) -> Iterator[list[str]]:
-        """Where a checkpoint lies outside of any run, the config inside of it below the flags."""
+        self.flags = invocation.flags
         embedded = self.origin.get(checkpoints.ORIGIN)
-        known = self.checkpoint is None or self.given_run or runs.of_checkpoint(self.checkpoint)
-        if known or embedded is None:
-            yield flags
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            config = Path(folder, runs.CONFIG)
-            config.write_text(embedded["config"])
-            yield [f"--config={config}", *flags]
+        near = self.given_run or (self.checkpoint and runs.of_checkpoint(self.checkpoint))
+        if embedded and not near:
+            # Outside of any run, the config in the checkpoint stands in for the run's.
+            self.flags = [f"--config={shown(yaml.safe_load(embedded['config']))}", *self.flags]
+        super().__init__(
+            args=self.flags,
+            run=False,  # by its own subcommands, whose parsers would take a second
+            parser_kwargs={"allow_abbrev": False, "exit_on_error": False},
+            save_config_callback=None,
+            auto_configure_optimizers=False,
+            seed_everything_default=0,
+        )
 
     # Parsing.
-
-    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        # Building the parsers of the other commands would take a second; the checkpoint is ours.
-        return {self.command: {*LightningCLI.subcommands()[self.command], *TRAINER_ARGUMENTS}}
 
     @cached_property
     def layers(self) -> Layers:
@@ -88,41 +74,32 @@ class ParsingCLI(LightningCLI):
         parser.add_argument("--data", type=LightningDataModule, required=True)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument(
-            "--threads", type=int | None, help="Of torch on the CPU; null is its own choice."
-        )
-        changed = "Go on with a run though its data have changed."
-        parser.add_argument("--allow_changed_data", type=bool, default=False, help=changed)
-        parser.add_argument("--logs", default=str(paths.LOGS), help="Folder of the runs.")
-        started = "Run whose weights a new one starts from; its config lies below all others."
-        parser.add_argument("--from_run", type=str | None, help=started)
+        def add(name: str, kind: Any, default: Any, help: str) -> None:
+            parser.add_argument(f"--{name}", type=kind, default=default, help=help)
+
+        add("threads", int | None, None, "Of torch on the CPU; null is its own choice.")
+        add("allow_changed_data", bool, False, "Go on with a run though its data have changed.")
+        add("logs", str, str(paths.LOGS), "Folder of the runs.")
+        add("from_run", str | None, None, "Run whose weights a new one starts from.")
         frozen = "Parts of the model that are not trained: backbone, [net.blocks.0, '*.bias'], ..."
-        parser.add_argument("--freeze", type=list[str] | str | None, help=frozen)
-        compiled = "Compile the model's parts by torch.compile."
-        parser.add_argument("--compile", type=bool, default=False, help=compiled)
+        add("freeze", list[str] | str | None, None, frozen)
+        add("compile", bool, False, "Compile the model's parts by torch.compile.")
         # By name, so that a config with callbacks of its own does not replace these.
         parser.add_class_arguments(ModelCheckpoint, "checkpoint", instantiate=False)
         parser.add_class_arguments(PatientStopping, "early_stopping")
         optimizers.add_arguments(parser)
-        self.linked = self.layers.linked
-        for name in self.linked:
+        for name in self.layers.linked:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
-        # The parser's own dump knows no Enum, which callbacks have for a default.
-        shown = [flag for flag in flags if flag == "--print_config"]
-        flags = [flag for flag in flags if flag not in shown]
+        flags, printed = [f for f in flags if f != "--print_config"], "--print_config" in flags
         try:
-            self.config = parser.parse_args([self.command, *flags])
+            self.settings = self.config = parser.parse_args(flags)
         except ArgumentError as error:
-            named = {action.dest: action for action in self._parser(self.command)._actions}
-            known = {
-                name: choices(action) for name, action in (self.layers.options | named).items()
-            }
+            known = self.layers.options | {action.dest: action for action in parser._actions}
             raise UserError(explain(str(error), known, self.layers.values)) from error
-        self.settings = self.config[self.command]
-        if shown:
+        if printed:
             print(self.config_yaml, end="")
             raise SystemExit(0)
 
@@ -161,10 +138,8 @@ class ParsingCLI(LightningCLI):
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""
         config = self.config.clone()
-        # They write into the run's folder, which is not there yet.
-        config[self.command].trainer.logger = None
-        with _first_cause():
-            self.config_init = self.parser.instantiate_classes(config)
+        config.trainer.logger = None  # it writes into the run's folder, which is not there yet
+        self.config_init = self.parser.instantiate_classes(config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
         self._check_task()
@@ -175,23 +150,19 @@ class ParsingCLI(LightningCLI):
             self.datamodule.prepare_data()
             self.datamodule.setup(self.command)
         if self.settings.compile:
-            self._compile()
+            # Each part by itself: the whole would break at every hook, and rename its weights.
+            parts = dict(self.model.named_children())
+            for part in [parts[k] for k in ("net", "nets") if k in parts] or parts.values():
+                part.compile()
 
     def _choose_optimizer(self) -> None:
-        optimizer, scheduler = (self._get(self.config_init, k) for k in optimizers.CLASSES)
-        schedule: optimizers.Schedule = "constant"
-        if isinstance(self.model, Module):
-            if scheduler:
-                self.model.schedule = "constant"  # the default's, in whose place it is
-            schedule = self.model.schedule
-        config = self._get(self.config_init, "lr_scheduler_config")
+        names = (*optimizers.CLASSES, "lr_scheduler_config")
+        optimizer, scheduler, config = (self._get(self.config_init, name) for name in names)
+        ours = self.model if isinstance(self.model, Module) else None
+        if ours and scheduler:
+            ours.schedule = "constant"  # the default's, in whose place it is
+        schedule = ours.schedule if ours else "constant"
         optimizers.choose(self.model, optimizer, scheduler, config, schedule)
-
-    def _compile(self) -> None:
-        """Each part by itself: the whole would break at every hook, and rename its weights."""
-        nets = [part for name, part in self.model.named_children() if name in ("net", "nets")]
-        for part in nets or self.model.children():
-            part.compile()
 
     @property
     def task(self) -> str:
@@ -205,61 +176,44 @@ class ParsingCLI(LightningCLI):
         if origin != self.task:
             raise UserError(f"{self.checkpoint}: a checkpoint of {origin}, not of {self.task}")
 
+    def _check_epochs(self) -> None:
+        """Going on with a run that is finished would train nothing and say so nowhere."""
+        most = self.settings.trainer.max_epochs
+        goes_on = self.command == "fit" and self.origin and most not in (None, -1)
+        if goes_on and loop_state.epochs_done(self.origin) >= most:
+            more = f"train on with --trainer.max_epochs={2 * most}"
+            raise UserError(f"{self.checkpoint}: all {most} epochs are done; {more}")
+
     def _check_origin(self) -> None:
         """A run goes on as what it is, and is never tested on what it was trained on."""
-        origin = self.origin.get(checkpoints.ORIGIN)
+        origin, fits = self.origin.get(checkpoints.ORIGIN), self.command == "fit"
         if origin is None:
             return
-        if self.command == "fit":
+        if fits:
             resume.refuse_changes(origin["config"], self.config_yaml)
         if self.given_run is None:
             return
         trained = origin.get("data")
         now = self.datamodule.fingerprint if isinstance(self.datamodule, DataModule) else None
-        if self.command == "fit":
+        if fits:
             resume.refuse_other_data(trained, now, self.settings.allow_changed_data)
         elif trained == now:
             resume.refuse_changes(origin["config"], self.config_yaml, resume.CUT)
 
-    def _check_epochs(self) -> None:
-        """Going on with a run that is finished would train nothing and say so nowhere."""
-        most = self.settings.trainer.max_epochs
-        if self.command != "fit" or not self.origin or most in (None, -1):
-            return
-        if loop_state.epochs_done(self.origin) >= most:
-            raise UserError(
-                f"{self.checkpoint}: all {most} epochs are done; "
-                f"train on with --trainer.max_epochs={2 * most}"
-            )
-
     @cached_property
-    def config_yaml(self) -> str:
+    def whole(self) -> dict[str, Any]:
         """The whole configuration, such that it runs again as it is."""
-        settings = self.settings.clone()
+        # The parser's own dump knows no Enum and no device among the defaults of callbacks.
+        settings: dict[str, Any] = _plain(self.settings)
         for name in ("config", "allow_changed_data"):
             settings.pop(name, None)
-        for name in self.linked:
-            settings.model.init_args.pop(name, None)
-        # The parser's own dump knows no Enum and no device among the defaults of callbacks.
-        return str(yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True))
+        for name in self.layers.linked:
+            settings["model"]["init_args"].pop(name, None)
+        return settings
 
-
-TRAINER_ARGUMENTS = ("ckpt_path", "weights_only", "verbose", "return_predictions")
-"""Of the Trainer's methods: given by the command, not by options."""
-
-
-@contextmanager
-def _first_cause() -> Iterator[None]:
-    """What went wrong in a class that is made in a list, and not that the list is none."""
-    try:
-        yield
-    except ValueError as error:
-        if "Union subtypes" not in str(error) or error.__cause__ is None:
-            raise
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        raise UserError(f"{type(cause).__name__}: {cause}") from error
+    @property
+    def config_yaml(self) -> str:
+        return str(yaml.safe_dump(self.whole, sort_keys=False, allow_unicode=True))
 
 
 def _plain(value: Any) -> Any:

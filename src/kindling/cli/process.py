@@ -34,11 +34,16 @@ QUIET = (
     # Lightning 2.6 on torch 2.12 and newer.
     r".*isinstance\(treespec, LeafSpec\).*",
 )
-
-
 SHOWN = ("kindling", "problems", "lightning.pytorch.profilers")
 """Packages whose own lines a run prints, such as how many rows were left out."""
 
+LEVELS = {
+    **dict.fromkeys(SHOWN, logging.INFO),
+    "lightning.pytorch": logging.WARNING,
+    "lightning.fabric": logging.WARNING,
+    # What says which of several processes has ended the others by ending.
+    "lightning.fabric.strategies.launchers.subprocess_script": logging.INFO,
+}
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo")
 """What the backends of several processes say when one is gone."""
 
@@ -62,18 +67,25 @@ def signals() -> Iterator[None]:
 
 @contextmanager
 def lightning_errors() -> Iterator[None]:
-    """Lightning's complaints about settings as ours, and Ctrl-C as itself."""
+    """Lightning's and the parser's complaints about settings as ours, and Ctrl-C as itself."""
     try:
         yield
     except MisconfigurationException as error:
         raise UserError(str(error)) from error
+    except ValueError as error:
+        # Of a class that is made in a list, what went wrong in it, and not that the list is none.
+        if "Union subtypes" not in str(error) or error.__cause__ is None:
+            raise
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise UserError(f"{type(cause).__name__}: {cause}") from error
     except RuntimeError as error:
         if not any(sign in str(error) for sign in LOST):
             raise
-        raise UserError(
-            f"another process of this run has ended ({str(error).splitlines()[0]}); look for what "
-            "it said, and go on with: make resume RUN=..."
-        ) from error
+        ended = f"another process of this run has ended ({str(error).splitlines()[0]})"
+        do = "look for what it said, and go on with: make resume RUN=..."
+        raise UserError(f"{ended}; {do}") from error
     except SystemExit as error:
         # The Trainer makes an exit status of 1 of Ctrl-C.
         if isinstance(error.__context__, KeyboardInterrupt):
@@ -87,10 +99,7 @@ def rank() -> int:
 
 
 def leave_group() -> None:
-    """End the connection to other processes, if there is one.
-
-    A test is for one process alone, and so is whatever a program does after a run.
-    """
+    """End the connection to other processes: a test, and what comes after a run, is for one."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
@@ -98,8 +107,8 @@ def leave_group() -> None:
 class Notes(logging.Handler):
     """Prints each line once: what ``fit`` has said of the data, ``test`` need not repeat."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
         self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -115,36 +124,26 @@ def quiet() -> Iterator[None]:
 
     Filters, levels and environment are as they were afterwards.
     """
-    shown = [logging.getLogger(name) for name in SHOWN]
-    levels = {
-        **dict.fromkeys(shown, logging.INFO),
-        logging.getLogger("lightning.pytorch"): logging.WARNING,
-        logging.getLogger("lightning.fabric"): logging.WARNING,
-        # What says which of several processes has ended the others by ending.
-        logging.getLogger("lightning.fabric.strategies.launchers.subprocess_script"): logging.INFO,
-    }
-    before = {logger: logger.level for logger in levels}
+    before = {name: logging.getLogger(name).level for name in LEVELS}
     environment = dict(os.environ)
-    handler = Notes()
-    handler.setLevel(logging.ERROR if rank() else logging.INFO)
+    handler = Notes(logging.ERROR if rank() else logging.INFO)
     try:
         # Of methods that the oldest supported version knows by no other name, Lightning's own too.
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         if not torch.cuda.is_available():
             # Lightning has torch ask the driver anew in each step: 50 microseconds.
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-        for logger, level in levels.items():
-            logger.setLevel(level)
-        for logger in shown:
-            logger.addHandler(handler)
+        for name, level in LEVELS.items():
+            logging.getLogger(name).setLevel(level)
+        for name in SHOWN:
+            logging.getLogger(name).addHandler(handler)
         with warnings.catch_warnings():
             for pattern in QUIET:
                 warnings.filterwarnings("ignore", pattern)
             yield
     finally:
-        for logger in shown:
-            logger.removeHandler(handler)
-        for logger, level in before.items():
-            logger.setLevel(level)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+            logging.getLogger(name).removeHandler(handler)
         os.environ.clear()
         os.environ.update(environment)

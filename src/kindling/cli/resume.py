@@ -1,21 +1,18 @@
 """Whether a run can go on as it was: the same model on the same data, cut in the same way."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from kindling.cli.parser import find_class, options
-from kindling.cli.settings import PARTS, flat
+from kindling.cli.settings import PARTS, flat, shown
 from kindling.errors import UserError
 
 FREE = ("data.root", "data.input", "data.num_workers")
 """Settings that change nothing in what is trained; what lies in the root has a fingerprint."""
 
-CUT = tuple(
-    f"data.{name}"
-    for name in ("split_seed", "val_fraction", "test_fraction", "by", "folds", "fold")
-)
+SPLIT = ("split_seed", "val_fraction", "test_fraction", "by", "folds", "fold")
+CUT = tuple(f"data.{name}" for name in SPLIT)
 """Settings that would move training samples into the test split."""
 
 TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze")
@@ -23,8 +20,6 @@ TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze")
 
 NOTHING = {"lr_scheduler_config.frequency": 1, "lr_scheduler_config.warmup": 0}
 """As where the section is not there."""
-
-UNCHANGED = "--allow_changed_data=true"
 
 
 def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
@@ -45,32 +40,21 @@ def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
     for name in sorted({*before, *after}):
         chosen = name in only if only else name not in FREE
         if chosen and before.get(name) != after.get(name):
-            raise UserError(
-                f"{name}={_shown(after.get(name))}: the run was trained with "
-                f"{_shown(before.get(name))}; leave it out, or start a new run, from its weights "
-                "by --from_run (make finetune)"
-            )
+            new, old = shown(after.get(name)), shown(before.get(name))
+            do = "leave it out, or start a new run, from its weights by --from_run (make finetune)"
+            raise UserError(f"{name}={new}: the run was trained with {old}; {do}")
 
 
 def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> None:
     """Raise a UserError if the files are others than those that the run was trained on."""
     if not allowed and trained is not None and now is not None and trained != now:
-        raise UserError(
-            "the data have changed since the run was trained (SHA-256 "
-            f"{now[:12]}, was {trained[:12]}); restore them, or {UNCHANGED}"
-        )
+        sums = f"SHA-256 {now[:12]}, was {trained[:12]}"
+        what = f"the data have changed since the run was trained ({sums})"
+        raise UserError(f"{what}; restore them, or --allow_changed_data=true")
 
 
 def _settings(config: str) -> dict[str, Any]:
     """Settings of model and data, by the names that are typed."""
-    content: Mapping[str, Any] = yaml.safe_load(config)
+    content = yaml.safe_load(config)
     found = flat({part: content[part] for part in (*PARTS, *TRAINING) if content.get(part)})
     return {k: v for k, v in found if v != NOTHING.get(k)}
-
-
-def _shown(value: Any) -> str:
-    return (
-        str(yaml.safe_dump(value, default_flow_style=True, width=1000))
-        .removesuffix("...\n")
-        .strip()
-    )

@@ -24,10 +24,19 @@ def load(path: Path) -> Any:
         content = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
+        fault = "not valid YAML"
+        if isinstance(error, yaml.constructor.ConstructorError):
+            reason = " ".join(str(error.problem).split())
+            fault = f"not plain YAML ({reason}); settings are numbers, words, lists and mappings"
         line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: {_fault(error)}") from error
-    if _endless(content):
-        raise UserError(f"{path}: more than {MOST:,} values with its aliases (*) written out")
+        raise UserError(f"{path}{line}: {fault}") from error
+    left, seen = [content], 0  # aliases make a few lines into more than anybody would write
+    while left:
+        value, seen = left.pop(), seen + 1
+        if seen > MOST:
+            raise UserError(f"{path}: more than {MOST:,} values with its aliases (*) written out")
+        if isinstance(value, dict | list):
+            left.extend(value.values() if isinstance(value, dict) else value)
     return content
 
 
@@ -49,19 +58,10 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield name.lstrip("."), value
 
 
-def _endless(content: Any) -> bool:
-    """Whether aliases make a few lines into more values than anybody would write."""
-    left, seen = [content], 0
-    while left and seen < MOST:
-        seen += 1
-        value = left.pop()
-        if isinstance(value, dict | list):
-            left.extend(value.values() if isinstance(value, dict) else value)
-    return bool(left)
-
-
-def _fault(error: Exception) -> str:
-    if isinstance(error, yaml.constructor.ConstructorError):
-        reason = " ".join(str(error.problem).split())
-        return f"not plain YAML ({reason}); settings are numbers, words, lists and mappings"
-    return "not valid YAML"
+def shown(value: Any) -> str:
+    """A value as it is typed."""
+    try:
+        text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    except yaml.YAMLError:  # an object, that a class has for a default
+        return str(value)
+    return str(text).removesuffix("\n").removesuffix("\n...").strip()

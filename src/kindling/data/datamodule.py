@@ -1,10 +1,11 @@
 """The base of every data module: sample or real root, splits made once, one loader for all."""
 
 import logging
-import shutil
 import tempfile
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -63,7 +64,6 @@ class DataModule(LightningDataModule):
         self.num_workers = at_least("data.num_workers", num_workers, 0)
         self.seed = torch.initial_seed() % 2**31  # of the order of training
         self.splits: dict[SplitName, Dataset[Any]] = {}
-        self._fingerprint = ""
         self._opened: dict[Path, tuple[int, int]] = {}
 
     # What a problem provides.
@@ -118,27 +118,26 @@ class DataModule(LightningDataModule):
         self.require_root()
         path = self.root / name
         if not path.exists():
-            there = ", ".join(file.name for file in self._tables()) or "none"
+            there = ", ".join(self._tables()) or "none"
             raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {there}")
         self._opened.setdefault(path, _version(path))
         return path
 
     def only_table(self, option: str, name: str | None) -> Path:
         """The CSV file in ``root`` that is named, or else the only one."""
-        if name is not None:
-            return self.file(option, name)
-        self.require_root()
-        match self._tables():
-            case [path]:
-                return self.file(option, path.name)
-            case []:
+        if name is None:
+            self.require_root()
+            tables = self._tables()
+            if not tables:
                 raise UserError(f"{self.root}: no CSV file in this folder (--data.root)")
-            case several:
-                names = ", ".join(path.name for path in several)
+            if len(tables) > 1:
+                names = ", ".join(tables)
                 raise UserError(f"{self.root}: name the table by --data.{option}: {names}")
+            name = tables[0]
+        return self.file(option, name)
 
-    def _tables(self) -> list[Path]:
-        return sorted(self.root.glob("*.csv"))
+    def _tables(self) -> list[str]:
+        return sorted(path.name for path in self.root.glob("*.csv"))
 
     def require_root(self) -> None:
         """Raise a UserError if there is no such folder, before a file in it is asked for."""
@@ -210,27 +209,25 @@ class DataModule(LightningDataModule):
         """The samples that statistics may be taken from."""
         return self.splits["train"]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of the files that were read."""
-        if not self._fingerprint:
-            self._fingerprint = fingerprint(self.files(), self.root)
-            self._refuse_changed()
-        return self._fingerprint
+        found = fingerprint(self.files(), self.root)
+        self._refuse_changed()
+        return found
 
     def sizes(self) -> dict[str, int]:
         """Samples in each split; one that is an iterator alone does not know."""
-        counted = {name: split for name, split in self.splits.items() if hasattr(split, "__len__")}
-        return {name: len(split) for name, split in counted.items() if name != "predict"}
+        splits = [(name, split) for name, split in self.splits.items() if name != "predict"]
+        return {name: len(split) for name, split in splits if isinstance(split, Sized)}
 
 
 def _version(path: Path) -> tuple[int, int]:
     """Length and time of a file, 0 where there is none any more."""
-    try:
+    with suppress(OSError):
         facts = path.stat()
-    except OSError:
-        return 0, 0
-    return facts.st_size, facts.st_mtime_ns
+        return facts.st_size, facts.st_mtime_ns
+    return 0, 0
 
 
 def at_least(name: str, value: int, low: int) -> int:
@@ -254,20 +251,15 @@ def below_one(name: str, value: float) -> float:
     return value
 
 
-def write_once(folder: Path, write: Any) -> None:
+def write_once(folder: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill ``folder``, whole or not at all, also when two processes try at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{folder.name}.lock"):
-        if not folder.exists():
-            _write(folder, write)
-
-
-def _write(folder: Path, write: Any) -> None:
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        write(unfinished)
-        unfinished.chmod(0o755)
-        unfinished.rename(folder)
-        log.info("wrote the sample: %s", folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        if folder.exists():
+            return
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
+            unfinished = Path(beside, folder.name)
+            unfinished.mkdir()
+            write(unfinished)
+            unfinished.rename(folder)
+    log.info("wrote the sample: %s", folder)

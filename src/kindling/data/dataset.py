@@ -49,11 +49,9 @@ class Collated(BatchDataset[Any]):
         return len(self.samples)  # type: ignore[arg-type]
 
     def gather(self, index: Tensor) -> Any:
-        several = getattr(self.samples, "__getitems__", None)
-        positions = index.tolist()
-        return default_collate(
-            several(positions) if several else [self.samples[k] for k in positions]
-        )
+        positions, several = index.tolist(), getattr(self.samples, "__getitems__", None)
+        samples = several(positions) if several else [self.samples[k] for k in positions]
+        return default_collate(samples)
 
 
 class FieldDataset(BatchDataset[T], Generic[T]):
@@ -98,14 +96,9 @@ class FieldDataset(BatchDataset[T], Generic[T]):
 
     def take(self, index: Tensor) -> "FieldDataset[T]":
         """A part of the samples, in the order of ``index``."""
-        rows = index.tolist()
-        return FieldDataset(
-            self.batch,  # type: ignore[arg-type]
-            {name: values[index] for name, values in self.fields.items()},
-            self.shared,
-            {name: [values[row] for row in rows] for name, values in self.identifiers.items()},
-            self.names,
-        )
+        fields = {name: values[index] for name, values in self.fields.items()}
+        identifiers = self.describe(index)
+        return FieldDataset(self.batch, fields, self.shared, identifiers, self.names)  # type: ignore[arg-type]
 
     def describe(self, index: Tensor) -> dict[str, list[Any]]:
         """What identifies these samples, by column."""

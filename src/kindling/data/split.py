@@ -58,18 +58,14 @@ class SplitConfig(NamedTuple):
         held_out = [1 - self.val_fraction, self.val_fraction]
         if self.folds is None and not self.test_fraction:
             return split(keys, held_out, self.seed)
-        parts = split(keys, self._fractions(), self.seed)
+        # The parts that are not the test leave two rows at least.
+        rest = (1 - self.test_fraction) / 2
+        shares = [1 / self.folds] * self.folds if self.folds else [rest, rest, self.test_fraction]
+        parts = split(keys, shares, self.seed)
         test = parts.pop(self.fold if self.folds else -1)
-        rest = np.sort(np.concatenate(parts))
-        train, val = split(keys[rest], held_out, self.seed)
-        return [rest[train], rest[val], test]
-
-    def _fractions(self) -> list[float]:
-        """Of the parts, one of which is the test; the others leave two rows at least."""
-        if self.folds is not None:
-            return [1 / self.folds] * self.folds
-        rest = 1 - self.test_fraction
-        return [rest / 2, rest / 2, self.test_fraction]
+        rows = np.sort(np.concatenate(parts))
+        train, val = split(keys[rows], held_out, self.seed)
+        return [rows[train], rows[val], test]
 
 
 def check_fold(folds: int | None, fold: int) -> None:
@@ -91,7 +87,7 @@ def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
 
 
 def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
-    """SplitFunction the rows at random, each part within one row of its fraction.
+    """Split the rows at random, each part within one row of its fraction.
 
     Raises:
         UserError: There are fewer rows than parts, or the fractions are no fractions.
@@ -103,7 +99,7 @@ def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[NDArr
 def stratified_split(
     labels: NDArray[np.generic], fractions: Sequence[float], seed: int
 ) -> list[NDArray[np.int64]]:
-    """SplitFunction the rows so that each part holds its fraction of every class, within one row.
+    """Split the rows so that each part holds its fraction of every class, within one row.
 
     A class that is too rare for that gives every part one row at least.
 
@@ -124,7 +120,7 @@ def stratified_split(
 def grouped_split(
     groups: NDArray[np.generic], fractions: Sequence[float], seed: int
 ) -> list[NDArray[np.int64]]:
-    """SplitFunction the rows so that those of one group stay together.
+    """Split the rows so that those of one group stay together.
 
     Large groups are placed first, each where most rows are lacking, so that the parts come as
     close to their fractions as the groups allow.
@@ -201,8 +197,7 @@ def _shares(fractions: Sequence[float], available: int, what: str) -> NDArray[np
         listed = ", ".join(f"{share:g}" for share in shares)
         raise UserError(f"split fractions {listed}: each must be above 0 and together 1")
     if available < len(shares):
-        raise TooFew(
-            f"{available} {what}, too few for {len(shares)} parts: add rows or split into fewer"
-        )
+        few = f"{available} {what}, too few for {len(shares)} parts"
+        raise TooFew(f"{few}: add rows or split into fewer")
     normalized: NDArray[np.float64] = shares / shares.sum()
     return normalized

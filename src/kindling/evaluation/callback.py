@@ -1,13 +1,12 @@
 """Collects what a split yields batch by batch, and reports it at the end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from matplotlib import rc_context
-from torch import Tensor
 
 from kindling.data.datamodule import DataModule, SplitName
 from kindling.data.dataset import BatchDataset
@@ -16,6 +15,7 @@ from kindling.runs.folder import write_json
 from kindling.runs.loggers import log_figure
 from kindling.runs.provenance import origin
 from kindling.runs.tensorboard import TensorBoard
+from kindling.training.metrics import float32
 from kindling.training.module import EvalOutput, Module
 
 
@@ -48,15 +48,22 @@ class Evaluation(Callback):
         self.results: results.Results | None = None
         self._batches: list[Any] = []
 
-    def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
-    ) -> None:
+    def on_validation_batch_end(self, trainer: Trainer, model: Any, outputs: Any, *_: Any) -> None:
         drawn = trainer.is_global_zero and not trainer.sanity_checking
         if self.checkpoint or (drawn and _drawn(trainer.current_epoch + 1)):
             self._batches.append(outputs)
 
+    def on_test_batch_end(self, trainer: Trainer, model: Any, outputs: Any, *_: Any) -> None:
+        self._batches.append(outputs)
+
+    on_predict_batch_end = on_test_batch_end  # type: ignore[assignment]
+
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._log_step(trainer)
+        # Let loggers show scores at the checkpoint's step; the Trainer's own count is 0.
+        if self.checkpoint is not None and trainer.loggers:
+            pl_module.log("step", float(self.step), logger=True)
+
+    on_test_epoch_end = on_validation_epoch_end
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.checkpoint is not None:
@@ -64,23 +71,10 @@ class Evaluation(Callback):
         elif outcome := gathered(self._take()):
             self._draw(trainer, "val", outcome)
 
-    def on_test_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
-    ) -> None:
-        self._batches.append(outputs)
-
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._log_step(trainer)
-
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if outcome := self._report(trainer, "test", "results.json"):
             self._draw(trainer, "test", outcome, self.run / "figures")
             self._write_predictions(trainer, "test", outcome, self.run / "predictions.csv")
-
-    def on_predict_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
-    ) -> None:
-        self._batches.append(outputs)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         batches = self._take()
@@ -92,11 +86,6 @@ class Evaluation(Callback):
     def _take(self) -> list[Any]:
         batches, self._batches = self._batches, []
         return batches
-
-    def _log_step(self, trainer: Trainer) -> None:
-        """Let loggers show scores at the checkpoint's step; the Trainer's own count is 0."""
-        if self.checkpoint is not None and trainer.loggers:
-            trainer.lightning_module.log("step", float(self.step), logger=True)
 
     def _report(self, trainer: Trainer, split: SplitName, file: str) -> EvalOutput | None:
         assert self.checkpoint is not None
@@ -159,16 +148,13 @@ def gathered(batches: Sequence[Any]) -> EvalOutput | None:
     """All batches as one, on the CPU, in single precision at least; none if they are not ours."""
     if not batches or not all(isinstance(batch, EvalOutput) for batch in batches):
         return None
-    first = batches[0]
-    return EvalOutput(
-        _cat(batches, lambda b: b.indices),
-        {h: _cat(batches, lambda b, h=h: b.predictions[h]) for h in first.predictions},
-        {h: _cat(batches, lambda b, h=h: b.targets[h]) for h in first.targets},
-        {
-            name: {h: _cat(batches, lambda b, n=name, h=h: b.baselines[n][h]) for h in heads}
-            for name, heads in first.baselines.items()
-        },
-    )
+    return EvalOutput(*map(_joined, zip(*batches, strict=True)))
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    if isinstance(parts[0], Mapping):
+        return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+    return float32(torch.cat([*parts]).cpu())
 
 
 def _knows(data: Any, split: SplitName) -> bool:
@@ -179,9 +165,3 @@ def _knows(data: Any, split: SplitName) -> bool:
 def _drawn(epoch: int) -> bool:
     """Whether this is a power of four."""
     return epoch & (epoch - 1) == 0 and epoch.bit_length() % 2 == 1
-
-
-def _cat(batches: Sequence[EvalOutput], part: Callable[..., Tensor]) -> Tensor:
-    whole = torch.cat([part(batch) for batch in batches]).cpu()
-    kind = torch.promote_types(whole.dtype, torch.float32)
-    return whole.to(kind) if whole.is_floating_point() else whole

@@ -1,6 +1,6 @@
 """A run's results: ``results.json``, ``predictions.csv`` and the table in the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,19 @@ CLASSES = 20
 
 def evaluate(module: Module, outcome: EvalOutput, block: int) -> Results:
     """Metrics of the model and its baselines, and its skill against the first of them."""
-    scored = {
-        name: score_heads(module, predictions, outcome.targets, block)
-        for name, predictions in {"": outcome.predictions, **outcome.baselines}.items()
-    }
-    metrics, baselines = scored.pop(""), {name: s for name, s in scored.items() if s}
-    first = next(iter(baselines))
+    targets = outcome.targets
+    metrics = score_heads(module, outcome.predictions, targets, block)
+    scored = {k: score_heads(module, v, targets, block) for k, v in outcome.baselines.items()}
+    (name, baseline), *others = ((name, scores) for name, scores in scored.items() if scores)
+    known, by_class = _known_targets(outcome), _class_scores(module, outcome)
     return {
         "samples": len(outcome.indices),
-        **({"known_targets": counts} if (counts := _known_targets(outcome)) else {}),
+        **({"known_targets": known} if known else {}),
         "metrics": metrics,
-        "baseline": {"name": first, "metrics": baselines[first]},
-        "other_baselines": [
-            {"name": name, "metrics": baselines[name]} for name in baselines if name != first
-        ],
-        "skill": _skill(module, metrics, baselines[first]),
-        **({"per_class": scores} if (scores := _class_scores(module, outcome)) else {}),
+        "baseline": {"name": name, "metrics": baseline},
+        "other_baselines": [{"name": name, "metrics": scores} for name, scores in others],
+        "skill": _skill(module, metrics, baseline),
+        **({"per_class": by_class} if by_class else {}),
     }
 
 
@@ -104,20 +101,21 @@ def predictions_table(
 def _predicted(prediction: Tensor, classes: Sequence[str], suffix: str) -> dict[str, Any]:
     if not classes:
         return {f"prediction{suffix}": prediction.numpy()}
-    probability = _per_class(prediction)
-    columns: dict[str, Any] = {f"prediction{suffix}": _named(probability.argmax(-1), classes)}
-    for k, name in enumerate(classes):
-        columns[f"probability{suffix}_{name}"] = probability[:, k].numpy()
-    return columns
+    if prediction.ndim == 1:
+        # Of the second of two classes alone. A tie is the first class, as it is for the metrics.
+        prediction = torch.stack([1 - prediction, prediction], -1)
+    by_class = zip(classes, prediction.unbind(-1), strict=True)
+    return {
+        f"prediction{suffix}": _named(prediction.argmax(-1), classes),
+        **{f"probability{suffix}_{name}": column.numpy() for name, column in by_class},
+    }
 
 
 def show(results: Results, run: Path, console: Console) -> None:
     """The results table, what data it is of, and where to look."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("metric")
     baseline = results.get("baseline")
-    for name in ("model", "95 % interval", baseline["name"], "skill") if baseline else ("model",):
-        table.add_column(name, justify="right")
+    columns = ["model", "95 % interval", baseline["name"], "skill"] if baseline else ["model"]
+    table = _table("metric", columns)
     for name, value in results["metrics"].items():
         row = [name, short(value["value"])]
         if baseline:
@@ -138,26 +136,28 @@ def show(results: Results, run: Path, console: Console) -> None:
     if by_class := results.get("per_class"):
         many = f"classes      {len(by_class):,}, scored one by one in results.json"
         console.print(many if len(by_class) > CLASSES else _class_table(by_class))
-    data = results["data"]
-    origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
+    origin = "the generated sample: not a score on real data"
+    origin = origin if results["data"]["sample"] else results["data"]["root"]
     split = "validation split" if results["split"] == "val" else "test split"
-    if baseline:
-        console.print(f"data         {origin}; {split}, {results['samples']:,} samples")
-    else:
-        console.print(f"data         {split}")
+    of = f"{origin}; {split}, {results['samples']:,} samples" if baseline else split
+    console.print(f"data         {of}")
     console.print(f"run          {shown(run)}")
     where = shown(logdir(run.parents[1]))
     console.print(f"curves       make tensorboard (tensorboard --logdir {where})")
 
 
 def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("class")
-    for name in next(iter(scores.values())):
-        table.add_column(name, justify="right")
+    table = _table("class", next(iter(scores.values())))
     for label, row in scores.items():
         shown = (f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values())
         table.add_row(label, *shown)
+    return table
+
+
+def _table(first: str, others: Iterable[str]) -> Table:
+    table = Table(first, box=SIMPLE_HEAD, pad_edge=False)
+    for name in others:
+        table.add_column(name, justify="right")
     return table
 
 
@@ -175,32 +175,20 @@ def score_heads(
 def _skill(
     module: Module, model: Mapping[str, Interval], baseline: Mapping[str, Interval]
 ) -> dict[str, float]:
-    names = [
-        (module.named(h, n), m) for h in module.heads for n, m in module.heads[h].metrics.items()
-    ]
     return {
         name: skill(metric, model[name]["value"], baseline[name]["value"])
-        for name, metric in names
-        if name in model
+        for head_name, head in module.heads.items()
+        for metric_name, metric in head.metrics.items()
+        if (name := module.named(head_name, metric_name)) in model
     }
-
-
-def _per_class(probability: Tensor) -> Tensor:
-    """Probabilities ``(B, C)``, also where they are given for the second of two classes alone."""
-    if probability.ndim == 2:
-        return probability
-    # A tie at 0.5 is the first class, as it is for the metrics.
-    return torch.stack([1 - probability, probability], -1)
 
 
 def _class_scores(module: Module, outcome: EvalOutput) -> dict[str, dict[str, float]]:
     """Scores and support by the name of the class, of the heads that are scored so."""
     scores: dict[str, dict[str, float]] = {}
     for name, head in module.heads.items():
-        if head.per_class is None:
-            continue
         there = target_mask(outcome.targets[name])
-        if not there.any():
+        if head.per_class is None or not there.any():
             continue
         target = outcome.targets[name][there]
         head.per_class.reset()

@@ -57,20 +57,21 @@ def load(path: Path) -> dict[str, Any]:
     try:
         # Torch reads altered bytes without a word; the archive knows what they were.
         with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip() is not None
-        checkpoint: Any = None
-        if not damaged:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # the unpickler fails in many ways on what is no checkpoint
-        raise UserError(f"{path}: {_refusal(error)}{_instead(path)}") from error
-    if damaged:
-        raise UserError(f"{path}: a damaged checkpoint{_instead(path)}")
+        what = "not a checkpoint, or a damaged one"
+        if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower():
+            what = "holds more than weights and plain values, and could run code when it is loaded"
+        others = sorted(file.name for file in path.parent.glob("*.ckpt") if file != path)
+        beside = f"; beside it lies {', '.join(others)} (--ckpt_path)" if others else ""
+        raise UserError(f"{path}: {what}{beside}") from error
     if not _is_whole(checkpoint):
         raise UserError(f"{path}: not a checkpoint that Lightning's Trainer wrote")
-    whole: dict[str, Any] = checkpoint
-    return whole
+    return checkpoint
 
 
 def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
@@ -114,15 +115,3 @@ def _is_whole(checkpoint: Any) -> bool:
         return bool(checkpoint.keys() >= NEEDED)
     except (TypeError, KeyError, IndexError, AttributeError, yaml.YAMLError):
         return False
-
-
-def _refusal(error: Exception) -> str:
-    if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower():
-        return "holds more than weights and plain values, and could run code when it is loaded"
-    return "not a checkpoint, or a damaged one"
-
-
-def _instead(path: Path) -> str:
-    """What else the run has."""
-    others = sorted(file.name for file in path.parent.glob("*.ckpt") if file != path)
-    return f"; beside it lies {', '.join(others)} (--ckpt_path)" if others else ""

@@ -24,20 +24,17 @@ def create(logs: Path, task: str) -> Path:
     folder = logs / task
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + max([-1, *_numbers(folder)])
         while True:
-            run = folder / f"version_{number}"
-            try:
+            run = folder / f"version_{1 + max(_numbers(folder), default=-1)}"
+            with suppress(FileExistsError):
                 run.mkdir()
-                with suppress(OSError):  # without links, TensorBoard is shown all of the folder
-                    link(_shown(run), run)
-                return run
-            except FileExistsError:
-                number += 1
+                break
     except OSError as error:
-        raise UserError(
-            f"{folder}: cannot make a run folder ({error.strerror}); see --logs"
-        ) from error
+        why = f"cannot make a run folder ({error.strerror}); see --logs"
+        raise UserError(f"{folder}: {why}") from error
+    with suppress(OSError):  # without links, TensorBoard is shown all of the folder
+        link(_shown(run), run)
+    return run
 
 
 def point_latest(run: Path) -> None:
@@ -83,17 +80,17 @@ def find(run: str, option: str = "--run") -> Path:
 
 def checkpoint(run: Path | None, name: str) -> Path:
     """The file that ``--ckpt_path`` names: a path, or ``best`` or ``last`` of a run."""
-    if name not in ("best", "last"):
+    file = {"best": BEST, "last": LAST}.get(name)
+    if file is None:
         path = followed(Path(name).expanduser())
         if not path.is_file():
             raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
         return path.resolve()
     if run is None:
         raise UserError(f"--ckpt_path={name} needs the run that it belongs to: --run DIR")
-    path = run / {"best": BEST, "last": LAST}[name]
-    if not path.is_file():
-        raise UserError(f"{run}: has no {path.relative_to(run)}; nothing to go on from")
-    return path
+    if not (run / file).is_file():
+        raise UserError(f"{run}: has no {file}; nothing to go on from")
+    return run / file
 
 
 def of_checkpoint(checkpoint: Path) -> Path | None:
@@ -120,21 +117,15 @@ def discard_unused(run: Path) -> Iterator[None]:
 
 
 def discard(run: Path) -> None:
-    """Remove a run, and what points to it."""
+    """Remove a run; what was the ``latest`` is now the newest that is left."""
     shutil.rmtree(run, ignore_errors=True)
     _shown(run).unlink(missing_ok=True)
-    _forget(run)
-
-
-def _forget(run: Path) -> None:
-    """Point ``latest`` to the newest run that is left, if it pointed to ``run``."""
     latest = run.parent / "latest"
     if (latest.is_symlink() or latest.is_file()) and not followed(latest).exists():
         latest.unlink()
         if numbers := list(_numbers(run.parent)):
             point_latest(run.parent / f"version_{max(numbers)}")
-    with suppress(OSError):
-        # The task's folder too, if there is nothing else in it.
+    with suppress(OSError):  # where there is something else in the task's folder
         run.parent.rmdir()
 
 
@@ -149,10 +140,8 @@ def _shown(run: Path) -> Path:
 
 
 def _numbers(folder: Path) -> Iterator[int]:
-    for path in folder.glob("version_*"):
-        number = path.name.removeprefix("version_")
-        if number.isdigit():
-            yield int(number)
+    names = (path.name.removeprefix("version_") for path in folder.glob("version_*"))
+    return (int(name) for name in names if name.isdigit())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

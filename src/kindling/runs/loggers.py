@@ -12,13 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
-from lightning.pytorch.loggers import (
-    CSVLogger,
-    Logger,
-    MLFlowLogger,
-    TensorBoardLogger,
-    WandbLogger,
-)
+from lightning.pytorch import loggers as stock
+from lightning.pytorch.loggers import Logger
 from matplotlib.figure import Figure
 
 from kindling.errors import UserError, require_package
@@ -31,9 +26,8 @@ FILE = "loggers.json"
 EXTRAS = {"WandbLogger": ("wandb", "wandb"), "MLFlowLogger": ("mlflow", "mlflow-skinny")}
 """Module and package by the logger's class; the extra is called as the module."""
 
+# What loggers call their arguments; an identity is what they give back as ``version``.
 IDENTITIES = ("id", "run_id", "experiment_key", "version")
-"""What loggers call the argument that they give back as ``version``."""
-
 FOLDERS = ("save_dir", "root_dir", "dir", "offline_directory")
 TITLES = ("run_name", "name")
 
@@ -72,7 +66,7 @@ def begin(
     known = _known(folder)
     for logger in loggers:
         # The CSV logger deletes what it has written before.
-        table = Path(logger.log_dir, "metrics.csv") if isinstance(logger, CSVLogger) else None
+        table = isinstance(logger, stock.CSVLogger) and Path(logger.log_dir, "metrics.csv")
         rows = read_rows(table) if table else []
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", SEEN_TO)
@@ -85,7 +79,7 @@ def begin(
         new = logger.version not in runs
         runs += [logger.version] if new else []
         # In MLflow a setting stays what it was first.
-        if new or (step is not None and not isinstance(logger, MLFlowLogger)):
+        if new or (step is not None and not isinstance(logger, stock.MLFlowLogger)):
             logger.log_hyperparams(dict(settings))
     if known:
         write_json(folder / FILE, known)
@@ -97,11 +91,11 @@ def log_figure(loggers: Iterable[Logger], stage: str, name: str, figure: Figure,
         match logger:
             case TensorBoard():
                 logger.log_figure(stage, name, figure, step)
-            case TensorBoardLogger():
+            case stock.TensorBoardLogger():
                 logger.experiment.add_figure(f"{stage}/{name}", figure, step, close=False)
-            case WandbLogger():
+            case stock.WandbLogger():
                 logger.log_image(f"{stage}/{name}", [figure], step)
-            case MLFlowLogger():
+            case stock.MLFlowLogger():
                 file = f"figures/{stage}/{name}_{step}.png"
                 logger.experiment.log_figure(logger.run_id, figure, file)
 
@@ -121,7 +115,7 @@ def _make(entry: Namespace, folder: Path, logs: Path, known: dict[str, list[Any]
         logger: Logger = parser.instantiate_classes(config).logger
     except (ImportError, TypeError, ValueError) as error:
         raise UserError(f"trainer.logger={name}: {' '.join(str(error).split())}") from error
-    if isinstance(logger, WandbLogger):
+    if isinstance(logger, stock.WandbLogger):
         # W&B has one run a process, which goes on if it is this one.
         wandb = sys.modules["wandb"]
         if wandb.run is not None and wandb.run.id != logger.version:

@@ -6,17 +6,17 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning_utilities.core.rank_zero import rank_zero_only
+from lightning.pytorch import LightningModule, Trainer
 
 from kindling.data import paths
 from kindling.data.datamodule import DataModule
-from kindling.runs.checkpoints import ORIGIN
 from kindling.runs.folder import write_json
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "numpy", "pandas")
@@ -24,68 +24,44 @@ OPTIONAL = {"sklearn": "scikit-learn", "timm": "timm"}
 """Packages that few runs need, by the module that these import."""
 
 
-class Provenance(Callback):
-    """Records a run's commit, data, versions, device, seed, command and wall time.
-
-    Each checkpoint carries the task and the configuration too, so that it can be used alone.
+@contextmanager
+def recorded(
+    run: Path, trainer: Trainer, model: LightningModule, data: Any, **more: Any
+) -> Iterator[None]:
+    """Write a run's commit, data, versions, device, command and, when it has ended, wall time.
 
     Args:
         run: The run's folder.
-        task: What is trained.
-        config: The whole configuration, as YAML.
-        seed: Of weights and order; none if nothing was seeded.
-        parent: Of a run that starts from another's weights, where they are from.
+        trainer: What trains it.
+        model: What is trained.
+        data: Its data module, read already.
+        **more: What else is to be recorded, such as the seed.
     """
-
-    def __init__(
-        self,
-        run: Path,
-        task: str,
-        config: str,
-        seed: int | None,
-        parent: dict[str, Any] | None = None,
-    ) -> None:
-        self.run, self.task, self.config, self.seed = run, task, config, seed
-        self.parent = parent
-        self._record: dict[str, Any] = {}
-        self._started = 0.0
-
-    @rank_zero_only
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        samples = data.sizes() if isinstance(data, DataModule) else {}
-        self._started = time.monotonic()
-        self._record = {
-            "git": commit(),
-            **({"parent": self.parent} if self.parent else {}),
-            "data": {**origin(data), "samples": samples},
-            "packages": {name: importlib.metadata.version(name) for name in _packages()},
-            "python": platform.python_version(),
-            "device": _device(trainer),
-            "parameters": sum(p.numel() for p in pl_module.parameters() if p.requires_grad),
-            "seed": self.seed,
-            "command": shlex.join(["kindling", *sys.argv[1:]]),
-            "start": datetime.now(UTC).isoformat(timespec="seconds"),
-            "wall_time_s": None,
-        }
-        write_json(self.run / "provenance.json", self._record)
-
-    @rank_zero_only
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._record["wall_time_s"] = round(time.monotonic() - self._started, 1)
-        write_json(self.run / "provenance.json", self._record)
-
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        checksum = data.fingerprint if isinstance(data, DataModule) else None
-        checkpoint[ORIGIN] = {"task": self.task, "config": self.config, "data": checksum}
+    started = time.monotonic()
+    record = {
+        "git": commit(),
+        **more,
+        "data": {**origin(data), "samples": data.sizes() if isinstance(data, DataModule) else {}},
+        "python": platform.python_version(),
+        "device": _device(trainer),
+        "command": shlex.join(["kindling", *sys.argv[1:]]),
+        "start": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_time_s": None,
+    }
+    write_json(run / "provenance.json", record | _built(model))
+    yield
+    record["wall_time_s"] = round(time.monotonic() - started, 1)
+    # Once more: the model's setup may have frozen parameters, and imported packages.
+    write_json(run / "provenance.json", record | _built(model))
 
 
-def _packages() -> list[str]:
+def _built(model: LightningModule) -> dict[str, Any]:
+    """What the model is made of: packages, and parameters that are trained."""
     used = [name for module, name in OPTIONAL.items() if module in sys.modules]
-    return [*PACKAGES, *used]
+    return {
+        "packages": {name: importlib.metadata.version(name) for name in (*PACKAGES, *used)},
+        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }
 
 
 def commit() -> dict[str, Any]:
@@ -95,18 +71,13 @@ def commit() -> dict[str, Any]:
 
 
 def _git(*args: str) -> str | None:
+    command, there = ["git", *args], paths.PROJECT
     try:
-        done = subprocess.run(
-            ["git", *args],
-            cwd=paths.PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
+        return subprocess.check_output(
+            command, cwd=there, text=True, timeout=10, stderr=subprocess.DEVNULL
+        ).strip()
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
 
 
 def _device(trainer: Trainer) -> dict[str, Any]:

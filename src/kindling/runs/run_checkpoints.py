@@ -4,7 +4,8 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class RunCheckpoints(stock.Checkpoint):
     ) -> None:
         # Not between the last step and validation: the Trainer would go on without it.
         looked = (batch_idx + 1) % EVERY == 0 and not trainer.is_last_batch
-        if looked and _agreed(trainer, time.monotonic() >= self._overdue):
+        if looked and _agreed(trainer, self._overdue):
             self._save_last(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -84,33 +85,35 @@ class RunCheckpoints(stock.Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._save_best(trainer)
-        if _is_last(trainer) or _agreed(trainer, time.monotonic() >= self._due):
+        if _is_last(trainer) or _agreed(trainer, self._due):
             self._save_last(trainer)
             if self.best is None:
-                self._save(trainer, self.run / runs.BEST, self.save_weights_only)
+                self._save_as(trainer, runs.BEST)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Averaged weights become the model's own only when training has ended.
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, stock.StochasticWeightAveraging):
-                self._keep_average(trainer, callback)
-
-    def _keep_average(self, trainer: Trainer, swa: stock.StochasticWeightAveraging) -> None:
-        """The averaged weights, which become the model's own only when training has ended."""
-        most = trainer.max_epochs
-        if swa.n_averaged is None or (most not in (None, -1) and trainer.current_epoch < most):
-            log.warning("weights      not averaged: training ended before the average was taken")
-            return
-        log.info("weights      %s has the averaged ones, in place of the best epoch's", runs.BEST)
-        self._save(trainer, self.run / runs.BEST, self.save_weights_only)
+            if not isinstance(callback, stock.StochasticWeightAveraging):
+                continue
+            if callback.n_averaged is None or trainer.current_epoch < (trainer.max_epochs or 0):
+                log.warning(
+                    "weights      not averaged: training ended before the average was taken"
+                )
+            else:
+                what = "the averaged ones, in place of the best epoch's"
+                log.info("weights      %s has %s", runs.BEST, what)
+                self._save_as(trainer, runs.BEST)
 
     def _save_best(self, trainer: Trainer) -> None:
+        sign = -1 if self.mode == "min" else 1
         value = self._value(trainer)
         if value is None:
             return
-        better = value < (self.best or 0) if self.mode == "min" else value > (self.best or 0)
-        if better or self.best is None:
+        if math.isnan(value):
+            value = -sign * math.inf
+        if self.best is None or sign * value > sign * self.best:
             self.best = value
-            self._save(trainer, self.run / runs.BEST, self.save_weights_only)
+            self._save_as(trainer, runs.BEST)
 
     def _value(self, trainer: Trainer) -> float | None:
         """What is monitored; none before there is any.
@@ -118,21 +121,13 @@ class RunCheckpoints(stock.Checkpoint):
         Raises:
             UserError: It is not among what is logged.
         """
-        logged = trainer.callback_metrics
-        there: dict[str, Any] = {
-            "epoch": trainer.current_epoch,
-            "step": trainer.global_step,
-            **logged,
-        }
+        counts = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        there: dict[str, Any] = {**counts, **trainer.callback_metrics}
         if self.monitor in there:
-            value = float(there[self.monitor])
-            worst = math.inf if self.mode == "min" else -math.inf
-            return worst if math.isnan(value) else value
+            return float(there[self.monitor])
         awaited = trainer.enable_validation and not self._validated
         if not awaited and self.monitor != MONITOR:
-            raise UserError(
-                f"checkpoint.monitor={self.monitor}: not logged{did_you_mean(self.monitor, there)}"
-            )
+            raise _not_logged("checkpoint", self.monitor, there)
         return None
 
     def _save_last(self, trainer: Trainer) -> None:
@@ -140,18 +135,19 @@ class RunCheckpoints(stock.Checkpoint):
         for logger in trainer.loggers:
             # No curve shall end before the checkpoint that it is continued from.
             logger.flush() if isinstance(logger, TensorBoard) else logger.save()
-        self._save(trainer, self.run / runs.LAST)
+        self._save_as(trainer, runs.LAST)
         end = time.monotonic()
         self._due, self._overdue = end + (end - start) / SHARE, end + PATIENCE
 
-    def _save(self, trainer: Trainer, path: Path, weights_only: bool = False) -> None:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            if loop_state.within_end_of_epoch(trainer):
-                # Loggers get the epoch's scores only after this, when the process may be killed.
-                logged = trainer.logged_metrics.items()
-                self._logged = {k: float(v) for k, v in logged if not k.endswith("_step")}
-            trainer.save_checkpoint(path, weights_only)
-            self._logged = {}
+    def _save_as(self, trainer: Trainer, name: Path) -> None:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if loop_state.within_end_of_epoch(trainer):
+            # Loggers get the epoch's scores only after this, when the process may be killed.
+            logged = trainer.logged_metrics.items()
+            self._logged = {k: float(v) for k, v in logged if not k.endswith("_step")}
+        trainer.save_checkpoint(self.run / name, self.save_weights_only and name == runs.BEST)
+        self._logged = {}
 
 
 class PatientStopping(stock.EarlyStopping):
@@ -173,38 +169,40 @@ class PatientStopping(stock.EarlyStopping):
         super().load_state_dict({**state_dict, "patience": self.patience})
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._check(super().on_train_epoch_end, trainer, pl_module)
+        with self._named(trainer):
+            super().on_train_epoch_end(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._check(super().on_validation_end, trainer, pl_module)
+        with self._named(trainer):
+            super().on_validation_end(trainer, pl_module)
 
-    def _check(
-        self,
-        check: Callable[[Trainer, LightningModule], None],
-        trainer: Trainer,
-        pl_module: LightningModule,
-    ) -> None:
-        missing = self.monitor not in trainer.callback_metrics
-        if missing and self.monitor == MONITOR:
-            return  # not every module logs it
+    @contextmanager
+    def _named(self, trainer: Trainer) -> Iterator[None]:
+        """Lightning's error of a monitor that is not logged; not every module logs the default."""
         try:
-            check(trainer, pl_module)
+            yield
         except RuntimeError as error:
-            if not missing:
+            if self.monitor in trainer.callback_metrics:
                 raise
-            meant = did_you_mean(self.monitor, trainer.callback_metrics)
-            raise UserError(f"early_stopping.monitor={self.monitor}: not logged{meant}") from error
+            if self.monitor != MONITOR:
+                raise _not_logged(
+                    "early_stopping", self.monitor, trainer.callback_metrics
+                ) from error
 
 
-def _agreed(trainer: Trainer, due: bool) -> bool:
-    """All processes save together, by the clock of the first."""
-    return due if trainer.world_size == 1 else bool(trainer.strategy.broadcast(due))
+def _not_logged(section: str, monitor: str, there: Iterable[str]) -> UserError:
+    return UserError(f"{section}.monitor={monitor}: not logged{did_you_mean(monitor, there)}")
+
+
+def _agreed(trainer: Trainer, due: float) -> bool:
+    """Whether a moment has passed: all processes save together, by the clock of the first."""
+    passed = time.monotonic() >= due
+    return passed if trainer.world_size == 1 else bool(trainer.strategy.broadcast(passed))
 
 
 def _is_last(trainer: Trainer) -> bool:
     """Whether training ends with this epoch."""
-    epochs = (
-        trainer.max_epochs not in (None, -1) and trainer.current_epoch + 1 >= trainer.max_epochs
-    )
+    most = trainer.max_epochs
+    epochs = most not in (None, -1) and trainer.current_epoch + 1 >= most
     steps = trainer.max_steps != -1 and trainer.global_step >= trainer.max_steps
     return trainer.should_stop or epochs or steps

@@ -83,7 +83,7 @@ class TensorBoard(RunLogger):
 
     @property
     @rank_zero_experiment
-    def experiment(self) -> "Lazy":
+    def experiment(self) -> Lazy:
         """The writer of the run itself, for a module's own ``self.logger.experiment.add_image``."""
         return Lazy(self.writer)
 

@@ -5,32 +5,40 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from kindling.data.datamodule import DataModule
 from kindling.runs import loop_state
+from kindling.runs.checkpoints import ORIGIN
 from kindling.training.module import Module
 
 SCORES = "scores"
 """The checkpoint's entry for what an epoch's training scores are made of so far."""
-
 
 PLATEAUS = "plateaus"
 """The checkpoint's entry for what schedules have yet to see, by their number."""
 
 
 class ExactResume(Callback):
-    """Lets what a step draws follow from its place in the run, and keeps an epoch's scores.
+    """Lets what a step draws follow from its place in the run, and checkpoints carry what it takes.
 
-    Dropout, for one, draws from torch's generators, which are seeded anew for each step. A
-    checkpoint in mid-epoch carries what the epoch's training scores are made of. Of modules that
-    are not ours, it only keeps what a ``ReduceLROnPlateau`` has yet to see: at the end of an epoch
-    the Trainer saves first, and a run that goes on would not ask the schedule any more.
+    Dropout, for one, draws from torch's generators, which are seeded anew for each step. Each
+    checkpoint has the task and the configuration, so that it can be used alone; in mid-epoch, what
+    the epoch's training scores are made of. Of modules that are not ours, it only keeps what a
+    ``ReduceLROnPlateau`` has yet to see: at the end of an epoch the Trainer saves first, and a run
+    that goes on would not ask the schedule any more.
+
+    Args:
+        task: What is trained.
+        config: The whole configuration, as YAML.
     """
 
-    def __init__(self) -> None:
-        self._seed = 0
+    def __init__(self, task: str, config: str) -> None:
+        self.task, self.config = task, config
+        self._seed, self._rank, self._processes = 0, 0, 1
         self._unseen: dict[int, float] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._seed = torch.initial_seed() % 2**31
+        self._seed = torch.initial_seed() % 2**31 * 1_000_003
+        self._rank, self._processes = trainer.global_rank, trainer.world_size
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for number, score in self._unseen.items():
@@ -42,8 +50,7 @@ class ExactResume(Callback):
     ) -> None:
         if not isinstance(pl_module, Module):
             return
-        index = trainer.global_step * trainer.world_size + trainer.global_rank
-        seed = self._seed * 1_000_003 + index
+        seed = self._seed + trainer.global_step * self._processes + self._rank
         torch.default_generator.manual_seed(seed)
         if pl_module.device.type == "cuda":
             torch.cuda.manual_seed(seed)
@@ -51,6 +58,9 @@ class ExactResume(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        checksum = data.fingerprint if isinstance(data, DataModule) else None
+        checkpoint[ORIGIN] = {"task": self.task, "config": self.config, "data": checksum}
         if isinstance(pl_module, Module):
             checkpoint[SCORES] = pl_module.epoch_scores("train").state()
         if loop_state.within_end_of_epoch(trainer):

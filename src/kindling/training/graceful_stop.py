@@ -2,7 +2,6 @@
 
 import math
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,16 +27,17 @@ class GracefulStop(Callback):
 
     Args:
         run: The run's folder.
-        every: Steps between two looks at the loss where a look makes a GPU wait.
+        every: Batches between two looks at the loss where a look makes a GPU wait.
     """
 
     def __init__(self, run: Path, every: int = 50) -> None:
         self.run, self.every = run, every
-        self._signal, self._within_validation = 0, False
+        self._signal, self._within_validation, self._alone = 0, False, True
         self._handlers: dict[int, Any] = {}
-        self._bad: Tensor | None = None
+        self._loss = torch.zeros(())
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._alone = trainer.world_size == 1
         if trainer.received_sigterm:
             self._signal = signal.SIGTERM
         # Not sooner: the Trainer sets its own handler, which would turn SIGTERM into success.
@@ -50,14 +50,16 @@ class GracefulStop(Callback):
         # Not between the last step and validation: the Trainer would go on without it.
         if self._heard(trainer, batch_idx) and not trainer.is_last_batch:
             self._stop(trainer)
-        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor):
-            self._watch(trainer, loss.detach())
+            self._loss = loss
+            if loss.device.type == "cpu" or (batch_idx + 1) % self.every == 0:
+                self._require_finite(trainer)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any
     ) -> None:
-        if self._signal and trainer.world_size == 1 and not trainer.sanity_checking:
+        if self._signal and self._alone and not trainer.sanity_checking:
             self._within_validation = True
             self._stop(trainer)
 
@@ -68,33 +70,30 @@ class GracefulStop(Callback):
             restart_validation(checkpoint)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._raise_if_bad()
+        self._require_finite(trainer)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._restore()
+    def on_train_end(self, *_: Any) -> None:
+        self._restore_handlers()
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        self._restore()
+    def on_exception(self, *_: Any) -> None:
+        self._restore_handlers()
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._signal = signum
-        self._restore()
+        self._restore_handlers()
 
-    def _restore(self) -> None:
+    def _restore_handlers(self) -> None:
         for signum, handler in self._handlers.items():
             signal.signal(signum, handler)
         self._handlers.clear()
 
     def _heard(self, trainer: Trainer, batch_idx: int) -> bool:
         """Whether this or, now and then, another process was told to stop: all stop together."""
-        if trainer.world_size == 1:
-            return bool(self._signal)
-        if (batch_idx + 1) % TOGETHER:
-            return False
-        signals = torch.tensor(float(self._signal), device=trainer.strategy.root_device)
-        self._signal = int(trainer.strategy.reduce(signals, reduce_op=ReduceOp.MAX))  # type: ignore[arg-type]
+        if not self._alone:
+            if (batch_idx + 1) % TOGETHER:
+                return False
+            signals = torch.tensor(float(self._signal), device=trainer.strategy.root_device)
+            self._signal = int(trainer.strategy.reduce(signals, reduce_op=ReduceOp.MAX))  # type: ignore[arg-type]
         return bool(self._signal)
 
     def _stop(self, trainer: Trainer) -> None:
@@ -107,20 +106,10 @@ class GracefulStop(Callback):
             together=True,
         )
 
-    def _watch(self, trainer: Trainer, loss: Tensor) -> None:
-        """Remember the first step whose loss is no number, without making a GPU wait for it."""
-        if loss.device.type == "cpu" and math.isfinite(loss.item()):
-            return
-        step = torch.where(torch.isfinite(loss), torch.inf, float(trainer.global_step))
-        self._bad = step if self._bad is None else torch.minimum(self._bad, step)
-        if loss.device.type == "cpu" or trainer.global_step % self.every == 0:
-            self._epoch = trainer.current_epoch
-            self._raise_if_bad()
-
-    def _raise_if_bad(self) -> None:
-        if self._bad is not None and torch.isfinite(self._bad):
+    def _require_finite(self, trainer: Trainer) -> None:
+        if not math.isfinite(self._loss.item()):
             raise Diverged(
-                f"the loss became NaN or infinite in epoch {self._epoch}, step {int(self._bad)}; "
-                "the checkpoints from before are kept; try a smaller --model.lr or "
-                "--trainer.gradient_clip_val=1"
+                f"the loss is NaN or infinite in epoch {trainer.current_epoch}, step "
+                f"{trainer.global_step}; the checkpoints from before are kept; try a smaller "
+                "--model.lr or --trainer.gradient_clip_val=1"
             )

@@ -70,16 +70,12 @@ class EpochMetrics(nn.Module):
         self._pending: list[StepOutput] = []
         self._losses: list[Tensor] = []
 
-    def collection(self, head: str) -> MetricCollection:
-        """The metrics of a head."""
-        metrics = self.metrics[head]
-        assert isinstance(metrics, MetricCollection)
-        return metrics
-
     def update(self, step: StepOutput) -> None:
         """Count a batch."""
-        predictions, losses = detach_float32(step.predictions), detach_float32(step.losses)
-        self._pending.append(StepOutput(step.loss.detach(), predictions, step.targets, losses))
+        loss, predictions, targets, losses = step
+        predictions = {head: value.detach() for head, value in predictions.items()}
+        losses = {head: value.detach() for head, value in losses.items()}
+        self._pending.append(StepOutput(loss.detach(), predictions, targets, losses))
         if len(self._pending) >= PENDING:
             self._update()
 
@@ -92,48 +88,53 @@ class EpochMetrics(nn.Module):
         self._update()
         if not self._losses:
             return {}
+        # Summed only here: sums of parts would depend on where the epoch was cut.
         total = strategy.reduce(torch.cat(self._losses).sum(0), reduce_op="sum")
         self._losses.clear()
         names = ["loss", *(f"{head}/loss" for head in self.heads)]
         means = zip(names, total.unbind(), strict=False)
         values = {name: loss / samples for name, (loss, samples) in means if samples > 0}
-        for name in self.heads:
-            metrics = self.collection(name)
-            if self._seen(name, metrics, strategy):
-                values |= {named(self.heads, name, k): v for k, v in metrics.compute().items()}
+        for head, metrics in self._collections():
+            if self._seen(head, metrics, strategy):
+                values |= {named(self.heads, head, k): v for k, v in metrics.compute().items()}
             metrics.reset()
         return values
 
     def state(self) -> dict[str, Any]:
         """What has been counted in the epoch so far, for a checkpoint."""
-        return {
-            "pending": [list(step) for step in self._pending],
-            "losses": list(self._losses),
-            "metrics": {name: _states(self.collection(name)) for name in self.heads},
-        }
+        counted: dict[str, dict[str, Any]] = {}
+        for head, metrics in self._collections():
+            items = [(str(k), metric) for k, metric in metrics.items(keep_base=True)]
+            counted[head] = {k: dict(m.metric_state) for k, m in items if m.update_called}
+        pending = [list(step) for step in self._pending]
+        return {"pending": pending, "losses": list(self._losses), "metrics": counted}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on counting where ``state`` was taken."""
         self._pending = [StepOutput(*step) for step in state["pending"]]
         self._losses = list(state["losses"])
-        for head in self.heads:
+        for head, metrics in self._collections():
             for name, values in state["metrics"][head].items():
                 for attribute, value in values.items():
-                    setattr(self.collection(head)[name], attribute, value)
+                    setattr(metrics[name], attribute, value)
+
+    def _collections(self) -> list[tuple[str, MetricCollection]]:
+        return list(self.metrics.items())  # type: ignore[arg-type]
 
     def _update(self) -> None:
-        if not self._pending:
+        steps = self._pending
+        if not steps:
             return
-        for name in self.heads:
-            prediction = torch.cat([step.predictions[name] for step in self._pending])
-            target = torch.cat([step.targets[name] for step in self._pending])
-            if self.heads[name].optional:
+        for head, metrics in self._collections():
+            prediction = float32(torch.cat([step.predictions[head] for step in steps]))
+            target = torch.cat([step.targets[head] for step in steps])
+            if self.heads[head].optional:
                 there = target_mask(target)
                 prediction, target = prediction[there], target[there]
             if len(target):
-                self.collection(name).update(prediction, target)
-        self._losses.append(_weighted_losses(self._pending))
-        self._pending.clear()
+                metrics.update(prediction, target)
+        self._losses.append(_weighted_losses(steps))
+        steps.clear()
 
     def _seen(self, head: str, metrics: MetricCollection, strategy: Strategy) -> bool:
         """Whether any process has seen a target of this head."""
@@ -151,24 +152,17 @@ def named(heads: Mapping[str, Head], head: str, metric: str) -> str:
 
 def detach_float32(heads: Heads) -> Heads:
     """Without gradients, and in single precision at least: scores and files are made of them."""
-    return {head: _in_full(value.detach()) for head, value in heads.items()}
+    return {head: float32(value.detach()) for head, value in heads.items()}
 
 
-def _in_full(value: Tensor) -> Tensor:
+def float32(value: Tensor) -> Tensor:
+    """In single precision at least, if it is no integer."""
     kind = torch.promote_types(value.dtype, torch.float32)
     return value.to(kind) if value.is_floating_point() else value
 
 
-def _states(metrics: MetricCollection) -> dict[str, dict[str, Any]]:
-    """What each metric has counted, by its name; nothing of those that have seen no sample."""
-    items = metrics.items(keep_base=True, copy_state=True)
-    return {str(name): dict(m.metric_state) for name, m in items if m.update_called}
-
-
 def _weighted_losses(steps: Sequence[StepOutput]) -> Tensor:
     """Each step's loss times its samples, and these: of all heads together, then of each.
-
-    Summed only at the epoch's end: sums of parts would depend on where the epoch was cut.
 
     Shape:
         ``(steps, 1 + H, 2)``.
@@ -182,6 +176,6 @@ def _weighted_losses(steps: Sequence[StepOutput]) -> Tensor:
 
 
 def _weighted(losses: list[Tensor], size: Tensor) -> Tensor:
-    loss = torch.stack(losses)
+    loss = float32(torch.stack(losses))
     weight = size.to(loss)
     return torch.stack([loss * weight, weight], 1)

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
+import torch.distributed
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import Dataset
 
-from kindling.data.datamodule import STAGES, DataModule, Stage
+from kindling.data.datamodule import DataModule, Stage
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
 from kindling.training.metrics import EpochMetrics, Head, Heads, StepOutput, detach_float32, named
@@ -67,10 +68,9 @@ class Module(LightningModule):
         self.seed = torch.initial_seed() % 2**31
         # Whether a checkpoint will bring the weights. In setup the Trainer does not know of it yet.
         self.resumed = False
-        # A module may not be called "train".
-        self.scores = nn.ModuleDict(
-            {f"{stage}_scores": EpochMetrics(self.heads) for stage in STAGES}
-        )
+        self.train_scores = EpochMetrics(self.heads)
+        self.val_scores = EpochMetrics(self.heads)
+        self.test_scores = EpochMetrics(self.heads)
 
     # What a problem provides.
 
@@ -108,8 +108,9 @@ class Module(LightningModule):
             and ``fit_statistics`` was called before.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        training = data.splits["train"] if isinstance(data, DataModule) else None
-        if training is None:
+        if isinstance(data, DataModule):
+            training: Any = data.training
+        else:
             self.trainer.fit_loop.setup_data()
             training = getattr(self.trainer.train_dataloader, "dataset", None)
         if isinstance(training, kind):
@@ -130,14 +131,13 @@ class Module(LightningModule):
 
     def training_step(self, batch: Any) -> Tensor:
         step = self.step(batch)
-        self.epoch_scores("train").update(step)
+        self.train_scores.update(step)
         return step.loss
 
     def on_train_epoch_end(self) -> None:
-        rates = [
-            group["lr"] for optimizer in self.trainer.optimizers for group in optimizer.param_groups
-        ]
-        self._log_scores("train", {**({"lr": rates[0]} if rates else {}), **self.extra_metrics()})
+        optimizers = self.trainer.optimizers
+        rate = {"lr": optimizers[0].param_groups[0]["lr"]} if optimizers else {}
+        self._log_scores("train", {**rate, **self.extra_metrics()})
 
     def validation_step(self, batch: Any) -> EvalOutput:  # type: ignore[override]
         return self._evaluate("val", batch)
@@ -162,8 +162,6 @@ class Module(LightningModule):
         )
         return {"optimizer": optimizer, **scheduled(self.schedule, optimizer, self.trainer)}
 
-    # EpochMetrics.
-
     def named(self, head: str, metric: str) -> str:
         """The name that logs and results use: ``mse``, or ``age/mae`` of several heads."""
         return named(self.heads, head, metric)
@@ -177,14 +175,13 @@ class Module(LightningModule):
 
     def _log_scores(self, stage: Stage, beside: Mapping[str, float] | None = None) -> None:
         scores = self.epoch_scores(stage).compute(self.trainer.strategy)
-        values: dict[str, Any] = {f"{stage}/{k}": v for k, v in scores.items()}
-        values |= beside or {}
         if not self.trainer.barebones:
-            # Equal in all processes already; the Trainer warns where it shall not make them so.
-            self.log_dict(values, sync_dist=self.trainer.world_size > 1)
+            values = {f"{stage}/{name}": value for name, value in scores.items()}
+            # Equal in all processes already; the Trainer warns where it shall not make them so,
+            # also of a run of several that goes on in one.
+            several = torch.distributed.is_available() and torch.distributed.is_initialized()
+            self.log_dict({**values, **(beside or {})}, sync_dist=several)
 
     def epoch_scores(self, stage: Stage) -> EpochMetrics:
         """What the epoch's scores of a stage are made of so far."""
-        scores = self.scores[f"{stage}_scores"]
-        assert isinstance(scores, EpochMetrics)
-        return scores
+        return {"train": self.train_scores, "val": self.val_scores, "test": self.test_scores}[stage]

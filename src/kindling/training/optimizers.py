@@ -128,9 +128,9 @@ class _Warmup(LRScheduler):
         self.scheduler, self.optimizer, self.steps = scheduler, scheduler.optimizer, steps
         self.taken = -1
         self._count()
-        self.optimizer.register_step_post_hook(lambda *_: self._count())
+        self.optimizer.register_step_post_hook(self._count)
 
-    def _count(self) -> None:
+    def _count(self, *_: Any) -> None:
         if self.taken < self.steps:
             with self._full_rates():
                 self.taken += 1
@@ -179,10 +179,10 @@ def refuse_ignored(settings: Any, flags: Iterable[str], ours: type) -> None:
         if void and issubclass(resolve_name(settings.model.class_path), ours):
             what = f"model.{name} is the default's, which {by} replaces"
             raise UserError(f"{what}; set {by}.* in its place")
-    for name, default in (("interval", None), ("frequency", 1)):
-        if not settings.get("lr_scheduler") and settings.lr_scheduler_config[name] != default:
-            what = f"lr_scheduler_config.{name}: of which schedule?"
-            raise UserError(f"{what} name it by lr_scheduler")
+    config = settings.lr_scheduler_config
+    if not settings.get("lr_scheduler") and (config.interval, config.frequency) != (None, 1):
+        name = "interval" if config.interval else "frequency"
+        raise UserError(f"lr_scheduler_config.{name}: of which schedule? name it by lr_scheduler")
 
 
 def described(settings: Any, optimizer: str, schedule: str) -> str:
@@ -232,12 +232,12 @@ def choose(
                 made = {"optimizer": chosen, **scheduled(schedule, chosen, model.trainer)}
             else:
                 made = _own(model)
+            if scheduler and "lr_scheduler" in made:
+                name = type(model).__name__
+                raise UserError(f"{name} has a schedule of its own; name optimizer too")
             if scheduler:
-                if "lr_scheduler" in made:
-                    name = type(model).__name__
-                    raise UserError(f"{name} has a schedule of its own; name optimizer too")
-                planned = _scheduled(scheduler, made["optimizer"], config, model.trainer)
-                made["lr_scheduler"] = planned
+                named = _scheduled(scheduler, made["optimizer"], config, model.trainer)
+                made["lr_scheduler"] = named
             return _warmed(made, config.warmup)
         except (ValueError, TypeError) as error:  # torch's, of a value or of an argument
             raise UserError(f"optimizer, lr_scheduler: {error}") from error
@@ -263,9 +263,8 @@ def scheduled(schedule: Schedule, optimizer: Optimizer, trainer: Trainer) -> dic
     steps = trainer.max_steps
     by_step = steps != -1 and trainer.estimated_stepping_batches == steps
     interval: Interval = "step" if by_step else "epoch"
-    length = _length(interval, trainer, "model.schedule=cosine")
-    planned = {"scheduler": _Cosine(optimizer, length, interval), "interval": interval}
-    return {"lr_scheduler": planned}
+    cosine = _Cosine(optimizer, _length(interval, trainer, "model.schedule=cosine"), interval)
+    return {"lr_scheduler": {"scheduler": cosine, "interval": interval}}
 
 
 def _length(interval: Interval, trainer: Trainer, what: str) -> int:

@@ -40,12 +40,13 @@ class WarmStart(Callback):
 
     def provenance(self) -> dict[str, Any]:
         """Where the weights are from."""
-        with self.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
         record = self.run / "provenance.json"
-        git = json.loads(record.read_text())["git"] if record.exists() else {}
-        origin = {"run": str(self.run), "checkpoint": str(runs.BEST), "sha256": digest}
-        return {**origin, "commit": git.get("commit")}
+        return {
+            "run": str(self.run),
+            "checkpoint": str(runs.BEST),
+            "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
+            "commit": json.loads(record.read_text())["git"]["commit"] if record.exists() else None,
+        }
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         fitting, afresh = self._compare(pl_module)
@@ -58,8 +59,8 @@ class WarmStart(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Again, since the model's setup may have set weights, and configure_model made some.
         fitting, afresh = self._compare(pl_module)
-        learned = {name for name, _ in pl_module.named_parameters(remove_duplicate=False)}
-        if not learned & fitting.keys():
+        learned = dict(pl_module.named_parameters(remove_duplicate=False))
+        if not learned.keys() & fitting.keys():
             name = type(pl_module).__name__
             raise UserError(f"{self.run}: none of its layers fits {name} as it is configured")
         later = {k: v for k, v in fitting.items() if k in learned or k not in self._taken}
@@ -75,7 +76,7 @@ class WarmStart(Callback):
         before, now = (list(setting.get("classes") or ()) for setting in settings)
         renamed = before != now and len(before) == len(now)
         fits = {k for k, v in own.items() if k in weights and weights[k].shape == v.shape}
-        learned = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+        learned = dict(model.named_parameters(remove_duplicate=False))
         misfits = {_layer(name) for name in learned if name not in fits}
         misfits |= set(_outputs(model, len(now))) if renamed else set()
         layers = dict.fromkeys(_layer(name) for name in own)
@@ -112,16 +113,15 @@ class Freeze(Callback):
 
 def _named(model: nn.Module, name: str) -> list[nn.Parameter]:
     parameters = dict(model.named_parameters())
-    found = [parameter for k, parameter in parameters.items() if fnmatchcase(k, name)]
-    if not found:
-        with suppress(AttributeError):
-            found = list(model.get_submodule(name).parameters())
-    if not found:
-        known = dict.fromkeys(_layer(k) or k for k in parameters)
-        largest = dict.fromkeys(".".join(k.split(".")[:2]) for k in known)
-        meant = did_you_mean(name, known) or f"; parts are {', '.join(largest)}"
-        raise UserError(f"freeze={name}: no parameter or part of the model is called so{meant}")
-    return found
+    if found := [parameter for k, parameter in parameters.items() if fnmatchcase(k, name)]:
+        return found
+    with suppress(AttributeError):
+        if found := list(model.get_submodule(name).parameters()):
+            return found
+    known = dict.fromkeys(_layer(k) or k for k in parameters)
+    largest = dict.fromkeys(".".join(k.split(".")[:2]) for k in known)
+    meant = did_you_mean(name, known) or f"; parts are {', '.join(largest)}"
+    raise UserError(f"freeze={name}: no parameter or part of the model is called so{meant}")
 
 
 def _layer(name: str) -> str:
@@ -131,10 +131,7 @@ def _layer(name: str) -> str:
 
 def _outputs(model: nn.Module, count: int) -> list[str]:
     """The last layer, or one of several side by side, if it has as many outputs."""
-    layers = {
-        name: len(weight)
-        for name, module in model.named_modules()
-        if isinstance(weight := getattr(module, "weight", None), nn.Parameter) and weight.ndim > 1
-    }
+    weights = ((name, getattr(m, "weight", None)) for name, m in model.named_modules())
+    layers = {k: len(w) for k, w in weights if isinstance(w, nn.Parameter) and w.ndim > 1}
     last = next(reversed(layers), "")
     return [k for k, size in layers.items() if _layer(k) == _layer(last) and size == count]

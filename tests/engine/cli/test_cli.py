@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from kindling.__main__ import main
 from kindling.cli import arguments
 from kindling.cli import lightning_cli as cli
 from kindling.data import paths
+from kindling.training.exact_resume import ExactResume
 
 Run = Any
 TOY = f"--config={Path(__file__).parents[1] / 'toy.yaml'}"
@@ -316,19 +317,16 @@ def test_a_checkpoint_of_another_architecture(
 # Endings.
 
 
-class At(Callback):
-    """Does something after a step of training."""
-
-    def __init__(self, step: int, action: Any) -> None:
-        self.step, self.action = step, action
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if trainer.global_step == self.step:
-            self.action(pl_module)
-
-
 def during(monkeypatch: pytest.MonkeyPatch, step: int, action: Any) -> None:
-    monkeypatch.setattr(cli, "GradientNorms", lambda: At(step, action))
+    """Do something at the start of a step of training."""
+    start = ExactResume.on_train_batch_start
+
+    def hook(self: ExactResume, trainer: Trainer, pl_module: Any, *args: Any) -> None:
+        if trainer.global_step == step:
+            action(pl_module)
+        start(self, trainer, pl_module, *args)
+
+    monkeypatch.setattr(ExactResume, "on_train_batch_start", hook)
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

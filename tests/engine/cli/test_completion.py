@@ -17,20 +17,18 @@ TASKS = arguments.names(paths.CONFIGS)
 TOY = Path(__file__).parents[1] / "toy.yaml"
 
 
-def completed(line: str, folder: Path) -> list[str]:
-    script = f"""
-        source {paths.PROJECT / "scripts" / "completion.sh"}
-        COMP_LINE='{line}' COMP_POINT={len(line)}
-        _kindling
-        printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
+def told(line: str, script: str, folder: Path) -> list[str]:
+    """What a script prints in which the line has been typed so far."""
+    source = f"source {paths.PROJECT / 'scripts' / 'completion.sh'}"
     environment = {
         **os.environ,
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
         "KINDLING": f"{sys.executable} -m kindling",
         "PYTHONPATH": os.pathsep.join([str(paths.PROJECT), os.environ.get("PYTHONPATH", "")]),
     }
     done = subprocess.run(
-        ["bash", "-c", script],
+        ["bash", "-c", f"{source}\n{script}"],
         cwd=folder, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.split()
@@ -55,22 +53,11 @@ def test_completes(line: str, expected: list[str], tmp_path: Path) -> None:
     run = tmp_path / "logs" / "toy" / "version_3"
     run.mkdir(parents=True)
     (run / "config.yaml").touch()
-    assert sorted(completed(line, tmp_path)) == sorted(expected)
+    script = """_kindling; printf '%s\\n' "${COMPREPLY[@]}" """
+    assert sorted(told(line, script, tmp_path)) == sorted(expected)
 
 
 def test_a_task_s_settings_are_asked_for_once(tmp_path: Path) -> None:
     line = f"kindling fit --config {TOY} --config smoke --model.sch"
-    script = f"""
-        source {paths.PROJECT / "scripts" / "completion.sh"}
-        COMP_LINE='{line}' COMP_POINT={len(line)}
-        _kindling; KINDLING=false; _kindling; echo "$COMPREPLY"
-    """
-    environment = {
-        **os.environ,
-        "KINDLING": f"{sys.executable} -m kindling",
-        "PYTHONPATH": os.pathsep.join([str(paths.PROJECT), os.environ.get("PYTHONPATH", "")]),
-    }
-    done = subprocess.run(
-        ["bash", "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "--model.schedule\n"
+    script = """_kindling; KINDLING=false; _kindling; echo "$COMPREPLY" """
+    assert told(line, script, tmp_path) == ["--model.schedule"]

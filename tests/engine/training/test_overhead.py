@@ -6,11 +6,15 @@ import sys
 
 import pytest
 
+from kindling.data import paths
+
+SOURCES = paths.PROJECT / "src"
+
 FAULTS = """
 import resource
 from contextlib import suppress
 import torch
-from kindling.training.memory import keep_freed
+from kindling.training.overhead import keep_freed
 
 print(keep_freed())
 for _ in range(4):
@@ -27,7 +31,7 @@ def pages_faulted(**environment: str) -> tuple[bool, list[int]]:
         check=True,
         capture_output=True,
         text=True,
-        env={"PATH": "", "OMP_NUM_THREADS": "1", **environment},
+        env={"PATH": "", "PYTHONPATH": str(SOURCES), "OMP_NUM_THREADS": "1", **environment},
     )
     kept, *faults = done.stdout.split()
     return kept == "True", [int(number) for number in faults]
