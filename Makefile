@@ -27,7 +27,7 @@ LOGDIR = $(if $(wildcard logs/.tensorboard/*/*),logs/.tensorboard,logs)
 need = $(if $($(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume finetune compare crossval results sweep runs reproduce export data check new tensorboard test test-all test-floor pictures bench lint format clean
+.PHONY: help install train evaluate predict resume finetune compare crossval results sweep runs reproduce export data check new update remove tensorboard test test-all test-floor pictures bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -95,6 +95,19 @@ new: $(STAMP)  ## A problem of your own: TASK=name KIND=tabular|images|series|..
 	$(call need,TASK,name,churn KIND=tabular)
 	$(call need,KIND,kind,tabular TASK=churn)
 	@$(BIN)/python scripts/new.py --task '$(TASK)' --kind '$(KIND)' $(if $(TARGET),--target '$(TARGET)') $(if $(DATA),--data '$(DATA)') $(if $(TARGET_COLUMN),--column '$(TARGET_COLUMN)')
+
+update: $(STAMP)  ## Another version of the engine, your problems untouched: TO=v0.2.0 or a checkout [FROM=url] [ARGS=--no-test]
+	$(call need,TO,version,v0.2.0)
+	@$(BIN)/python scripts/update.py --to '$(TO)' $(if $(FROM),--from '$(FROM)') $(ARGS)
+
+remove:  ## Take a problem out, by git rm: TASK=t
+	$(call need,TASK,name,clouds)
+	@test -d 'src/problems/$(TASK)' -a -f 'configs/$(TASK).yaml' || \
+	  { echo "TASK=$(TASK): no such problem in src/problems and configs" >&2; exit 2; }
+	@git rm -r --ignore-unmatch -- 'src/problems/$(TASK)' 'tests/problems/$(TASK)' 'docs/$(TASK).md' \
+	  $(foreach ending,.yaml _*.yaml,'configs/$(TASK)$(ending)' 'configs/*/$(TASK)$(ending)')
+	@git clean -dfqX -- 'src/problems/$(TASK)' 'tests/problems/$(TASK)'
+	@rm -rf 'data/sample/$(TASK)'
 
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
 	@$(BIN)/tensorboard --logdir $(LOGDIR) $(ARGS)

@@ -35,7 +35,11 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def modules() -> dict[str, Path]:
     """Files by the dotted name that they are imported by."""
-    files = [file for file in SOURCES.rglob("*.py") if "egg-info" not in str(file)]
+    files = [
+        file
+        for file in SOURCES.rglob("*.py")
+        if not {"templates", "kindling.egg-info"} & {*file.parts}
+    ]
     return {".".join(file.relative_to(SOURCES).with_suffix("").parts): file for file in files}
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from kindling.data import paths
-from problems.clouds import sample as clouds
 
 LOOPS = """
 import json, sys
@@ -74,6 +73,7 @@ def test_a_part_without_its_data_is_left_out_by_name(
 
 
 def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
+    pytest.importorskip("problems.potability.data")
     flags = ["--config=potability", "--config=smoke", "--trainer.max_epochs=3"]
     timed = bench.timed_run(flags)
     assert 0 < timed["epoch_s"] < 60
@@ -83,6 +83,7 @@ def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
 
 
 def test_a_run_that_fails_says_why(bench: ModuleType) -> None:
+    pytest.importorskip("problems.potability.data")
     with pytest.raises(SystemExit, match=r"no such option"):
         bench.timed_run(["--config=potability", "--model.nothing=1"])
 
@@ -113,6 +114,7 @@ def test_the_loops_are_called_as_they_ask_for(
 def test_photos_are_counted_against_the_loops_own(
     bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    clouds = pytest.importorskip("problems.clouds.sample")
     clouds.write_sample(tmp_path / "clouds")
     script = tmp_path / "loops.py"
     script.write_text("def problem(name, data):\n    return ([1] * 64, None)\n")

@@ -37,6 +37,7 @@ Ask = Callable[..., bytes]
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("problems.timeseries.data")
     logs = tmp_path_factory.mktemp("logs")
     flags = ["--config=smoke", "--trainer.enable_progress_bar=false", f"--logs={logs}"]
     assert main(["train", "--config=timeseries", *flags]) == 0

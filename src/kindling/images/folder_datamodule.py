@@ -18,6 +18,7 @@ from kindling.data import paths
 from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import duplicates
+from kindling.data.samples import write_folders
 from kindling.data.sources import DatasetSources, ImageSource
 from kindling.data.split import stratified_split
 from kindling.data.targets import IGNORE_INDEX
@@ -121,6 +122,10 @@ class ImageFolderDataModule(DataModule):
         files = find_images(path)
         unknown = torch.full((len(files),), IGNORE_INDEX)
         return self._dataset(files, unknown, path if path.is_dir() else path.parent, None)
+
+    def write_sample(self, folder: Path) -> None:
+        """Photos of shapes, where a problem has no sample of its own."""
+        write_folders(folder, {self.train: 60, **({self.test: 20} if self.test else {})})
 
     def files(self) -> Sequence[Path]:
         return [file for folder in self._folders for file in folder.files]

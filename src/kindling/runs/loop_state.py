@@ -1,8 +1,8 @@
 """The Trainer's loop counters in a checkpoint, which Lightning does not promise to keep.
 
 To begin an interrupted validation anew and to tell whether a run is finished they are needed, and
-no hook gives them. Nothing else touches them; ``tests/engine/runs/test_loop_state.py`` holds them to
-what the installed version does, the oldest supported and the newest.
+no hook gives them. Nothing else touches them; ``tests/engine/runs/test_loop_state.py`` holds them
+to what the installed version does, the oldest supported and the newest.
 """
 
 from collections.abc import Mapping

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
+from kindling.data.samples import write_series
 from kindling.data.sources import DatasetSources, SeriesSource
 from kindling.data.split import rolling_origin
 from kindling.errors import UserError
@@ -101,6 +102,10 @@ class SeriesDataModule(DataModule):
     def read_input(self, path: Path) -> Windows:
         self.series = {"predict": (whole := self._read(path))}
         return self._windows("predict", [Segment(0, len(whole))], ahead=True)
+
+    def write_sample(self, folder: Path) -> None:
+        """An hourly series, where a problem has no sample of its own."""
+        write_series(folder / self.train_file, self.time, self.value)
 
     def files(self) -> Sequence[Path]:
         return [self.root / name for name in (self.train_file, self.test_file) if name]

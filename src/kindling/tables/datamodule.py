@@ -16,6 +16,7 @@ from torch import Tensor
 
 from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
 from kindling.data.dataset import FieldDataset
+from kindling.data.samples import SHAPES, write_table
 from kindling.data.sources import SPLITS, DatasetSources, TableSource
 from kindling.data.split import TooFew, grouped_split, stratified_split
 from kindling.data.targets import IGNORE_INDEX
@@ -210,6 +211,11 @@ class TableDataModule(DataModule):
 
     def read_input(self, path: Path) -> FieldDataset[Any]:
         return self.dataset(self.load(path), path, labelled=False)
+
+    def write_sample(self, folder: Path) -> None:
+        """Rows of the columns that the settings name, where a problem has no sample of its own."""
+        classes = {"number": (), "binary": ("0", "1"), "classes": tuple(SHAPES)}[self.target_kind]
+        write_table(folder / (self.table or "sample.csv"), self.named, {self.target: classes})
 
     def files(self) -> Sequence[Path]:
         return [self.path, *([self.root / self.test_file] if self.test_file else [])]

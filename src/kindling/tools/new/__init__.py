@@ -1,7 +1,19 @@
-"""New problems out of the shipped ones."""
+"""New problems: a data module and a model on the engine's bases, from templates."""
 
-from kindling.data import paths
+import argparse
+from pathlib import Path
 
-PACKAGE = paths.PROJECT / "src" / "kindling"
-PROBLEMS = PACKAGE / "problems"
-TESTS = paths.PROJECT / "tests"
+from kindling.tools.command import Words, entry
+from kindling.tools.new.make import KINDS, make
+
+
+@entry
+def main(argv: Words) -> None:
+    """A new problem of a kind: its folder, its configuration and its tests."""
+    options = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
+    options.add_argument("--task", required=True, help="the problem's name")
+    options.add_argument("--kind", required=True, help=", ".join(dict(KINDS.keys())))
+    options.add_argument("--target", help="classification or regression, where both make sense")
+    options.add_argument("--data", type=Path, help="CSV file to take columns from")
+    options.add_argument("--column", help="of that file, to predict; the last one")
+    make(**vars(options.parse_args(argv)))

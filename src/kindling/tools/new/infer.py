@@ -1,15 +1,16 @@
-"""What a person's own CSV file holds, as settings of a new problem and as columns of its sample."""
+"""What a person's own CSV file holds, as settings of a new problem's data module."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kindling.errors import UserError
-from kindling.tables.columns import Columns, choose, looks_like
+from kindling.series.rows import read_rows
+from kindling.series.windows import DAY
+from kindling.tables.columns import Columns, Kind, choose, looks_like
 from kindling.tables.read import numeric, read_table, require_columns, separator_of
 
 CLASSES = 20
@@ -18,78 +19,77 @@ CLASSES = 20
 CATEGORY = 100
 """Different values above which text is of no use as a category; the data modules' own limit."""
 
-KEPT = 12
-"""Values of a category that its stand-in in the sample has."""
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+SPARE = 40
+"""Days that a series must have for yesterday to be of use."""
 
 
-class Column(NamedTuple):
-    """A column, what it is taken for, and what led to that."""
+class Inferred(NamedTuple):
+    """What a file holds, in words; the kind of target; settings of the data module."""
 
-    name: str
-    role: str
-    missing: float
-    distinct: int
-    example: str
-
-
-@dataclass(frozen=True)
-class Inferred:
-    """What a file holds.
-
-    Args:
-        path: The file.
-        about: Separator and rows, in words.
-        target: ``classification`` or ``regression``.
-        columns: All of them, in the file's order.
-        settings: Of the data module.
-        constants: Assignments in the sample's module.
-    """
-
-    path: Path
     about: str
-    target: str
-    columns: list[Column]
-    settings: dict[str, object]
-    constants: Mapping[str, str] = field(default_factory=dict)
+    target: str | None
+    settings: dict[str, Any]
 
 
-def infer_table(path: Path, target: str | None, aim: str | None, photos: bool) -> Inferred:
-    """Look at a table.
+def infer(kind: str, path: Path, column: str | None, target: str | None) -> Inferred:
+    """What the file holds for a problem of this kind.
 
     Args:
+        kind: As ``KIND=`` has it.
         path: CSV file.
-        target: Column to predict; the last one if none is named.
-        aim: ``classification`` or ``regression``, where it is not to be found out.
-        photos: Whether columns of photos are learned from.
+        column: To predict; where none is named, the last one that can be.
+        target: ``classification`` or ``regression``, where it is not to be found out.
 
     Raises:
         UserError: The file cannot be read, or has nothing to learn from.
     """
+    if kind == "images" and target != "regression":
+        raise UserError(
+            f"DATA={path}: photos of classes lie in folders; make the problem without DATA, then "
+            "train on them by make train DATA=folder"
+        )
     table = read_table(path)
-    target = target if target is not None else str(table.columns[-1])
-    require_columns(table, [target], path)
-    columns = _useful(table, choose(table, target, {}, path))
-    aim = aim or ("regression" if photos else _aim(table[target]))
-    if not (columns.numbers or columns.categories or (photos and columns.photos)):
-        raise UserError(f"{path}: no column to learn from beside {target!r}; add or name another")
+    if column is not None:
+        require_columns(table, [column], path)
+    if kind == "series":
+        settings = _series(table, path, column)
+    else:
+        likely: Sequence[Kind] = ("categories", "numbers", "identifiers")
+        column = column or _last(table, likely[:1] if kind == "multi-output" else likely, path)
+        if kind == "tabular":
+            target = target or _target(table[column])
+        if target == "regression" or kind == "multi-input":
+            numeric(table, [column], path)
+        settings = _rows(kind, table, path, column)
+    return Inferred(_about(table, path, settings), target, settings)
+
+
+def _about(table: pd.DataFrame, path: Path, settings: Mapping[str, Any]) -> str:
+    mark = separator_of(path.read_text("utf-8-sig"))
+    about = f"{len(table):,} rows; separator {SEPARATORS[mark]}"
+    about += "; decimal comma" if table.attrs.get("decimal") == "," else ""
+    named = {name for value in settings.values() for name in np.atleast_1d(value).tolist()}
+    unused = ", ".join(str(name) for name in table.columns if name not in named)
+    return f"{about}; not used: {unused}" if unused else about
+
+
+def _rows(kind: str, table: pd.DataFrame, path: Path, column: str) -> dict[str, Any]:
+    """Settings for a table with a row for each sample."""
+    photos = kind != "tabular"
+    columns = _useful(table, choose(table, column, {} if photos else {"photos": ()}, path))
     if photos and not columns.photos:
         raise UserError(f"{path}: no column of photos' paths; KIND=tabular is for a table alone")
-    roles = {name: role[:-1] for role, names in columns._asdict().items() for name in names}
-    roles = {n: "category" if r == "categorie" else r for n, r in roles.items()}
-    roles[target] = f"target ({'class' if aim == 'classification' else 'number'})"
-    settings: dict[str, object] = {
-        "table": path.name,
-        "target": target,
-        "numbers": columns.numbers,
-        "categories": columns.categories,
-    }
+    if not (columns.numbers or columns.categories or columns.photos):
+        raise UserError(f"{path}: no column to learn from beside {column!r}; add or name another")
+    settings: dict[str, Any] = {"table": path.name, "target": column}
     if photos:
         settings["photos"] = columns.photos
-        settings["log_target"] = bool((numeric(table, [target], path) > 0).all())
-    if columns.identifiers:
-        settings["ignore"] = columns.identifiers
-    constants = _constants(table, target, aim, columns, path, photos)
-    return Inferred(path, _about(path, table), aim, _listed(table, roles), settings, constants)
+    if kind == "multi-output":
+        settings["amount"] = _last(table.drop(columns=column), ("numbers",), path)
+    elif kind != "images":  # which learns from photos alone
+        settings |= {"numbers": columns.numbers, "categories": columns.categories}
+    return settings | ({"ignore": columns.identifiers} if columns.identifiers else {})
 
 
 def _useful(table: pd.DataFrame, columns: Columns) -> Columns:
@@ -105,7 +105,7 @@ def _useful(table: pd.DataFrame, columns: Columns) -> Columns:
     return columns._replace(numbers=numbers, categories=categories, identifiers=identifiers)
 
 
-def _aim(cells: "pd.Series[str]") -> str:
+def _target(cells: "pd.Series[str]") -> str:
     if looks_like(cells) not in ("numbers", "identifiers"):
         return "classification"
     value = pd.to_numeric(cells.str.replace(",", "."), errors="coerce")
@@ -113,63 +113,36 @@ def _aim(cells: "pd.Series[str]") -> str:
     return "classification" if whole and cells.nunique() <= CLASSES else "regression"
 
 
-def _listed(table: pd.DataFrame, roles: Mapping[str, str]) -> list[Column]:
-    return [
-        Column(
-            str(name),
-            roles.get(str(name), "not used"),
-            float(table[name].isna().mean()),
-            int(table[name].nunique()),
-            str(next(iter(table[name].dropna()), "")),
-        )
-        for name in table.columns
-    ]
+def _last(table: pd.DataFrame, kinds: Sequence[Kind], path: Path) -> str:
+    """The last column that looks like one of these."""
+    for name in reversed([str(name) for name in table.columns]):
+        if looks_like(table[name]) in kinds:
+            return name
+    raise UserError(f"{path}: no column of {kinds[0]} to predict; add one, or TARGET_COLUMN=name")
 
 
-def _about(path: Path, table: pd.DataFrame) -> str:
-    name = {",": "comma", ";": "semicolon", "\t": "tab"}[separator_of(path.read_text("utf-8-sig"))]
-    decimal = "; decimal comma" if table.attrs.get("decimal") == "," else ""
-    return f"{len(table):,} rows; separator {name}{decimal}"
-
-
-def _constants(
-    table: pd.DataFrame, target: str, aim: str, columns: Columns, path: Path, photos: bool
-) -> dict[str, str]:
-    """The sample's own columns, as numbers, values and gaps of the file's."""
-    numbers = {}
-    for name, value in zip(columns.numbers, numeric(table, columns.numbers, path).T, strict=True):
-        missing = float(np.isnan(value).mean())
-        numbers[name] = (_short(np.nanmean(value)), _short(np.nanstd(value)), _short(missing))
-    categories = {
-        name: (
-            sorted(table[name].value_counts().index[:KEPT]),
-            _short(float(table[name].isna().mean())),
-        )
-        for name in columns.categories
+def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any]:
+    """Settings for a table with a row for each step of time."""
+    names = [str(name) for name in table.columns]
+    value = value or _last(table, ("numbers", "identifiers"), path)
+    time = next((name for name in names if name != value and _is_time(table[name])), None)
+    if time is None:
+        raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
+    rows = read_rows(path, time, value, len(table))
+    regular = bool((np.diff(rows.ticks) == rows.step).all() and not np.isnan(rows.values).any())
+    steps = 0 if DAY % rows.step else DAY // rows.step
+    return {
+        "train": path.name,
+        "time": time,
+        "value": value,
+        "problems": "error" if regular else "interpolate",
+        "lags": ["1d"] if 1 < steps < len(rows.ticks) / SPARE else [],
     }
-    found = {
-        "FILE": f"FILE = {path.name!r}",
-        "TARGET": f"TARGET = {target!r}",
-        "NUMBERS": f"NUMBERS: dict[str, tuple[float, float, float]] = {numbers!r}",
-        "CATEGORIES": f"CATEGORIES: dict[str, tuple[list[str], float]] = {categories!r}",
-        "IDENTIFIERS": f"IDENTIFIERS: list[str] = {columns.identifiers!r}",
-    }
-    if photos:
-        found["PHOTOS"] = f"PHOTOS = {columns.photos!r}"
-    if aim == "classification":
-        shares = table[target].value_counts(normalize=True).sort_index()
-        found["CLASSES"] = f"CLASSES = { {str(k): _share(v) for k, v in shares.items()}!r}"
-    else:
-        value = numeric(table, [target], path)[:, 0]
-        center, scale = _short(np.nanmean(value)), _short(np.nanstd(value))
-        found["CENTER"] = f"CENTER, SCALE = {center!r}, {scale!r}"
-    return found
 
 
-def _short(value: "float | np.floating") -> float:
-    return float(f"{value:.4g}")
-
-
-def _share(value: float) -> float:
-    """Enough rows of each class for every split to get one."""
-    return max(_short(value), 0.01)
+def _is_time(cells: "pd.Series[str]") -> bool:
+    """By the first cell, in any of many layouts."""
+    if looks_like(cells) != "categories":
+        return False
+    first = cells.dropna().iloc[0]
+    return not pd.isna(pd.to_datetime(first, errors="coerce", format="mixed", dayfirst=True))

@@ -1,0 +1,133 @@
+"""Generated stand-ins for files that are not there yet, of any columns: small, and learnable.
+
+N: rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+COLUMNS = {"numbers": ("age", "income"), "categories": ("plan",), "photos": ("photo",)}
+"""Of a table whose columns are not named."""
+
+CATEGORIES = ("east", "north", "south")
+GAPS = 0.02  # share of numbers that are missing
+NOISE = 0.3  # deviations of a target that nothing explains
+
+SHAPES = {"circle": 40, "square": 4, "triangle": 3}
+"""Corners of each; forty look round."""
+
+SIDE, FINE = 64, 3
+"""Pixels of a photo, drawn larger because Pillow draws without antialiasing."""
+
+
+def write_table(
+    path: Path,
+    columns: Mapping[Any, Sequence[str] | None],
+    targets: Mapping[str, Sequence[str]],
+    rows: int = 300,
+    seed: int = 0,
+) -> None:
+    """Write a table whose targets follow from all of its columns.
+
+    Args:
+        path: CSV file.
+        columns: Names by kind (numbers, categories, photos, identifiers); null are some.
+        targets: Columns to predict: the classes of each, none where it is a number. Photos show a
+            class as a shape, and a part of a number as its size.
+        rows: How many, N.
+        seed: Of everything that is drawn.
+    """
+    rng = np.random.default_rng(seed)
+    named = {kind: COLUMNS.get(kind, ()) if n is None else n for kind, n in columns.items()}
+    table, explained = _inputs(named, rows, rng)
+    shape, size = np.zeros(rows, np.int64), rng.random(rows)
+    for name, classes in targets.items():
+        score = explained + NOISE * rng.standard_normal(rows)
+        if classes:
+            shape = score.argsort().argsort() * len(classes) // rows
+            table[name] = [classes[k] for k in shape.tolist()]
+        else:
+            score += 3.5 * (size - 0.5) * bool(named["photos"])
+            table[name] = [f"{100 + 20 * value:.2f}" for value in score]
+    for view, name in enumerate(named["photos"]):
+        table[name] = [f"photos/{row}_{view}.jpg" for row in range(rows)]
+        for row, file in enumerate(table[name]):
+            _write_photo(path.parent / file, int(shape[row]), float(size[row]), (seed, view, row))
+    lines = [",".join(map(_quoted, cells)) for cells in zip(*table.values(), strict=True)]
+    path.write_text("\n".join([",".join(map(_quoted, table)), *lines, ""]), encoding="utf-8")
+
+
+def _inputs(
+    named: Mapping[str, Sequence[str]], rows: int, rng: Generator
+) -> tuple[dict[str, list[str]], NDArray[np.float64]]:
+    """Identifiers, numbers and categories, and what they add up to, ``(N,)``."""
+    table = {name: [str(k + 1) for k in range(rows)] for name in named["identifiers"]}
+    explained = np.zeros(rows)
+    for name in named["numbers"]:
+        values = rng.standard_normal(rows)
+        explained += values
+        cells = [f"{50 + 10 * value:.2f}" for value in values]
+        table[name] = ["" if rng.random() < GAPS else cell for cell in cells]
+    for name in named["categories"]:
+        codes = rng.integers(0, len(CATEGORIES), rows)
+        explained += codes - 1
+        table[name] = [CATEGORIES[k] for k in codes]
+    return table, explained
+
+
+def write_folders(folder: Path, counts: Mapping[str, int], seed: int = 0) -> None:
+    """Write photos of shapes, in a folder for each.
+
+    Args:
+        folder: Where the folders are.
+        counts: Photos of each shape, by the folder that the shapes' folders are in.
+        seed: Of everything that is drawn.
+    """
+    for split, (name, count) in enumerate(counts.items()):
+        for kind, shape in enumerate(SHAPES):
+            for number in range(count):
+                file, seeds = f"{name}/{shape}/{number:03d}.jpg", (seed, split, kind, number)
+                _write_photo(folder / file, kind, np.random.default_rng(seeds).random(), seeds)
+
+
+def write_series(path: Path, time: str, value: str, steps: int = 3000, seed: int = 0) -> None:
+    """Write an hourly series with a day and a week in it, and noise that wanders about them."""
+    rng, hours = np.random.default_rng(seed), np.arange(steps)
+    day, week = 2 * np.pi * hours / 24, 2 * np.pi * hours / 168
+    shocks = rng.normal(0, 0.1, steps)
+    noise = np.fromiter(accumulate(shocks, lambda state, shock: 0.8 * state + shock), float)
+    values = 100 + 20 * (np.sin(day) + 0.4 * np.sin(2 * day + 1) + 0.5 * np.sin(week) + noise)
+    times = np.datetime64("2024-01-01T00", "h") + hours
+    cells = zip(np.datetime_as_string(times, "s"), values, strict=True)
+    lines = [f"{at.replace('T', ' ')},{number:.2f}" for at, number in cells]
+    header = f"{_quoted(time)},{_quoted(value)}"
+    path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+
+
+def _write_photo(path: Path, kind: int, size: float, seeds: Sequence[int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    corners = [*SHAPES.values()][kind % len(SHAPES)]
+    _draw(corners, size, np.random.default_rng([*seeds, 1])).save(path, quality=90)
+
+
+def _draw(corners: int, size: float, rng: Generator) -> Image.Image:
+    """A shape of any colour, place and rotation, a fifth to two thirds of the photo wide."""
+    side = SIDE * FINE
+    colors = [tuple(rng.integers(low, low + 110, 3).tolist()) for low in (0, 145)]
+    back, front = colors if rng.random() < 0.5 else colors[::-1]
+    picture = Image.new("RGB", (side, side), back)
+    x, y = side * rng.uniform(0.38, 0.62, 2)
+    circle, rotation = (x, y, side * (0.1 + 0.23 * size)), rng.uniform(0, 360)
+    ImageDraw.Draw(picture).regular_polygon(circle, corners, rotation, front)
+    return picture.resize((SIDE, SIDE), Image.Resampling.BOX)
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if set(cell) & set('",;\n') else cell

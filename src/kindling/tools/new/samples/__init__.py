@@ -1,1 +1,0 @@
-"""Samples of new problems with photos: plain shapes."""

@@ -1,1 +1,0 @@
-"""Numbers and categories of a table to a class."""

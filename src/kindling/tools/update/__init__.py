@@ -1,0 +1,30 @@
+"""Another version of the engine in place of this one."""
+
+import argparse
+import subprocess
+import sys
+
+from kindling.data import paths
+from kindling.errors import UserError
+from kindling.tools.command import Words, entry
+from kindling.tools.update.engine import PATHS
+from kindling.tools.update.replace import replace_engine
+
+TESTS = ("-m", "pytest", "tests/problems", "-m", "not slow", "-p", "no:cacheprovider")
+BACK = f"git restore --source=HEAD --staged --worktree -- {' '.join(PATHS)}"
+
+
+@entry
+def main(argv: Words) -> None:
+    """Another version of the engine in place of this one, the project's problems untouched."""
+    options = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
+    options.add_argument("--to", required=True, help="tag, branch or commit, or another checkout")
+    options.add_argument("--from", dest="source", help="repository; the remote origin")
+    options.add_argument("--no-test", action="store_true", help="leave out the problems' tests")
+    chosen = options.parse_args(argv)
+    replace_engine(chosen.to, chosen.source)
+    # In a process that imports the new one.
+    command = [sys.executable, *TESTS]
+    if not chosen.no_test and subprocess.run(command, cwd=paths.PROJECT, check=False).returncode:
+        raise UserError(f"problems fail with this version, as shown; the one before: {BACK}")
+    print("next    look at it by git diff --staged, then commit it")
