@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
+from kindling import __version__
 from kindling.cli import resume
 from kindling.cli.arguments import Invocation
 from kindling.cli.messages import explain
@@ -119,7 +120,14 @@ class ParsingCLI(LightningCLI):
         data = class_type(*args, **kwargs)
         state = self.origin.get(class_type.__qualname__)
         if state and isinstance(data, DataModule):
-            data.load_state_dict(state)
+            try:
+                data.load_state_dict(state)
+            except KeyError as error:
+                version = self.origin.get(checkpoints.ORIGIN, {}).get("version", "0.1")
+                raise UserError(
+                    f"{self.checkpoint}: made by kindling {version}, which kept no {error} of the "
+                    f"data; this is {__version__}: go on with that version, or train anew"
+                ) from error
         return data
 
     def before_instantiate_classes(self) -> None:
@@ -219,7 +227,8 @@ class ParsingCLI(LightningCLI):
 def _plain(value: Any) -> Any:
     """Settings as YAML has them; what is no setting but a class's default object is left out."""
     if isinstance(value, Namespace | dict):
-        items = vars(value) if isinstance(value, Namespace) else value
+        # A namespace marks names that it has a method by, such as values; a dictionary does not.
+        items = value.as_dict() if isinstance(value, Namespace) else value
         plain = {name: _plain(part) for name, part in items.items()}
         return {name: part for name, part in plain.items() if part is not LEFT_OUT}
     if isinstance(value, list | tuple | set):

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
+from kindling import __version__
 from kindling.data import paths
 from kindling.data.datamodule import DataModule
 from kindling.runs.folder import write_json
@@ -39,6 +40,7 @@ def recorded(
     """
     started = time.monotonic()
     record = {
+        "kindling": __version__,
         "git": commit(),
         **more,
         "data": {**origin(data), "samples": data.sizes() if isinstance(data, DataModule) else {}},

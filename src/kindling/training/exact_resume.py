@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from kindling import __version__
 from kindling.data.datamodule import DataModule
 from kindling.runs import loop_state
 from kindling.runs.checkpoints import ORIGIN
@@ -60,7 +61,8 @@ class ExactResume(Callback):
     ) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         checksum = data.fingerprint if isinstance(data, DataModule) else None
-        checkpoint[ORIGIN] = {"task": self.task, "config": self.config, "data": checksum}
+        origin = {"task": self.task, "config": self.config, "data": checksum}
+        checkpoint[ORIGIN] = {**origin, "version": __version__}
         if isinstance(pl_module, Module):
             checkpoint[SCORES] = pl_module.epoch_scores("train").state()
         if loop_state.within_end_of_epoch(trainer):

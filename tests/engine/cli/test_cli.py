@@ -16,6 +16,7 @@ import yaml
 from lightning.pytorch import Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import kindling
 from kindling.__main__ import main
 from kindling.cli import arguments
 from kindling.cli import lightning_cli as cli
@@ -296,6 +297,20 @@ def test_a_checkpoint_that_is_none_or_of_another_task(
     torch.save(content, path)
     assert main(["test", TOY, f"--ckpt_path={path}"]) == 2
     assert "a checkpoint of another, not of toy" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_version(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    assert content["kindling"]["version"] == kindling.__version__
+    content["kindling"]["version"] = "0.0.9"
+    del content["ToyTable"]["columns"]
+    torch.save(content, tmp_path / "x.ckpt")
+    assert main(["test", f"--ckpt_path={tmp_path / 'x.ckpt'}"]) == 2
+    error = capsys.readouterr().err
+    assert "made by kindling 0.0.9, which kept no 'columns' of the data" in error
+    assert error.count("\n") == 1
 
 
 def test_a_checkpoint_of_another_architecture(

@@ -58,6 +58,11 @@ class Needs(BoringModel):
         print("needs", width, classes, batch_size)
 
 
+class Called(BoringModel):
+    def __init__(self, values: int = 1) -> None:
+        super().__init__()
+
+
 class Explodes(LightningModule):
     def __init__(self, lr: float = 0.1) -> None:
         raise RuntimeError("what really went wrong")
@@ -312,6 +317,11 @@ def test_a_plain_pair_is_linked_where_nothing_else_could_be_done(printed: Printe
     pair = ["--model=own_parsing.Needs", "--data=own_parsing.Sizes"]
     assert printed(*pair)["model"]["init_args"] == {"batch_size": 9}
     assert printed(*pair, "--model.width=8")["model"]["init_args"] == {"width": 8, "batch_size": 9}
+
+
+def test_a_setting_may_be_called_as_a_method_of_dictionaries_is(printed: Printed) -> None:
+    pair = ["--model=own_parsing.Called", "--data=own_parsing.Sizes", "--model.values=3"]
+    assert printed(*pair)["model"]["init_args"] == {"values": 3}
 
 
 def test_keyword_arguments_are_inherited(printed: Printed) -> None:
