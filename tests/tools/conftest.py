@@ -1,6 +1,8 @@
-"""Runs made of files alone, for what reads them."""
+"""Runs made of files alone, for what reads them, and a project whose one task is a small one."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,24 +10,49 @@ from typing import Any
 import pytest
 import yaml
 
+from kindling.data import paths
 from kindling.tools.runner.record import Record
 
 Make = Callable[..., Record]
 
 CONFIG = {
     "seed_everything": 0,
-    "trainer": {"max_epochs": 3, "enable_progress_bar": None},
+    "trainer": {"max_epochs": 4, "enable_progress_bar": None},
     "model": {
-        "class_path": "problems.timeseries.model.TimeseriesModule",
+        "class_path": "tests.engine.toy.ToyNet",
         "init_args": {"cell": "lstm", "lr": 0.008},
     },
     "data": {
-        "class_path": "problems.timeseries.data.TimeseriesDataModule",
-        "init_args": {"root": None, "window": 24, "fold": 0},
+        "class_path": "tests.engine.toy.ToyTable",
+        "init_args": {"root": None, "batch_size": 16, "fold": 0},
     },
     "checkpoint": {"monitor": "val/loss", "mode": "min"},
     "logs": "/somewhere",
 }
+
+
+PATCHED = """
+from pathlib import Path
+from kindling.data import paths
+paths.CONFIGS, paths.SAMPLES = Path({configs!r}), Path({samples!r})
+"""
+"""What Python runs first in the processes that a command starts."""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of configs in which ``toy`` is the only task, in other processes as well."""
+    configs, samples = tmp_path / "configs", tmp_path / "samples"
+    configs.mkdir()
+    for path in (paths.CONFIGS / "trainer.yaml", paths.PROJECT / "tests/engine/toy.yaml"):
+        shutil.copy(path, configs)
+    monkeypatch.setattr(paths, "CONFIGS", configs)
+    monkeypatch.setattr(paths, "SAMPLES", samples)
+    text = PATCHED.format(configs=str(configs), samples=str(samples))
+    (configs / "sitecustomize.py").write_text(text)
+    searched = [str(configs), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(searched))
+    return configs
 
 
 @pytest.fixture
@@ -35,7 +62,7 @@ def make(tmp_path: Path) -> Make:
     def write(
         name: str = "version_0", scores: dict[str, float] | None = None, **settings: Any
     ) -> Record:
-        folder = tmp_path / "logs" / settings.pop("task", "timeseries") / name
+        folder = tmp_path / "logs" / settings.pop("task", "toy") / name
         (folder / "checkpoints").mkdir(parents=True)
         config: dict[str, Any] = json.loads(json.dumps(CONFIG))
         config["seed_everything"] = settings.pop("seed", 0)

@@ -27,23 +27,28 @@ def test_make(words: list[str], command: str) -> None:
     assert command in " ".join(make(*words).split())
 
 
+@pytest.mark.usefixtures("toy")
 @pytest.mark.parametrize(
     ("tool", "args", "said"),
     [
         ("compare", ["--task=x"], "x: no such task"),
-        ("compare", ["--task=timeseries", "--seeds=0"], "seeds=0: must be at least 1"),
-        ("compare", ["--task=timeseries", "--model.cel=x"], "model.cel: no such option"),
-        ("compare", ["--task=timeseries", "--data.root=none"], "none: no such folder"),
-        ("compare", ["--task=timeseries", "--name=../x"], "not a name"),
+        ("compare", ["--task=toy", "--seeds=0"], "seeds=0: must be at least 1"),
+        ("compare", ["--task=toy", "--model.hiden=x"], "model.hiden: no such option"),
+        ("compare", ["--task=toy", "--data.root=none"], "none: no such folder"),
+        ("compare", ["--task=toy", "--name=../x"], "not a name"),
         ("compare", ["--runs", "none"], "none: no such run"),
         ("compare", ["--runs", "none", "--model.lr=1"], "compared as they are"),
-        ("crossval", ["--task=timeseries", "--folds=1"], "folds=1: must be at least 2"),
+        ("crossval", ["--task=toy", "--folds=1"], "folds=1: must be at least 2"),
         ("reproduce", ["--run=none"], "none: no such run"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line_and_leaves_nothing(
     tool: str, args: list[str], said: str, logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    plan = logs.with_name("plan.yaml")
+    plan.write_text("variants: {a: }")
+    if (tool, args[0]) == ("compare", "--task=toy"):
+        args = [*args, f"--plan={plan}"]
     main = pytest.importorskip(f"kindling.tools.{tool}").main
     assert main([*args, f"--logs={logs}"]) == 2
     captured = capsys.readouterr().err

@@ -9,23 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from kindling.data import paths
-
-SMALL = ["--config=smoke", "--data.window=8", "--data.lags=[]", "--model.hidden=8"]
+COMPARE = "import sys; from kindling.tools.compare import main; sys.exit(main())"
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("toy")
 def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
-    plan.write_text("seeds: 1\nvariants: {rnn: --model.cell=rnn, gru: --model.cell=gru}")
-    script = str(paths.PROJECT / "scripts" / "compare.py")
+    plan.write_text("seeds: 1\nvariants:\n  few: --model.hidden=[4]\n  many: --model.hidden=[8]\n")
     flags = ["--trainer.max_epochs=40", "--early_stopping.patience=40"]
     flags += ["--trainer.limit_train_batches=2", "--trainer.limit_val_batches=2"]
-    command = [sys.executable, script, "--task=timeseries", f"--plan={plan}", f"--logs={logs}"]
-    command += ["--jobs=1", "--name=x", *SMALL, *flags]
-    runs = logs / "timeseries" / "compare" / "x" / "runs"
-    first = runs / "rnn" / "seed_0" / "timeseries" / "version_0"
-    second = runs / "gru" / "seed_0" / "timeseries" / "version_0"
+    command = [sys.executable, "-c", COMPARE, "--task=toy", f"--plan={plan}", f"--logs={logs}"]
+    command += ["--jobs=1", "--name=x", *flags]
+    runs = logs / "toy" / "compare" / "x" / "runs"
+    first = runs / "few" / "seed_0" / "toy" / "version_0"
+    second = runs / "many" / "seed_0" / "toy" / "version_0"
     started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     patience = time.monotonic() + 300
     while not (second / "checkpoints" / "last.ckpt").exists():
@@ -40,10 +38,10 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (first / "results.json").stat().st_mtime_ns == before
     assert [p.name for p in sorted(second.parent.glob("version_*"))] == ["version_0"]
-    starts = json.loads((runs / "gru" / "seed_0" / "usage.json").read_text())["starts"]
+    starts = json.loads((runs / "many" / "seed_0" / "usage.json").read_text())["starts"]
     assert len(starts) == 2, "it went on"
-    for variant in ("rnn", "gru"):
-        [run] = (runs / variant / "seed_0").glob("timeseries/version_*")
+    for variant in ("few", "many"):
+        [run] = (runs / variant / "seed_0").glob("toy/version_*")
         with (run / "metrics.csv").open() as stream:
             assert sum(1 for _ in stream) == 41
     assert (runs.parent / "compare.md").is_file()

@@ -24,7 +24,6 @@ COMPARED = [
     for path in sorted(plan.FOLDER.glob("*.yaml"))
     if (task := path.stem.partition("_")[0]) in TASKS
 ]
-SMOKE = ["--config=smoke", "--data.window=8", "--data.lags=[]", "--model.hidden=8"]
 
 
 def planned(chosen: Plan, folder: Path, *flags: str) -> list[PlannedRun]:
@@ -45,13 +44,13 @@ def test_shipped_plans_are_sound_and_their_variants_differ(
 
 
 def test_plans_are_neither_tasks_nor_presets() -> None:
-    assert COMPARED
     with pytest.raises(UserError, match="no such config"):
         arguments.find_config("compare")
 
 
+@pytest.mark.usefixtures("toy")
 def test_runs_of_folds(tmp_path: Path) -> None:
-    chosen = Plan("timeseries", {"default": []}, plan.folds(2))
+    chosen = Plan("toy", {"default": []}, plan.folds(2))
     [[first, second]] = planned_runs(chosen, tmp_path, []).values()
     assert (first.settings["data.folds"], first.settings["data.fold"]) == (2, 0)
     assert (second.settings["data.folds"], second.settings["data.fold"]) == (2, 1)
@@ -59,14 +58,15 @@ def test_runs_of_folds(tmp_path: Path) -> None:
     assert second.title == "default, fold 1"
 
 
+@pytest.mark.usefixtures("toy")
 def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_path: Path) -> None:
     sgd = ["--optimizer=SGD", "--optimizer.lr=0.1", "--lr_scheduler=ConstantLR"]
-    variants = {"a b": ["--model.cell=gru", "--data.window=8"], "sgd": sgd}
-    chosen = Plan("timeseries", variants, plan.seeds(1))
-    first, other = planned(chosen, tmp_path, "--data.window=24", "--config", "smoke")
+    variants = {"a b": ["--model.dropout=0.1", "--data.batch_size=8"], "sgd": sgd}
+    chosen = Plan("toy", variants, plan.seeds(1))
+    first, other = planned(chosen, tmp_path, "--data.batch_size=24", "--config", "smoke")
     assert first.settings["optimizer"] is None
-    assert first.settings["model.cell"] == "gru"
-    assert first.settings["data.window"] == 24
+    assert first.settings["model.dropout"] == 0.1
+    assert first.settings["data.batch_size"] == 24
     assert first.settings["trainer.max_epochs"] == 2
     assert first.folder == tmp_path / "runs" / "a_b" / "seed_0"
     assert other.settings["optimizer"] == "torch.optim.SGD"
@@ -74,12 +74,13 @@ def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_pat
     assert other.settings["lr_scheduler"] == "torch.optim.lr_scheduler.ConstantLR"
 
 
+@pytest.mark.usefixtures("toy")
 def test_a_run_is_recognized_by_its_settings(tmp_path: Path) -> None:
-    variants = {"small": SMOKE, "other": [*SMOKE, "--model.cell=gru"]}
-    small, other = planned(Plan("timeseries", variants, plan.seeds(1)), tmp_path)
+    variants = {"small": [], "other": ["--model.dropout=0.1"]}
+    small, other = planned(Plan("toy", variants, plan.seeds(1)), tmp_path, "--config=smoke")
     assert small.finished() is None
     assert main(small.command(1)[3:]) == 0
-    run = small.folder / "timeseries" / "version_0"
+    run = small.folder / "toy" / "version_0"
     assert small.finished() == run
     assert replace(other, folder=small.folder).finished() is None
     (run / "results.json").unlink()
@@ -100,15 +101,16 @@ COMPARISON: list[tuple[str, str]] = [
 SCORES: list[tuple[str, str]] = [
     ("[1, 2]", "names no variants"),
     ("variants: {a: }", "names no task"),
-    ("task: clouds\ndata: [a]\nvariants: {a: }", "data: ['a']: expected the name"),
-    ("task: clouds\nfolds: five\nvariants: {a: }", "folds: five: expected a number"),
-    ("task: clouds\nseed: 1\nvariants: {a: }", "seed: expected variants, seeds or folds or"),
+    ("task: toy\ndata: [a]\nvariants: {a: }", "data: ['a']: expected the name"),
+    ("task: toy\nfolds: five\nvariants: {a: }", "folds: five: expected a number"),
+    ("task: toy\nseed: 1\nvariants: {a: }", "seed: expected variants, seeds or folds or"),
 ]
 
 
+@pytest.mark.usefixtures("toy")
 @pytest.mark.parametrize(
     ("task", "text", "said"),
-    [("timeseries", *wrong) for wrong in COMPARISON] + [(None, *wrong) for wrong in SCORES],
+    [("toy", *wrong) for wrong in COMPARISON] + [(None, *wrong) for wrong in SCORES],
 )
 def test_a_wrong_plan_is_named(task: str | None, text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
@@ -119,19 +121,22 @@ def test_a_wrong_plan_is_named(task: str | None, text: str, said: str, tmp_path:
     assert str(path) in str(error.value)
 
 
+@pytest.mark.usefixtures("toy")
 def test_what_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"timeserie: no such task; did you mean timeseries\?"):
-        typed.check_task("timeserie")
+    with pytest.raises(UserError, match=r"toys: no such task; did you mean toy\?"):
+        typed.check_task("toys")
     with pytest.raises(UserError, match="no such file; it names variants"):
-        plan.read(tmp_path / "none.yaml", "timeseries")
+        plan.read(tmp_path / "none.yaml", "toy")
     with pytest.raises(UserError, match="seeds=0: must be at least 1"):
         plan.seeds(0)
     with pytest.raises(UserError, match="folds=1: must be at least 2"):
         plan.folds(1)
     with pytest.raises(UserError, match="not a name"):
         typed.check_name("../up")
-    chosen = Plan("timeseries", {"a": [], "b": ["--model.cel=gru"]}, plan.seeds(2))
-    with pytest.raises(UserError, match=r"model.cel: no such option; did you mean model.cell\?"):
+    chosen = Plan("toy", {"a": [], "b": ["--model.hiden=[8]"]}, plan.seeds(2))
+    with pytest.raises(
+        UserError, match=r"model.hiden: no such option; did you mean model.hidden\?"
+    ):
         planned(chosen, tmp_path)
 
 

@@ -128,15 +128,15 @@ def test_existing_runs_side_by_side(
     assert "model.lr=1.0" in shown
     assert "model.cell" not in shown, "a setting that is the same in all"
     assert "version_0" not in shown
-    assert (logs / "timeseries" / "compare" / "mine" / "compare.md").is_file()
+    assert (logs / "toy" / "compare" / "mine" / "compare.md").is_file()
 
 
 def test_runs_that_cannot_be_compared(make: Make, tmp_path: Path) -> None:
     good, untested = make("version_0", {"mse": 1.0}), make("version_1")
-    other = make("version_0", {"mse": 1.0}, task="prices")
+    other = make("version_0", {"mse": 1.0}, task="other")
     with pytest.raises(UserError, match=r"version_1: has no results.json; first: make evaluate"):
         record.tested([str(good.folder), str(untested.folder)])
-    with pytest.raises(UserError, match="runs of prices and timeseries: only runs of one task"):
+    with pytest.raises(UserError, match="runs of other and toy: only runs of one task"):
         record.tested([str(good.folder), str(other.folder)])
     with pytest.raises(UserError, match="no such run"):
         record.tested([str(tmp_path / "none")])

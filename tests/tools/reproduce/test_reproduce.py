@@ -9,23 +9,22 @@ import pytest
 
 from kindling.__main__ import main as kindling
 from kindling.tools.reproduce import main
-
-SMALL = ["--config=smoke", "--data.window=8", "--data.lags=[]", "--model.hidden=8"]
+from tests.engine.toy import QUIET, TABLE, write_table
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     logs = tmp_path_factory.mktemp("made")
-    flags = ["--threads=1", f"--logs={logs}", "--trainer.enable_progress_bar=false"]
-    assert kindling(["train", "--config=timeseries", *SMALL, *flags]) == 0
-    return logs / "timeseries" / "version_0"
+    flags = ["--threads=1", f"--logs={logs}", f"--data.root={write_table(logs / 'data')}", QUIET]
+    assert kindling(["train", *TABLE, *flags]) == 0
+    return logs / "toy" / "version_0"
 
 
 @pytest.mark.slow
 def test_a_run_is_reproduced(run: Path, logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--run", str(run), f"--logs={logs}"]) == 0
-    assert "all 3 scores, to the last digit" in capsys.readouterr().out
-    [again] = (logs / "timeseries" / "reproduce").glob("*/timeseries/version_0")
+    assert "all 2 scores, to the last digit" in capsys.readouterr().out
+    [again] = (logs / "toy" / "reproduce").glob("*/toy/version_0")
     assert (again / "results.json").is_file()
 
 
@@ -46,15 +45,15 @@ def altered(run: Path, tmp_path: Path, file: str, *keys: str, value: Any) -> Pat
 def test_what_came_out_differently_is_named(
     run: Path, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = altered(run, tmp_path, "results.json", "metrics", "mse", "value", value=0.5)
+    other = altered(run, tmp_path, "results.json", "metrics", "accuracy", "value", value=0.5)
     record = json.loads((other / "provenance.json").read_text())
     record["packages"]["torch"] = "1.0"
-    record["command"] = "kindling train --run logs/timeseries/version_0"
+    record["command"] = "kindling train --run logs/toy/version_0"
     (other / "provenance.json").write_text(json.dumps(record))
     assert main(["--run", str(other), f"--logs={logs}"]) == 1
     captured = capsys.readouterr()
-    assert "mse: not the same" in captured.err
-    assert "mae" not in captured.err
+    assert "accuracy: not the same" in captured.err
+    assert "auroc" not in captured.err
     assert "torch        1.0, now" in captured.out
 
 

@@ -1,5 +1,6 @@
 """The plans of published scores are sound, and all their tables are put on one page."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,12 @@ def test_shipped_plans_are_sound_and_their_variants_differ(path: Path, tmp_path:
 
 
 def test_one_page_of_all_that_have_their_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    toy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    shutil.copy(toy / "toy.yaml", toy / "other.yaml")
     made: list[tuple[str, Sequence[str]]] = []
 
     def compare(chosen: Plan, folder: Path, flags: Sequence[str], *rest: Any) -> None:
@@ -33,19 +38,19 @@ def test_one_page_of_all_that_have_their_data(
     plans, logs, data = (tmp_path / name for name in ("plans", "logs", "data"))
     (data / "water").mkdir(parents=True)
     plans.mkdir()
-    for name, task in (("water", "potability"), ("sky", "clouds"), ("drawn", "faces")):
+    for name, task in (("water", "toy"), ("sky", "toy"), ("drawn", "other")):
         source = "" if name == "drawn" else f"data: {name}\n"
         (plans / f"{name}.yaml").write_text(f"task: {task}\n{source}folds: 5\nvariants: {{a: }}\n")
     monkeypatch.setattr(comparison, "compare", compare)
     monkeypatch.setattr(results, "FOLDER", plans)
     assert results.main([f"--data={data}", f"--logs={logs}"]) == 0
-    assert made == [("faces", []), ("potability", [f"--data.root={data}/water"])]
+    assert made == [("other", []), ("toy", [f"--data.root={data}/water"])]
     assert "sky: no data here (" in capsys.readouterr().out
     text = (logs / "results.md").read_text()
-    assert "## water\n\ntable of potability\n" in text
+    assert "## water\n\ntable of toy\n" in text
     assert "sky" not in text
     assert results.main(["--only", "sky", f"--logs={logs}"]) == 0
     assert "sky: no data here (name the folder that it lies in by DATA)" in capsys.readouterr().out
     assert (logs / "results.md").read_text() == "# Results\n"
-    assert results.main(["--only", "cloud"]) == 2
+    assert results.main(["--only", "skies"]) == 2
     assert "no such plan in" in capsys.readouterr().err

@@ -15,10 +15,10 @@ from kindling.errors import UserError
 from kindling.tools.sweep import main as sweep
 from kindling.tools.sweep.check import check
 from kindling.tools.sweep.space import FOLDER, read
+from tests.engine.toy import QUIET
 from tests.test_makefile import make
 
 TASKS = [task for task in arguments.names(paths.CONFIGS) if (FOLDER / f"{task}.yaml").is_file()]
-SMALL = ["--config=smoke", "--trainer.limit_train_batches=2"]
 
 
 def space(tmp_path: Path, *lines: str) -> Path:
@@ -44,17 +44,18 @@ def test_every_shipped_space_is_one_of_settings_that_there_are(task: str) -> Non
     assert fixed["checkpoint.monitor"] == "val/loss"
 
 
+@pytest.mark.usefixtures("toy")
 @pytest.mark.parametrize(
     ("line", "flags", "said"),
     [
         ("model.lrr: [1, 2]", [], "model.lrr: no such option; did you mean model.lr?"),
-        ("model.cell: [rnn, grue]", [], "model.cell=grue: no such choice; did you mean gru?"),
-        ("model.hidden: [8, many]", [], "model.hidden=many: expected int"),
+        ("model.schedule: [constant, cosin]", [], "model.schedule=cosin: no such choice.* cosine?"),
+        ("data.batch_size: [8, many]", [], "data.batch_size=many: expected int"),
         ("trainer.max_epoch: [1, 2]", [], "trainer.max_epoch: no such option"),
         ("model.lr: [1, 2]", ["--model.lr=3"], "model.lr: .*space.yaml searches it; leave the"),
-        ("model.lr: [1, 2]", ["--model.cel=x"], "model.cel: no such option"),
+        ("model.lr: [1, 2]", ["--model.hiden=x"], "model.hiden: no such option"),
         ("model.lr: [1, 2]", ["--data.root=none"], "none: no such folder"),
-        ("model.dropout: [2, 3]", [], "model.dropout=2.*: must be 0 or more"),
+        ("model.weight_decay: [-2, 3]", [], "model.weight_decay=-2.*: must be 0 or more"),
         ("model.lr: [1, 2]", ["--trials=0"], "trials=0: must be at least 1"),
         ("model.lr: [1, 2]", ["--name=../x"], "not a name"),
         ("model.lr: 3", [], "expected a list of choices"),
@@ -70,7 +71,7 @@ def test_what_is_wrong_is_said_in_a_line_and_leaves_nothing(
     logs: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    given = ["--task=timeseries", f"--space={space(tmp_path, line)}", f"--logs={logs}", *flags]
+    given = ["--task=toy", f"--space={space(tmp_path, line)}", f"--logs={logs}", *flags]
     assert sweep(given) == 2
     captured = capsys.readouterr().err
     assert captured.startswith("kindling: ")
@@ -79,27 +80,33 @@ def test_what_is_wrong_is_said_in_a_line_and_leaves_nothing(
     assert not logs.exists()
 
 
+@pytest.mark.usefixtures("toy")
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("data.train: [1, 2]", "data.train: 1 is read as '1'; write it so"),
+        ("data.table: [1, 2]", "data.table: 1 is read as '1'; write it so"),
         ("trainer.enable_progress_bar: [true, false]", "enable_progress_bar: no setting of a run"),
     ],
 )
 def test_what_could_not_be_found_again_is_refused(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)):
-        check(read("timeseries", space(tmp_path, line)), [])
+        check(read("toy", space(tmp_path, line)), [])
 
 
+@pytest.mark.usefixtures("toy")
 def test_without_optuna_it_is_said_how_to_get_it(
     logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert sweep(["--task=potability", f"--logs={logs}"]) == 2
+    assert (
+        sweep(["--task=toy", f"--space={space(logs.parent, 'model.lr: [1, 2]')}", f"--logs={logs}"])
+        == 2
+    )
     assert "pip install -e '.[sweep]'" in capsys.readouterr().err
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("toy")
 def test_a_sweep_of_real_runs(tmp_path: Path, logs: Path) -> None:
     searched = space(
         tmp_path,
@@ -108,9 +115,9 @@ def test_a_sweep_of_real_runs(tmp_path: Path, logs: Path) -> None:
         "lr_scheduler_config.warmup: [0, 4]",
         "model.hidden: [[8], [8, 4]]",
     )
-    given = ["--task=potability", f"--space={searched}", f"--logs={logs}", "--name=x", *SMALL]
+    given = ["--task=toy", f"--space={searched}", f"--logs={logs}", "--name=x", "--config=smoke"]
     assert sweep([*given, "--trials=2", "--jobs=1"]) == 0
-    folder = logs / "potability" / "sweep" / "x"
+    folder = logs / "toy" / "sweep" / "x"
     first = pd.read_csv(folder / "trials.csv")
     assert sweep([*given, "--trials=3", "--jobs=1"]) == 0
     table = pd.read_csv(folder / "trials.csv")
@@ -118,10 +125,9 @@ def test_a_sweep_of_real_runs(tmp_path: Path, logs: Path) -> None:
     assert set(table["state"]) <= {"complete", "pruned"}
     assert not list(folder.rglob("results*.json")), "the test split is not looked at"
     best = yaml.safe_load((folder / "best.yaml").read_text())
-    quiet = ["--trainer.enable_progress_bar=false", f"--logs={logs}"]
-    flags = ["--config=potability", *SMALL, f"--config={folder / 'best.yaml'}", *quiet]
-    assert kindling(["fit", *flags]) == 0
-    run = yaml.safe_load((logs / "potability" / "version_0" / "config.yaml").read_text())
+    flags = ["--config=toy", "--config=smoke", f"--config={folder / 'best.yaml'}", QUIET]
+    assert kindling(["fit", *flags, f"--logs={logs}"]) == 0
+    run = yaml.safe_load((logs / "toy" / "version_0" / "config.yaml").read_text())
     assert run["model"]["init_args"]["hidden"] == best["model"]["init_args"]["hidden"]
     assert run["optimizer"]["class_path"] == best["optimizer"]["class_path"]
     assert run["optimizer"]["init_args"]["lr"] == best["optimizer"]["init_args"]["lr"]

@@ -7,6 +7,8 @@ import pytest
 from kindling.errors import UserError
 from kindling.tools.sweep.space import configuration, read, trial_flags
 
+pytestmark = pytest.mark.usefixtures("toy")
+
 
 def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "space.yaml"
@@ -24,7 +26,7 @@ space:
   model.hidden: [[64], [128, 64]]
   model.cell: [rnn, null, 3]
 """
-    space = read("timeseries", write(tmp_path, text))
+    space = read("toy", write(tmp_path, text))
     assert space.flags == ["--trainer.max_epochs=5", "--config", "smoke"]
     assert space.searched == {
         "model.lr": {"low": 1e-4, "high": 1e-2, "log": True, "step": None},
@@ -96,13 +98,13 @@ def test_settings_by_section_and_classes_before_their_arguments() -> None:
 )
 def test_mistakes(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UserError) as error:
-        read("timeseries", write(tmp_path, text))
+        read("toy", write(tmp_path, text))
     assert said in str(error.value)
     assert str(error.value).startswith(str(tmp_path / "space.yaml"))
 
 
 def test_no_such_file_or_task(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.yaml: no such file; it names space"):
-        read("timeseries", tmp_path / "none.yaml")
-    with pytest.raises(UserError, match="timeserie: no such task; did you mean timeseries"):
-        read("timeserie")
+        read("toy", tmp_path / "none.yaml")
+    with pytest.raises(UserError, match="toys: no such task; did you mean toy"):
+        read("toys")
