@@ -1,13 +1,14 @@
 """What the tests share: one thread, a project of their own to write samples and runs in."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from kindling.__main__ import main
+from kindling.data import paths
 
 pytest.register_assert_rewrite("kindling.testing")
 
@@ -18,6 +19,13 @@ Run = Callable[..., int]
 def _one_thread() -> None:
     # Two workers with two threads each would slow one another more than twofold.
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "CACHE", tmp_path_factory.mktemp("cache"))
+        yield
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the engine's tests share: samples and caches of their own, runs of small problems."""
+"""What the engine's tests share: samples of their own, runs of small problems."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +10,16 @@ from kindling.data import paths
 from tests.engine.toy import QUIET, TABLE, Refusal, Run, Train
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _own_samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_samples(samples: Path) -> Iterator[None]:
+    # No longer than a module: other tests read the samples of the shipped problems.
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SAMPLES", "CACHE"):
-            patch.setattr(paths, name, tmp_path_factory.mktemp(name.lower()))
+        patch.setattr(paths, "SAMPLES", samples)
         yield
 
 

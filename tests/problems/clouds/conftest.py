@@ -1,13 +1,9 @@
 """Small photos in the real set's layout: every kind of its own colour, every photo of its own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
-
-from kindling.data import paths
 
 KINDS = {"blue sky": (60, 110, 200), "grey layer": (140, 140, 140), "white heaps": (235, 235, 220)}
 COUNTS = {"clouds_train": 10, "clouds_test": 4}
@@ -23,10 +19,3 @@ def write_photos(root: Path) -> Path:
                 photo = Image.fromarray(pixels.astype(np.uint8))
                 photo.save(root / folder / kind / f"{number}.png")
     return root
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "CACHE", tmp_path_factory.mktemp("cache"))
-        yield

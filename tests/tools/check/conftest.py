@@ -1,12 +1,11 @@
 """The command over small data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from kindling.data import paths
 from kindling.tools.check import main
 from kindling.tools.check.report import Report
 
@@ -30,13 +29,6 @@ class Checked(NamedTuple):
 
 
 Check = Callable[..., Checked]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "CACHE", tmp_path_factory.mktemp("cache"))
-        yield
 
 
 @pytest.fixture
