@@ -1,6 +1,7 @@
 """Whoever deletes a problem or a tool has nothing else to do: what is left is whole."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,16 +11,9 @@ import pytest
 
 from kindling.data import paths
 
+FOLDER = "src/kindling/tools"
 PROBLEMS = sorted(p.parent.name for p in (paths.PROJECT / "src/problems").glob("*/__init__.py"))
-TOOLS = sorted(
-    path.stem
-    for path in (paths.PROJECT / "scripts").glob("*.py")
-    if (paths.PROJECT / "src/kindling/tools" / path.stem).is_dir()
-)
-
-
-NEEDED = {"compare": ("crossval", "results")}
-"""Tools that others are made of, which go with them."""
+TOOLS = sorted(p.parent.name for p in (paths.PROJECT / FOLDER).glob("*/__init__.py"))
 
 
 @pytest.fixture
@@ -64,11 +58,18 @@ def delete_problem(tree: Path, task: str) -> None:
 
 
 def delete_tool(tree: Path, tool: str) -> None:
-    for folder in (tree / "src/kindling/tools" / tool, tree / "tests/tools" / tool):
+    """With the tools that are made of it."""
+    for folder in (tree / FOLDER / tool, tree / "tests/tools" / tool):
         shutil.rmtree(folder, ignore_errors=True)
+    imported = re.compile(
+        rf"from kindling\.tools\.{tool}\b|from kindling\.tools import .*\b{tool}\b"
+    )
     for script in (tree / "scripts").glob("*.py"):
-        if f"kindling.tools.{tool}" in script.read_text():
+        if imported.search(script.read_text()):
             script.unlink()
+    for source in sorted((tree / FOLDER).glob("*/*.py")):
+        if source.is_file() and imported.search(source.read_text()):
+            delete_tool(tree, source.parent.name)
 
 
 def check(tree: Path, *tests: str) -> None:
@@ -109,7 +110,6 @@ def test_without_a_problem(task: str, tree: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
 def test_without_a_tool(tool: str, tree: Path) -> None:
-    for name in (tool, *NEEDED.get(tool, ())):
-        delete_tool(tree, name)
+    delete_tool(tree, tool)
     check(tree)
     run(tree, sys.executable, "-m", "mypy", f"--cache-dir={tree / '.mypy_cache'}")
