@@ -1,3 +1,3 @@
-"""Kindling: five problem shapes on one PyTorch Lightning spine."""
+"""Kindling: five problem shapes on one PyTorch Lightning engine."""
 
 __version__ = "0.2.0"

@@ -44,7 +44,7 @@ def wanted(args: list[str]) -> bool:
 def overview() -> str:
     """Commands, tasks, presets and three examples. Imports no torch: a person is waiting."""
     lines = [
-        "kindling: problem shapes on one PyTorch Lightning spine",
+        "kindling: problem shapes on one PyTorch Lightning engine",
         "",
         "usage: kindling COMMAND [--config TASK] [--config PRESET] [--SETTING=VALUE ...]",
         *_section("commands", arguments.COMMANDS),
