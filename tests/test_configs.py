@@ -57,7 +57,8 @@ def test_trains(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
 
 def task_of(preset: Path) -> str:
     """A preset belongs to the task that begins its name, or to any."""
-    return next((task for task in TASKS if preset.stem.startswith(task)), TASKS[-1])
+    known = [task for task in TASKS if preset.stem.startswith(task)] or TASKS[-1:]
+    return known[0] if known else pytest.skip("there is no problem to train")
 
 
 @pytest.mark.parametrize(

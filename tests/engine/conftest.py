@@ -11,15 +11,15 @@ from tests.engine.toy import QUIET, TABLE, Refusal, Run, Train
 
 
 @pytest.fixture(scope="session")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("samples")
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _own_samples(samples: Path) -> Iterator[None]:
+def _own_samples(own_folder: Path) -> Iterator[None]:
     # No longer than a module: other tests read the samples of the shipped problems.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "SAMPLES", samples)
+        patch.setattr(paths, "SAMPLES", own_folder)
         yield
 
 

@@ -57,7 +57,8 @@ def imported(file: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: a relative import"
             # ``from kindling import data`` names a room too.
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [a.name for a in node.names if a.name != "__version__"]
+            names = [f"{node.module}.{name}" for name in names]
             yield from names if node.module in ("kindling", "problems") else [str(node.module)]
 
 
