@@ -15,7 +15,6 @@ from lightning.pytorch import LightningModule, Trainer
 from kindling.errors import UserError, did_you_mean
 from kindling.runs import folder as runs
 from kindling.runs import loop_state
-from kindling.runs.tensorboard import TensorBoard
 
 MONITOR = "val/loss"
 """What our modules log. Of a module that does not, the last epoch is the best one."""
@@ -133,8 +132,7 @@ class RunCheckpoints(stock.Checkpoint):
     def _save_last(self, trainer: Trainer) -> None:
         start = time.monotonic()
         for logger in trainer.loggers:
-            # No curve shall end before the checkpoint that it is continued from.
-            logger.flush() if isinstance(logger, TensorBoard) else logger.save()
+            logger.save()  # no curve shall end before the checkpoint that it is continued from
         self._save_as(trainer, runs.LAST)
         end = time.monotonic()
         self._due, self._overdue = end + (end - start) / SHARE, end + PATIENCE

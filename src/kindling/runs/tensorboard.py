@@ -154,12 +154,8 @@ class TensorBoard(RunLogger):
         FigureCanvasAgg(figure)
         self.writer(stage).add_figure(f"figures/{tag}", figure, step, close=False)
 
-    def save(self) -> None:
-        """Nothing: the Trainer asks for it after every value; the writer flushes by the clock."""
-
     @rank_zero_only
-    def flush(self) -> None:
-        """Write what was logged so far."""
+    def save(self) -> None:
         for writer in self._writers.values():
             writer.flush()
 
