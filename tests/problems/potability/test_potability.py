@@ -22,9 +22,10 @@ from problems.potability.model import PotabilityModule
 
 FILE = "water_potability.csv"
 TWO = {"train": "water_train.csv", "test": "water_test.csv"}
+ALL = slice(None)
 
 
-def filled(column: str, cell: str, rows: slice = slice(None)) -> Callable[[Path], object]:
+def filled(column: str, cell: str, rows: slice = ALL) -> Callable[[Path], object]:
     """Writes the cell into these rows of the column, which is made if need be."""
 
     def fill(root: Path) -> None:

@@ -38,15 +38,14 @@ def power(zipped: Any) -> Path:
 def test_electricity(power: Path, tmp_path: Path, client: str | None) -> None:
     message = layouts.electricity(power, tmp_path, client)
     train, test = (
-        pd.read_csv(tmp_path / f"electricity_{k}.csv", parse_dates=["timestamp"], dtype=str)
-        for k in ("train", "test")
+        pd.read_csv(tmp_path / f"electricity_{k}.csv", dtype=str) for k in ("train", "test")
     )
     columns = ["MT_001", "MT_002"] if client is None else ["consumption"]
     assert list(train.columns) == list(test.columns) == ["timestamp", *columns]
     if client == "MT_001":
         assert train["consumption"].iloc[:3].tolist() == ["0.005", "1.015", "2.025"]
-    assert set(train["timestamp"].dt.year) == {2012, 2013}
-    assert set(test["timestamp"].dt.year) == {2014}, "2015 is left out"
+    assert set(train["timestamp"].str[:4]) == {"2012", "2013"}
+    assert set(test["timestamp"].str[:4]) == {"2014"}, "2015 is left out"
     assert f"electricity_train.csv {len(train)} rows" in message
     assert ("the first 10 rows are 0" in message) == (client == "MT_002")
     series = read_series(tmp_path / "electricity_test.csv", value=columns[-1])
