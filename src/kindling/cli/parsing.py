@@ -219,7 +219,7 @@ class ParsingCLI(LightningCLI):
             settings["model"]["init_args"].pop(name, None)
         return settings
 
-    @property
+    @cached_property
     def config_yaml(self) -> str:
         return str(yaml.safe_dump(self.whole, sort_keys=False, allow_unicode=True))
 

@@ -3,7 +3,8 @@
 N: rows.
 """
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,7 @@ def write_table(
         table[name] = [f"photos/{row}_{view}.jpg" for row in range(rows)]
         for row, file in enumerate(table[name]):
             _write_photo(path.parent / file, int(shape[row]), float(size[row]), (seed, view, row))
-    lines = [",".join(map(_quoted, cells)) for cells in zip(*table.values(), strict=True)]
-    path.write_text("\n".join([",".join(map(_quoted, table)), *lines, ""]), encoding="utf-8")
+    _write_csv(path, table, zip(*table.values(), strict=True))
 
 
 def _inputs(
@@ -105,10 +105,9 @@ def write_series(path: Path, time: str, value: str, steps: int = 3000, seed: int
     noise = np.fromiter(accumulate(shocks, lambda state, shock: 0.8 * state + shock), float)
     values = 100 + 20 * (np.sin(day) + 0.4 * np.sin(2 * day + 1) + 0.5 * np.sin(week) + noise)
     times = np.datetime64("2024-01-01T00", "h") + hours
-    cells = zip(np.datetime_as_string(times, "s"), values, strict=True)
-    lines = [f"{at.replace('T', ' ')},{number:.2f}" for at, number in cells]
-    header = f"{_quoted(time)},{_quoted(value)}"
-    path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+    steps_of = zip(np.datetime_as_string(times, "s"), values, strict=True)
+    rows = ((at.replace("T", " "), f"{number:.2f}") for at, number in steps_of)
+    _write_csv(path, (time, value), rows)
 
 
 def _write_photo(path: Path, kind: int, size: float, seeds: Sequence[int]) -> None:
@@ -129,5 +128,8 @@ def _draw(corners: int, size: float, rng: Generator) -> Image.Image:
     return picture.resize((SIDE, SIDE), Image.Resampling.BOX)
 
 
-def _quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"' if set(cell) & set('",;\n') else cell
+def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)

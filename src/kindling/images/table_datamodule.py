@@ -17,7 +17,6 @@ from torch import Tensor
 
 from kindling.data import paths
 from kindling.data.datamodule import at_least
-from kindling.data.dataset import FieldDataset
 from kindling.data.files import identical
 from kindling.data.split import grouped_split, linked_rows, stratified_split
 from kindling.errors import UserError
@@ -159,10 +158,8 @@ class ImageTableDataModule(TableDataModule):
         rows = zip(*columns, strict=True) if columns else [()] * len(table)
         return {"photos": self.index_photos(rows), **super().input_fields(table, path)}
 
-    def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
-        rows = super().dataset(table, path, labelled)
-        shared = {"photos": self.decode(cached=labelled)}
-        return FieldDataset(self.batch_class, rows.fields, shared, rows.identifiers, rows.names)
+    def shared_fields(self, labelled: bool) -> dict[str, Tensor]:
+        return {"photos": self.decode(cached=labelled)}
 
     def index_photos(self, rows: Iterable[Sequence[Path]]) -> Tensor:
         """Where the photos of each row will lie among those decoded, each file once.

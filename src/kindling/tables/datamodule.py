@@ -158,13 +158,18 @@ class TableDataModule(DataModule):
         target = self.read_target(table, path) if labelled else torch.full((len(table),), unknown)
         fields = {**self.input_fields(table, path), self.target_field: target}
         names = {f: about["columns"] for f, about in self.io_schema().items() if "columns" in about}
-        return FieldDataset(self.batch_class, fields, None, self.identifiers(table), names)
+        shared = self.shared_fields(labelled)
+        return FieldDataset(self.batch_class, fields, shared, self.identifiers(table), names)
 
     def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
         """What is learned from, by the batch's field, ``(N, ...)`` each."""
         numbers = numeric(table, self.columns.numbers, path)
         codes = encode(table, self.vocabulary, path)
         return {"numbers": torch.from_numpy(numbers), "codes": torch.from_numpy(codes)}
+
+    def shared_fields(self, labelled: bool) -> dict[str, Tensor]:
+        """What several rows share and ``input_fields`` has positions in, ``(M, ...)`` each."""
+        return {}
 
     def read_target(self, table: pd.DataFrame, path: Path) -> Tensor:
         """The target of each row, ``(N,)``: a number, or int64, the index of the class."""

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.distributed
@@ -17,8 +17,6 @@ from kindling.errors import UserError
 from kindling.training.metrics import EpochMetrics, Head, Heads, StepOutput, detach_float32, named
 from kindling.training.optimizers import Schedule as Schedule
 from kindling.training.optimizers import scheduled, trainable
-
-T = TypeVar("T")
 
 
 class EvalOutput(NamedTuple):
@@ -97,15 +95,18 @@ class Module(LightningModule):
         """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
         return {}
 
-    def training_split(self, kind: type[T]) -> T | None:
+    @property
+    def evaluated(self) -> Any:
+        """The samples that figures are drawn of: of the test, or of validation in training."""
+        splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
+        return splits["test" if self.trainer.testing else "val"]
+
+    def training_split(self) -> Any:
         """The training samples, which statistics are taken from.
 
-        Args:
-            kind: What the problem's data sets are.
-
         Returns:
-            A data module's of ours, or the data set behind a plain loader; none if it is another
-            and ``fit_statistics`` was called before.
+            A data module's of ours, or the data set behind a plain loader; none if it is no
+            ``dataset_class`` and ``fit_statistics`` was called before.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, DataModule):
@@ -113,12 +114,12 @@ class Module(LightningModule):
         else:
             self.trainer.fit_loop.setup_data()
             training = getattr(self.trainer.train_dataloader, "dataset", None)
-        if isinstance(training, kind):
+        if isinstance(training, self.dataset_class):
             return training
         if any(b.isnan().any() for b in self.buffers() if b.is_floating_point()):
             raise UserError(
                 f"{type(data or training).__name__}: {type(self).__name__} takes its statistics "
-                f"from {kind.__name__}; call fit_statistics with them before training"
+                f"from {self.dataset_class.__name__}; call fit_statistics with them before training"
             )
         return None
 
@@ -126,7 +127,7 @@ class Module(LightningModule):
 
     def setup(self, stage: str) -> None:
         learns = type(self).fit_statistics is not Module.fit_statistics
-        if stage == "fit" and learns and (training := self.training_split(self.dataset_class)):
+        if stage == "fit" and learns and (training := self.training_split()):
             self.fit_statistics(training)
 
     def training_step(self, batch: Any) -> Tensor:

@@ -168,14 +168,15 @@ class CloudsModule(ImageModule):
         return {"training majority": {HEAD: self.shares.expand(len(batch.label), -1)}}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
-        splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
-        photos = splits["test" if self.trainer.testing else "val"]
+        photos = self.evaluated
         figures = PhotoOutcome(photos, "image", rows["file"], outcome).draw_classes(
             HEAD, self.heads[HEAD].classes
         )
         figures |= draw_net(self.net, self.pixels, photos[len(photos) // 2].image.to(self.device))
         if not self.trainer.testing and self.current_epoch == 0:
-            figures["augmentation"] = draw_augmentation(splits["train"], self.augment, self.seed)
+            figures["augmentation"] = draw_augmentation(
+                self.training_split(), self.augment, self.seed
+            )
         return figures
 
 

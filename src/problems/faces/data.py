@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kindling.data.datamodule import SplitName
+from kindling.data.datamodule import DataModule, SplitName
 from kindling.data.dataset import FieldDataset
 from kindling.data.sources import DatasetSources, TableSource
 from kindling.data.split import grouped_split, stratified_split
@@ -63,6 +63,7 @@ class FacesDataModule(ImageTableDataModule):
     """
 
     task = "faces"
+    restored = ("classes", "ages")
 
     def __init__(
         self,
@@ -151,10 +152,8 @@ class FacesDataModule(ImageTableDataModule):
                 self.by,
                 count,
             )
-        whole, _ = self.dataset(self._table, self.path), self.ages
-        train, val, test = (whole.take(torch.from_numpy(rows)) for rows in self._parts)
-        del self._table, self._parts  # the tensors are all that is needed from here on
-        return {"train": train, "val": val, "test": test}
+        _ = self.ages  # of the table, which is gone behind this
+        return super().read()
 
     def read_input(self, path: Path) -> FieldDataset[FacesBatch]:
         files = find_images(path)
@@ -185,11 +184,8 @@ class FacesDataModule(ImageTableDataModule):
         groups = [self.identity] if self.identity else []
         return DatasetSources([TableSource(self.path, targets, photos=[self.photo], groups=groups)])
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"classes": self.classes, "ages": self.ages}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.classes, self.ages = state_dict["classes"], state_dict["ages"]
+    # Of a table's columns and categories there is nothing to keep.
+    state_dict, load_state_dict = DataModule.state_dict, DataModule.load_state_dict
 
     def write_sample(self, folder: Path) -> None:
         write_sample(folder)

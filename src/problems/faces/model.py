@@ -165,9 +165,7 @@ class FacesModule(ImageModule):
         return {name: {h: p.baseline.expand(size, *p.baseline.shape) for h, p in self._parts()}}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
-        splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
-        dataset = splits["test" if self.trainer.testing else "val"]
-        photos = PhotoOutcome(dataset, "image", rows["file"], outcome)
+        photos = PhotoOutcome(self.evaluated, "image", rows["file"], outcome)
         figures: dict[str, Figure] = {}
         for name, head in self.heads.items():
             classes = head.classes

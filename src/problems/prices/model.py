@@ -231,15 +231,14 @@ class PricesModule(ImageModule):
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        dataset = data.splits["test" if self.trainer.testing else "val"]
         samples = zip(*rows.values(), strict=True)
         names = [", ".join(map(" ".join, zip(rows, map(str, s), strict=True))) for s in samples]
-        drawn = PhotoOutcome(dataset, "photos", names, outcome)
+        drawn = PhotoOutcome(self.evaluated, "photos", names, outcome)
         return drawn.draw_numbers(HEAD, data.target, self.log_price)
 
     def _look_once(self, frozen: FrozenFeatures) -> None:
         """At the photos of the training and validation rows."""
-        if training := self.training_split(FieldDataset):
+        if training := self.training_split():
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             known = isinstance(data, DataModule)
             index, others = training.fields["photos"], data.splits["val"] if known else training

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from kindling.cli.settings import shown
 from kindling.data.files import cores
 from kindling.errors import UserError, require_package
 from kindling.tools.compare.costs import costs
@@ -17,7 +18,7 @@ from kindling.tools.runner import expected
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs, share_out
 from kindling.tools.runner.record import Record, tested
-from kindling.tools.runner.settings import differing, shown
+from kindling.tools.runner.settings import differing
 from kindling.tools.runner.typed import check_name
 
 SCIPY = ("a comparison", "scipy", "SciPy", "compare")

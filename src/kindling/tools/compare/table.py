@@ -2,11 +2,12 @@
 
 import math
 
+from kindling.cli.settings import shown
 from kindling.errors import short
 from kindling.tools.compare.costs import WRITTEN
 from kindling.tools.compare.scores import Comparison, Scored
 from kindling.tools.runner.grid import ABSENT, Grid
-from kindling.tools.runner.settings import differing, shown
+from kindling.tools.runner.settings import differing
 
 COLUMNS = 8
 """Of a table, at most; more variants than that have rows."""

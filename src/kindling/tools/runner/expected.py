@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import yaml
-
 from kindling.cli import arguments
 from kindling.cli.lightning_cli import KindlingCLI
 from kindling.cli.process import lightning_errors, quiet
 from kindling.data.datamodule import DataModule
-from kindling.tools.runner.settings import LOADER, Settings, flat
+from kindling.tools.runner.settings import Settings, flat
 
 
 class Parsed(KindlingCLI):
@@ -35,7 +33,7 @@ class Examined(Parsed):
 def settings(flags: Sequence[str]) -> Settings:
     """The settings of a run with these flags, as its ``config.yaml`` will have them."""
     with lightning_errors():
-        return flat(yaml.load(Parsed(arguments.read(["fit", *flags])).config_yaml, LOADER))
+        return flat(Parsed(arguments.read(["fit", *flags])).whole)
 
 
 @quiet()

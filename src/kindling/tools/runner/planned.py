@@ -44,11 +44,6 @@ class PlannedRun:
         """The run that was started last, with whatever settings."""
         return next(iter(self._versions()), None)
 
-    def epochs(self) -> int:
-        """Epochs that the newest run has a row of; there can be several rows of one."""
-        run = self.newest()
-        return len({row["epoch"] for row in Record(run).curves if "epoch" in row}) if run else 0
-
     @property
     def max_epochs(self) -> int | None:
         most = self.settings.get("trainer.max_epochs")

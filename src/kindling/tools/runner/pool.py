@@ -3,8 +3,9 @@
 import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeE
 from kindling.errors import Stopped
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import Job
+from kindling.tools.runner.record import Record
 
 Room = tuple[int, int]
 """Processes at once, and threads for each."""
@@ -37,6 +39,8 @@ class Pool(ABC):
         self.wanted, (self.jobs, self.threads) = wanted, room
         self.running: dict[Job, TaskID] = {}
         self._said: set[str] = set()
+        self._read: dict[str, tuple[Path, int]] = {}  # run and bytes of its table, by title
+        self._epochs: dict[str, int] = {}
         columns = "{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[what]}"
         self._display = Progress(
             *columns, TimeElapsedColumn(), console=console, transient=True, refresh_per_second=4
@@ -59,8 +63,18 @@ class Pool(ABC):
         return self.finished() < self.wanted
 
     def watch(self, job: Job) -> int:
-        """Look at what a process has written, and count its epochs."""
-        return job.planned.epochs()
+        """Look at what a process has written since the last time, and count its epochs."""
+        title, run = job.planned.title, job.planned.newest()
+        table = run / "metrics.csv" if run else None
+        size = table.stat().st_size if table and table.exists() else 0
+        if run and size and (run, size) != self._read.get(title):
+            self._read[title] = run, size
+            self._epochs[title] = self.look(job, Record(run).curves)
+        return self._epochs.get(title, 0)
+
+    def look(self, job: Job, rows: Sequence[Mapping[str, float]]) -> int:
+        """Epochs that the rows of a run are of; there can be several rows of one."""
+        return len({row["epoch"] for row in rows if "epoch" in row})
 
     def work(self) -> None:
         """Until nothing is left to do.

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import psutil
 
+from kindling.runs.folder import write_json
 from kindling.tools.runner.planned import PlannedRun
 
 OUTPUT = "output.txt"
@@ -80,6 +81,4 @@ def usage(planned: PlannedRun) -> dict[str, Any]:
 
 
 def note(planned: PlannedRun, **values: Any) -> None:
-    unfinished = planned.folder / f".{USAGE}"
-    unfinished.write_text(json.dumps({**usage(planned), **values}, indent=2) + "\n")
-    unfinished.replace(planned.folder / USAGE)
+    write_json(planned.folder / USAGE, {**usage(planned), **values})

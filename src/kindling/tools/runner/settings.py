@@ -34,9 +34,3 @@ def differing(runs: Sequence[Settings], beside: Sequence[str] = PAIRED) -> list[
     """Names of the settings that are not the same in all runs."""
     names = dict.fromkeys(name for run in runs for name in run if name not in beside)
     return [name for name in names if any(run.get(name) != runs[0].get(name) for run in runs)]
-
-
-def shown(value: Any) -> str:
-    """A value as it is typed."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
-    return str(text).removesuffix("\n").removesuffix("\n...").strip()

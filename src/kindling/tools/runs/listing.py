@@ -6,12 +6,13 @@ from functools import cache
 from pathlib import Path
 
 from kindling.cli import arguments
+from kindling.cli.settings import shown
 from kindling.data import paths
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
 from kindling.tools.runner.grid import ABSENT, Grid
 from kindling.tools.runner.record import Record
-from kindling.tools.runner.settings import Settings, shown
+from kindling.tools.runner.settings import Settings
 
 
 def found(logs: Path, task: str | None = None, every: bool = False) -> list[Record]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from kindling.cli.settings import shown
 from kindling.errors import UserError
 from kindling.tools.runner.expected import settings
-from kindling.tools.runner.settings import CLASSES, Settings, shown
+from kindling.tools.runner.settings import CLASSES, Settings
 from kindling.tools.sweep.space import Space, trial_flags
 
 

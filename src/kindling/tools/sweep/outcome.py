@@ -16,13 +16,13 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
+from kindling.cli.settings import shown
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
 from kindling.tools.runner.charts import style
 from kindling.tools.runner.grid import show
 from kindling.tools.runner.process import usage
 from kindling.tools.runner.record import show_alone
-from kindling.tools.runner.settings import shown
 from kindling.tools.sweep.space import configuration
 from kindling.tools.sweep.study import Study
 

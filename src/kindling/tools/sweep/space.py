@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kindling.cli.settings import PARTS
+from kindling.cli.settings import PARTS, shown
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.tools.runner import typed
-from kindling.tools.runner.settings import CLASSES, Settings, shown
+from kindling.tools.runner.settings import CLASSES, Settings
 
 FOLDER = paths.CONFIGS / "sweep"
 

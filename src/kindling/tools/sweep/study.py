@@ -17,9 +17,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from kindling.cli.settings import shown
 from kindling.errors import UserError
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.settings import Settings, differing, shown
+from kindling.tools.runner.settings import Settings, differing
 from kindling.tools.sweep.space import Choices, Range, Space, trial_flags
 
 JOURNAL = "study.journal"

@@ -1,6 +1,7 @@
 """Works on the trials of a study, each a run in a process of its own, watched while it trains."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from optuna.trial import TrialState
@@ -39,7 +40,6 @@ class Trials(Pool):
         super().__init__(wanted, room, console)
         self.study = study
         self._taken: dict[str, Taken] = {}
-        self._sizes: dict[str, int] = {}
         self._stopped: set[str] = set()
         self._killed: Counter[str] = Counter()
         self._ends: Counter[str] = Counter()
@@ -67,16 +67,13 @@ class Trials(Pool):
                 self._tell(taken, pruned=not trained)
         return trained or worse
 
-    def watch(self, job: Job) -> int:
+    def look(self, job: Job, rows: Sequence[Mapping[str, float]]) -> int:
         """Report what is new in the run's table, and stop the run if it is not worth it."""
-        title, run = job.planned.title, job.planned.newest()
-        taken, table = self._taken[title], run / "metrics.csv" if run else None
-        size = table.stat().st_size if table and table.exists() else 0
-        if run and size != self._sizes.get(title):
-            self._sizes[title] = size
-            if taken.report(Record(run).curves) and title not in self._stopped:
-                self._stopped.add(title)
-                job.stop()
+        title = job.planned.title
+        taken = self._taken[title]
+        if taken.report(rows) and title not in self._stopped:
+            self._stopped.add(title)
+            job.stop()
         return len(taken.scores)
 
     def end(self, job: Job) -> None:
