@@ -57,13 +57,6 @@ def _run(args: list[str]) -> None:
     # meanwhile; what is wrong so far is answered sooner.
     gc.disable()
     try:
-        if "--help" in invocation.flags:
-            from kindling.cli.parser import Layers
-            from kindling.cli.process import quiet
-
-            with quiet():
-                print(help.of_command(invocation.command, Layers(invocation.flags)), flush=True)
-            return
         from kindling.cli import lightning_cli as cli
     finally:
         gc.enable()

@@ -3,12 +3,11 @@
 Nothing here imports torch, so that a mistake is answered at once.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindling.cli.settings import PARTS, settings
+from kindling.cli.settings import settings
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
 from kindling.runs import folder as runs
@@ -41,13 +40,10 @@ def read(argv: list[str]) -> Invocation:
     given, flags = take(flags, "--run")
     checkpoint, flags = take(flags, "--ckpt_path")
     parent, flags = take(flags, "--from_run")
-    # A flag wins over a config, and a class's setting over the class, also where they stand before.
-    flags = sorted(map(_resolve, flags), key=lambda flag: "." in flag.partition("=")[0])
-    flags = sorted(flags, key=lambda flag: not flag.startswith("--config="))
+    flags = sorted(map(_resolve, flags), key=_rank)
     trains = command in ("fit", "train")
     if parent and (not trains or given or checkpoint):
-        how = "by fit or train, and without --run, --ckpt_path"
-        raise UserError(f"--from_run starts a new run: {how}")
+        raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
     invocation = Invocation(command, flags, runs.find(given) if given else None)
     origin = invocation.run
     if parent:
@@ -59,8 +55,8 @@ def read(argv: list[str]) -> Invocation:
         origin = origin or runs.of_checkpoint(invocation.checkpoint)
         invocation.run = invocation.run if trains else origin
     elif not trains and "--help" not in flags:
-        needed = "needs a trained model: --run logs/<task>/latest, or --ckpt_path FILE"
-        raise UserError(f"{command} {needed}")
+        run = "--run logs/<task>/latest, or --ckpt_path FILE"
+        raise UserError(f"{command} needs a trained model: {run}")
     if origin:
         flags.insert(0, f"--config={origin / runs.CONFIG}")
     return invocation
@@ -72,7 +68,7 @@ def take(flags: list[str], name: str) -> tuple[str | None, list[str]]:
     values = [flag.partition("=")[2] for flag in joined if flag.startswith(f"{name}=")]
     if len(values) > 1:
         raise UserError(f"{name} is given {len(values)} times")
-    return next(iter(values), None), [flag for flag in joined if not flag.startswith(f"{name}=")]
+    return (*values, None)[0], [flag for flag in joined if not flag.startswith(f"{name}=")]
 
 
 def join_values(words: list[str]) -> list[str]:
@@ -92,14 +88,18 @@ def join_values(words: list[str]) -> list[str]:
 
 
 def _resolve(flag: str) -> str:
-    """A flag that names a file, by the file's path or, for a part of the settings, its content."""
+    """A flag that names a config, by the file's path."""
     name, _, value = flag.partition("=")
-    if name == "--config":
-        settings(found := find_config(value))
-        return f"--config={found}"
-    if name.removeprefix("--") in PARTS and value.endswith((".yaml", ".yml", ".json")):
-        return f"{name}={json.dumps(settings(find_config(value)), default=str)}"
-    return flag
+    if name != "--config":
+        return flag
+    settings(path := find_config(value))
+    return f"--config={path}"
+
+
+def _rank(flag: str) -> int:
+    """A flag wins over a config, and a class's setting over the class, wherever they stand."""
+    name = flag.partition("=")[0]
+    return (name != "--config") + ("." in name)
 
 
 def find_config(name: str) -> Path:

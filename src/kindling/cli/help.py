@@ -1,10 +1,11 @@
 """Help that fits a screen; what the parser says in 500 lines stays at ``--help=all``."""
 
-import inspect
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from argparse import Action, ArgumentParser
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kindling.cli import arguments
 from kindling.cli.settings import shown
@@ -13,26 +14,19 @@ from kindling.data import paths
 if TYPE_CHECKING:
     from kindling.cli.parser import Layers
 
-TRAINER = {
-    "max_epochs": "Epochs after which training stops.",
-    "accelerator": "cpu, gpu, mps, ...; auto is the best there is.",
-    "devices": "How many, or which ones.",
-    "precision": "32-true, 16-mixed, bf16-mixed, bf16-true, 64-true, ...",
-    "gradient_clip_val": "Largest norm of all gradients together; null is any.",
-}
+TRAINER = ("max_epochs", "accelerator", "devices", "precision", "gradient_clip_val")
 SHARED = {
     "--config=NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
     "--run=DIR": "A run whose config and checkpoint to use, and to write into.",
     "--ckpt_path=FILE": "A checkpoint, where it is not the run's best (fit: last).",
-    "--from_run=DIR": "A run whose weights a new one starts from.",
-    "--freeze=[PART, ...]": "Parts of the model that are not trained.",
     "--optimizer=SGD": "Any of torch's, in place of AdamW: --optimizer.lr=0.1 ...",
     "--lr_scheduler=OneCycleLR": "Any of torch's, in place of the default's schedule.",
-    "--early_stopping.patience=N": "Epochs without a better score before training stops.",
-    "--seed_everything=N": "Of weights, order and augmentation.",
     "--print_config": "Print the whole configuration and stop.",
     "--help=all": "Every option that there is.",
 }
+"""What the parser does not know, or has no short words for."""
+
+OTHER = ("from_run", "freeze", "early_stopping.patience", "seed_everything", "compile", "threads")
 
 
 def wanted(args: list[str]) -> bool:
@@ -59,25 +53,27 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def of_command(command: str, layers: "Layers") -> str:
+def of_command(command: str, layers: "Layers", parser: ArgumentParser) -> str:
     """The settings that a command takes, with what configs and flags make of them."""
-    from lightning.pytorch import Trainer
+    actions = layers.options | {action.dest: action for action in parser._actions}
 
-    def row(name: str, default: Any, choices: str = "") -> str:
-        closed = f" {choices}" if choices[:1] == "{" and choices != "{true,false}" else ""
-        return f"--{name}{closed}={shown(layers.values.get(name, default))}"
+    def rows(names: Iterable[str]) -> dict[str, str]:
+        return dict(_row(actions[name], layers.values) for name in names)
 
     lines = [f"usage: kindling {command} --config TASK [--config PRESET] [--SETTING=VALUE ...]"]
     for part, kind in layers.classes.items():
-        rows = {
-            row(name, action.default, str(action.metavar)): (action.help or "").partition(". ")[0]
-            for name, action in layers.options.items()
-            if name.startswith(f"{part}.")
-        }
-        lines += _section(f"{part}: {kind.__name__}", rows)
-    known = inspect.signature(Trainer).parameters
-    rows = {row(f"trainer.{name}", known[name].default): doc for name, doc in TRAINER.items()}
-    return "\n".join([*lines, *_section("trainer", rows), *_section("shared", SHARED)])
+        names = (name for name in layers.options if name.startswith(f"{part}."))
+        lines += _section(f"{part}: {kind.__name__}", rows(names))
+    lines += _section("trainer", rows(f"trainer.{name}" for name in TRAINER))
+    return "\n".join([*lines, *_section("shared", SHARED | rows(OTHER))])
+
+
+def _row(action: Action, values: Mapping[str, object]) -> tuple[str, str]:
+    """An option with its value, and the first sentence of what it is for."""
+    choices = f" {action.metavar}" if str(action.metavar)[:1] == "{" else ""
+    value = shown(values.get(action.dest, action.default))
+    doc = re.split(r"\.\s", action.help or "")[0]
+    return f"--{action.dest}{choices.replace(' {true,false}', '')}={value}", doc
 
 
 def _section(title: str, rows: Mapping[str, str]) -> Iterator[str]:

@@ -10,24 +10,18 @@ from kindling.errors import did_you_mean
 # As jsonargparse 4.39 and 4.53 put it.
 KEY = re.compile(r"(?:Parser key|Group) [\"']([\w.]+)[\"']")
 UNKNOWN = re.compile(
-    r"[Uu]nrecognized arguments: -*([^\s=]+)"
-    r"|(?:[Oo]ption|[Kk]ey) '([\w.+-]+)'(?: is not (?:accepted|expected)|  |$)"
+    r"(?:[Uu]nrecognized arguments: -*|(?:[Oo]ption|(?<!Parser )[Kk]ey) ')([^\s=']+)"
 )
 REQUIRED = re.compile(r"(?:[Kk]ey \"|required: )([\w.]+)(?:\" is required|,|  |$)")
 CLASS = re.compile(
-    r"Problem with given class_path '([^']+)':  (?!Parser|Option|Key|Group|Validation)(.+?)(?:  |$)"
-    r"|Import path (?:(\S+) )?does not correspond to a subclass of (\w+)"
-    r"|(?:Expected a dot|Unexpected) import path (?:string|format): (\S+)"
+    r"(?:Problem with given class_path \S+:  (?!Parser|Option|Key|Group|Validation)"
+    r"|(?=Import path|Expected a dot import|Unexpected import))(.+?)(?:  |$)"
 )
 # Of a setting inside of a class, the parser tells the whole as it has it, in its own terms.
 VALUE = re.compile(r"(?:Got value|Given value): (?!NestedArg\()(.+?)(?:  |$)")
-EXPECTED = re.compile(r"Expected an? (?!\w+ import|(?:config )?path)(.+?)(?:\. Got|  |$)")
-
-
-def choices(action: Action | None) -> list[str]:
-    """What an option can be set to, where that is a closed choice."""
-    names = str(action.metavar) if action else ""
-    return names[1:-1].split(",") if names.startswith("{") else []
+EXPECTED = re.compile(
+    r"(?:Expected an?|valid subclass of) (?!(?:config )?path)(.+?)(?:\. Got|  |$)"
+)
 
 
 def explain(message: str, known: Mapping[str, Action], given: Mapping[str, object]) -> str:
@@ -42,7 +36,7 @@ def explain(message: str, known: Mapping[str, Action], given: Mapping[str, objec
     keys = list(dict.fromkeys(KEY.findall(text)))  # from the outside in
     option = ".".join(keys)
     for named in UNKNOWN.findall(text):
-        if (name := "".join(named).replace(".init_args", "")) not in keys:
+        if (name := named.replace(".init_args", "")) not in keys:
             name = ".".join([*keys, name])
             # Few know every option, or want to: of many, the nearest or none.
             return f"{name}: no such option{did_you_mean(name, known)}"
@@ -51,17 +45,15 @@ def explain(message: str, known: Mapping[str, Action], given: Mapping[str, objec
             return "what to train? name a task: --config TASK (kindling --help lists them)"
         name = ".".join([*keys, found[1]])
         return f"{name} is required: --{name}=VALUE"
-    value = (VALUE.findall(text) or [given.get(option)])[-1]
+    told = VALUE.findall(text)[-1:]
     if keys and (found := CLASS.search(text)):
-        path, reason, other, base, short = found.groups()
-        why = f"it is no {base}" if base else f"name its module too, package.{short}"
-        return f"{option}={path or other or short or value}: no such class; {reason or why}"
+        return f"{'='.join([option, *told])}: no such class; {found[1]}"
+    value = told[0] if told else given.get(option)
     typed = option if value is None else f"{option}={value}"
-    if closed := choices(known.get(option)):
-        return f"{typed}: no such choice{did_you_mean(str(value), closed)}"
+    choices = str(getattr(known.get(option), "metavar", ""))
+    if choices.startswith("{"):
+        return f"{typed}: no such choice{did_you_mean(str(value), choices[1:-1].split(','))}"
     expected = {_plain(kind) for kind in EXPECTED.findall(text)}
-    if expected == {"null"}:
-        expected.update(re.findall(r"Not a valid subclass of (\w+)", text))
     kinds = sorted(expected, key=lambda kind: (kind == "null", kind))
     return f"{typed}: expected {' or '.join(kinds)}" if kinds else _plain(text)
 

@@ -38,66 +38,56 @@ class Layers:
     def __init__(self, flags: Sequence[str]) -> None:
         self.flags: list[str] = []
         self.values: dict[str, Any] = {}
-        self._files: dict[str, str] = {}  # where a setting is from, if not from a flag
         for flag in (f"--config={paths.CONFIGS / 'trainer.yaml'}", *flags):
             self._add(flag)
-        named = {part: self.values[part] for part in PARTS if self.values.get(part) is not None}
-        found = {part: find_class(part, name) for part, name in named.items()}
+        named = [part for part in PARTS if self.values.get(part) is not None]
+        found = {part: find_class(part, self.values[part]) for part in named}
         self.classes = {part: kind for part, kind in found.items() if isinstance(kind, type)}
-        self.options: dict[str, Action] = {}
-        for part, kind in self.classes.items():
-            self.options |= options(kind, part)
+        self.options = {
+            k: v for part in self.classes for k, v in options(found[part], part).items()
+        }
         self.linked = self._linked(*self.classes.values()) if len(self.classes) == 2 else []
         for name in self.linked:
             self.options.pop(f"model.{name}")
 
     def _add(self, flag: str) -> None:
         option, _, value = flag.removeprefix("--").partition("=")
-        file = value if option == "config" and value[:1] != "{" else ""
         option = option.replace(".init_args", "").removesuffix(".class_path")
-        typed = settings(Path(file)) if file else _typed(value)
+        is_file = option == "config" and value[:1] != "{"
+        typed = settings(Path(value)) if is_file else _typed(value)
         named = dict(flat(typed if option == "config" else {option: typed}))
-        file = f"{file}: " if file else ""
-        for name, new in named.items():
-            if not name.endswith("+") and self._replaces(name, new, file):
-                below = f"{name}."
-                self.values = {k: v for k, v in self.values.items() if not k.startswith(below)}
-                nothing: Any = None
-                for key in reversed(name.split(".")):
-                    nothing = {key: nothing}
-                self.flags.append(f"--config={json.dumps(nothing)}")
+        for name in [name for name, new in named.items() if self._replaces(name, new)]:
+            self.values = {k: v for k, v in self.values.items() if not k.startswith(f"{name}.")}
+            self.flags.append(f"--config={json.dumps({name: None})}")
         for name, new in named.items():
             self.values[name.removesuffix("+")] = [new] if name.endswith("+") else new
-            self._files[name.removesuffix("+")] = file
         self.flags.append(flag)
 
-    def _replaces(self, name: str, new: Any, file: str) -> bool:
+    def _replaces(self, name: str, new: Any) -> bool:
         """Whether what is set so far, and what is set below it, is of something else."""
         old = self.values.get(name)
-        below = any(known.startswith(f"{name}.") for known in self.values)
         if name in PARTS and None not in (old, new):
-            base, kind = find_class(name, old), find_class(name, new)
-            return not (isinstance(kind, type) and base in kind.__mro__)
+            return find_class(name, old) not in getattr(find_class(name, new), "__mro__", ())
+        below = any(known.startswith(f"{name}.") for known in self.values)
         section = name.endswith(".init_args") or (below and old is None)
         if section and not isinstance(new, str | None):
-            raise UserError(f"{file}{name} holds no settings; expected lines such as name: value")
+            raise UserError(f"{name} holds no settings; expected lines such as name: value")
         short, long = sorted((f".{old}", f".{new}"), key=len)  # with its module, or without
-        holds = old is not None and (below or isinstance(old, list))
-        return holds and not long.endswith(short)
+        return old is not None and (below or isinstance(old, list)) and not long.endswith(short)
 
     def _linked(self, model: type, data: type) -> list[str]:
-        names = [o.removeprefix("model.") for o in self.options if o.startswith("model.")]
-        names = [n for n in names if f"data.{n}" in self.options or _has(data, n)]
-        given = [n for n in names if f"model.{n}" in self.values]
+        """Of ours; stock Lightning links nothing."""
         if not (issubclass(model, Module) and issubclass(data, DataModule)):
-            # Stock Lightning links nothing: of its classes, only what could not be made otherwise.
-            parameters = inspect.signature(model).parameters.items()
-            required = {name for name, p in parameters if p.default is p.empty}
-            return [n for n in names if n in required.difference(given)]
-        for name in given:
-            what = f"model.{name} is computed from the data (data.{name}); leave it out"
-            raise UserError(self._files[f"model.{name}"] + what)
-        return names
+            return []
+        named = {name for kind in data.__mro__ for name in inspect.get_annotations(kind)}
+        named = {*dir(data), *named}.difference(dir(LightningDataModule))
+        values = {name for name in named if not callable(getattr(data, name, None))}
+        taken = [o.removeprefix("model.") for o in self.options if o.startswith("model.")]
+        linked = [name for name in taken if f"data.{name}" in self.options or name in values]
+        if given := [name for name in linked if f"model.{name}" in self.values]:
+            what = f"model.{given[0]} is computed from the data (data.{given[0]})"
+            raise UserError(f"{what}; leave it out")
+        return linked
 
 
 def options(kind: type, part: str) -> dict[str, Action]:
@@ -129,13 +119,6 @@ def find_class(part: str, name: Any) -> Any:
 def _subclasses(kind: Any) -> Iterator[type]:
     for below in kind.__subclasses__():
         yield from (below, *_subclasses(below))
-
-
-def _has(data: type, name: str) -> bool:
-    """Whether a data module has a value of that name, which is no method and not every one's."""
-    known = any(name in inspect.get_annotations(kind) for kind in data.__mro__)
-    own = getattr(data, name, None if known else len)
-    return not (hasattr(LightningDataModule, name) or callable(own))
 
 
 def _typed(value: str) -> Any:

@@ -18,7 +18,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
 from kindling import __version__
-from kindling.cli import resume
+from kindling.cli import help, resume
 from kindling.cli.arguments import Invocation
 from kindling.cli.messages import explain
 from kindling.cli.parser import Layers
@@ -93,6 +93,9 @@ class ParsingCLI(LightningCLI):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        if "--help" in self.flags:
+            print(help.of_command(self.command, self.layers, parser), flush=True)
+            raise SystemExit(0)
         flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
         flags, printed = [f for f in flags if f != "--print_config"], "--print_config" in flags
         try:
