@@ -42,21 +42,20 @@ def read(argv: list[str]) -> Invocation:
     parent, flags = take(flags, "--from_run")
     flags = sorted(map(_resolve, flags), key=_rank)
     trains = command in ("fit", "train")
-    if parent and (not trains or given or checkpoint):
-        raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
-    invocation = Invocation(command, flags, runs.find(given) if given else None)
-    origin = invocation.run
+    origin = run = runs.find(given) if given else None
+    invocation = Invocation(command, flags, run)
     if parent:
+        if not trains or given or checkpoint:
+            raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
         origin = runs.find(parent, "--from_run")
         flags.append(f"--from_run={origin}")
     elif given or checkpoint:
-        checkpoint = checkpoint or ("last" if trains else "best")
-        invocation.checkpoint = runs.checkpoint(invocation.run, checkpoint)
-        origin = origin or runs.of_checkpoint(invocation.checkpoint)
-        invocation.run = invocation.run if trains else origin
+        invocation.checkpoint = runs.checkpoint(run, checkpoint or ("last" if trains else "best"))
+        origin = run or runs.of_checkpoint(invocation.checkpoint)
+        invocation.run = run if trains else origin
     elif not trains and "--help" not in flags:
-        run = "--run logs/<task>/latest, or --ckpt_path FILE"
-        raise UserError(f"{command} needs a trained model: {run}")
+        which = "--run logs/<task>/latest, or --ckpt_path FILE"
+        raise UserError(f"{command} needs a trained model: {which}")
     if origin:
         flags.insert(0, f"--config={origin / runs.CONFIG}")
     return invocation

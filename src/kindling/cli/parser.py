@@ -4,7 +4,7 @@ import importlib
 import inspect
 import json
 from argparse import Action
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ import yaml
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
-from kindling.cli.settings import PARTS, flat, settings
+from kindling.cli.settings import flat, settings
 from kindling.data import paths
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.training.module import Module
 
-BASES = dict(zip(PARTS, (LightningModule, LightningDataModule), strict=True))
+BASES: dict[str, type] = {"model": LightningModule, "data": LightningDataModule}
 
 
 class Layers:
@@ -40,12 +40,9 @@ class Layers:
         self.values: dict[str, Any] = {}
         for flag in (f"--config={paths.CONFIGS / 'trainer.yaml'}", *flags):
             self._add(flag)
-        named = [part for part in PARTS if self.values.get(part) is not None]
-        found = {part: find_class(part, self.values[part]) for part in named}
-        self.classes = {part: kind for part, kind in found.items() if isinstance(kind, type)}
-        self.options = {
-            k: v for part in self.classes for k, v in options(found[part], part).items()
-        }
+        found = {part: find_class(part, self.values.get(part)) for part in BASES}
+        self.classes = {part: kind for part, kind in found.items() if kind}
+        self.options = options(found["model"], "model") | options(found["data"], "data")
         self.linked = self._linked(*self.classes.values()) if len(self.classes) == 2 else []
         for name in self.linked:
             self.options.pop(f"model.{name}")
@@ -66,7 +63,7 @@ class Layers:
     def _replaces(self, name: str, new: Any) -> bool:
         """Whether what is set so far, and what is set below it, is of something else."""
         old = self.values.get(name)
-        if name in PARTS and None not in (old, new):
+        if name in BASES and None not in (old, new):
             return find_class(name, old) not in getattr(find_class(name, new), "__mro__", ())
         below = any(known.startswith(f"{name}.") for known in self.values)
         section = name.endswith(".init_args") or (below and old is None)
@@ -90,35 +87,29 @@ class Layers:
         return linked
 
 
-def options(kind: type, part: str) -> dict[str, Action]:
+def options(kind: type | None, part: str) -> dict[str, Action]:
     """The arguments of a class, inherited ones too, by the names that are typed."""
     parser = LightningArgumentParser()
-    parser.add_class_arguments(kind, part, fail_untyped=False)
+    if kind:
+        parser.add_class_arguments(kind, part, fail_untyped=False)
     # Neither argparse nor jsonargparse has a public list of what was added, with help and default.
     return {action.dest: action for action in parser._actions if action.dest.startswith(f"{part}.")}
 
 
-def find_class(part: str, name: Any) -> Any:
-    """What a dotted name, or the name of a class that is imported already, stands for."""
+def find_class(part: str, name: Any) -> type | None:
+    """What a dotted name, or the short one of an imported class, means; the parser says if none."""
     module, _, short = str(name).rpartition(".")
     if not module:
-        for kind in _subclasses(BASES[part]):
-            if kind.__name__ == name:
-                return kind
-        raise UserError(f"{part}={name}: name the class with its module, package.module.{name}")
+        kinds = [BASES[part]]
+        for kind in kinds:
+            kinds += kind.__subclasses__()
+        return next((kind for kind in kinds if kind.__name__ == name), None)
     try:
         found = getattr(importlib.import_module(module), short)
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{name}: no such class ({part}): {reason}") from error
-    if isinstance(found, type) and not issubclass(found, BASES[part]):
-        raise UserError(f"{name}: no such class ({part}): not a {BASES[part].__name__}")
-    return found
-
-
-def _subclasses(kind: Any) -> Iterator[type]:
-    for below in kind.__subclasses__():
-        yield from (below, *_subclasses(below))
+        raise UserError(f"{part}={name}: no such class; {reason}") from error
+    return found if isinstance(found, type) and issubclass(found, BASES[part]) else None
 
 
 def _typed(value: str) -> Any:

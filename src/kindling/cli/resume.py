@@ -16,10 +16,7 @@ CUT = tuple(f"data.{name}" for name in SPLIT)
 """Settings that would move training samples into the test split."""
 
 TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze")
-"""Sections beside model and data of what a run is trained by; an older run lacks them."""
-
-NOTHING = {"lr_scheduler_config.frequency": 1, "lr_scheduler_config.warmup": 0}
-"""As where the section is not there."""
+"""Sections beside model and data of what a run is trained by."""
 
 
 def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
@@ -56,5 +53,4 @@ def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> No
 def _settings(config: str) -> dict[str, Any]:
     """Settings of model and data, by the names that are typed."""
     content = yaml.safe_load(config)
-    found = flat({part: content[part] for part in (*PARTS, *TRAINING) if content.get(part)})
-    return {k: v for k, v in found if v != NOTHING.get(k)}
+    return dict(flat({part: content[part] for part in (*PARTS, *TRAINING) if content.get(part)}))

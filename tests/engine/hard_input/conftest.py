@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kindling.data import paths
-from tests.engine.hard_input.kinds import Refused, state, train, write
+from tests.engine.hard_input.kinds import Refused, flags_of, state, write
+from tests.engine.toy import Refusal
 
 
 @pytest.fixture(autouse=True)
@@ -25,17 +26,14 @@ def root(kind: str, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def refused(kind: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+def refused(kind: str, root: Path, tmp_path: Path, logs: Path, refusal: Refusal) -> Refused:
     """What training says of data that it refuses, below the folder ``data``."""
 
     def run(*flags: str) -> str:
         before = state(tmp_path / "data")
-        assert train(kind, root, *flags) == 2
-        error = capsys.readouterr().err
-        assert error.startswith("kindling: ")
-        assert error.count("\n") == 1
+        error = refusal("fit", *flags_of(kind, root), *flags)
         assert state(tmp_path / "data") == before
-        assert not [p for p in (tmp_path / "logs").rglob("*") if ".tensorboard" not in str(p)]
+        assert not [p for p in logs.rglob("*") if ".tensorboard" not in str(p)]
         return error
 
     return run

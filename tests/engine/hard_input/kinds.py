@@ -41,9 +41,14 @@ def as_text(rows: Iterable[list[str]], separator: str = ",") -> str:
     return stream.getvalue()
 
 
+def flags_of(kind: str, root: Path) -> list[str]:
+    """An epoch of a model on files of that kind."""
+    return [*KINDS[kind], f"--data.root={root}", "--trainer.max_epochs=1"]
+
+
 def train(kind: str, root: Path, *flags: str, command: str = "fit") -> int:
-    where = (f"--data.root={root}", f"--logs={root.parents[1] / 'logs'}")
-    return main([command, *KINDS[kind], *where, "--trainer.max_epochs=1", QUIET, *flags])
+    logs = f"--logs={root.parents[1] / 'logs'}"
+    return main([command, *flags_of(kind, root), logs, QUIET, *flags])
 
 
 def run_of(root: Path) -> Run:
