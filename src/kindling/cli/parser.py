@@ -40,9 +40,12 @@ class Layers:
         self.values: dict[str, Any] = {}
         for flag in (f"--config={paths.CONFIGS / 'trainer.yaml'}", *flags):
             self._add(flag)
-        found = {part: find_class(part, self.values.get(part)) for part in BASES}
+        named = [part for part in BASES if self.values.get(part) is not None]
+        found = {part: find_class(part, self.values[part]) for part in named}
         self.classes = {part: kind for part, kind in found.items() if kind}
-        self.options = options(found["model"], "model") | options(found["data"], "data")
+        self.options: dict[str, Action] = {}
+        for part, kind in self.classes.items():
+            self.options |= options(kind, part)
         self.linked = self._linked(*self.classes.values()) if len(self.classes) == 2 else []
         for name in self.linked:
             self.options.pop(f"model.{name}")
@@ -87,11 +90,10 @@ class Layers:
         return linked
 
 
-def options(kind: type | None, part: str) -> dict[str, Action]:
+def options(kind: type, part: str) -> dict[str, Action]:
     """The arguments of a class, inherited ones too, by the names that are typed."""
     parser = LightningArgumentParser()
-    if kind:
-        parser.add_class_arguments(kind, part, fail_untyped=False)
+    parser.add_class_arguments(kind, part, fail_untyped=False)
     # Neither argparse nor jsonargparse has a public list of what was added, with help and default.
     return {action.dest: action for action in parser._actions if action.dest.startswith(f"{part}.")}
 
@@ -102,8 +104,10 @@ def find_class(part: str, name: Any) -> type | None:
     if not module:
         kinds = [BASES[part]]
         for kind in kinds:
+            if kind.__name__ == name:
+                return kind
             kinds += kind.__subclasses__()
-        return next((kind for kind in kinds if kind.__name__ == name), None)
+        raise UserError(f"{part}={name}: name the class with its module, package.module.{name}")
     try:
         found = getattr(importlib.import_module(module), short)
     except (Exception, SystemExit) as error:

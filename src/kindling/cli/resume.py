@@ -29,8 +29,9 @@ def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
     """
     before, after = _settings(trained), _settings(now)
     for part in PARTS:
+        kind = find_class(part, after[part])
         # A run from before a setting was there was made as by its default.
-        for name, action in options(find_class(part, after[part]), part).items():
+        for name, action in (options(kind, part) if kind else {}).items():
             if name in after and name not in before:
                 default = action.default
                 before[name] = list(default) if isinstance(default, tuple) else default

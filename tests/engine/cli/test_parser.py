@@ -121,7 +121,7 @@ MAX_EPOCHS = "trainer.max_epoch: no such option; did you mean trainer.max_epochs
         ("--trainer.max_epoch=3", MAX_EPOCHS),
         ("--seed_everythin=3", "seed_everythin: no such option; did you mean seed_everything?"),
         ("toy", "toy: no such option"),
-        ("--model=Nope", "model: no such class; Expected a dot import path string: Nope"),
+        ("--model=Nope", "model=Nope: name the class with its module, package.module.Nope"),
         ("--model=no.such.Nope", "model=no.such.Nope: no such class; ModuleNotFoundError: No"),
         ("--model=own_parsing.Nope", "model=own_parsing.Nope: no such class; AttributeError"),
         ("--model=own_broken.Nope", "No module named 'nowhere_to_be_found'"),
