@@ -99,7 +99,7 @@ def options(kind: type, part: str) -> dict[str, Action]:
 
 
 def find_class(part: str, name: Any) -> type | None:
-    """What a dotted name, or the short one of an imported class, means; the parser says if none."""
+    """The class of a dotted name, or of a short one that is imported; None is for a function."""
     module, _, short = str(name).rpartition(".")
     if not module:
         kinds = [BASES[part]]
@@ -113,7 +113,11 @@ def find_class(part: str, name: Any) -> type | None:
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"{part}={name}: no such class; {reason}") from error
-    return found if isinstance(found, type) and issubclass(found, BASES[part]) else None
+    if not isinstance(found, type):
+        return None
+    if not issubclass(found, BASES[part]):
+        raise UserError(f"{part}={name}: no such class; it is no {BASES[part].__name__}")
+    return found
 
 
 def _typed(value: str) -> Any:

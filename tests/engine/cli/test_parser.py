@@ -125,8 +125,11 @@ MAX_EPOCHS = "trainer.max_epoch: no such option; did you mean trainer.max_epochs
         ("--model=no.such.Nope", "model=no.such.Nope: no such class; ModuleNotFoundError: No"),
         ("--model=own_parsing.Nope", "model=own_parsing.Nope: no such class; AttributeError"),
         ("--model=own_broken.Nope", "No module named 'nowhere_to_be_found'"),
-        ("--model=own_parsing.Mine", "model: no such class; Import path own_parsing.Mine does not"),
-        ("--data=os.system", "data: no such class; Import path os.system does not correspond to"),
+        (
+            "--model=own_parsing.Mine",
+            "model=own_parsing.Mine: no such class; it is no LightningModule",
+        ),
+        ("--data=os.system", "data: no such class; Import path"),
         ("--trainer.callbacks+=own_parsing.Nope", "trainer.callbacks=own_parsing.Nope: no such"),
         ("--trainer.callbacks+=Nope", "trainer.callbacks=Nope: no such class"),
         ("--trainer.logger=subprocess.Popen", "trainer.logger=subprocess.Popen: no such class"),
