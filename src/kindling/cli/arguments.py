@@ -42,11 +42,11 @@ def read(argv: list[str]) -> Invocation:
     parent, flags = take(flags, "--from_run")
     flags = sorted(map(_resolve, flags), key=_rank)
     trains = command in ("fit", "train")
+    if parent and (not trains or given or checkpoint):
+        raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
     origin = run = runs.find(given) if given else None
     invocation = Invocation(command, flags, run)
     if parent:
-        if not trains or given or checkpoint:
-            raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
         origin = runs.find(parent, "--from_run")
         flags.append(f"--from_run={origin}")
     elif given or checkpoint:
