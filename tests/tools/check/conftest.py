@@ -7,7 +7,6 @@ from typing import NamedTuple
 import pytest
 
 from kindling.tools.check import main
-from kindling.tools.check.report import Report
 
 
 class Checked(NamedTuple):
@@ -19,13 +18,8 @@ class Checked(NamedTuple):
 
     def lines(self, level: str) -> list[str]:
         """The findings of a level, each in one line."""
-        found: list[str] = []
-        for line in self.out.splitlines():
-            if line.startswith(("stop ", "warn ", "note ")):
-                found.append(line.strip())
-            elif line.startswith("     ") and found:
-                found[-1] += f" {line.strip()}"
-        return [line for line in found if line.startswith(level)]
+        found = self.out.replace("\n     ", " ").splitlines()
+        return [line for line in found if line.startswith(f"{level} ")]
 
 
 Check = Callable[..., Checked]
@@ -40,8 +34,3 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
         return Checked(status, *capsys.readouterr())
 
     return run
-
-
-@pytest.fixture
-def report() -> Report:
-    return Report()

@@ -1,4 +1,4 @@
-"""A web server that cuts connections, sends wrong bytes, sends elsewhere and falls silent."""
+"""A web server that cuts connections, falls silent and answers with errors."""
 
 import threading
 import zipfile
@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from kindling.tools.fetch import main
+
 Zip = Callable[..., Path]
+Fetch = Callable[..., int]
 
 
 @pytest.fixture(autouse=True)
@@ -20,17 +23,15 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class Server:
     """Serves ``content``; what each request meets is taken from ``faults``, in turn.
 
-    Faults: ``cut`` ends after half of the content, ``stall`` falls silent there, ``drop`` sends
-    nothing, ``500`` and other statuses, ``away`` redirects to ``elsewhere``.
+    Faults: ``cut`` ends after half of the content, ``stall`` falls silent there; ``500`` and other
+    statuses.
     """
 
     def __init__(self) -> None:
-        self.content, self.elsewhere = b"", ""
+        self.content = b""
         self.faults: list[str] = []
-        self.asked: list[str] = []
+        self.asked = 0
         self.silence = threading.Event()
-
-    def start(self) -> None:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,23 +46,16 @@ class Server:
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        self.asked.append(request.path)
+        self.asked += 1
         fault = self.faults.pop(0) if self.faults else ""
         if fault.isdigit():
             request.send_error(int(fault))
-        elif fault == "away":
-            request.send_response(302)
-            request.send_header("Location", self.elsewhere)
-            request.end_headers()
-        elif fault != "drop":
-            self._send(request, fault)
-
-    def _send(self, request: BaseHTTPRequestHandler, fault: str) -> None:
+            return
         body = self.content
         request.send_response(200)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        request.wfile.write(body[: len(body) // 2] if fault in ("cut", "stall") else body)
+        request.wfile.write(body[: len(body) // 2] if fault else body)
         request.wfile.flush()
         if fault == "stall":
             self.silence.wait(10)
@@ -70,7 +64,6 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     serving = Server()
-    serving.start()
     yield serving
     serving.silence.set()
     serving.http.shutdown()
@@ -88,3 +81,19 @@ def zipped(tmp_path: Path) -> Zip:
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def fetch(data: Path) -> Fetch:
+    """The command, with all sets below the test's own folder."""
+
+    def run(*flags: str) -> int:
+        status: int = main([f"--data={data}", *flags])
+        return status
+
+    return run

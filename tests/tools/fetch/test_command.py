@@ -1,24 +1,19 @@
 """The command: what is there is not touched; what is wrong is one line and leaves nothing."""
 
 import json
-import os
 import stat
-import subprocess
+import sys
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from kindling.data import paths
-from kindling.tools.fetch import main
+from kindling.tools.fetch import download
 
 TABLE = '"";"MT_001";"MT_200"\n"2013-12-31 23:45:00";1,5;2\n"2014-01-01 00:00:00";1,25;3\n'
 WATER = "ph,Potability\n7,1\n"
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
 
 
 @pytest.fixture
@@ -26,11 +21,6 @@ def power(zipped: Any, server: Any) -> bytes:
     server.content = zipped({"LD2011_2014.txt": TABLE}).read_bytes()
     content: bytes = server.content
     return content
-
-
-def fetch(data: Path, *flags: str) -> int:
-    status: int = main([f"--data={data}", *flags])
-    return status
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
@@ -44,65 +34,72 @@ def left(data: Path) -> list[str]:
     return sorted(p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file())
 
 
-def test_make() -> None:
-    done = subprocess.run(
-        ["make", "--dry-run", "--old-file=.venv/.installed", "data", "TASK=t", "ARGS=--all"],
-        cwd=paths.PROJECT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    assert done.stdout.split() == [".venv/bin/python", "scripts/fetch.py", "--task", "'t'", "--all"]
-
-
 def test_fetched_through_a_bad_connection(
-    data: Path, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
+    data: Path, fetch: Any, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.faults = ["cut", "stall", "away", "cut"]
-    server.elsewhere = server.url
+    server.faults = ["cut", "stall", "500"]
     flags = ("--task=electricity", f"--url={server.url}", "--client=MT_001", "--stall=0.3")
-    assert fetch(data, *flags) == 0
+    assert fetch(*flags) == 0
     text = (data / "timeseries" / "electricity_train.csv").read_text()
     assert text == "timestamp,consumption\n2013-12-31 23:45:00,1.5\n"
     assert (data / "downloads" / "timeseries.zip").read_bytes() == power
     assert "DATA=" in capsys.readouterr().out
-    server.faults = ["500"] * 9
+    asked = server.asked
     again = ("--task=timeseries", f"--url={server.url}", f"--folder={data / 'all'}", "--all")
-    assert fetch(data, *again) == 0, "what was downloaded is there"
+    assert fetch(*again) == 0
+    assert server.asked == asked == 4, "what was downloaded is there"
     assert "MT_001,MT_200" in (data / "all" / "electricity_test.csv").read_text()
 
 
+def test_given_up_it_leaves_nothing(
+    data: Path, fetch: Any, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.faults = ["503"] * 5
+    assert fetch("--task=timeseries", f"--url={server.url}") == 2
+    message = refused(capsys)
+    assert "503" in message
+    assert "(5 attempts)" in message
+    assert server.asked == 5
+    assert left(data) == []
+
+
 def test_what_is_there_is_not_overwritten(
-    data: Path, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
+    data: Path, fetch: Any, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (data / "timeseries").mkdir(parents=True)
     (data / "timeseries" / "mine.csv").write_text("mine")
-    assert fetch(data, "--task=timeseries", f"--url={server.url}") == 2
+    assert fetch("--task=timeseries", f"--url={server.url}") == 2
     assert "is there already" in refused(capsys)
     assert left(data) == ["timeseries/mine.csv"]
     assert not server.asked
 
 
 def test_other_bytes_than_the_first_time(
-    data: Path, server: Any, zipped: Any, power: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
+    data: Path, fetch: Any, server: Any, zipped: Any, power: bytes,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     flags = ("--task=timeseries", f"--url={server.url}")
-    assert fetch(data, *flags, f"--folder={data / 'a'}") == 0
+    assert fetch(*flags, f"--folder={data / 'a'}") == 0
     (data / "downloads" / "timeseries.zip").unlink()
     server.content = zipped({"LD2011_2014.txt": TABLE.replace("1,5", "9,9")}).read_bytes()
-    assert fetch(data, *flags, f"--folder={data / 'b'}") == 2
-    assert "when " + server.url + " was first fetched" in refused(capsys)
+    assert fetch(*flags, f"--folder={data / 'b'}") == 2
+    message = refused(capsys)
+    assert "does not match the known hash" in message
+    assert "downloads/digests.json" in message
     assert not (data / "b").exists()
+    assert not (data / "downloads" / "timeseries.zip").exists()
 
 
 def test_wrong_bytes_are_not_kept(
-    data: Path, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
+    data: Path, fetch: Any, server: Any, power: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = ("--task=timeseries", f"--url={server.url}")
     server.content = b"<html>come back later</html>"
-    assert fetch(data, *flags) == 2
+    assert fetch(*flags) == 2
     assert "no sound ZIP archive" in refused(capsys)
     assert left(data) == []
     server.content = power
-    assert fetch(data, *flags) == 0, "the same command fetches it again"
+    assert fetch(*flags) == 0, "the same command fetches it again"
     notes = json.loads((data / "downloads" / "digests.json").read_text())
     assert [*notes] == [server.url]
 
@@ -113,60 +110,100 @@ def test_wrong_bytes_are_not_kept(
         (["--task=faces"], "faces: no public set of that"),
         (["--task=timeserie"], "did you mean timeseries?"),
         (["--task=timeseries", "--archive=none.zip"], "none.zip: no such file"),
-        (["--task=timeseries", "--url=http://127.0.0.1:9/x", "--stall=0.05"], "5 times in a row"),
+        (["--task=timeseries", "--url=nonsense://x/y"], "nonsense"),
+        (["--task=timeseries", "--url=http://127.0.0.1:9/x"], "try again later"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
-    data: Path, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    data: Path, fetch: Any, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fetch(data, *flags) == 2
+    assert fetch(*flags) == 2
     assert message in refused(capsys)
     assert not (data / "timeseries").exists()
 
 
 def test_a_folder_that_cannot_be_written(
-    tmp_path: Path, zipped: Any, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fetch: Any, zipped: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "data").write_text("a file")
     archive = zipped({"LD2011_2014.txt": TABLE})
-    assert fetch(tmp_path / "data", "--task=timeseries", f"--archive={archive}") == 2
+    assert fetch("--task=timeseries", f"--archive={archive}") == 2
     assert "see to it and try again" in refused(capsys)
 
 
-KAGGLE = """#!/bin/sh
-echo "$@" > {folder}/asked
-[ -e {folder}/source.zip ] || { echo "403 - Forbidden"; exit 1; }
-cp {folder}/source.zip "$6/water-potability.zip"
-"""
+@pytest.mark.parametrize(
+    "name", ["../out.txt", "a/../../out.txt", "/tmp/out.txt", "..\\out.txt", "C:/out.txt", "link"]
+)
+def test_names_and_links_that_lead_outside(
+    data: Path, tmp_path: Path, fetch: Any, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16 if name == "link" else 0
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as opened:
+        opened.writestr("water_potability.csv", WATER)
+        opened.writestr(info, "/etc/passwd")
+    assert fetch("--task=potability", f"--archive={tmp_path / 'set.zip'}") == 2
+    assert "leads outside" in refused(capsys)
+    assert left(data) == []
+
+
+@pytest.mark.parametrize(("limit", "most"), [("LARGEST", 99_999), ("MOST", 1)])
+def test_more_than_there_is_room_for(
+    fetch: Any, zipped: Any, monkeypatch: pytest.MonkeyPatch, limit: str, most: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(download, limit, most)
+    archive = zipped({"bomb": b"\0" * 100_000, "b": "x"})
+    assert fetch("--task=potability", f"--archive={archive}") == 2
+    assert "too many to unpack" in refused(capsys)
+
+
+@pytest.mark.parametrize("damage", ["end", "middle", "size"])
+def test_damage_is_found(
+    data: Path, fetch: Any, zipped: Any, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also of an archive that says that it is small and is not."""
+    path = zipped({"water_potability.csv": WATER * 5000})
+    content, size = path.read_bytes(), len(WATER) * 5000
+    if damage == "end":
+        content = content[: len(content) // 2]
+    elif damage == "middle":
+        content = content[:60] + b"\xff" * 10 + content[70:]
+    else:
+        content = content.replace(size.to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    path.write_bytes(content)
+    assert fetch("--task=potability", f"--archive={path}") == 2
+    assert "no sound ZIP archive" in refused(capsys)
+    assert left(data) == []
 
 
 def test_by_kaggle_s_client(
-    data: Path,
-    tmp_path: Path,
-    zipped: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    data: Path, tmp_path: Path, fetch: Any, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
-    monkeypatch.setenv("PATH", "/bin:/usr/bin")
-    for task in ("potability", "clouds"):
-        assert fetch(data, f"--task={task}") == 2
-        message = refused(capsys)
-        assert "pip install kaggle" in message
-        assert "--archive FILE.zip" in message
-    (tmp_path / "kaggle").write_text(KAGGLE.replace("{folder}", str(tmp_path)))
-    (tmp_path / "kaggle").chmod(stat.S_IRWXU)
-    assert fetch(data, "--task=potability") == 2
-    assert "Kaggle's client failed (403 - Forbidden); a token from" in refused(capsys)
-    zipped({"water_potability.csv": WATER}, "source.zip")
-    assert fetch(data, "--task=potability") == 0
-    name = "adityakadiwal/water-potability"
-    asked = (tmp_path / "asked").read_text().split()
-    assert asked == ["datasets", "download", "-d", name, "-p", str(data / "downloads")]
-    assert (data / "potability" / "water_potability.csv").read_text() == WATER
+) -> None:  # fmt: skip
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "water_potability.csv").write_text(WATER)
+    asked: list[str] = []
 
+    def get(handle: str) -> str:
+        asked.append(handle)
+        return str(tmp_path / "cache")
 
-def test_an_archive_that_is_here(data: Path, zipped: Any) -> None:
-    archive = zipped({"water_potability.csv": WATER})
-    assert fetch(data, "--task=potability", f"--archive={archive}") == 0
+    def fail(handle: str) -> str:
+        raise RuntimeError("403 Client Error.\n\nYou do not have permission")
+
+    client = SimpleNamespace(dataset_download=get, competition_download=fail)
+    monkeypatch.setitem(sys.modules, "kagglehub", client)
+    assert fetch("--task=potability") == 0
+    assert asked == ["adityakadiwal/water-potability"]
     assert left(data) == ["potability/water_potability.csv"]
+    assert (tmp_path / "cache" / "water_potability.csv").read_text() == WATER
+    assert fetch("--task=clouds") == 2
+    message = refused(capsys)
+    assert "https://www.kaggle.com/competitions/cloud-type-classification2: 403" in message
+    assert "accept the competition's rules" in message
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    assert fetch("--task=clouds") == 2
+    message = refused(capsys)
+    assert "pip install 'kindling[kaggle]'" in message
+    assert "--archive FILE.zip" in message
