@@ -40,16 +40,19 @@ def electricity(source: Path, folder: Path, client: str | None) -> str:
             raise UserError(f"{DIAGRAMS}: no client {client}{meant}")
         columns = [k for k, name in enumerate(names, 1) if client in (None, name)]
         options: dict[str, Any] = {"sep": ";", "index_col": 0, "dtype": str, "chunksize": 5000}
-        for chunk in pd.read_csv(file, usecols=[0, *columns], **options):
-            rows = chunk.apply(
-                lambda cells: cells.str.replace(",", ".")
-            )  # with the digits as they are
-            rows = rows.rename_axis("timestamp").rename(columns={client: "consumption"})
-            if rows.apply(pd.to_numeric).isna().any(axis=None):
-                raise ValueError("a cell is empty")
-            for name, part in rows.groupby(rows.index.str[:4].map(YEARS)):
-                part.to_csv(folder / name, mode="a", header=not counts[name], lineterminator="\n")
-                counts[name] += len(part)
+        with pd.read_csv(file, usecols=[0, *columns], **options) as chunks:
+            for chunk in chunks:
+                rows = chunk.apply(
+                    lambda cells: cells.str.replace(",", ".")
+                )  # with the digits as they are
+                rows = rows.rename_axis("timestamp").rename(columns={client: "consumption"})
+                if rows.apply(pd.to_numeric).isna().any(axis=None):
+                    raise ValueError("a cell is empty")
+                for name, part in rows.groupby(rows.index.str[:4].map(YEARS)):
+                    part.to_csv(
+                        folder / name, mode="a", header=not counts[name], lineterminator="\n"
+                    )
+                    counts[name] += len(part)
     except ValueError as error:
         raise UserError(f"{DIAGRAMS}: {error}: fetch it again") from error
     if not all(counts.values()):

@@ -7,8 +7,7 @@ import sys
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.tools.command import Words, entry
-from kindling.tools.update.engine import PATHS
-from kindling.tools.update.replace import replace_engine
+from kindling.tools.update.engine import PATHS, replace_engine
 
 TESTS = ("-m", "pytest", "tests/problems", "-m", "not slow", "-p", "no:cacheprovider")
 BACK = f"git restore --source=HEAD --staged --worktree -- {' '.join(PATHS)}"

@@ -1,7 +1,8 @@
-"""The engine's files, in this project's history and in the one that an update comes from."""
+"""The engine's files replaced by those of another version, by git alone."""
 
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,44 @@ REFS = "refs/kindling"
 """Where the other history is while it is looked at."""
 
 
+def replace_engine(version: str, source: str | None) -> None:
+    """Replace the engine by a version of a source, the remote origin, or by another checkout's.
+
+    Raises:
+        UserError: There is no such version, or the engine was edited here.
+    """
+    _require_committed(paths.PROJECT)
+    if (folder := Path(version).expanduser().absolute() / ".git").exists():
+        if source:
+            raise UserError(f"TO={version}: a checkout; leave FROM={source} out")
+        _require_committed(folder.parent)
+        version, source = "HEAD", str(folder.parent)
+    if not source and "origin" not in git("remote").split():
+        raise UserError("FROM=: there is no remote origin; name a repository by FROM=url")
+    source = source or git("remote", "get-url", "origin").strip()
+    with _fetched(source):
+        target = _resolve(version, source)
+        log = ("log", "--format=%H", "--full-history", f"--glob={REFS}", "--", *PATHS)
+        # The commit that this project was made from, whose history it need not have.
+        commits = git(*log).split()
+        same = (commit for commit in commits if not _edited(commit))
+        base = next(same, "") or min(commits, key=lambda commit: len(_edited(commit)), default="")
+        if not base or len(edited := _edited(base)) == len(_files("HEAD")):
+            raise UserError(f"{source}: nothing there is like this project's engine (FROM=)")
+        if edited:
+            print(git("diff", base, "HEAD", "--", *edited), end="")
+            more = f" and {len(edited) - 1} more" if edited[1:] else ""
+            raise UserError(
+                f"{edited[0]}{more}: edited here since {_version(base)}; an update would lose it; "
+                f"git checkout {base[:12]} -- {edited[0]} takes it back"
+            )
+        _report(base, target)
+        concerned = {*_files(target), *_files("HEAD")} - _deleted(base, target)
+        git("restore", f"--source={target}", "--staged", "--worktree", "--", *concerned)
+    # A folder of bytecode alone would still be found as a package.
+    git("clean", "-dfqX", "--", *PATHS)
+
+
 def git(*args: str, folder: Path | None = None) -> str:
     """What git prints; a UserError with its reason if it fails."""
     done = subprocess.run(
@@ -30,12 +69,11 @@ def git(*args: str, folder: Path | None = None) -> str:
     return done.stdout
 
 
-def require_committed(folder: Path) -> None:
+def _require_committed(folder: Path) -> None:
     """Raise a UserError unless this is a repository whose engine is as it was committed."""
     if git("rev-parse", "--show-prefix", folder=folder).strip():
         raise UserError(f"{folder}: not the top folder of its git repository; update by hand")
-    changed = git("status", "--porcelain", "--", *PATHS, folder=folder).splitlines()
-    if changed:
+    if changed := git("status", "--porcelain", "--", *PATHS, folder=folder).splitlines():
         more = f" and {len(changed) - 1} more" if changed[1:] else ""
         raise UserError(
             f"{folder}: {changed[0][3:]}{more} changed since the last commit; commit or restore it"
@@ -43,7 +81,7 @@ def require_committed(folder: Path) -> None:
 
 
 @contextmanager
-def fetched(source: str) -> Iterator[None]:
+def _fetched(source: str) -> Iterator[None]:
     """Have the branches and tags of another repository at hand."""
     names = ("HEAD:{0}/HEAD", "refs/heads/*:{0}/heads/*", "refs/tags/*:{0}/tags/*")
     wanted = [f"+{name.format(REFS)}" for name in names]
@@ -55,15 +93,14 @@ def fetched(source: str) -> Iterator[None]:
             git("update-ref", "-d", name)
 
 
-def resolve(version: str, source: str) -> str:
+def _resolve(version: str, source: str) -> str:
     """The commit of a tag, a branch or the first letters of a commit of what was fetched."""
     known = git("for-each-ref", "--format=%(refname)", REFS).split()
     for name in (f"{REFS}/{version}", f"{REFS}/tags/{version}", f"{REFS}/heads/{version}"):
         if name in known:
             return git("rev-parse", f"{name}^{{commit}}").strip()
-    for commit in git("log", "--format=%H", f"--glob={REFS}").split():
-        if len(version) >= 7 and commit.startswith(version):
-            return commit
+    if re.fullmatch("[0-9a-f]{7,40}", version):
+        return git("rev-parse", "--verify", f"{version}^{{commit}}").strip()
     names = [name.split("/", 3)[3] for name in known if name.count("/") > 2]
     raise UserError(
         f"TO={version}: no tag, branch or commit of {source}{did_you_mean(version, names)} "
@@ -71,51 +108,43 @@ def resolve(version: str, source: str) -> str:
     )
 
 
-def files(commit: str) -> dict[str, str]:
-    """The engine's files in a commit: what git calls their content, by path."""
-    listed = git("ls-tree", "-r", "-z", commit, "--", *PATHS).split("\0")
-    entries = (entry.split("\t", 1) for entry in listed if entry)
-    return {path: kind.split()[2] for kind, path in entries}
+def _files(commit: str) -> set[str]:
+    return {*git("ls-tree", "-r", "-z", "--name-only", commit, "--", *PATHS).split("\0")} - {""}
 
 
-def part(path: str) -> str | None:
-    """The folder that could be deleted whole which a file is in."""
-    return match[1] if (match := PART.match(path)) else None
+def _deleted(base: str, commit: str) -> set[str]:
+    """A commit's files in folders that this project has deleted whole, of those of its base."""
+    part = {path: match[1] for path in _files(commit) if (match := PART.match(path))}
+    before, here = ({m[1] for p in _files(c) if (m := PART.match(p))} for c in (base, "HEAD"))
+    return {path for path, folder in part.items() if folder in before - here}
 
 
-def deleted(here: dict[str, str], origin: dict[str, str]) -> set[str | None]:
-    """Folders of the origin that this project has deleted whole."""
-    return {*map(part, origin)} - {*map(part, here)} - {None}
+def _edited(commit: str) -> list[str]:
+    """Files that are not as in a commit, but for folders that were deleted whole."""
+    differing = git("diff", "--name-only", "--no-renames", "-z", commit, "HEAD", "--", *PATHS)
+    return sorted({*differing.split("\0")} - {""} - _deleted(commit, commit))
 
 
-def edited(here: dict[str, str], origin: dict[str, str]) -> list[str]:
-    """Files that are not as in the origin."""
-    gone = deleted(here, origin)
-    both = here.keys() | origin.keys()
-    return sorted(p for p in both if here.get(p) != origin.get(p) and part(p) not in gone)
+def _report(base: str, target: str) -> None:
+    """Say what changes: the versions, the files, the entries of the changelog, what it needs."""
+    before, after = _version(base), _version(target)
+    print(f"engine  {before} ({base[:12]}) to {after} ({target[:12]})")
+    print(git("diff", "--shortstat", base, target, "--", *PATHS).strip() or "the same files")
+    # The entries above that of the version before.
+    changes = _show(target, "CHANGELOG.md").partition("\n## ")[2]
+    print(f"## {changes}".partition(f"## {before}")[0], end="")
+    ours = (paths.PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    theirs = tomllib.loads(_show(target, "pyproject.toml")).get("project", {})
+    for need in theirs.get("dependencies", []):
+        if f'"{need}"' not in ours:
+            print(f"needs   {need}: write it into pyproject.toml")
 
 
-def nearest(here: dict[str, str], source: str) -> str:
-    """The commit of what was fetched whose engine is this project's, or else the most like it."""
-    log = ("log", "--format=%H", "--full-history", f"--glob={REFS}", "--", *PATHS)
-    least, found = len(here) + 1, ""
-    for commit in git(*log).split():
-        if (count := len(edited(here, files(commit)))) < least:
-            least, found = count, commit
-        if not least:
-            break
-    if not found:
-        raise UserError(f"{source}: nothing there is like this project's engine (FROM=)")
-    return found
+def _version(commit: str) -> str:
+    found = re.search(r'__version__ = "(.+)"', _show(commit, "src/kindling/__init__.py"))
+    return found[1] if found else "unknown"
 
 
-def replace(commit: str, without: set[str | None]) -> None:
-    """Put a commit's engine in place of this one, staged; files it does not have are deleted."""
-    concerned = files(commit).keys() | files("HEAD").keys()
-    kept = [path for path in concerned if part(path) not in without]
-    # Git refuses a path that fits nothing.
-    there = [path for path in PATHS if any(f"{file}/".startswith(f"{path}/") for file in kept)]
-    left = [f":(exclude){folder}" for folder in without]
-    git("restore", f"--source={commit}", "--staged", "--worktree", "--", *there, *left)
-    # A folder of bytecode alone would still be found as a package.
-    git("clean", "-dfqX", "--", *PATHS)
+def _show(commit: str, path: str) -> str:
+    """A file of a commit; empty if it has none."""
+    return git("show", f"{commit}:{path}") if git("ls-tree", commit, path) else ""
