@@ -13,7 +13,7 @@ import yaml
 from kindling.data import paths
 from kindling.data.samples import write_folders, write_table
 from kindling.tools.new import main
-from kindling.tools.new.make import KINDS, TEMPLATES
+from kindling.tools.new.make import KINDS
 
 Run = Any
 STYLE = paths.PROJECT / "pyproject.toml"
@@ -46,7 +46,9 @@ def test_problems_are_small_and_in_the_project_s_style(inside: Path) -> None:
             texts = [path.read_text() for path in [*files, inside / f"configs/{task}.yaml"]]
             assert len(texts) == 5
             assert sum(text.count("\n") for text in texts) <= 300
-            assert not re.search(r"task_name|TaskName|tools\.new", "".join(texts))
+            assert not re.search(
+                r"task_name|TaskName|tools\.new|base_module|kind_about", "".join(texts)
+            )
     for check in (["check"], ["format", "--check"]):
         ruff = [sys.executable, "-m", "ruff", *check, "--no-cache", f"--config={STYLE}"]
         done = subprocess.run([*ruff, str(inside)], capture_output=True, text=True, check=False)
@@ -115,15 +117,14 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
     inside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(path for path in inside.rglob("*") if path.is_file())
-    rename, moved = Path.rename, []
+    write = Path.write_text
 
-    def full(path: Path, target: Path) -> Path:
-        moved.append(path)
-        if len(moved) == 3:
+    def full(path: Path, text: str, encoding: str) -> int:
+        if path.name == "test_contract.py":
             raise OSError(28, "No space left on device")
-        return rename(path, target)
+        return write(path, text, encoding)
 
-    monkeypatch.setattr(Path, "rename", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space left"):
         make("tabular")
     assert sorted(path for path in inside.rglob("*") if path.is_file()) == before
@@ -135,7 +136,7 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
         (
             ["--kind=tabular"],
             CHURN,
-            "120 rows; separator semicolon; decimal comma; not used: constant",
+            "120 rows; not used: constant",
             {"target": "Churn", "numbers": ["Minutes", "Fee"], "categories": ["Tariff"]},
         ),
         (
@@ -147,7 +148,7 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
         (
             ["--kind=series"],
             LOAD,
-            "700 rows; separator comma; not used: wind",
+            "700 rows; not used: wind",
             {"time": "when", "value": "load", "problems": "error", "lags": []},
         ),
         (
@@ -221,8 +222,3 @@ def test_every_kind_passes_its_tests_and_trains(
     python("-m", "kindling", "train", f"--config={TASK}", "--trainer.enable_progress_bar=false")
     assert (tree / "logs" / TASK / "latest" / "results.json").is_file()
     python("-m", "mypy", "--cache-dir=/dev/null", WRITTEN[0])
-
-
-def test_the_folders_of_templates_are_those_of_the_kinds() -> None:
-    folders = {path.name for path in TEMPLATES.iterdir() if path.is_dir()}
-    assert folders == {kind.folder for kind in KINDS.values()}

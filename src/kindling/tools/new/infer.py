@@ -11,7 +11,7 @@ from kindling.errors import UserError
 from kindling.series.rows import read_rows
 from kindling.series.windows import DAY
 from kindling.tables.columns import Columns, Kind, choose, looks_like
-from kindling.tables.read import numeric, read_table, require_columns, separator_of
+from kindling.tables.read import numeric, read_table, require_columns
 
 CLASSES = 20
 """Different whole numbers above which a target is a number rather than a class."""
@@ -19,7 +19,6 @@ CLASSES = 20
 CATEGORY = 100
 """Different values above which text is of no use as a category; the data modules' own limit."""
 
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 SPARE = 40
 """Days that a series must have for yesterday to be of use."""
 
@@ -62,16 +61,13 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         if target == "regression" or kind == "multi-input":
             numeric(table, [column], path)
         settings = _rows(kind, table, path, column)
-    return Inferred(_about(table, path, settings), target, settings)
+    return Inferred(_about(table, settings), target, settings)
 
 
-def _about(table: pd.DataFrame, path: Path, settings: Mapping[str, Any]) -> str:
-    mark = separator_of(path.read_text("utf-8-sig"))
-    about = f"{len(table):,} rows; separator {SEPARATORS[mark]}"
-    about += "; decimal comma" if table.attrs.get("decimal") == "," else ""
+def _about(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
     named = {name for value in settings.values() for name in np.atleast_1d(value).tolist()}
     unused = ", ".join(str(name) for name in table.columns if name not in named)
-    return f"{about}; not used: {unused}" if unused else about
+    return f"{len(table):,} rows" + (f"; not used: {unused}" if unused else "")
 
 
 def _rows(kind: str, table: pd.DataFrame, path: Path, column: str) -> dict[str, Any]:

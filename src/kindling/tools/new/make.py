@@ -1,21 +1,25 @@
 """A new problem: its folder, configuration and tests, from a template."""
 
+import keyword
+import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
-from kindling.tools.new.names import camel, check_task, places
 
 TEMPLATES = Path(__file__).with_name("templates")
+LONGEST = 30  # letters of a name
 
 TABLE = {"table": "sample.csv", "target": "target", "numbers": ["age"], "categories": ["plan"]}
 PHOTOS = {"photos": ["photo"], "image_size": 32}
+LISTED = {**TABLE, **PHOTOS}
+ALONE = {**LISTED, "numbers": [], "categories": []}
 BOTH = {"table": "sample.csv", "target": "label", "amount": "amount", **PHOTOS}
 SERIES = {"train": "series.csv", "test": None, "time": "timestamp", "value": "value", "window": 24}
 BLOCKS = {"channels": [16, 32, 64], "lr": 3e-3}
@@ -23,32 +27,43 @@ ANY_ANGLE = {**BLOCKS, "rotation": 180.0}
 
 
 class Kind(NamedTuple):
-    """What is made: what it is for, a folder of templates, settings of data module and model."""
+    """What is made: what it is for, the template of its model, settings of data and of model.
+
+    ``base`` is the data module that it derives from; where there is none, the template has its own.
+    """
 
     about: str
-    folder: str
+    template: str
+    base: str
     data: Mapping[str, Any]
     model: Mapping[str, Any] = {"lr": 3e-3}
 
 
+TABLES = "kindling.tables.datamodule.TableDataModule"
+FOLDERS = "kindling.images.ImageFolderDataModule"
+PHOTO_TABLES = "kindling.images.table_datamodule.ImageTableDataModule"
+WINDOWS = "kindling.series.datamodule.SeriesDataModule"
 KINDS = {
-    ("tabular", "classification"): Kind("Columns of a table to a class", "table_class", TABLE),
-    ("tabular", "regression"): Kind("Columns of a table to a number", "table_number", TABLE),
+    ("tabular", "classification"): Kind(
+        "Columns of a table to a class", "table_class", TABLES, TABLE
+    ),
+    ("tabular", "regression"): Kind(
+        "Columns of a table to a number", "table_number", TABLES, TABLE
+    ),
     ("images", "classification"): Kind(
-        "Photos in a folder for each class", "photo_class", {"image_size": 32}, ANY_ANGLE
+        "Photos in a folder for each class", "photo_class", FOLDERS, {"image_size": 32}, ANY_ANGLE
     ),
     ("images", "regression"): Kind(
-        "Photos in a table to a number",
-        "photo_number",
-        {**TABLE, **PHOTOS, "numbers": [], "categories": []},
-        BLOCKS,
+        "Photos in a table to a number", "photo_number", PHOTO_TABLES, ALONE, BLOCKS
     ),
-    ("series", "regression"): Kind("The last values of a series to the next", "series", SERIES),
+    ("series", "regression"): Kind(
+        "The last values of a series to the next", "series", WINDOWS, SERIES
+    ),
     ("multi-input", "regression"): Kind(
-        "Photos and columns of a table to a number", "photo_number", {**TABLE, **PHOTOS}, BLOCKS
+        "Photos and columns of a table to a number", "photo_number", PHOTO_TABLES, LISTED, BLOCKS
     ),
     ("multi-output", "both"): Kind(
-        "Photos in a table to a class and a number", "photo_both", BOTH, ANY_ANGLE
+        "Photos in a table to a class and a number", "photo_both", "", BOTH, ANY_ANGLE
     ),
 }
 """By what is given and what is predicted; of a kind's targets, the first where none is named."""
@@ -69,7 +84,8 @@ def make(
         for name, value in found.settings.items():
             print(f"  {name:11} {', '.join(value) if isinstance(value, list) else value}")
         chosen = chosen._replace(data={**chosen.data, **found.settings})
-    for path in create(task, chosen):
+    create(task, chosen)
+    for path in places(task):
         print(f"wrote   {path.relative_to(paths.PROJECT)}")
     print(f"train   make train TASK={task}{f' DATA={data.parent}' if data is not None else ''}")
 
@@ -85,27 +101,72 @@ def find(kind: str, target: str | None) -> Kind:
     return KINDS[kind, target or targets[0]]
 
 
-def create(task: str, kind: Kind) -> list[Path]:
+def check_task(name: str) -> None:
+    """Raise a UserError that says why no new problem can have a name."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(f"TASK={name}: not a name; use small letters, digits and _")
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        raise UserError(f"TASK={name}: a word of Python's own; choose another name")
+    if len(name) > LONGEST:
+        raise UserError(f"TASK={name}: longer than {LONGEST} letters; choose a shorter name")
+    for path in (*places(name), paths.PRESETS / f"{name}.yaml"):
+        if path.exists():
+            raise UserError(f"TASK={name}: taken by {path.relative_to(paths.PROJECT)}")
+    # What a preset is for is told by how its name begins.
+    for preset in arguments.names(paths.PRESETS):
+        if preset.startswith(name):
+            raise UserError(f"TASK={name}: the name of the preset {preset} begins so; choose other")
+    for task in arguments.names(paths.CONFIGS):
+        if name.startswith(f"{task}_"):
+            raise UserError(f"TASK={name}: names of {task}'s presets begin so; choose other")
+
+
+def places(task: str) -> tuple[Path, Path, Path]:
+    """Where a problem, its tests and its configuration are."""
+    source, tests = (paths.PROJECT / top / "problems" / task for top in ("src", "tests"))
+    return source, tests, paths.CONFIGS / f"{task}.yaml"
+
+
+def create(task: str, kind: Kind) -> None:
     """Write a problem, whole or not at all: its folder, its tests and its configuration."""
-    unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=paths.PROJECT))
+    source, tests, config = places(task)
+    module, _, base = kind.base.rpartition(".")
+    data = _filled("data" if base else "data_both", task)
+    for placeholder, text in {
+        "base_module": module,
+        "BaseDataModule": base,
+        "kind_about": kind.about,
+    }.items():
+        data = data.replace(placeholder, text)
+    if kind.template == "table_class":
+        data += '    target_kind = "classes"\n'
+    files = {
+        source / "__init__.py": f'"""{kind.about}."""\n',
+        source / "data.py": data,
+        source / "model.py": _filled(kind.template, task),
+        tests / "test_contract.py": _filled("test_contract", task),
+        config: _config(task, kind),
+    }
     try:
-        ready = [unfinished / name for name in ("problem", "tests", "config.yaml")]
-        _write(ready[0] / "__init__.py", f'"""{kind.about}."""\n')
-        for name in ("data.py", "model.py"):
-            _write(ready[0] / name, _filled(f"{kind.folder}/{name}", task))
-        _write(ready[1] / "test_contract.py", _filled("test_contract.py", task))
-        _write(ready[2], config(task, kind))
-        _move(dict(zip(ready, places(task), strict=True)))
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return places(task)
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except BaseException:
+        for path in places(task):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(True)
+        raise
 
 
-def config(task: str, kind: Kind) -> str:
-    """The YAML file."""
-    name = f"problems.{task}.{{}}.{camel(task)}{{}}"
+def _filled(template: str, task: str) -> str:
+    text = (TEMPLATES / f"{template}.py").read_text(encoding="utf-8")
+    return text.replace("task_name", task).replace("TaskName", _camel(task))
+
+
+def _config(task: str, kind: Kind) -> str:
+    name = f"problems.{task}.{{}}.{_camel(task)}{{}}"
+    data = dict(kind.data)
     content = {
-        "data": {"class_path": name.format("data", "DataModule"), "init_args": dict(kind.data)},
+        "data": {"class_path": name.format("data", "DataModule"), "init_args": data},
         "model": {"class_path": name.format("model", "Module"), "init_args": dict(kind.model)},
         "trainer": {"max_epochs": 50},
         "early_stopping": {"patience": 10},
@@ -115,25 +176,6 @@ def config(task: str, kind: Kind) -> str:
     return f"# {kind.about}\n{yaml.safe_dump(content, width=1_000_000, **style)}"
 
 
-def _filled(template: str, task: str) -> str:
-    text = (TEMPLATES / template).read_text(encoding="utf-8")
-    return text.replace("task_name", task).replace("TaskName", camel(task))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-def _move(ready: Mapping[Path, Path]) -> None:
-    """Put each where it belongs, all of them or none."""
-    done: list[Path] = []
-    try:
-        for source, place in ready.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            done.append(place)
-            source.rename(place)
-    except BaseException:
-        for place in done:
-            shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(True)
-        raise
+def _camel(name: str) -> str:
+    """``my_project`` as ``MyProject``."""
+    return "".join(part.capitalize() for part in name.split("_"))
