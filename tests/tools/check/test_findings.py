@@ -118,10 +118,12 @@ def test_rare_and_missing_classes(check: Check, tmp_path: Path) -> None:
     assert note == f"note {few}"
 
 
-def test_one_class(examine: Examine) -> None:
-    checked = examine({**sound(), "label": [1] * ROWS})
-    found = [*checked.lines("warn"), *checked.lines("stop")]
-    assert found
+def test_a_target_that_is_the_same_everywhere(check: Check, tmp_path: Path) -> None:
+    path = toy.write_listed(tmp_path) / "toy.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(f"{row.rpartition(',')[0]},7.5" for row in rows), ""]))
+    checked = check("smoke", *toy.LISTED, f"--data.root={tmp_path}", "--data.numbers=[]")
+    assert "warn target: the same everywhere, 7.5" in checked.lines("warn"), checked.out
 
 
 def test_auroc_beside_torchmetrics() -> None:
@@ -210,3 +212,15 @@ def test_a_gap_that_is_mended_is_a_warning(check: Check, tmp_path: Path) -> None
     checked = check("smoke", *toy.SERIES, *flags)
     assert checked.status == 0
     assert len(checked.lines("warn")) == 1
+
+
+def test_a_test_that_begins_before_training_ends(check: Check, tmp_path: Path) -> None:
+    text = series(lambda rows: rows)
+    (tmp_path / "toy.csv").write_text(text)
+    (tmp_path / "later.csv").write_text(text.replace("2024-01-0", "2024-01-1"))
+    flags = (*toy.SERIES, f"--data.root={tmp_path}", "--data.value=value")
+    assert check("smoke", *flags, "--data.test=later.csv").lines("warn") == []
+    (tmp_path / "early.csv").write_text(text)
+    [found] = check("smoke", *flags, "--data.test=early.csv").lines("warn")
+    begins = "early.csv begins at 2024-01-01 00:00:00, before toy.csv ends at 2024-01-04 07:00:00"
+    assert found == f"warn {begins}: is it of later times?"
