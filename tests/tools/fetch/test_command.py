@@ -1,7 +1,9 @@
 """The command: what is there is not touched; what is wrong is one line and leaves nothing."""
 
 import json
+import os
 import stat
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kindling.data import paths
 from kindling.tools.fetch import download
 
 TABLE = '"";"MT_001";"MT_200"\n"2013-12-31 23:45:00";1,5;2\n"2014-01-01 00:00:00";1,25;3\n'
@@ -32,6 +35,15 @@ def refused(capsys: pytest.CaptureFixture[str]) -> str:
 
 def left(data: Path) -> list[str]:
     return sorted(p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file())
+
+
+def test_make() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "--old-file=.venv/.installed", "data", "TASK=t", "ARGS=--all"],
+        cwd=paths.PROJECT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == [".venv/bin/python", "scripts/fetch.py", "--task", "'t'", "--all"]
 
 
 def test_fetched_through_a_bad_connection(
