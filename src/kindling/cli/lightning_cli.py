@@ -34,6 +34,7 @@ from kindling.training.module import Module
 from kindling.training.overhead import NoProfiler, keep_freed
 from kindling.training.progress import RunProgressBar
 from kindling.training.warm_start import Freeze
+from kindling.training.warmup import Warmup
 
 PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
 """What evaluates a model that was trained in half precision: its targets would be rounded too."""
@@ -130,6 +131,8 @@ class KindlingCLI(ParsingCLI):
             yield self.warm_start
         if self.command == "fit" and (frozen := self.settings.freeze):
             yield Freeze([frozen] if isinstance(frozen, str) else frozen)
+        if self.command == "fit" and (steps := self.settings.lr_scheduler_config.warmup):
+            yield Warmup(steps)
 
     def _plugins(self, chosen: list[Any]) -> list[Any]:
         """The configuration's; a checkpoint is written whole or not at all."""
@@ -155,7 +158,9 @@ class KindlingCLI(ParsingCLI):
 
     def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
         settings, fits = self.settings.trainer, self.command == "fit"
-        callbacks = [c for c in chosen if fits or not isinstance(c, IN_TRAINING)]
+        # Lightning's finder would begin a run that goes on from its start.
+        left_out = IN_TRAINING if not fits else stock.LearningRateFinder if self.checkpoint else ()
+        callbacks = [c for c in chosen if not isinstance(c, left_out)]
         bar = any(isinstance(callback, stock.ProgressBar) for callback in callbacks)
         if settings.enable_progress_bar is not False and not bar:
             callbacks.append(RunProgressBar())

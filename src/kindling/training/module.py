@@ -15,8 +15,9 @@ from kindling.data.datamodule import DataModule, Stage
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
 from kindling.training.metrics import EpochMetrics, Head, Heads, StepOutput, detach_float32, named
-from kindling.training.optimizers import Schedule as Schedule
-from kindling.training.optimizers import scheduled, trainable
+from kindling.training.optimizers import trainable
+from kindling.training.schedules import Schedule as Schedule
+from kindling.training.schedules import default_schedule
 
 
 class EvalOutput(NamedTuple):
@@ -161,7 +162,7 @@ class Module(LightningModule):
         optimizer = torch.optim.AdamW(
             parameters, self.lr, weight_decay=self.weight_decay, fused=fused
         )
-        return {"optimizer": optimizer, **scheduled(self.schedule, optimizer, self.trainer)}
+        return {"optimizer": optimizer, **default_schedule(self.schedule, optimizer, self.trainer)}
 
     def named(self, head: str, metric: str) -> str:
         """The name that logs and results use: ``mse``, or ``age/mae`` of several heads."""

@@ -23,11 +23,17 @@ from kindling.data.targets import target_mask
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import ConvBlocks, ImageModule, Pixels
-from kindling.training.loss_weights import LossWeights, Weighting
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
 from problems.faces.data import FacesBatch
-from problems.faces.heads import AgeOutput, Classification, Identity, Regression
+from problems.faces.heads import (
+    AgeOutput,
+    Classification,
+    Identity,
+    LossWeights,
+    Regression,
+    Weighting,
+)
 
 TOP = 5
 PER_PERSON = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kindling.errors import UserError
-from kindling.training.loss_weights import LossWeights
+from problems.faces.heads import LossWeights
 
 WEIGHTS = {"identity": 1.0, "age": 2.0}
 
