@@ -28,8 +28,8 @@ from kindling.data.datamodule import DataModule, at_least
 from kindling.errors import UserError
 from kindling.runs import checkpoints, loop_state
 from kindling.runs import folder as runs
-from kindling.runs.run_checkpoints import PatientStopping
 from kindling.training import optimizers
+from kindling.training.early_stopping import PatientStopping
 from kindling.training.module import Module
 from kindling.training.warm_start import WarmStart
 

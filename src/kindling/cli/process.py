@@ -81,6 +81,8 @@ def lightning_errors() -> Iterator[None]:
             cause = cause.__cause__
         raise UserError(f"{type(cause).__name__}: {cause}") from error
     except RuntimeError as error:
+        if str(error).startswith("Early stopping conditioned on metric"):
+            raise UserError(str(error)) from error
         if not any(sign in str(error) for sign in LOST):
             raise
         ended = f"another process of this run has ended ({str(error).splitlines()[0]})"

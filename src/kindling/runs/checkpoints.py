@@ -2,7 +2,7 @@
 
 import os
 import pickle
-import re
+import textwrap
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -89,20 +89,12 @@ def fitting(path: Path | None) -> Iterator[None]:
     except RuntimeError as error:
         if "Error(s) in loading state_dict" not in str(error):
             raise
+        # Torch's list names all weights there are, each kind of misfit in a line.
+        first = textwrap.shorten(str(error).splitlines()[1], 250, placeholder=" ...").rstrip(".")
         raise UserError(
-            f"{path}: does not fit the model as it is configured: {_misfit(str(error))}; the "
+            f"{path}: does not fit the model as it is configured: {first}; the "
             "settings and the commit it fits are in its run's config.yaml and provenance.json"
         ) from error
-
-
-def _misfit(message: str) -> str:
-    """The first thing of torch's list, which names all weights there are."""
-    first = message.splitlines()[1].strip().rstrip(".")
-    if (named := re.findall('"([^"]+)"', first)) and first.startswith(("Missing", "Unexpected")):
-        more = f" and {len(named) - 1} more" if named[1:] else ""
-        kind = "it lacks" if first.startswith("Missing") else "it has"
-        return f"{kind} {named[0]}{more}"
-    return first
 
 
 def _is_whole(checkpoint: Any) -> bool:

@@ -39,12 +39,8 @@ def create(logs: Path, task: str) -> Path:
 
 def point_latest(run: Path) -> None:
     """Let ``latest`` beside ``run`` point to it, at no moment to nothing."""
-    latest = run.parent / "latest"
-    try:
-        link(latest, run)
-    except OSError:  # as on Windows without the right to make links: by a file that names it
-        latest.unlink(missing_ok=True)
-        latest.write_text(run.name)
+    with suppress(OSError):  # as on Windows without the right to make links: see ``followed``
+        link(run.parent / "latest", run)
 
 
 def link(at: Path, run: Path) -> None:
@@ -61,11 +57,16 @@ def link(at: Path, run: Path) -> None:
 
 
 def followed(path: Path) -> Path:
-    """``path`` where ``latest`` in it is a file in place of a link."""
+    """``path``, with the newest run for a ``latest`` in it where no link could be made."""
     for part in (path, *path.parents):
-        if part.name == "latest" and part.is_file():
-            return part.parent / part.read_text() / path.relative_to(part)
+        if part.name == "latest" and not part.exists():
+            newest = max(part.parent.glob(f"version_*/{CONFIG}"), key=_changed, default=None)
+            return newest.parent / path.relative_to(part) if newest else path
     return path
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def find(run: str, option: str = "--run") -> Path:
@@ -121,7 +122,7 @@ def discard(run: Path) -> None:
     shutil.rmtree(run, ignore_errors=True)
     _shown(run).unlink(missing_ok=True)
     latest = run.parent / "latest"
-    if (latest.is_symlink() or latest.is_file()) and not followed(latest).exists():
+    if latest.is_symlink() and not latest.exists():
         latest.unlink()
         if numbers := list(_numbers(run.parent)):
             point_latest(run.parent / f"version_{max(numbers)}")

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 
 from kindling.errors import UserError, require_package
 from kindling.runs.folder import write_json
-from kindling.runs.metrics_table import read_rows
 from kindling.runs.tensorboard import TensorBoard
 
 FILE = "loggers.json"
@@ -65,15 +64,9 @@ def begin(
     """
     known = _known(folder)
     for logger in loggers:
-        # The CSV logger deletes what it has written before.
-        table = isinstance(logger, stock.CSVLogger) and Path(logger.log_dir, "metrics.csv")
-        rows = read_rows(table) if table else []
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", SEEN_TO)
             _ = getattr(logger, "experiment", None)  # without which some have no name for the run
-        for row in rows:
-            if step is None or int(row["step"]) < step:
-                logger.log_metrics(row, int(row["step"]))
         logger.save()
         runs = known.setdefault(type(logger).__name__, [])
         new = logger.version not in runs
@@ -105,8 +98,9 @@ def _make(entry: Namespace, folder: Path, logs: Path, known: dict[str, list[Any]
     if name in EXTRAS:
         module, package = EXTRAS[name]
         require_package(f"trainer.logger={name}", module, package, module)
-    # Two of a class have a run each, in this order.
-    run = known[name].pop(0) if known.get(name) else None
+    # Two of a class have a run each, in this order. Lightning's CSV logger deletes what it finds in
+    # its folder, and has another for each command.
+    run = known[name].pop(0) if known.get(name) and name != "CSVLogger" else None
     _fill_in(entry.get("init_args", {}), folder, logs, run)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--logger", type=Logger)

@@ -2,16 +2,18 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from kindling.runs.tensorboard import RunLogger
 
-Row = dict[str, Any]
+Row = dict[str, float]
+
+PLACE = ("epoch", "step")
 
 
 class MetricsTable(RunLogger):
@@ -28,10 +30,9 @@ class MetricsTable(RunLogger):
     def __init__(self, path: Path, step: int = 0) -> None:
         super().__init__()
         self.path, self._step = path, step
+        self._rows: list[Row] = []
         self._columns: list[str] = []
-        # The last row, which can still grow, and the byte of the file at which it begins.
-        self._last: Row = {}
-        self._start = 0
+        self._start = 0  # the byte of the file at which the last row begins, which can still grow
 
     @property
     def save_dir(self) -> str:
@@ -39,70 +40,63 @@ class MetricsTable(RunLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        if not self._columns:
-            self._go_on()
-        place = {"step": self._last.get("step", 0) if step is None else step}
+        last = self._last()
+        place: Row = {"step": last.get("step", 0) if step is None else step}
         if "epoch" in metrics:  # Lightning's monitors of learning rates and devices give none
             place["epoch"] = int(metrics["epoch"])
-        if not self._last or any(self._last.get(k, v) != v for k, v in place.items()):
-            self._last, self._start = {}, self.path.stat().st_size
-        self._last |= {**metrics, **place}
-        if self._last.keys() <= set(self._columns):
+        if not last or any(last.get(k, v) != v for k, v in place.items()):
+            self._rows.append({})
+            self._start = self.path.stat().st_size
+        self._rows[-1] |= {k: float(v) for k, v in metrics.items()} | place
+        if self._rows[-1].keys() <= set(self._columns):
             with self.path.open("r+b") as stream:
                 stream.seek(self._start)
-                stream.write(self._lines([self._last]))
+                stream.write(self._lines(self._rows[-1:]))
                 stream.truncate()
         else:
-            self._write([*read_rows(self.path, self._start), self._last])
+            self._write()
 
     def lacking(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """Those that the last row does not have, of a run that goes on."""
-        if not self._columns:
-            self._go_on()
-        return {name: value for name, value in metrics.items() if name not in self._last}
+        last = self._last()
+        return {name: value for name, value in metrics.items() if name not in last}
 
     def best(self, monitor: str, mode: str) -> dict[str, float]:
         """The row with the best ``monitor``; empty if none has it."""
-        rows = [row for row in read_rows(self.path) if row.get(monitor, "nan") != "nan"]
+        rows = [row for row in self._rows if not math.isnan(row.get(monitor, math.nan))]
         choose = min if mode == "min" else max
-        row = choose(rows, key=lambda row: float(row[monitor]), default={})
-        return {name: float(value) for name, value in row.items()}
+        return {**choose(rows, key=lambda row: row[monitor], default={})}
 
-    def _go_on(self) -> None:
-        rows = read_rows(self.path) if self._step else []
-        kept = [row for row in rows if int(row["step"]) < self._step]
-        for row in kept[-1:]:
-            self._last = {**row, **{k: int(row[k]) for k in ("epoch", "step") if k in row}}
-        self._write(kept)
+    def _last(self) -> Row:
+        """The last row, if there is one; the file is begun or gone on with."""
+        if not self._columns:
+            rows = _read(self.path) if self._step else []
+            self._rows = [row for row in rows if row["step"] < self._step]
+            self._write()
+        return self._rows[-1] if self._rows else {}
 
-    def _write(self, rows: Sequence[Row]) -> None:
-        self._columns = list(dict.fromkeys(["epoch", "step", *chain.from_iterable(rows)]))
-        before = self._lines([{name: name for name in self._columns}, *rows[:-1]])
+    def _write(self) -> None:
+        self._columns = list(dict.fromkeys([*PLACE, *chain.from_iterable(self._rows)]))
+        header = io.StringIO()
+        csv.writer(header, lineterminator="\n").writerow(self._columns)
+        before = header.getvalue().encode() + self._lines(self._rows[:-1])
         self._start = len(before)
         unfinished = self.path.with_name(f".{self.path.name}")
-        unfinished.write_bytes(before + self._lines(rows[-1:]))
+        unfinished.write_bytes(before + self._lines(self._rows[-1:]))
         unfinished.replace(self.path)
 
     def _lines(self, rows: Sequence[Row]) -> bytes:
         stream = io.StringIO()
         table = csv.DictWriter(stream, self._columns, restval="", lineterminator="\n")
-        table.writerows({name: _shown(value) for name, value in row.items()} for row in rows)
+        table.writerows(
+            {k: v if k in PLACE else f"{v:.8g}" for k, v in row.items()} for row in rows
+        )
         return stream.getvalue().encode()
 
 
-def read_rows(path: Path, end: int | None = None) -> list[Row]:
-    """What a table has in its rows, but for one that was not written to its end.
-
-    Args:
-        path: The file, if there is one.
-        end: The byte to stop at.
-    """
-    content = path.read_bytes()[:end] if path.exists() else b""
+def _read(path: Path) -> list[Row]:
+    """The rows of a table, but for one that was not written to its end."""
+    content = path.read_bytes() if path.exists() else b""
     whole = content[: content.rfind(b"\n") + 1].decode()
     rows = (row for row in csv.DictReader(io.StringIO(whole)) if None not in row.values())
-    return [{name: value for name, value in row.items() if value} for row in rows]
-
-
-def _shown(value: Any) -> Any:
-    number = value.item() if hasattr(value, "item") else value
-    return f"{number:.8g}" if isinstance(number, float) else number
+    return [{k: int(v) if k in PLACE else float(v) for k, v in row.items() if v} for row in rows]

@@ -2,10 +2,7 @@
 
 import logging
 import math
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +123,8 @@ class RunCheckpoints(stock.Checkpoint):
             return float(there[self.monitor])
         awaited = trainer.enable_validation and not self._validated
         if not awaited and self.monitor != MONITOR:
-            raise _not_logged("checkpoint", self.monitor, there)
+            meant = did_you_mean(self.monitor, there)
+            raise UserError(f"checkpoint.monitor={self.monitor}: not logged{meant}")
         return None
 
     def _save_last(self, trainer: Trainer) -> None:
@@ -146,50 +144,6 @@ class RunCheckpoints(stock.Checkpoint):
             self._logged = {k: float(v) for k, v in logged if not k.endswith("_step")}
         trainer.save_checkpoint(self.run / name, self.save_weights_only and name == runs.BEST)
         self._logged = {}
-
-
-class PatientStopping(stock.EarlyStopping):
-    """Lightning's ``EarlyStopping``, by a name that leaves it its own, which can never stop.
-
-    Args:
-        monitor: The logged score that decides.
-        patience: Validations without a better score before training stops; null never stops it.
-        **kwargs: Of Lightning's ``EarlyStopping``.
-    """
-
-    # Lightning's own is put together anew for every hook of every step.
-    state_key = "early_stopping"
-
-    def __init__(self, monitor: str = MONITOR, patience: int | None = 5, **kwargs: Any) -> None:
-        super().__init__(monitor, patience=sys.maxsize if patience is None else patience, **kwargs)
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict({**state_dict, "patience": self.patience})
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        with self._named(trainer):
-            super().on_train_epoch_end(trainer, pl_module)
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        with self._named(trainer):
-            super().on_validation_end(trainer, pl_module)
-
-    @contextmanager
-    def _named(self, trainer: Trainer) -> Iterator[None]:
-        """Lightning's error of a monitor that is not logged; not every module logs the default."""
-        try:
-            yield
-        except RuntimeError as error:
-            if self.monitor in trainer.callback_metrics:
-                raise
-            if self.monitor != MONITOR:
-                raise _not_logged(
-                    "early_stopping", self.monitor, trainer.callback_metrics
-                ) from error
-
-
-def _not_logged(section: str, monitor: str, there: Iterable[str]) -> UserError:
-    return UserError(f"{section}.monitor={monitor}: not logged{did_you_mean(monitor, there)}")
 
 
 def _agreed(trainer: Trainer, due: float) -> bool:

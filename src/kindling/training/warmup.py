@@ -44,5 +44,5 @@ class Warmup(Callback):
         self._lowered.clear()
 
     # Where no step was taken: gradients are accumulated, or training ends.
-    on_train_batch_end = _restore
-    on_exception = _restore
+    on_train_batch_end = _restore  # type: ignore[assignment]
+    on_exception = _restore  # type: ignore[assignment]

@@ -120,7 +120,6 @@ def test_it_has_its_effect(case: str, train: Train) -> None:
     ("flags", "said"),
     [
         (callback("RichModelSummary", max_depth=2), "Normalize"),
-        (trainer(profiler="advanced"), "cumulative time"),
         (callback("TQDMProgressBar"), "it/s"),
         (trainer(enable_checkpointing="false"), "without checkpoints there is nothing to test"),
     ],
@@ -136,10 +135,8 @@ def test_it_says_what_it_says(
 @pytest.mark.parametrize(
     ("flags", "fault"),
     [
-        *(
-            ([f"--{g}.monitor=val/auroce"], f"{g}.monitor=val/auroce: not logged; did you mean")
-            for g in ("checkpoint", "early_stopping")
-        ),
+        (["--checkpoint.monitor=val/auroce"], "checkpoint.monitor=val/auroce: not logged; did you"),
+        (["--early_stopping.monitor=val/auroce"], "`val/auroce` which is not available"),
         (callback("ModelPruning", pruning_fn="none_such"), "none_such"),
         (trainer(strategy="ddp_spawn", devices=2, accelerator="cpu"), "trainer.strategy=ddp_spawn"),
     ],
@@ -261,20 +258,6 @@ def test_every_hook_of_a_callback_is_called(train: Train) -> None:
     train(*callback(f"{__name__}.Lambdas"), command="fit")
     counts = {name: Lambdas.calls.count(name) for name in Lambdas.calls}
     assert counts == {"batch": 10, "zero": 10, "epoch": 2}
-
-
-def test_a_callback_of_the_current_folder(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "mine_here.py").write_text(
-        "from pathlib import Path\n"
-        "from lightning.pytorch import Callback\n\n\n"
-        "class Mine(Callback):\n"
-        '    def on_train_end(self, *args) -> None:\n        Path("called").touch()\n'
-    )
-    monkeypatch.chdir(tmp_path)
-    train("--trainer.callbacks+=mine_here.Mine", command="fit")
-    assert (tmp_path / "called").exists()
 
 
 def test_a_timer_ends_training_and_its_run_can_be_made_again(train: Train, logs: Path) -> None:

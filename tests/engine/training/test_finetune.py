@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from kindling.__main__ import main
-from tests.engine.toy import COLORS, PHOTOS, QUIET, TABLE, Refusal, Run, Train, write_photos
+from tests.engine.toy import COLORS, PHOTOS, TABLE, Refusal, Run, Train, write_photos
 
 NET = (*TABLE, "--model.hidden=[16,8]")
 # Steps so small that no weight of its size changes.
@@ -154,7 +152,6 @@ def test_frozen_parts_stay_as_they_are(
         assert not torch.equal(start[name], found[name])
 
 
-GONE = "no such run; runs lie in logs/<task>/version_N (--from_run)"
 NEW = "--from_run starts a new run"
 
 
@@ -175,31 +172,19 @@ def test_what_cannot_be_started_is_refused(
     assert fault in refusal(command, f"--from_run={parent.folder}", *flags)
 
 
-@pytest.mark.parametrize(
-    ("harm", "fault"),
-    [
-        (shutil.rmtree, GONE),
-        (
-            lambda run: (run / "checkpoints" / "best.ckpt").unlink(),
-            "has no checkpoints/best.ckpt to start from",
-        ),
-    ],
-)
-def test_there_must_be_such_a_run(
-    harm: Callable[[Path], object], fault: str, parent: Run, logs: Path, refusal: Refusal
-) -> None:
-    gone = logs / "gone"
-    shutil.copytree(parent.folder, gone)
-    harm(gone)
-    assert fault in refusal("fit", f"--from_run={gone}")
+def test_there_must_be_such_a_run(parent: Run, logs: Path, refusal: Refusal) -> None:
+    gone = shutil.copytree(parent.folder, logs / "gone")
+    (gone / "checkpoints" / "best.ckpt").unlink()
+    lacking = "has no checkpoints/best.ckpt to start from"
+    assert lacking in refusal("fit", f"--from_run={gone}")
+    shutil.rmtree(gone)
+    where = "no such run; runs lie in logs/<task>/version_N (--from_run)"
+    assert where in refusal("fit", f"--from_run={gone}")
 
 
-def test_a_run_of_another_kind_is_no_start(
-    colors: Run, logs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    flags = [f"--from_run={colors.folder}", "--model.channels=[5]", QUIET, f"--logs={logs}"]
-    assert main(["fit", *flags]) == 2
-    assert "none of its layers fits ToyConv as it is configured" in capsys.readouterr().err
+def test_a_run_of_another_kind_is_no_start(colors: Run, refusal: Refusal) -> None:
+    error = refusal("fit", f"--from_run={colors.folder}", "--model.channels=[5]")
+    assert "none of its layers fits ToyConv as it is configured" in error
 
 
 def test_any_model_starts_from_a_run(train: Train) -> None:
