@@ -60,13 +60,10 @@ def followed(path: Path) -> Path:
     """``path``, with the newest run for a ``latest`` in it where no link could be made."""
     for part in (path, *path.parents):
         if part.name == "latest" and not part.exists():
-            newest = max(part.parent.glob(f"version_*/{CONFIG}"), key=_changed, default=None)
+            configs = part.parent.glob(f"version_*/{CONFIG}")
+            newest = max(configs, key=os.path.getmtime, default=None)
             return newest.parent / path.relative_to(part) if newest else path
     return path
-
-
-def _changed(path: Path) -> int:
-    return path.stat().st_mtime_ns
 
 
 def find(run: str, option: str = "--run") -> Path:

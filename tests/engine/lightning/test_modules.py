@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 from kindling.__main__ import main
-from tests.engine.toy import QUIET, TABLE, Run, ToyNet, ToyTable, Train
+from tests.engine.toy import QUIET, TABLE, Refusal, Run, ToyNet, ToyTable, Train
 
 OWN = "tests.engine.lightning.own."
 BORING = "lightning.pytorch.demos.boring_classes.Boring"
@@ -65,13 +65,16 @@ def test_batches_of_any_kind(kind: str, train: Train, capsys: pytest.CaptureFixt
     assert len(run.table("predictions/test")) == 64
 
 
-def test_two_optimizers_that_are_stepped_by_hand(train: Train) -> None:
-    run = train(f"--model={OWN}GAN", f"--data={OWN}Vectors", "--trainer.max_epochs=2")
+def test_two_optimizers_that_are_stepped_by_hand(train: Train, refusal: Refusal) -> None:
+    pair = (f"--model={OWN}GAN", f"--data={OWN}Vectors")
+    run = train(*pair, "--trainer.max_epochs=2")
     assert {"g_loss_epoch", "d_loss_epoch"} <= set(run.rows()[-1])
     assert len(run.checkpoint()["optimizer_states"]) == 2
     assert 0 < run.scores()["real"] < 1
     train(f"--run={run.folder}", "--trainer.max_epochs=3")
     assert run.checkpoint()["epoch"] == 2
+    error = refusal("fit", *pair, "--lr_scheduler_config.warmup=3")
+    assert "lr_scheduler_config.warmup: GAN takes its steps by hand" in error
 
 
 def test_a_module_without_our_score_keeps_its_last_epoch(train: Train) -> None:
