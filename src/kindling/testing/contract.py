@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -56,6 +57,7 @@ class ProblemContract:
         trainer: The Trainer's settings of the run that has to beat its baseline.
         beats: Scores that have to be better than the baseline's; none are all.
         by_time: The test split comes after the others.
+        input: What to predict, in the data's folder; none is its table or series, else the folder.
         overfit: Share that the loss of a batch falls to, where it is learned by heart.
         overfit_lr: Learning rate with which it is.
     """
@@ -66,6 +68,7 @@ class ProblemContract:
     trainer: ClassVar[Mapping[str, Any]] = {"max_epochs": 3}
     beats: ClassVar[Sequence[str]] = ()
     by_time: ClassVar[bool] = False
+    input: ClassVar[str | None] = None
     overfit: ClassVar[float] = 0.1
     overfit_lr: ClassVar[float] = 1e-2
 
@@ -106,6 +109,14 @@ class ProblemContract:
     @classmethod
     def samples(cls, root: Path) -> DataModule:
         return cls.read(root)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def trained(cls, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """The folder of a run that was trained and tested."""
+        logs = tmp_path_factory.mktemp("trained") / "logs"
+        assert cls.run("train", root, logs, **cls.trainer) == 0
+        return logs / cls.task / "version_0"
 
     @classmethod
     def config(cls, part: str) -> tuple[Any, dict[str, Any]]:
@@ -226,12 +237,30 @@ class ProblemContract:
         for name, value in before.items():
             assert equal(value, after[name]), name
 
-    def test_a_run_beats_its_baseline(self, root: Path, tmp_path: Path) -> None:
-        assert self.run("train", root, tmp_path / "logs", **self.trainer) == 0
-        [path] = tmp_path.glob(f"logs/{self.task}/version_0/results.json")
-        skill = json.loads(path.read_text())["skill"]
+    def test_a_run_beats_its_baseline(self, trained: Path) -> None:
+        skill = json.loads((trained / "results.json").read_text())["skill"]
         for name in self.beats or skill:
             assert skill[name] > 0, name
+
+    def test_a_checkpoint_alone_predicts_what_was_tested(
+        self, samples: DataModule, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Far from the run and from the files that it was trained on, and without their targets."""
+        copy, sources = shutil.copytree(samples.root, tmp_path / "set"), samples.sources()
+        files = [source.path for source in (*sources.tables, *sources.series)]
+        given = files[-1].relative_to(samples.root) if files and self.input is None else self.input
+        if sources.tables:
+            remove_columns(copy, samples.target_names.values())
+        shutil.copy(trained / "checkpoints" / "best.ckpt", tmp_path)
+        monkeypatch.chdir(tmp_path)
+        flags = [f"--data.input={copy / (given or '')}", "--data.root=/gone"]
+        quiet = "--trainer.enable_progress_bar=false"
+        assert main(["predict", "--ckpt_path=best.ckpt", *flags, quiet]) == 0
+        [path] = tmp_path.glob("predictions/*.csv")
+        tested, found = pd.read_csv(trained / "predictions.csv"), pd.read_csv(path)
+        keys = [name for name in found if not name.startswith(("prediction", "probability"))]
+        again = tested[keys].merge(found, on=keys, how="left")
+        pd.testing.assert_frame_equal(tested[list(found)], again, check_dtype=False, rtol=1e-3)
 
     def test_a_stopped_run_ends_as_if_it_had_not_been(self, root: Path, tmp_path: Path) -> None:
         short: dict[str, Any] = {"max_epochs": 2, "limit_train_batches": 2, "limit_val_batches": 2}

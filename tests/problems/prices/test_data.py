@@ -1,9 +1,11 @@
 """Prices: what every problem promises, what is refused, and what is this one's alone."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -65,8 +67,31 @@ class TestPrices(ProblemContract):
             "one row": Fault("a split of one row has no R2", data={"test_fraction": 0.01}),
             "views": Fault("model.views is computed from the data", model={"views": 2}),
             "no merge": Fault("no such choice", model={"merge": "mean"}),
-            "blocks": Fault("5 blocks halve 16 pixels", model={"channels": [8] * 5}),
+            "dropout": Fault("model.dropout=1.0: must be 0 or more", model={"dropout": 1.0}),
+            "hide": Fault("model.hide=-0.1", model={"hide": -0.1}),
+            "hidden": Fault("model.hidden=0: must be at least 1", model={"hidden": [8, 0]}),
+            "embedding": Fault("model.embedding=0", model={"embedding": 0}),
+            "readout": Fault("model.readout=0", model={"readout": 0}),
+            "none": Fault("model.quantile=0.0: must be between 0 and 1", model={"quantile": 0.0}),
+            "all": Fault("model.quantile=1.0: must be between 0 and 1", model={"quantile": 1.0}),
+            "no aim": Fault("not huber", model={"quantile": 0.45, "loss": "huber"}),
+            "no aim either": Fault("not mse", model={"quantile": 0.45, "loss": "mse"}),
         }
+
+    def test_predictions_results_and_file_agree(self, trained: Path, root: Path) -> None:
+        rows = pd.read_csv(trained / "predictions.csv")
+        assert list(rows) == ["row", "lot", "price", "prediction"]
+        source = pd.read_csv(root / "lots.csv").iloc[rows["row"] - 2].reset_index()
+        pd.testing.assert_frame_equal(rows[["lot", "price"]], source[["lot", "price"]])
+        share = np.abs(rows["prediction"] - rows["price"]) / rows["price"]
+        results = json.loads((trained / "results.json").read_text())
+        assert results["samples"] == len(rows) == 12
+        assert results["baseline"]["name"] == "training median"
+        assert list(results["metrics"]) == ["mae", "mape", "median_ape", "r2", "rmse"]
+        for name, expected in (("mape", share.mean()), ("median_ape", share.median())):
+            assert results["metrics"][name]["value"] == pytest.approx(expected, rel=1e-4)
+        pictures = {path.stem for path in (trained / "figures").iterdir()}
+        assert pictures == {"predicted", "error_bands", "largest_errors"}
 
 
 def test_any_price_may_be_learned_as_it_is(tmp_path: Path) -> None:

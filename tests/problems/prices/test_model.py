@@ -104,9 +104,6 @@ def test_both_branches_beat_either_and_either_the_median() -> None:
     assert max(errors["photos alone"], errors["table alone"]) < 0.85 * median
 
 
-# Prices in their own unit.
-
-
 @pytest.mark.parametrize(("loss", "log"), [("l1", True), ("huber", True), ("mse", False)])
 def test_the_loss_is_of_the_standardized_price(loss: str, log: bool) -> None:
     model, batch = module(loss=loss, log_price=log), whole(prices())
@@ -155,9 +152,6 @@ def test_training_prices_that_are_all_the_same() -> None:
     assert step.predictions[HEAD].isfinite().all()
 
 
-# Trees.
-
-
 def test_trees_count_for_half_where_the_net_is_not_being_trained() -> None:
     sure: dict[str, Any] = {"dropout": 0.0, "hide": 0.0}
     model, alone, batch = module(trees=10, **sure), module(**sure), whole(prices())
@@ -170,9 +164,6 @@ def test_trees_count_for_half_where_the_net_is_not_being_trained() -> None:
     torch.testing.assert_close(predicted(model, batch).log(), half, rtol=1e-4, atol=1e-4)
     unseen = batch._replace(codes=torch.zeros_like(batch.codes))
     assert predicted(model, unseen).isfinite().all()
-
-
-# Photos.
 
 
 def test_averaged_photos_have_no_order_and_concatenated_ones_do() -> None:
@@ -188,9 +179,6 @@ def test_photos_are_augmented() -> None:
     batch = whole(prices())
     assert not torch.equal(module().augmented(batch).photos, batch.photos)
     assert torch.equal(module(flip=0.0).augmented(batch).photos, batch.photos)
-
-
-# Losses and metrics.
 
 
 @pytest.mark.parametrize("quantile", [0.1, 0.45, 0.5, 0.9])
@@ -216,29 +204,8 @@ def test_the_median_error_of_several_batches(size: int) -> None:
     assert metric(torch.tensor([3.0]), torch.tensor([0.0])).isfinite(), "no division by zero"
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"features": 0, "vocabularies": (), "views": 0}, "no column to learn from"),
-        ({"dropout": 1.0}, "model.dropout=1.0: must be 0 or more and below 1"),
-        ({"hide": -0.1}, "model.hide=-0.1"),
-        ({"hidden": [8, 0]}, "model.hidden=0: must be at least 1"),
-        ({"embedding": 0}, "model.embedding=0"),
-        ({"readout": 0}, "model.readout=0"),
-        ({"channels": []}, "model.channels=[]: one width a block"),
-        ({"flip": 2.0}, "flip=2.0"),
-        ({"quantile": 0.0}, "model.quantile=0.0: must be between 0 and 1"),
-        ({"quantile": 1.0}, "model.quantile=1.0: must be between 0 and 1"),
-        ({"quantile": 0.45, "loss": "huber"}, "only model.loss=l1 aims at one, not huber"),
-        ({"quantile": 0.45, "loss": "mse"}, "only model.loss=l1 aims at one, not mse"),
-    ],
-)
-def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError) as caught:
-        module(**settings)
-    assert message in str(caught.value)
-
-
-def test_a_table_alone_has_no_backbone() -> None:
+def test_a_table_alone_has_no_backbone_and_nothing_at_all_is_no_model() -> None:
     with pytest.raises(UserError, match="no photos, so that it has no backbone"):
         _ = module(views=0).backbone
+    with pytest.raises(UserError, match="no column to learn from: name numbers"):
+        module(views=0, features=0, vocabularies=())
