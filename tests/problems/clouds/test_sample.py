@@ -24,10 +24,6 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return roots
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*.jpg"))}
-
-
 def test_layout_and_imbalance_are_the_real_sets() -> None:
     assert sorted(LABELS) == LABELS
     totals = np.sum([counts for counts, _ in KINDS.values()], axis=0)
@@ -46,7 +42,10 @@ def test_photos_lie_in_folders_by_class(roots: list[Path]) -> None:
 
 
 def test_photos_depend_on_the_seed_alone_and_none_is_there_twice(roots: list[Path]) -> None:
-    first, same, other = map(contents, roots)
+    first, same, other = (
+        {file.relative_to(root): file.read_bytes() for file in root.rglob("*.jpg")}
+        for root in roots
+    )
     assert first == same
     assert first.keys() == other.keys()
     assert len({*first.values(), *other.values()}) == 2 * len(first)

@@ -1,6 +1,9 @@
 """Small photos of six people: each of a colour, darker with age, every photo of its own."""
 
+import csv
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +30,16 @@ def write_faces(root: Path) -> Path:
         rows.append((photo, "" if unnamed else name, "" if undated else age))
     pd.DataFrame(rows, columns=["file", "identity", "age"]).to_csv(root / "faces.csv", index=False)
     return root
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def results_of(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "results.json").read_text())
+    return found
 
 
 @pytest.fixture

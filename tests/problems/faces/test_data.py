@@ -16,9 +16,10 @@ from kindling.data.dataset import FieldDataset
 from kindling.data.targets import IGNORE_INDEX
 from kindling.testing import Fault, ProblemContract
 from problems.faces.data import FacesBatch, FacesDataModule
-from tests.problems.faces.conftest import write_faces
+from tests.problems.faces.conftest import PEOPLE, results_of, rows_of, write_faces
 
 SPLITS: tuple[Any, ...] = ("train", "val", "test")
+SCORES = {"identity/accuracy", "identity/top5", "age/mae", "age/rmse"}
 NOBODY = {"identity": None, "age": None}
 
 
@@ -41,6 +42,7 @@ class TestFaces(ProblemContract):
     model = {"channels": [8, 16], "weighting": "uncertainty", "dropout": 0.1, "lr": 1e-2}
     trainer = {"max_epochs": 20}
     beats = ("identity/accuracy", "age/mae")
+    input = ""
     overfit = -0.1  # learned weights are paid for by a loss below 0
 
     @classmethod
@@ -76,7 +78,40 @@ class TestFaces(ProblemContract):
             "nothing": Fault("nothing to learn", model={"use_age": False, "use_identity": False}),
             "classes": Fault("is computed from the data", model={"classes": ["a", "b"]}),
             "ages": Fault("is computed from the data", model={"ages": [1, 2]}),
+            "no weight": Fault(
+                "model.identity_weight=0.0: must be above 0; or --model.use_i",
+                model={"identity_weight": 0.0},
+            ),
+            "dropout": Fault("model.dropout=1.0: must be 0 or more", model={"dropout": 1.0}),
+            "blocks": Fault("6 blocks halve 24 pixels to nothing", model={"channels": [8] * 6}),
         }  # fmt: skip
+
+    def test_results_are_by_head_and_of_the_known_targets(self, trained: Path) -> None:
+        results, rows = results_of(trained), rows_of(trained / "predictions.csv")
+        assert results["baseline"]["name"] == "commonest identity, median age"
+        metrics = results["metrics"]
+        assert set(metrics) == set(results["skill"]) == SCORES
+        people = [f"probability_identity_{name}" for name in PEOPLE]
+        columns = ["file", "identity", "prediction_identity", *people, "age", "prediction_age"]
+        assert list(rows[0]) == columns
+        right = [row["identity"] == row["prediction_identity"] for row in rows if row["identity"]]
+        errors = [abs(float(r["prediction_age"]) - float(r["age"])) for r in rows if r["age"]]
+        assert results["known_targets"] == {"identity": len(right), "age": len(errors)}
+        assert results["samples"] == len(rows) > min(len(right), len(errors))
+        assert metrics["identity/accuracy"]["value"] == pytest.approx(sum(right) / len(right))
+        assert metrics["age/mae"]["value"] == pytest.approx(sum(errors) / len(errors), rel=1e-4)
+        support = sum(row["identity"] == "Ann" for row in rows)
+        assert results["per_class"]["identity/Ann"]["support"] == support
+
+    def test_figures_and_learned_weights_are_of_each_head(self, trained: Path) -> None:
+        pictures = ["age_predicted", "age_error_bands", "age_largest_errors"]
+        pictures += [f"identity_{n}" for n in ("confusion_matrix", "per_class", "worst_mistakes")]
+        assert {path.stem for path in (trained / "figures").iterdir()} == set(pictures)
+        epochs = rows_of(trained / "metrics.csv")
+        for head in ("identity", "age"):
+            first, last = (float(epochs[k][f"train/{head}/weight"]) for k in (0, -1))
+            assert 0.5 < first < 2
+            assert first != last, "they are learned, from where they were set"
 
 
 def module(root: Path, **settings: Any) -> FacesDataModule:
@@ -99,9 +134,6 @@ def people(data: FacesDataModule, split: Any) -> Counter[str]:
     """Who is in a split, by the table and not by the data module."""
     table = pd.read_csv(data.root / "faces.csv", index_col="file")["identity"].dropna()
     return Counter(table[name] for name in names(data, split) if name in table)
-
-
-# Splits.
 
 
 def test_by_image_everybody_is_in_every_split_and_known(root: Path) -> None:
@@ -186,9 +218,6 @@ def test_who_has_too_few_photos_is_in_training_and_named(
     assert "too few photos for every split, in training alone: 1 (Zoe)" in caplog.text
     data = add("blue")
     assert all(people(data, split)["Zoe"] == 1 for split in SPLITS)
-
-
-# What is read.
 
 
 def test_photos_and_targets_belong_to_the_rows(

@@ -83,9 +83,6 @@ def test_beats_the_baselines_on_faces_like_the_sample_s() -> None:
     assert (predicted["age"] - test.age).abs().mean() < 0.85 * (trivial - test.age).abs().mean()
 
 
-# Heads.
-
-
 @pytest.mark.parametrize(
     ("variant", "name", "score"),
     [
@@ -107,9 +104,6 @@ def test_the_baseline_is_of_the_active_heads(variant: str, name: str, score: str
         torch.testing.assert_close(values["identity"], shares.expand(12, 3))
     if "age" in values:
         assert set(values["age"].tolist()) == {np.median(data.age.numpy())}
-
-
-# Losses.
 
 
 def test_losses_are_means_over_the_known_targets_and_weighted() -> None:
@@ -179,11 +173,6 @@ def test_the_best_five_of_three_people_are_all() -> None:
         ({"classes": ["Ann"]}, "1 people in training (Ann): it takes two or more"),
         ({"classes": []}, "or --model.use_identity=false"),
         ({"ages": []}, "no training photo has an age (--data.age): add some"),
-        ({"identity_weight": 0.0}, "model.identity_weight=0.0: must be above 0; or --model.use_i"),
-        ({"dropout": 1.0}, "model.dropout=1.0: must be 0 or more and below 1"),
-        ({"channels": [8] * 6}, "6 blocks halve 32 pixels to nothing"),
-        ({"rotation": 400.0}, "rotation=400.0"),
-        ({"lr": 0.0}, "model.lr=0.0"),
     ],
 )
 def test_what_cannot_work_is_said_in_one_line(wrong: dict[str, Any], message: str) -> None:

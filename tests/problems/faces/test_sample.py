@@ -58,8 +58,7 @@ def test_people_differ_from_one_another_and_from_themselves_at_another_age() -> 
         assert np.abs(places - (np.arange(30) + 0.5) / 30).max() < 0.5 / 30
 
     def photo(person: int, age: int, seed: int = 5) -> "np.ndarray[tuple[int, ...], np.dtype]":
-        drawn = draw(people[person], age, np.random.default_rng(seed))
-        return np.asarray(drawn).astype(int)
+        return np.asarray(draw(people[person], age, np.random.default_rng(seed))).astype(int)
 
     adult = photo(0, 30)
     assert np.array_equal(adult, photo(0, 30))

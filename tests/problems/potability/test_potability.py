@@ -1,6 +1,5 @@
 """Potable water: what every problem promises, and what is this one's alone."""
 
-import csv
 import json
 import math
 import runpy
@@ -68,6 +67,27 @@ class TestPotability(ProblemContract):
                 model={"batch_norm": True},
             ),
         }
+
+    def test_a_run_says_probabilities_and_draws_them(
+        self, trained: Path, root: Path, tmp_path: Path
+    ) -> None:
+        for name in ("confusion_matrix", "roc", "calibration"):
+            assert (trained / "figures" / f"{name}.png").stat().st_size > 5000
+        rows = pd.read_csv(trained / "predictions.csv")
+        told = [f"probability_{k}" for k in range(2)]
+        assert list(rows) == ["row", "Potability", "prediction", *told]
+        source = pd.read_csv(root / FILE)["Potability"].iloc[rows["row"] - 2]
+        assert rows["Potability"].tolist() == source.tolist()
+        assert rows["prediction"].tolist() == (rows["probability_1"] > 0.5).astype(int).tolist()
+        np.testing.assert_allclose(rows[told].sum(axis=1), 1, rtol=1e-6)
+        scores = json.loads((trained / "results.json").read_text())["metrics"]
+        hits = (rows["Potability"] == rows["prediction"]).mean()
+        assert hits == pytest.approx(scores["accuracy"]["value"])
+        # The norms of its gradients are there to be drawn.
+        script = runpy.run_path(str(paths.PROJECT / "scripts" / "gradient_flow.py"))
+        assert list(script["read"](trained)) == ["net.hidden_1", "net.hidden_2", "net.output"]
+        script["main"]([f"first={trained}", str(trained), f"--output={tmp_path / 'flow.png'}"])
+        assert (tmp_path / "flow.png").stat().st_size > 10_000
 
 
 @pytest.fixture
@@ -191,42 +211,3 @@ def test_the_course_s_nets(name: str, layers: list[str]) -> None:
     assert [type(layer).__name__ for layer in net] == [*layers, *layers, "Linear"]
     weights = [p.shape for n, p in net.named_parameters() if p.ndim == 2]
     assert weights == [(16, 9), (8, 16), (1, 8)]
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def test_a_run_says_probabilities_and_draws_them(
-    logs: Path, tmp_path: Path, kindling: Callable[..., int]
-) -> None:
-    settings = ["--config=potability", "--trainer.max_epochs=2", "--threads=1"]
-    assert kindling("train", *settings) == 0
-    run = (logs / "potability" / "latest").resolve()
-    for name in ("confusion_matrix", "roc", "calibration"):
-        assert (run / "figures" / f"{name}.png").stat().st_size > 5000
-    rows, source = rows_of(run / "predictions.csv"), rows_of(paths.SAMPLES / "potability" / FILE)
-    assert list(rows[0]) == ["row", "Potability", "prediction", "probability_0", "probability_1"]
-    for row in rows:
-        assert row["Potability"] == source[int(row["row"]) - 2]["Potability"]
-        assert row["prediction"] == str(int(float(row["probability_1"]) > 0.5))
-        assert float(row["probability_0"]) + float(row["probability_1"]) == pytest.approx(1)
-    hits = sum(row["Potability"] == row["prediction"] for row in rows)
-    scores = json.loads((run / "results.json").read_text())["metrics"]
-    assert hits / len(rows) == pytest.approx(scores["accuracy"]["value"])
-    # New rows may have holes, and columns in another order.
-    table = pd.read_csv(paths.SAMPLES / "potability" / FILE).iloc[:2, :-1].assign(note="a")
-    table.iloc[1] = np.nan
-    table.iloc[:, ::-1].to_csv(tmp_path / "new.csv", index=False)
-    assert kindling("predict", f"--run={run}", f"--data.input={tmp_path / 'new.csv'}") == 0
-    model = PotabilityModule.load_from_checkpoint(run / "checkpoints" / "best.ckpt").eval()
-    features = torch.tensor(table.iloc[:, :-1].to_numpy(np.float32))
-    expected = model(features).sigmoid().tolist()
-    new = rows_of(run / "predictions" / "new.csv")
-    assert [float(row["probability_1"]) for row in new] == pytest.approx(expected, rel=1e-5)
-    # The norms of its gradients are there to be drawn.
-    script = runpy.run_path(str(paths.PROJECT / "scripts" / "gradient_flow.py"))
-    assert list(script["read"](run)) == ["net.hidden_1", "net.hidden_2", "net.output"]
-    script["main"]([f"first={run}", str(run), f"--output={tmp_path / 'flow.png'}"])
-    assert (tmp_path / "flow.png").stat().st_size > 10_000
