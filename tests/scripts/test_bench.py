@@ -1,7 +1,8 @@
 """The benchmark's own arithmetic, on a loop that says how long it took and a run of Kindling's."""
 
-import importlib.util
+import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,26 +21,16 @@ print(json.dumps({"epoch_s": 2.0 - floor, "step_us": 200.0 - 100 * floor, "peak_
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench", paths.PROJECT / "scripts" / "bench.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "bench", module)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def loops(tmp_path: Path) -> Path:
-    path = tmp_path / "loops.py"
-    path.write_text(LOOPS)
-    return path
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The script, which its neighbours import by its name."""
+    monkeypatch.syspath_prepend(str(paths.PROJECT / "scripts"))
+    yield importlib.import_module("bench")
+    for name in ("bench", "growth"):
+        sys.modules.pop(name, None)
 
 
 def test_the_table_has_medians_and_their_ratios(
     bench: ModuleType,
-    loops: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -48,7 +39,8 @@ def test_the_table_has_medians_and_their_ratios(
     run: dict[str, Any] = {"step_us": 300.0, "peak_mib": 115.0}
     monkeypatch.setattr(bench, "run_kindling", lambda *_: {**run, "epoch_s": next(times)})
     monkeypatch.setattr(bench, "CASES", [bench.CASES[0]])
-    output = tmp_path / "out" / "bench.csv"
+    output, loops = tmp_path / "out" / "bench.csv", tmp_path / "loops.py"
+    loops.write_text(LOOPS)
     (tmp_path / "potability").mkdir()
     bench.main(
         ["--only=potability", f"--loops={loops}", f"--data={tmp_path}", f"--output={output}"]
@@ -90,25 +82,11 @@ def test_a_run_that_fails_says_why(bench: ModuleType) -> None:
 
 @pytest.mark.slow
 def test_growth_is_measured_and_drawn(tmp_path: Path, bench: ModuleType) -> None:
-    path = paths.PROJECT / "scripts" / "growth.py"
-    spec = importlib.util.spec_from_file_location("growth", path)
-    assert spec is not None
-    assert spec.loader is not None
-    growth = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(growth)
+    growth = importlib.import_module("growth")
     growth.main(["--scale=0.05", f"--output={tmp_path / 'growth.csv'}"])
     table = pd.read_csv(tmp_path / "growth.csv")
     assert list(table["problem"].unique()) == ["rows", "windows", "photos"]
     assert (tmp_path / "growth.png").stat().st_size > 10_000
-
-
-def test_the_loops_are_called_as_they_ask_for(
-    bench: ModuleType, loops: Path, tmp_path: Path
-) -> None:
-    case = bench.Case("clouds", (), "clouds", epochs=3, loop_epochs=7)
-    timed = bench.run_loop(case, loops, tmp_path)
-    assert (timed["epoch_s"], timed["step_us"]) == (2, 200)
-    assert bench.run_loop(case, loops, tmp_path, "--limit")["epoch_s"] == 1
 
 
 def test_photos_are_counted_against_the_loops_own(

@@ -65,10 +65,13 @@ def ask(address: str) -> Ask:
     return ask
 
 
+chromium = pytest.mark.skipif(browser.find() is None, reason="no Chromium")
+
+
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     if browser.find() is None:
-        pytest.skip(f"no Chromium: {', '.join(browser.NAMES)}")
+        pytest.skip("no Chromium")
     with browser.chromium() as page:
         yield page
 
@@ -116,19 +119,19 @@ def test_a_browser_shows_curves_of_training_and_validation(page: Page, address: 
     assert drawn >= 2 * len(("loss", "mae", "mse"))  # of each, one of training, one of validation
 
 
-def test_the_tab_that_opens_first_has_cards_of_the_scores(page: Page, address: str) -> None:
-    page.open(address)
-    page.wait_for("curves", "/loss", "/mae", "gradient_norm", "Smoothed", f"{RUN}/val")
-
-
-def test_a_browser_shows_figures(page: Page, address: str) -> None:
-    page.open(f"{address}#images")
-    page.wait_for("figures/forecast", "figures/residuals", f"{RUN}/test")
-
-
-def test_a_browser_shows_settings_beside_scores(page: Page, address: str) -> None:
-    page.open(f"{address}#hparams")
-    page.wait_for("model.cell", "lstm", "test/mse", "trainer.max_epochs")
+@pytest.mark.parametrize(
+    ("tab", "shown"),
+    [
+        ("", ("curves", "/loss", "/mae", "gradient_norm", "Smoothed", f"{RUN}/val")),
+        ("#images", ("figures/forecast", "figures/residuals", f"{RUN}/test")),
+        ("#hparams", ("model.cell", "lstm", "test/mse", "trainer.max_epochs")),
+    ],
+)
+def test_a_browser_shows_cards_figures_and_settings(
+    tab: str, shown: tuple[str, ...], page: Page, address: str
+) -> None:
+    page.open(f"{address}{tab}")
+    page.wait_for(*shown)
 
 
 def test_text_that_is_not_there_is_named(page: Page) -> None:
@@ -150,12 +153,11 @@ def take(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
         sys.modules.pop(name, None)
 
 
+@chromium
 @pytest.mark.slow
 def test_pictures_are_taken_of_fresh_runs(
     take: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if browser.find() is None:
-        pytest.skip(f"no Chromium: {', '.join(browser.NAMES)}")
     flags = ("--config=smoke", "--trainer.enable_progress_bar=false")
     monkeypatch.setattr("pictures.FRESH", (flags, (*flags, "--model.cell=rnn")))
     assert take("--output", str(tmp_path)) == 0
@@ -168,12 +170,11 @@ def test_pictures_are_taken_of_fresh_runs(
             assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
 
 
+@chromium
 @pytest.mark.parametrize("wrong", ["no such run", "no results.json yet"])
 def test_a_run_that_cannot_be_shown_is_one_line(
     wrong: str, take: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if browser.find() is None:
-        pytest.skip(f"no Chromium: {', '.join(browser.NAMES)}")
     run = tmp_path / "logs" / "timeseries" / "version_0"
     if wrong != "no such run":
         run.mkdir(parents=True)

@@ -107,10 +107,10 @@ def test_rotated_photos_are_made_upright(tmp_path: Path, name: str, orientation:
         assert image[corner] == pytest.approx(quarters[corner], abs=4)
 
 
-@pytest.mark.parametrize("exif", [b"Exif\0\0not exif", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"])
-def test_broken_exif_does_not_lose_the_photo(tmp_path: Path, exif: bytes) -> None:
-    two_halves().save(tmp_path / "a.jpg", exif=exif)
-    assert corners(tmp_path / "a.jpg")[0] == pytest.approx(RED, abs=4)
+def test_broken_exif_does_not_lose_the_photo(tmp_path: Path) -> None:
+    for exif in (b"Exif\0\0not exif", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"):
+        two_halves().save(tmp_path / "a.jpg", exif=exif)
+        assert corners(tmp_path / "a.jpg")[0] == pytest.approx(RED, abs=4)
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> torch.Tensor:
