@@ -258,7 +258,9 @@ class ProblemContract:
         assert main(["predict", "--ckpt_path=best.ckpt", *flags, quiet]) == 0
         [path] = tmp_path.glob("predictions/*.csv")
         tested, found = pd.read_csv(trained / "predictions.csv"), pd.read_csv(path)
-        keys = [name for name in found if not name.startswith(("prediction", "probability"))]
+        keys = [
+            name for name in map(str, found) if not name.startswith(("prediction", "probability"))
+        ]
         again = tested[keys].merge(found, on=keys, how="left")
         pd.testing.assert_frame_equal(tested[list(found)], again, check_dtype=False, rtol=1e-3)
 

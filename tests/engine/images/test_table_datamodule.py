@@ -149,7 +149,7 @@ def test_what_columns_were_taken_for_is_said_in_one_line(
 ) -> None:
     with caplog.at_level(logging.INFO, logger="kindling"):
         module(root, photos=["front"])
-    assert [r.getMessage() for r in caplog.records if r.getMessage()[:7] == "columns"] == [
+    assert [line for line in caplog.messages if line.startswith("columns")] == [
         "columns: numbers area; categories place (3), zipcode (3); photos front; identifiers lot; "
         "target target; not used back"
     ]

@@ -129,11 +129,6 @@ def test_layouts_of_time(times: list[str], start: str, step: object, read: Read)
     assert_series(read(counted(times)), range(len(times)), start, step)
 
 
-def test_monthly_iso_dates_are_not_read_with_the_day_before_the_month(read: Read) -> None:
-    months = counted([f"2011-{month:02}-01" for month in range(1, 13)])
-    assert "off the grid, one every 31 days" in read(months)
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -149,12 +144,6 @@ def test_monthly_iso_dates_are_not_read_with_the_day_before_the_month(read: Read
 )
 def test_files_of_all_kinds(content: str, read: Read) -> None:
     assert_series(read(content), range(4), "1970-01-01", HOUR)
-
-
-def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    for path, reason in ((tmp_path / "load.csv", "No such file"), (tmp_path, "Is a directory")):
-        with pytest.raises(UserError, match=f"{path}: {reason}"):
-            read_series(path)
 
 
 @any_problems
@@ -190,7 +179,7 @@ def test_what_is_no_series(
     assert expected in read(content, problems=problems)
 
 
-def test_a_missing_column_names_those_there_are(read: Read) -> None:
+def test_a_missing_column_or_file_is_named(read: Read, tmp_path: Path) -> None:
     content = "Timestamp,load\n0,1\n1,2\n"
     message = read(content, value="load")
     assert "no column 'timestamp' among 'Timestamp', 'load'" in message
@@ -198,9 +187,13 @@ def test_a_missing_column_names_those_there_are(read: Read) -> None:
     assert "no column 'value'" in (message := read(content, time="Timestamp"))
     assert message.endswith("set --data.value")
     assert "both 'load'" in read(content, time="load", value="load")
+    for path, reason in ((tmp_path / "no.csv", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(UserError, match=f"{path}: {reason}"):
+            read_series(path)
 
 
 MISSING = ("the value is missing or infinite", 5, "1 rows without a value")
+ORDER = "the row is out of order"
 REPEATED = "the timestamp repeats an earlier one"
 OFF = "the timestamp is off the grid, one every 0:15:00"
 
@@ -212,12 +205,7 @@ OFF = "the timestamp is off the grid, one every 0:15:00"
         (edited(cut=2), "rows missing above this one: 2, at one every 0:15:00", 5, " values "),
         (edited((STAMPS[4], 4)), REPEATED, 5, "1 repeated rows dropped"),
         (edited((STAMPS[1], 99), cut=0), REPEATED, 10, "1 repeated rows dropped"),
-        (
-            edited((STAMPS[6], 6), (STAMPS[5], 5), cut=2),
-            "the row is out of order",
-            10,
-            "1 rows out of order sorted",
-        ),
+        (edited((STAMPS[6], 6), (STAMPS[5], 5), cut=2), ORDER, 10, "1 rows out of order sorted"),
         (edited(("2011-01-01 01:20:00", 99), cut=0), OFF, 10, "1 rows off the grid dropped"),
     ],
 )
@@ -245,6 +233,8 @@ def test_a_file_in_another_order_or_with_an_irregular_start(read: Read) -> None:
     content = edited(("2011-01-01 00:14:00", 0), at=0)
     assert "row 2, timestamp '2011-01-01 00:14:00': the timestamp is off" in read(content)
     assert_series(read(content, problems="drop"), range(1, 10), START + STEP)
+    months = counted([f"2011-{k:02}-01" for k in range(1, 13)])
+    assert "off the grid, one every 31 days" in read(months), "the month before the day"
     assert "row 9" in read(edited(("", ""), ("", ""), (STAMPS[4], 4))), "blank rows count"
 
 
