@@ -247,7 +247,8 @@ class ProblemContract:
     ) -> None:
         """Far from the run and from the files that it was trained on, and without their targets."""
         copy, sources = shutil.copytree(samples.root, tmp_path / "set"), samples.sources()
-        files = [source.path for source in (*sources.tables, *sources.series)]
+        files = [table.path for table in sources.tables]
+        files += [series.path for series in sources.series]
         given = files[-1].relative_to(samples.root) if files and self.input is None else self.input
         if sources.tables:
             remove_columns(copy, samples.target_names.values())
@@ -258,9 +259,8 @@ class ProblemContract:
         assert main(["predict", "--ckpt_path=best.ckpt", *flags, quiet]) == 0
         [path] = tmp_path.glob("predictions/*.csv")
         tested, found = pd.read_csv(trained / "predictions.csv"), pd.read_csv(path)
-        keys = [
-            name for name in map(str, found) if not name.startswith(("prediction", "probability"))
-        ]
+        values = ("prediction", "probability")
+        keys = [name for name in map(str, found) if not name.startswith(values)]
         again = tested[keys].merge(found, on=keys, how="left")
         pd.testing.assert_frame_equal(tested[list(found)], again, check_dtype=False, rtol=1e-3)
 
