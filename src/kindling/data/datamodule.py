@@ -1,10 +1,10 @@
 """The base of every data module: sample or real root, splits made once, one loader for all."""
 
 import logging
+import os
 import tempfile
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Sized
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -67,7 +67,7 @@ class DataModule(LightningDataModule):
         self.num_workers = at_least("data.num_workers", num_workers, 0)
         self.seed = torch.initial_seed() % 2**31  # of the order of training
         self.splits: dict[SplitName, Dataset[Any]] = {}
-        self._opened: dict[Path, tuple[int, int]] = {}
+        self._opened: dict[Path, os.stat_result] = {}
 
     # What a problem provides.
 
@@ -123,21 +123,18 @@ class DataModule(LightningDataModule):
         if not path.exists():
             there = ", ".join(self._tables()) or "none"
             raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {there}")
-        self._opened.setdefault(path, _version(path))
+        self._opened.setdefault(path, path.stat())
         return path
 
     def only_table(self, option: str, name: str | None) -> Path:
         """The CSV file in ``root`` that is named, or else the only one."""
-        if name is None:
-            self.require_root()
-            tables = self._tables()
-            if not tables:
-                raise UserError(f"{self.root}: no CSV file in this folder (--data.root)")
-            if len(tables) > 1:
-                names = ", ".join(tables)
-                raise UserError(f"{self.root}: name the table by --data.{option}: {names}")
-            name = tables[0]
-        return self.file(option, name)
+        self.require_root()
+        tables = self._tables()
+        if name is None and not tables:
+            raise UserError(f"{self.root}: no CSV file in this folder (--data.root)")
+        if name is None and len(tables) > 1:
+            raise UserError(f"{self.root}: name the table by --data.{option}: {', '.join(tables)}")
+        return self.file(option, tables[0] if name is None else name)
 
     def _tables(self) -> list[str]:
         return sorted(path.name for path in self.root.glob("*.csv"))
@@ -169,8 +166,9 @@ class DataModule(LightningDataModule):
 
     def _refuse_changed(self) -> None:
         """What the columns, the splits and the fingerprint are of shall be one and the same."""
-        for path, version in self._opened.items():
-            if _version(path) != version:
+        for path, then in self._opened.items():
+            now = path.stat() if path.exists() else None
+            if now is None or (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
                 raise UserError(f"{path}: changed while it was read; start again")
 
     def state_dict(self) -> dict[str, Any]:
@@ -208,11 +206,8 @@ class DataModule(LightningDataModule):
         if overfit or isinstance(dataset, IterableDataset):
             # To overfit, the Trainer takes a loader of single samples in their order.
             return DataLoader(dataset, batch_size=size, num_workers=self.num_workers)
-        rank, processes = 0, 1
-        if self.trainer is not None:
-            rank, processes = self.trainer.global_rank, self.trainer.world_size
-        batches = Batches(len(dataset), size, seed, rank, processes)  # type: ignore[arg-type]
-        return load(dataset, batches, self.num_workers)
+        of = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return load(dataset, Batches(len(dataset), size, seed, *of), self.num_workers)  # type: ignore[arg-type]
 
     @property
     def training(self) -> Any:
@@ -232,25 +227,10 @@ class DataModule(LightningDataModule):
         return {name: len(split) for name, split in splits if isinstance(split, Sized)}
 
 
-def _version(path: Path) -> tuple[int, int]:
-    """Length and time of a file, 0 where there is none any more."""
-    with suppress(OSError):
-        facts = path.stat()
-        return facts.st_size, facts.st_mtime_ns
-    return 0, 0
-
-
 def at_least(name: str, value: int, low: int) -> int:
     """``value``, or an error that names the option."""
     if value < low:
         raise UserError(f"{name}={value}: must be at least {low}")
-    return value
-
-
-def share(name: str, value: float) -> float:
-    """``value``, or an error that names the option, unless it is a share of something."""
-    if not 0 < value < 1:
-        raise UserError(f"{name}={value}: must lie between 0 and 1")
     return value
 
 
@@ -264,9 +244,10 @@ def split_config(
 ) -> SplitConfig:
     """The settings of a cut by the names that all data modules have for them, once checked."""
     check_fold(folds, fold)
-    held_out = share("data.val_fraction", val_fraction)
-    tested = share("data.test_fraction", test_fraction)
-    return SplitConfig(held_out, 0.0 if test_file else tested, seed, folds, fold)
+    for name, share in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        if not 0 < share < 1:
+            raise UserError(f"data.{name}={share}: must lie between 0 and 1")
+    return SplitConfig(val_fraction, 0.0 if test_file else test_fraction, seed, folds, fold)
 
 
 def below_one(name: str, value: float) -> float:

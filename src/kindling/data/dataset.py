@@ -4,7 +4,7 @@ N: samples, M: shared items, B: batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class Collated(BatchDataset[Any]):
         return default_collate(samples)
 
 
-class FieldDataset(BatchDataset[T], Generic[T]):
+class FieldDataset(BatchDataset[T]):
     """Samples as tensors, by the fields of the batch that is gathered from them.
 
     What several samples or splits share, such as decoded photos, lies in ``shared`` once, and the

@@ -4,8 +4,9 @@ import functools
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from kindling.errors import UserError
 
-T = TypeVar("T")
+T, K = TypeVar("T"), TypeVar("K")
 
 # Of these Pillow knows no more than the header, or it hands the file to another program.
 _NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -44,7 +45,7 @@ def cores() -> int:
 
 def identical(files: Iterable[Path]) -> list[list[Path]]:
     """Sets of two or more files that are the same, byte for byte."""
-    return [[file for _, file in alike] for alike in _alike([("", file) for file in files])]
+    return _alike(files, lambda file: file)
 
 
 def duplicates(groups: Mapping[str, Sequence[Path]]) -> list[dict[str, list[Path]]]:
@@ -56,8 +57,9 @@ def duplicates(groups: Mapping[str, Sequence[Path]]) -> list[dict[str, list[Path
     Returns:
         An entry for each content that groups share: the files that hold it, by group.
     """
+    named = [(name, file) for name, files in groups.items() for file in files]
     found = []
-    for alike in _alike([(name, file) for name, files in groups.items() for file in files]):
+    for alike in _alike(named, itemgetter(1)):
         holders: dict[str, list[Path]] = defaultdict(list)
         for name, file in alike:
             holders[name].append(file)
@@ -71,44 +73,40 @@ def fingerprint(files: Sequence[Path], root: Path) -> str:
     # A table may list photos outside of its folder.
     names = [os.fsencode(Path(os.path.relpath(file, root)).as_posix()) for file in files]
     whole = hashlib.sha256()
-    for name, digest in sorted(zip(names, _digests(files), strict=True)):
+    for name, digest in sorted(zip(names, _each(_digest, files), strict=True)):
         whole.update(name + b"\0" + digest)
     return whole.hexdigest()
 
 
-def _alike(named: Sequence[tuple[str, Path]]) -> list[list[tuple[str, Path]]]:
+def _alike(items: Iterable[T], file_of: Callable[[T], Path]) -> list[list[T]]:
+    """Sets of two or more items whose files are the same."""
+    alike = [list(items)]
     # Only files of one length can be equal, so few of them have to be read.
-    same_length = _groups(named, [_length(file) for _, file in named])
-    suspects = [pair for group in same_length for pair in group]
-    return _groups(suspects, _digests([file for _, file in suspects]))
+    for fact in (_length, _digest):
+        suspects = [item for several in alike for item in several]
+        groups: dict[Hashable, list[T]] = defaultdict(list)
+        for item, key in zip(suspects, _each(fact, map(file_of, suspects)), strict=True):
+            groups[key].append(item)
+        alike = [group for group in groups.values() if len(group) > 1]
+    return alike
 
 
-def _groups(items: Iterable[T], keys: Iterable[Hashable]) -> list[list[T]]:
-    groups: dict[Hashable, list[T]] = defaultdict(list)
-    for item, key in zip(items, keys, strict=True):
-        groups[key].append(item)
-    return [group for group in groups.values() if len(group) > 1]
+def _each(fact: Callable[[Path], K], files: Iterable[Path]) -> list[K]:
+    def told(file: Path) -> K:
+        try:
+            return fact(file)
+        except OSError as error:
+            unreadable = f"{printable(file)}: cannot be read ({error.strerror}); check it"
+            raise UserError(unreadable) from error
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(told, files))
 
 
 def _length(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError as error:
-        raise _unreadable(file, error) from error
-
-
-def _digests(files: Sequence[Path]) -> list[bytes]:
-    with ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(_digest, files))
+    return file.stat().st_size
 
 
 def _digest(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
-    except OSError as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: OSError) -> UserError:
-    return UserError(f"{printable(file)}: cannot be read ({error.strerror}); check it")
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()

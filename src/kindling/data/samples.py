@@ -3,13 +3,13 @@
 N: rows.
 """
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -61,7 +61,7 @@ def write_table(
         table[name] = [f"photos/{row}_{view}.jpg" for row in range(rows)]
         for row, file in enumerate(table[name]):
             _write_photo(path.parent / file, int(shape[row]), float(size[row]), (seed, view, row))
-    _write_csv(path, table, zip(*table.values(), strict=True))
+    pd.DataFrame(table).to_csv(path, index=False, lineterminator="\n")
 
 
 def _inputs(
@@ -104,32 +104,20 @@ def write_series(path: Path, time: str, value: str, steps: int = 3000, seed: int
     shocks = rng.normal(0, 0.1, steps)
     noise = np.fromiter(accumulate(shocks, lambda state, shock: 0.8 * state + shock), float)
     values = 100 + 20 * (np.sin(day) + 0.4 * np.sin(2 * day + 1) + 0.5 * np.sin(week) + noise)
-    times = np.datetime64("2024-01-01T00", "h") + hours
-    steps_of = zip(np.datetime_as_string(times, "s"), values, strict=True)
-    rows = ((at.replace("T", " "), f"{number:.2f}") for at, number in steps_of)
-    _write_csv(path, (time, value), rows)
+    times = pd.date_range("2024-01-01", periods=steps, freq="h").astype(str)
+    table = pd.DataFrame({time: times, value: values})
+    table.to_csv(path, index=False, lineterminator="\n", float_format="%.2f")
 
 
 def _write_photo(path: Path, kind: int, size: float, seeds: Sequence[int]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    corners = [*SHAPES.values()][kind % len(SHAPES)]
-    _draw(corners, size, np.random.default_rng([*seeds, 1])).save(path, quality=90)
-
-
-def _draw(corners: int, size: float, rng: Generator) -> Image.Image:
     """A shape of any colour, place and rotation, a fifth to two thirds of the photo wide."""
-    side = SIDE * FINE
+    rng, side = np.random.default_rng([*seeds, 1]), SIDE * FINE
     colors = [tuple(rng.integers(low, low + 110, 3).tolist()) for low in (0, 145)]
     back, front = colors if rng.random() < 0.5 else colors[::-1]
     picture = Image.new("RGB", (side, side), back)
     x, y = side * rng.uniform(0.38, 0.62, 2)
     circle, rotation = (x, y, side * (0.1 + 0.23 * size)), rng.uniform(0, 360)
+    corners = [*SHAPES.values()][kind % len(SHAPES)]
     ImageDraw.Draw(picture).regular_polygon(circle, corners, rotation, front)
-    return picture.resize((SIDE, SIDE), Image.Resampling.BOX)
-
-
-def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.resize((SIDE, SIDE), Image.Resampling.BOX).save(path, quality=90)

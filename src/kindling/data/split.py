@@ -16,7 +16,8 @@ class TooFew(UserError):
     """Rows, classes or groups that cannot be split as asked for."""
 
 
-SplitFunction = Callable[[NDArray[Any], Sequence[float], int], list[NDArray[np.int64]]]
+Rows = NDArray[np.int64]
+SplitFunction = Callable[[NDArray[Any], Sequence[float], int], list[Rows]]
 
 
 class SplitConfig(NamedTuple):
@@ -46,7 +47,7 @@ class SplitConfig(NamedTuple):
             return 3 if self.test_fraction else 2
         return max(self.folds, 4 if self.folds == 2 else 3)
 
-    def __call__(self, split: SplitFunction, keys: NDArray[Any]) -> list[NDArray[np.int64]]:
+    def __call__(self, split: SplitFunction, keys: NDArray[Any]) -> list[Rows]:
         """Rows of training, validation and, unless its share is 0, test.
 
         The test is cut first, so that it stays the same whatever is held out for validation.
@@ -86,7 +87,7 @@ def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
     return edges[fold], edges[fold + 1]
 
 
-def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
+def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[Rows]:
     """Split the rows at random, each part within one row of its fraction.
 
     Raises:
@@ -96,9 +97,7 @@ def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[NDArr
     return [np.sort(part) for part in _cut(rng.permutation(rows), fractions, "the table")]
 
 
-def stratified_split(
-    labels: NDArray[np.generic], fractions: Sequence[float], seed: int
-) -> list[NDArray[np.int64]]:
+def stratified_split(labels: NDArray[Any], fractions: Sequence[float], seed: int) -> list[Rows]:
     """Split the rows so that each part holds its fraction of every class, within one row.
 
     A class that is too rare for that gives every part one row at least.
@@ -117,13 +116,11 @@ def stratified_split(
     return [np.sort(np.concatenate(parts)) for parts in zip(*classes, strict=True)]
 
 
-def grouped_split(
-    groups: NDArray[np.generic], fractions: Sequence[float], seed: int
-) -> list[NDArray[np.int64]]:
+def grouped_split(groups: NDArray[Any], fractions: Sequence[float], seed: int) -> list[Rows]:
     """Split the rows so that those of one group stay together.
 
-    Large groups are placed first, each where most rows are lacking, so that the parts come as
-    close to their fractions as the groups allow.
+    Large groups are placed first, each where most rows are lacking, so that the parts come close
+    to their fractions.
 
     Shape:
         What rows of a group share, ``(N,)``.
@@ -135,13 +132,13 @@ def grouped_split(
     shares = _shares(fractions, len(names), "groups of rows in the table")
     shuffled = np.random.default_rng(seed).permutation(len(names))
     part_of_group = np.empty(len(names), dtype=np.int64)
-    placed = np.zeros(len(shares), dtype=np.int64)
-    left = len(names)
-    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
-        part = _neediest(len(groups) * shares - placed, empty=placed == 0, left=left)
-        part_of_group[group] = part
-        placed[part] += sizes[group]
-        left -= 1
+    filled = np.zeros(len(shares), dtype=np.int64)
+    for placed, group in enumerate(shuffled[np.argsort(-sizes[shuffled], kind="stable")]):
+        lacking = len(groups) * shares - filled
+        if len(names) - placed <= np.count_nonzero(filled == 0):
+            lacking[filled > 0] = -np.inf  # the groups that are left just fill the empty parts
+        part_of_group[group] = part = lacking.argmax()
+        filled[part] += sizes[group]
     part_of_row = part_of_group[group_of_row]
     return [np.flatnonzero(part_of_row == part) for part in range(len(shares))]
 
@@ -171,14 +168,7 @@ def linked_rows(rows: int, sets: Iterable[Sequence[int]]) -> NDArray[np.int64]:
     return np.array([first(row) for row in range(rows)], dtype=np.int64)
 
 
-def _neediest(lacking: NDArray[np.float64], empty: NDArray[np.bool_], left: int) -> int:
-    """Return the part that lacks most rows, an empty one if the groups left just fill those."""
-    if left <= np.count_nonzero(empty):
-        lacking = np.where(empty, lacking, -np.inf)
-    return int(np.argmax(lacking))
-
-
-def _cut(rows: NDArray[np.int64], fractions: Sequence[float], what: str) -> list[NDArray[np.int64]]:
+def _cut(rows: Rows, fractions: Sequence[float], what: str) -> list[Rows]:
     """Cut the rows where the fractions say, by the largest remainder, one row a part at least."""
     exact = len(rows) * _shares(fractions, len(rows), f"rows in {what}")
     sizes = np.floor(exact).astype(np.int64)
@@ -199,5 +189,4 @@ def _shares(fractions: Sequence[float], available: int, what: str) -> NDArray[np
     if available < len(shares):
         few = f"{available} {what}, too few for {len(shares)} parts"
         raise TooFew(f"{few}: add rows or split into fewer")
-    normalized: NDArray[np.float64] = shares / shares.sum()
-    return normalized
+    return np.divide(shares, shares.sum())
