@@ -14,7 +14,8 @@ from PIL import Image
 
 from kindling.errors import UserError
 
-T, K = TypeVar("T"), TypeVar("K")
+T = TypeVar("T")
+K = TypeVar("K")
 
 # Of these Pillow knows no more than the header, or it hands the file to another program.
 _NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -82,7 +83,8 @@ def _alike(items: Iterable[T], file_of: Callable[[T], Path]) -> list[list[T]]:
     """Sets of two or more items whose files are the same."""
     alike = [list(items)]
     # Only files of one length can be equal, so few of them have to be read.
-    for fact in (_length, _digest):
+    facts: tuple[Callable[[Path], Hashable], ...] = (_length, _digest)
+    for fact in facts:
         suspects = [item for several in alike for item in several]
         groups: dict[Hashable, list[T]] = defaultdict(list)
         for item, key in zip(suspects, _each(fact, map(file_of, suspects)), strict=True):

@@ -189,4 +189,5 @@ def _shares(fractions: Sequence[float], available: int, what: str) -> NDArray[np
     if available < len(shares):
         few = f"{available} {what}, too few for {len(shares)} parts"
         raise TooFew(f"{few}: add rows or split into fewer")
-    return np.divide(shares, shares.sum())
+    normalized: NDArray[np.float64] = shares / shares.sum()
+    return normalized

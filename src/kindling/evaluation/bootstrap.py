@@ -43,12 +43,13 @@ def score(
         return {}
     whole = _values(metrics, prediction, target)
     generator = np.random.default_rng(seed)
-    resamples = int(np.clip(BUDGET // size, 50, RESAMPLES))
-    values = []
-    for _ in range(resamples):
-        draw = _resample(generator, size, block)
-        values.append(_values(metrics, prediction[draw], target[draw]))
-    return {name: _interval(whole[name], [value[name] for value in values]) for name in whole}
+    draws = []
+    for _ in range(int(np.clip(BUDGET // size, 50, RESAMPLES))):
+        # As many samples as there are, in blocks that wrap around at the end.
+        starts = generator.integers(0, size, (-(-size // block), 1))
+        index = torch.from_numpy((starts + np.arange(block)).ravel()[:size] % size)
+        draws.append(_values(metrics, prediction[index], target[index]))
+    return {name: _interval(whole[name], [draw[name] for draw in draws]) for name in whole}
 
 
 def skill(metric: nn.Module, model: float, baseline: float) -> float:
@@ -68,10 +69,3 @@ def _interval(value: float, draws: list[float]) -> Interval:
     tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(draws, [tail, 1 - tail])
     return {"value": value, "low": float(low), "high": float(high)}
-
-
-def _resample(generator: np.random.Generator, size: int, block: int) -> Tensor:
-    """As many samples as there are, drawn in blocks that wrap around at the end."""
-    starts = generator.integers(0, size, -(-size // block))
-    index = (starts[:, None] + np.arange(block)).ravel()[:size] % size
-    return torch.from_numpy(index)

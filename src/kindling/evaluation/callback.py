@@ -48,6 +48,10 @@ class Evaluation(Callback):
         self.results: results.Results | None = None
         self._batches: list[Any] = []
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._trainer, self._module = trainer, pl_module
+        self._data: Any = trainer.datamodule  # type: ignore[attr-defined]
+
     def on_validation_batch_end(self, trainer: Trainer, model: Any, outputs: Any, *_: Any) -> None:
         drawn = trainer.is_global_zero and not trainer.sanity_checking
         if self.checkpoint or (drawn and _drawn(trainer.current_epoch + 1)):
@@ -67,19 +71,19 @@ class Evaluation(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.checkpoint is not None:
-            self._report(trainer, "val", "results_val.json")
+            self._report("val", "results_val.json")
         elif outcome := gathered(self._take()):
-            self._draw(trainer, "val", outcome)
+            self._draw("val", outcome)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if outcome := self._report(trainer, "test", "results.json"):
-            self._draw(trainer, "test", outcome, self.run / "figures")
-            self._write_predictions(trainer, "test", outcome, self.run / "predictions.csv")
+        if outcome := self._report("test", "results.json"):
+            self._draw("test", outcome, self.run / "figures")
+            self._write_predictions("test", outcome, self.run / "predictions.csv")
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         batches = self._take()
         if outcome := gathered(batches):
-            self._write_predictions(trainer, "predict", outcome, self.output)
+            self._write_predictions("predict", outcome, self.output)
         else:
             self.output = results.write_outputs(batches, self.output)
 
@@ -87,61 +91,61 @@ class Evaluation(Callback):
         batches, self._batches = self._batches, []
         return batches
 
-    def _report(self, trainer: Trainer, split: SplitName, file: str) -> EvalOutput | None:
+    def _report(self, split: SplitName, file: str) -> EvalOutput | None:
         assert self.checkpoint is not None
-        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
-        outcome = gathered(self._take())
         inside = self.checkpoint.is_relative_to(self.run)
         self.results = {
             "task": self.task,
             "split": split,
             "checkpoint": str(self.checkpoint.relative_to(self.run) if inside else self.checkpoint),
-            "data": origin(data),
+            "data": origin(self._data),
         }
-        if isinstance(module, Module) and outcome:
-            size = len(outcome.indices)
-            block = data.block_length(size) if isinstance(data, DataModule) else 1
-            self.results |= results.evaluate(module, outcome, block)
+        if (outcome := gathered(self._take())) and isinstance(self._module, Module):
+            size, ours = len(outcome.indices), isinstance(self._data, DataModule)
+            block = self._data.block_length(size) if ours else 1
+            self.results |= results.evaluate(self._module, outcome, block)
         else:
-            logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k != "step"}
-            self.results |= results.logged(type(module).__name__, logged)
+            values = self._trainer.callback_metrics.items()
+            logged = {name: float(value) for name, value in values if name != "step"}
+            self.results |= results.logged(type(self._module).__name__, logged)
         write_json(self.run / file, self.results)
         scores = {name: score["value"] for name, score in self.results["metrics"].items()}
-        for logger in trainer.loggers:
+        for logger in self._trainer.loggers:
             if isinstance(logger, TensorBoard):
                 logger.log_final(split, scores, self.step)
         return outcome
 
-    def _draw(
-        self, trainer: Trainer, split: SplitName, outcome: EvalOutput, folder: Path | None = None
-    ) -> None:
-        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
-        if not (isinstance(module, Module) and _knows(data, split)):
+    def _draw(self, split: SplitName, outcome: EvalOutput, folder: Path | None = None) -> None:
+        rows = self._identified(split, outcome)
+        if rows is None or not isinstance(self._module, Module):
             return
-        rows = data.describe(split, outcome.indices)
-        step = self.step or max(0, trainer.global_step - 1)  # where the curves have the epoch
+        # Where the curves have the epoch.
+        step = self.step or max(0, self._trainer.global_step - 1)
         # A dollar in the name of a class or a column is no formula.
         with rc_context({"text.parse_math": False}):
-            for name, figure in module.figures(rows, outcome).items():
-                log_figure(trainer.loggers, split, name, figure, step)
+            for name, figure in self._module.figures(rows, outcome).items():
+                log_figure(self._trainer.loggers, split, name, figure, step)
                 if folder is not None:
                     folder.mkdir(exist_ok=True)
                     figure.savefig(folder / f"{name}.png", dpi=150)
 
-    def _write_predictions(
-        self, trainer: Trainer, split: SplitName, outcome: EvalOutput, path: Path
-    ) -> None:
-        module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(module, Module)
-        rows: Mapping[str, Sequence[Any]] = {"sample": outcome.indices.tolist()}
-        if _knows(data, split):
-            rows = data.describe(split, outcome.indices)
-        ours = isinstance(data, DataModule)
-        names = data.target_names if ours else {head: head for head in module.heads}
-        table = results.predictions_table(module, rows, names, outcome)
+    def _write_predictions(self, split: SplitName, outcome: EvalOutput, path: Path) -> None:
+        assert isinstance(self._module, Module)
+        rows = self._identified(split, outcome)
+        if rows is None:
+            rows = {"sample": outcome.indices.tolist()}
+        ours = isinstance(self._data, DataModule)
+        names = self._data.target_names if ours else {head: head for head in self._module.heads}
+        table = results.predictions_table(self._module, rows, names, outcome)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file's name need not be UTF-8, and stands there as it is.
         table.to_csv(path, index=False, errors="surrogateescape")
+
+    def _identified(self, split: SplitName, outcome: EvalOutput) -> results.Identified | None:
+        """What identifies the samples, where they are of a data set of our own."""
+        data = self._data
+        ours = isinstance(data, DataModule) and isinstance(data.splits.get(split), BatchDataset)
+        return data.describe(split, outcome.indices) if ours else None
 
 
 def gathered(batches: Sequence[Any]) -> EvalOutput | None:
@@ -155,11 +159,6 @@ def _joined(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], Mapping):
         return {name: _joined([part[name] for part in parts]) for name in parts[0]}
     return float32(torch.cat([*parts]).cpu())
-
-
-def _knows(data: Any, split: SplitName) -> bool:
-    """Whether a data module can tell which samples it gave, which are of a data set of its own."""
-    return isinstance(data, DataModule) and isinstance(data.splits.get(split), BatchDataset)
 
 
 def _drawn(epoch: int) -> bool:

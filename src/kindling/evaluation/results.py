@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from torch import Tensor
 
 from kindling.data.targets import IGNORE_INDEX, target_mask
@@ -19,6 +19,8 @@ from kindling.training.metrics import Heads
 from kindling.training.module import EvalOutput, Module
 
 Results = dict[str, Any]
+Identified = Mapping[str, Sequence[Any]]
+"""Columns that say which samples they are."""
 
 CLASSES = 20
 """Classes that the terminal has room for, a line each."""
@@ -29,17 +31,17 @@ def evaluate(module: Module, outcome: EvalOutput, block: int) -> Results:
     targets = outcome.targets
     metrics = score_heads(module, outcome.predictions, targets, block)
     scored = {k: score_heads(module, v, targets, block) for k, v in outcome.baselines.items()}
-    (name, baseline), *others = ((name, scores) for name, scores in scored.items() if scores)
-    known, by_class = _known_targets(outcome), _class_scores(module, outcome)
-    return {
+    baseline, *others = ({"name": k, "metrics": scores} for k, scores in scored.items() if scores)
+    results: Results = {
         "samples": len(outcome.indices),
-        **({"known_targets": known} if known else {}),
+        "known_targets": _known_targets(outcome),
         "metrics": metrics,
-        "baseline": {"name": name, "metrics": baseline},
-        "other_baselines": [{"name": name, "metrics": scores} for name, scores in others],
-        "skill": _skill(module, metrics, baseline),
-        **({"per_class": by_class} if by_class else {}),
+        "baseline": baseline,
+        "other_baselines": others,
+        "skill": _skill(module, metrics, scored[str(baseline["name"])]),
+        "per_class": _class_scores(module, outcome),
     }
+    return {name: value for name, value in results.items() if value != {}}
 
 
 def logged(module: str, scores: Mapping[str, float]) -> Results:
@@ -71,10 +73,7 @@ def write_outputs(outputs: Sequence[Any], path: Path) -> Path:
 
 
 def predictions_table(
-    module: Module,
-    rows: Mapping[str, Sequence[Any]],
-    targets: Mapping[str, str],
-    outcome: EvalOutput,
+    module: Module, rows: Identified, targets: Mapping[str, str], outcome: EvalOutput
 ) -> pd.DataFrame:
     """What identifies each sample, then target and prediction of each head.
 
@@ -104,27 +103,16 @@ def _predicted(prediction: Tensor, classes: Sequence[str], suffix: str) -> dict[
     if prediction.ndim == 1:
         # Of the second of two classes alone. A tie is the first class, as it is for the metrics.
         prediction = torch.stack([1 - prediction, prediction], -1)
-    by_class = zip(classes, prediction.unbind(-1), strict=True)
-    return {
-        f"prediction{suffix}": _named(prediction.argmax(-1), classes),
-        **{f"probability{suffix}_{name}": column.numpy() for name, column in by_class},
-    }
+    names = [f"probability{suffix}_{name}" for name in classes]
+    predicted = {f"prediction{suffix}": _named(prediction.argmax(-1), classes)}
+    return predicted | dict(zip(names, prediction.numpy().T, strict=True))
 
 
 def show(results: Results, run: Path, console: Console) -> None:
     """The results table, what data it is of, and where to look."""
-    baseline = results.get("baseline")
-    columns = ["model", "95 % interval", baseline["name"], "skill"] if baseline else ["model"]
-    table = _table("metric", columns)
-    for name, value in results["metrics"].items():
-        row = [name, short(value["value"])]
-        if baseline:
-            row.append(f"{short(value['low'])} to {short(value['high'])}")
-            row.append(short(baseline["metrics"][name]["value"]))
-            row.append(f"{results['skill'][name]:.1%}")
-        table.add_row(*row)
+    baseline, samples = results.get("baseline"), results["samples"]
     if results["metrics"]:
-        console.print(table)
+        console.print(_metric_table(results, baseline))
     if note := results.get("note"):
         console.print(f"scores       {note}")
     for other in results.get("other_baselines", ()):
@@ -132,32 +120,44 @@ def show(results: Results, run: Path, console: Console) -> None:
         console.print(f"beside it    {other['name']}: {scores}")
     for head, count in results.get("known_targets", {}).items():
         unscored = "" if count else ": not scored"
-        console.print(f"targets      {head}, {count:,} of {results['samples']:,} samples{unscored}")
+        console.print(f"targets      {head}, {count:,} of {samples:,} samples{unscored}")
     if by_class := results.get("per_class"):
         many = f"classes      {len(by_class):,}, scored one by one in results.json"
         console.print(many if len(by_class) > CLASSES else _class_table(by_class))
-    origin = "the generated sample: not a score on real data"
-    origin = origin if results["data"]["sample"] else results["data"]["root"]
-    split = "validation split" if results["split"] == "val" else "test split"
-    of = f"{origin}; {split}, {results['samples']:,} samples" if baseline else split
+    origin, split = results["data"]["root"], results["split"].replace("val", "validation")
+    if results["data"]["sample"]:
+        origin = "the generated sample: not a score on real data"
+    of = f"{origin}; {split} split, {samples:,} samples" if baseline else f"{split} split"
     console.print(f"data         {of}")
     console.print(f"run          {shown(run)}")
     where = shown(logdir(run.parents[1]))
     console.print(f"curves       make tensorboard (tensorboard --logdir {where})")
 
 
+def _metric_table(results: Results, baseline: Results | None) -> Table:
+    rows = {name: [short(value["value"])] for name, value in results["metrics"].items()}
+    if baseline is None:
+        return _table("metric", ["model"], rows)
+    for name, value in results["metrics"].items():
+        rows[name].append(f"{short(value['low'])} to {short(value['high'])}")
+        rows[name].append(short(baseline["metrics"][name]["value"]))
+        rows[name].append(f"{results['skill'][name]:.1%}")
+    return _table("metric", ["model", "95 % interval", baseline["name"], "skill"], rows)
+
+
 def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
-    table = _table("class", next(iter(scores.values())))
-    for label, row in scores.items():
-        shown = (f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values())
-        table.add_row(label, *shown)
-    return table
+    def cell(value: float) -> str:
+        return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+    rows = {label: list(map(cell, row.values())) for label, row in scores.items()}
+    return _table("class", next(iter(scores.values())), rows)
 
 
-def _table(first: str, others: Iterable[str]) -> Table:
-    table = Table(first, box=SIMPLE_HEAD, pad_edge=False)
-    for name in others:
-        table.add_column(name, justify="right")
+def _table(first: str, others: Iterable[str], rows: Mapping[str, Iterable[str]]) -> Table:
+    numbers = (Column(name, justify="right") for name in others)
+    table = Table(first, *numbers, box=SIMPLE_HEAD, pad_edge=False)
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
     return table
 
 
@@ -193,10 +193,10 @@ def _class_scores(module: Module, outcome: EvalOutput) -> dict[str, dict[str, fl
         target = outcome.targets[name][there]
         head.per_class.reset()
         values = head.per_class(outcome.predictions[name][there], target)
-        support = torch.bincount(target, minlength=len(head.classes))
+        values["support"] = torch.bincount(target, minlength=len(head.classes))
         for k, label in enumerate(head.classes):
-            row = {metric: float(value[k]) for metric, value in values.items()}
-            scores[module.named(name, label)] = {**row, "support": int(support[k])}
+            row = {metric: value[k].item() for metric, value in values.items()}
+            scores[module.named(name, label)] = row
     return scores
 
 

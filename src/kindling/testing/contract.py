@@ -34,6 +34,8 @@ class Fault(NamedTuple):
 
 
 NOTHING = Fault("")
+SHORT: dict[str, Any] = {"max_epochs": 2, "limit_train_batches": 2, "limit_val_batches": 2}
+"""The Trainer's settings of a run that is only about how it goes."""
 
 
 class StopAt(Callback):
@@ -147,6 +149,10 @@ class ProblemContract:
             model.fit_statistics(data.training)
         return model
 
+    def learned_from(self, data: DataModule) -> dict[str, Tensor]:
+        """The training samples, and what the module has taken from them."""
+        return {**whole(data, "train")._asdict(), **dict(self.make(data).named_buffers())}
+
     @classmethod
     def run(
         cls, command: str, root: Path, logs: Path, given: Fault = NOTHING, **trainer: Any
@@ -191,14 +197,15 @@ class ProblemContract:
             if isinstance(part, nn.Dropout):
                 part.p = 0.0
         optimizer = torch.optim.Adam(model.parameters(), self.overfit_lr)
-        losses: list[float] = []
-        while len(losses) < 200 and not (losses and losses[-1] < self.overfit * losses[0]):
+        enough = self.overfit * model.step(batch).loss.item()
+        for _ in range(200):
             optimizer.zero_grad()
             loss = model.step(batch).loss
+            if loss < enough:
+                return
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            losses.append(loss.item())
-        assert losses[-1] < self.overfit * losses[0]
+        pytest.fail(f"a loss of {loss.item():g}, which had to fall below {enough:g}")
 
     def test_saved_weights_predict_the_same(self, samples: DataModule, tmp_path: Path) -> None:
         model, batch = self.make(samples).eval(), some(samples)
@@ -207,9 +214,7 @@ class ProblemContract:
         for parameter in other.parameters():
             nn.init.zeros_(parameter)
         other.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
-        predicted = other.predict(batch)
-        for name, value in model.predict(batch).items():
-            assert torch.equal(value, predicted[name]), name
+        assert_equal(model.predict(batch), other.predict(batch))
 
     def test_no_sample_is_in_two_splits(self, samples: DataModule) -> None:
         home: dict[Any, str] = {}
@@ -228,14 +233,12 @@ class ProblemContract:
     def test_statistics_are_of_the_training_split_alone(self, root: Path, tmp_path: Path) -> None:
         copy = shutil.copytree(root, tmp_path / "set")
         data = self.read(copy)
-        before = {**whole(data, "train")._asdict(), **dict(self.make(data).named_buffers())}
+        before = self.learned_from(data)
         type(self).change_held_out(data)
         other = self.read(copy)
-        pairs = zip(whole(data, "test"), whole(other, "test"), strict=True)
-        assert not all(equal(*pair) for pair in pairs), "nothing was changed"
-        after = {**whole(other, "train")._asdict(), **dict(self.make(other).named_buffers())}
-        for name, value in before.items():
-            assert equal(value, after[name]), name
+        with pytest.raises(AssertionError):  # or nothing was changed
+            assert_equal(*(whole(changed, "test")._asdict() for changed in (data, other)))
+        assert_equal(before, self.learned_from(other))
 
     def test_a_run_beats_its_baseline(self, trained: Path) -> None:
         skill = json.loads((trained / "results.json").read_text())["skill"]
@@ -265,35 +268,28 @@ class ProblemContract:
         pd.testing.assert_frame_equal(tested[list(found)], again, check_dtype=False, rtol=1e-3)
 
     def test_a_stopped_run_ends_as_if_it_had_not_been(self, root: Path, tmp_path: Path) -> None:
-        short: dict[str, Any] = {"max_epochs": 2, "limit_train_batches": 2, "limit_val_batches": 2}
         stop = {"class_path": f"{__name__}.StopAt", "init_args": {"step": 3}}
-        assert self.run("fit", root, tmp_path / "logs", **short) == 0
-        assert self.run("fit", root, tmp_path / "logs", **short, callbacks=[stop]) == 130
+        assert self.run("fit", root, tmp_path / "logs", **SHORT) == 0
+        assert self.run("fit", root, tmp_path / "logs", **SHORT, callbacks=[stop]) == 130
         runs = [tmp_path / "logs" / self.task / f"version_{number}" for number in range(2)]
         assert main(["fit", f"--run={runs[1]}"]) == 0
-        weights, stopped = (
-            torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-            for run in runs
-        )
-        for name, value in weights.items():
-            assert equal(value, stopped[name]), name
+        last = [torch.load(run / "checkpoints/last.ckpt", weights_only=True) for run in runs]
+        assert_equal(*(checkpoint["state_dict"] for checkpoint in last))
         assert len({(run / "metrics.csv").read_text() for run in runs}) == 1
 
     @pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed"])
     def test_half_precision_trains(self, precision: str, root: Path, tmp_path: Path) -> None:
-        short: dict[str, Any] = {"max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1}
-        assert self.run("fit", root, tmp_path / "logs", **short, precision=precision) == 0
+        short = {**SHORT, "max_epochs": 1, "precision": precision}
+        assert self.run("fit", root, tmp_path / "logs", **short) == 0
 
     def test_a_backbone_is_trained_from_when_on_it_shall_be(
         self, samples: DataModule, root: Path, tmp_path: Path
     ) -> None:
-        if not hasattr(self.make(samples), "backbone"):
-            pytest.skip(f"{type(self.make(samples)).__name__} has no backbone")
-        thaw = {"unfreeze_backbone_at_epoch": 1, "train_bn": False}
-        name = "lightning.pytorch.callbacks.BackboneFinetuning"
-        short: dict[str, Any] = {"max_epochs": 2, "limit_train_batches": 1}
-        short["callbacks"] = [{"class_path": name, "init_args": thaw}]
-        assert self.run("fit", root, tmp_path / "logs", **short) == 0
+        if not hasattr(model := self.make(samples), "backbone"):
+            pytest.skip(f"{type(model).__name__} has no backbone")
+        thaw: dict[str, Any] = {"class_path": "lightning.pytorch.callbacks.BackboneFinetuning"}
+        thaw["init_args"] = {"unfreeze_backbone_at_epoch": 1, "train_bn": False}
+        assert self.run("fit", root, tmp_path / "logs", **SHORT, callbacks=[thaw]) == 0
         [path] = tmp_path.glob("logs/*/version_0/checkpoints/last.ckpt")
         [optimizer] = torch.load(path, weights_only=True)["optimizer_states"]
         assert len(optimizer["param_groups"]) == 2
@@ -334,8 +330,6 @@ def some(data: DataModule) -> Any:
     return data.training[torch.arange(min(16, len(data.training)))]
 
 
-def equal(one: Tensor, other: Tensor) -> bool:
-    """To the last bit, where a missing number is equal to another."""
-    if one.shape != other.shape:
-        return False
-    return bool(((one == other) | (one.isnan() & other.isnan())).all())
+def assert_equal(tensors: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> None:
+    """By their names, and to the last bit."""
+    torch.testing.assert_close(dict(tensors), dict(others), rtol=0, atol=0, equal_nan=True)

