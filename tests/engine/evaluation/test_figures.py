@@ -59,8 +59,9 @@ def ticks(figure: Figure) -> list[list[str]]:
     shown = []
     for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         every = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-        shown.append([t.label1.get_text() for t in every if low <= t.get_loc() <= high])
-    return [[text for text in texts if text] for texts in shown]
+        texts = [tick.label1.get_text() for tick in every if low <= tick.get_loc() <= high]
+        shown.append([text for text in texts if text])
+    return shown
 
 
 @pytest.mark.parametrize(
@@ -80,9 +81,6 @@ def test_logarithmic_axes_have_plain_numbers_and_nothing_is_cut_off(
     assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.02, "0.02"), (500, "500"), (1000, "1k"), (20_000, "20k"), (1.5e6, "1.5M"), (-2e3, "-2k")],
-)
-def test_round_numbers_are_brief(value: float, text: str) -> None:
-    assert brief(value).replace("\N{MINUS SIGN}", "-") == text
+def test_round_numbers_are_brief() -> None:
+    texts = [brief(value) for value in (0.02, 500, 1000, 20_000, 1.5e6, -2e3)]
+    assert texts == ["0.02", "500", "1k", "20k", "1.5M", "\N{MINUS SIGN}2k"]
