@@ -21,6 +21,7 @@ $(if $(filter trainer.callbacks%,$(words)),$(error add callbacks by ARGS="--trai
 PRESETS = $(foreach name,$(PRESET),--config $(name))
 ROOT = $(if $(DATA),--data.root='$(DATA)')
 COMPARED = $(if $(NAME),--name '$(NAME)') $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FOLDS),--folds $(FOLDS))
+EXECUTED = $(if $(EXECUTOR),--executor $(EXECUTOR))
 KINDLING = $(BIN)/kindling
 # Links to the runs, where links can be made.
 LOGDIR = $(if $(wildcard logs/.tensorboard/*/*),logs/.tensorboard,logs)
@@ -59,46 +60,46 @@ finetune: $(STAMP)  ## A new run from a run's weights: RUN=logs/t/latest [TASK=t
 
 compare: $(STAMP)  ## Variants over seeds: TASK=t [SEEDS=n] [FOLDS=k] [NAME=..] [DATA=dir]; or RUNS="logs/t/version_0 ..."
 	$(if $(RUNS),,$(call need,TASK,name,timeseries))
-	@$(BIN)/python scripts/compare.py $(if $(RUNS),--runs $(RUNS),--task $(TASK)) $(COMPARED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
+	@$(KINDLING) compare $(if $(RUNS),--runs $(RUNS),--task $(TASK)) $(COMPARED) $(EXECUTED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
 crossval: $(STAMP)  ## k-fold cross-validation: TASK=t [FOLDS=5] [NAME=..] [DATA=dir] [ARGS=...]
 	$(call need,TASK,name,potability)
-	@$(BIN)/python scripts/crossval.py --task $(TASK) $(COMPARED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
+	@$(KINDLING) crossval --task $(TASK) $(COMPARED) $(EXECUTED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
 sweep: $(STAMP)  ## Search settings by validation: TASK=t [TRIALS=50] [NAME=..] [DATA=dir] [ARGS=...]
 	$(call need,TASK,name,potability)
-	@$(BIN)/python scripts/sweep.py --task $(TASK) $(if $(TRIALS),--trials $(TRIALS)) $(COMPARED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
+	@$(KINDLING) sweep --task $(TASK) $(if $(TRIALS),--trials $(TRIALS)) $(COMPARED) $(EXECUTED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
 results: $(STAMP)  ## The scores of docs/results.md again: DATA=dir of data sets [ARGS="--only clouds"]
-	@$(BIN)/python scripts/results.py $(if $(DATA),--data '$(DATA)') $(ARGS)
+	@$(KINDLING) results $(if $(DATA),--data '$(DATA)') $(EXECUTED) $(ARGS)
 
 runs: $(STAMP)  ## All runs: when, what was changed, how good: [TASK=t] [ARGS=--all]
-	@$(BIN)/python scripts/runs.py $(if $(TASK),--task $(TASK)) $(ARGS)
+	@$(KINDLING) runs $(if $(TASK),--task $(TASK)) $(ARGS)
 
 reproduce: $(STAMP)  ## Make a run again and compare its scores: RUN=logs/t/latest
 	$(call need,RUN,folder,logs/timeseries/latest)
-	@$(BIN)/python scripts/reproduce.py --run '$(RUN)' $(ARGS)
+	@$(KINDLING) reproduce --run '$(RUN)' $(ARGS)
 
 export: $(STAMP)  ## ONNX and torch.export, checked: RUN=logs/t/latest [DATA=dir] [ARGS="--format onnx"]
 	$(call need,RUN,folder,logs/timeseries/latest)
-	@$(BIN)/python scripts/export.py --run '$(RUN)' $(ROOT) $(FLAGS) $(ARGS)
+	@$(KINDLING) export --run '$(RUN)' $(ROOT) $(FLAGS) $(ARGS)
 
 data: $(STAMP)  ## Fetch the real data: TASK=timeseries|potability|clouds|prices [ARGS="--client MT_001"]
 	$(call need,TASK,name,timeseries)
-	@$(BIN)/python scripts/fetch.py --task '$(TASK)' $(ARGS)
+	@$(KINDLING) fetch --task '$(TASK)' $(ARGS)
 
 check: $(STAMP)  ## Examine a data set before training: TASK=t [DATA=dir] [PRESET=..] [ARGS=...]
 	$(call need,TASK,name,timeseries)
-	@$(BIN)/python scripts/check.py --task '$(TASK)' $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
+	@$(KINDLING) check --task '$(TASK)' $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
 new: $(STAMP)  ## A problem of your own: TASK=name KIND=tabular|images|series|... [TARGET=regression] [DATA=my.csv] [TARGET_COLUMN=..]
 	$(call need,TASK,name,churn KIND=tabular)
 	$(call need,KIND,kind,tabular TASK=churn)
-	@$(BIN)/python scripts/new.py --task '$(TASK)' --kind '$(KIND)' $(if $(TARGET),--target '$(TARGET)') $(if $(DATA),--data '$(DATA)') $(if $(TARGET_COLUMN),--column '$(TARGET_COLUMN)')
+	@$(KINDLING) new --task '$(TASK)' --kind '$(KIND)' $(if $(TARGET),--target '$(TARGET)') $(if $(DATA),--data '$(DATA)') $(if $(TARGET_COLUMN),--column '$(TARGET_COLUMN)')
 
 update: $(STAMP)  ## Another version of the engine, your problems untouched: TO=v0.2.0 or a checkout [FROM=url] [ARGS=--no-test]
 	$(call need,TO,version,v0.2.0)
-	@$(BIN)/python scripts/update.py --to '$(TO)' $(if $(FROM),--from '$(FROM)') $(ARGS)
+	@$(KINDLING) update --to '$(TO)' $(if $(FROM),--from '$(FROM)') $(ARGS)
 
 remove:  ## Take a problem out, by git rm: TASK=t
 	$(call need,TASK,name,clouds)

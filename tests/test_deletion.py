@@ -64,9 +64,6 @@ def delete_tool(tree: Path, tool: str) -> None:
     imported = re.compile(
         rf"from kindling\.tools\.{tool}\b|from kindling\.tools import .*\b{tool}\b"
     )
-    for script in (tree / "scripts").glob("*.py"):
-        if imported.search(script.read_text()):
-            script.unlink()
     for source in sorted((tree / FOLDER).glob("*/*.py")):
         if source.is_file() and imported.search(source.read_text()):
             delete_tool(tree, source.parent.name)

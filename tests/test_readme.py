@@ -6,7 +6,6 @@ What make would run is run here.
 import json
 import os
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ import pytest
 
 import problems
 from kindling.__main__ import main
-from kindling.cli import arguments
+from kindling.cli import arguments, tools
 from kindling.data import paths
 
 PAGES = (
@@ -42,7 +41,7 @@ DELETED = {"clouds", "faces", "potability", "prices", "timeseries"} - {*TASKS}
 """Problems that the pages show, and that whoever has the project does not need."""
 
 # Of those that train several times in processes of their own.
-SMALLER = {"compare.py": ["--seeds=1"], "crossval.py": ["--folds=2"], "sweep.py": ["--trials=1"]}
+SMALLER = {"compare": ["--seeds=1"], "crossval": ["--folds=2"], "sweep": ["--trials=1"]}
 SEVERAL = re.compile(r"make (compare TASK|crossval|sweep|reproduce)")
 
 
@@ -93,7 +92,7 @@ def test_command(command: str, logs: Path, tmp_path: Path, monkeypatch: pytest.M
         return
     for program, *args in expanded(command):
         placed = [place(arg, logs, tmp_path) for arg in args]
-        if placed[0] == "scripts/runs.py":
+        if placed[0] == "runs":
             placed.append(f"--logs={logs}")
         RUNNERS[Path(program).name](placed, tmp_path)
 
@@ -140,6 +139,12 @@ def write_my_series(folder: Path) -> None:
 
 
 def run_kindling(args: list[str], tmp_path: Path) -> None:
+    command = next(iter(args), "--help")
+    if command in tools.described():
+        run_tool(args, tmp_path)
+        return
+    if not command.startswith("-") and command not in arguments.COMMANDS:
+        pytest.skip("of a tool that was deleted")
     if any(arg.startswith("--trainer.devices=") for arg in args):
         run_processes([sys.executable, "-m", "kindling", *args], args[0])
         return
@@ -166,32 +171,16 @@ def run_processes(command: list[str], stage: str) -> None:
     subprocess.run([*command, *limits(stage)], env=one_thread, check=True)
 
 
-def run_python(args: list[str], tmp_path: Path) -> None:
-    script, *rest = args
-    if not (paths.PROJECT / script).exists():
-        pytest.skip("of a tool that was deleted")
-    runs = [str(p) for arg in rest for p in ([arg] if "*" not in arg else glob(arg))]
-    smaller = SMALLER.get(Path(script).name, [])
+def run_tool(args: list[str], tmp_path: Path) -> None:
+    name, *rest = args
+    smaller = SMALLER.get(name, [])
     if "--task" in rest and smaller:
         smaller = [*smaller, "--jobs=1", "--config=smoke", f"--logs={tmp_path / 'logs'}"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [script, *runs, *smaller])
-        status = 0
-        try:
-            runpy.run_path(str(paths.PROJECT / script), run_name="__main__")
-        except SystemExit as done:
-            status = int(done.code or 0)
-        assert status == 0
-
-
-def glob(pattern: str) -> list[Path]:
-    folder = Path(pattern).parent
-    return sorted(p for p in folder.glob(Path(pattern).name) if (p / "results.json").exists())
+    assert main([*args, *smaller]) == 0
 
 
 RUNNERS: dict[str, Callable[[list[str], Path], None]] = {
     "kindling": run_kindling,
-    "python": run_python,
     "torchrun": run_torchrun,
 }
 

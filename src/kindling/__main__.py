@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kindling.cli import arguments, help
+from kindling.cli import arguments, help, tools
 from kindling.errors import Stopped, UserError
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _fail(str(error), error.status)
     except SystemExit as done:
-        # How the parser ends after --print_config and --help=all.
+        # How the parser ends after --print_config and --help=all, and how a tool ends.
         return int(done.code or 0)
     except BrokenPipeError:
         # Whoever read the output, head for one, has seen enough.
@@ -47,12 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: list[str]) -> None:
+    if "" not in sys.path:
+        sys.path.append("")  # classes of the current folder, as with `python -m`
+    if args and args[0] in tools.described():
+        sys.exit(tools.run(args[0], args[1:]))
     if help.wanted(args):
         print(help.overview(), flush=True)
         return
     invocation = arguments.read(args)
-    if "" not in sys.path:
-        sys.path.append("")  # classes of the current folder, as with `python -m`
     # Torch and Lightning take seconds to import, and one more where they are searched for garbage
     # meanwhile; what is wrong so far is answered sooner.
     gc.disable()

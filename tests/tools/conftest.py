@@ -29,6 +29,8 @@ CONFIG = {
     "logs": "/somewhere",
 }
 
+WORSE = (0.2, 0.0, 0.1)
+"""How much worse an epoch's validation is than the best one's."""
 
 PATCHED = """
 from pathlib import Path
@@ -56,7 +58,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """A finished run with scores; ``cell``, ``seed`` and the like say of what."""
+    """A finished run with test scores; ``validation``, ``seed``, ``lr`` and so on say of what."""
     record = pytest.importorskip("kindling.tools.runner.record")
 
     def write(
@@ -67,9 +69,9 @@ def make(tmp_path: Path) -> Make:
         config: dict[str, Any] = json.loads(json.dumps(CONFIG))
         config["seed_everything"] = settings.pop("seed", 0)
         config["data"]["init_args"]["fold"] = settings.pop("fold", 0)
-        provenance = {
+        provenance: dict[str, Any] = {
             "git": {"commit": "0123456789abcdef", "dirty": True},
-            "data": {"root": "d", "sample": True, "samples": {"train": 80, "val": 20, "test": 20}},
+            "data": {"samples": {"train": 80, "val": 20, "test": 20}},
             "packages": {"torch": "2"},
             "python": "3.12",
             "device": {"type": "cpu", "threads": 1},
@@ -78,6 +80,8 @@ def make(tmp_path: Path) -> Make:
             "wall_time_s": settings.pop("seconds", 4.0),
         }
         data = {"root": "d", "sample": True, "sha256": settings.pop("sha256", "f" * 64)}
+        provenance["data"] |= data
+        best = settings.pop("validation", 0.31)
         config["model"]["init_args"] |= settings
         metrics = {k: {"value": v, "low": v - 1, "high": v + 1} for k, v in (scores or {}).items()}
         results = {
@@ -95,8 +99,9 @@ def make(tmp_path: Path) -> Make:
         (folder / "provenance.json").write_text(json.dumps(provenance))
         if scores is not None:
             (folder / "results.json").write_text(json.dumps(results))
-        curves = "epoch,step,val/loss,val/mse,train/loss\n0,9,0.5,0.5,\n1,19,0.3,0.31,0.4\n"
-        (folder / "metrics.csv").write_text(curves + "2,29,0.4,0.41,0.2\n")
+        rows = [f"{k},{k}9,{best - 0.01 + more},{best + more},0.4" for k, more in enumerate(WORSE)]
+        names = "epoch,step,val/loss,val/mse,train/loss"
+        (folder / "metrics.csv").write_text("\n".join([names, *rows, ""]))
         return record.Record(folder)
 
     return write

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from kindling.__main__ import main
+from kindling.cli import tools
 from tests.test_makefile import make
 
 
@@ -11,15 +13,15 @@ from tests.test_makefile import make
     ("words", "command"),
     [
         (
-            ["compare", "TASK=t", "NAME=a b", "SEEDS=5", "DATA=d", "model.lr=1"],
-            "compare.py --task t --name 'a b' --seeds 5 --data.root='d' '--model.lr=1'",
+            ["compare", "TASK=t", "NAME=a b", "SEEDS=5", "DATA=d", "model.lr=1", "EXECUTOR=ray"],
+            "compare --task t --name 'a b' --seeds 5 --executor ray --data.root='d' '--model.lr=1'",
         ),
-        (["compare", "RUNS=a b", "NAME=n"], "compare.py --runs a b --name 'n'"),
+        (["compare", "RUNS=a b", "NAME=n"], "kindling compare --runs a b --name 'n'"),
         (["compare"], "compare needs TASK="),
-        (["crossval", "TASK=t", "FOLDS=3"], "crossval.py --task t --folds 3"),
-        (["results", "DATA=d", "ARGS=--only t"], "results.py --data 'd' --only t"),
-        (["runs", "TASK=t", "ARGS=--all"], "runs.py --task t --all"),
-        (["reproduce", "RUN=r"], "reproduce.py --run 'r'"),
+        (["crossval", "TASK=t", "FOLDS=3"], "kindling crossval --task t --folds 3"),
+        (["results", "DATA=d", "ARGS=--only t"], "kindling results --data 'd' --only t"),
+        (["runs", "TASK=t", "ARGS=--all"], "kindling runs --task t --all"),
+        (["reproduce", "RUN=r"], "kindling reproduce --run 'r'"),
         (["reproduce"], "reproduce needs RUN="),
     ],
 )
@@ -32,10 +34,16 @@ def test_make(words: list[str], command: str) -> None:
     ("tool", "args", "said"),
     [
         ("compare", ["--task=x"], "x: no such task"),
+        ("compare", [], "one of the arguments --task --runs is required; the options are listed"),
         ("compare", ["--task=toy", "--seeds=0"], "seeds=0: must be at least 1"),
-        ("compare", ["--task=toy", "--model.hiden=x"], "model.hiden: no such option"),
+        (
+            "compare",
+            ["--task=toy", "--model.hiden=x"],
+            "model.hiden: no such option; did you mean model.hidden?",
+        ),
         ("compare", ["--task=toy", "--data.root=none"], "none: no such folder"),
         ("compare", ["--task=toy", "--name=../x"], "not a name"),
+        ("compare", ["--task=toy", "--plan=none"], "none: no such file; it names variants"),
         ("compare", ["--runs", "none"], "none: no such run"),
         ("compare", ["--runs", "none", "--model.lr=1"], "compared as they are"),
         ("crossval", ["--task=toy", "--folds=1"], "folds=1: must be at least 2"),
@@ -47,12 +55,38 @@ def test_what_is_wrong_is_said_in_a_line_and_leaves_nothing(
 ) -> None:
     plan = logs.with_name("plan.yaml")
     plan.write_text("variants: {a: }")
-    if (tool, args[0]) == ("compare", "--task=toy"):
-        args = [*args, f"--plan={plan}"]
-    main = pytest.importorskip(f"kindling.tools.{tool}").main
-    assert main([*args, f"--logs={logs}"]) == 2
+    if (tool, *args[:1]) == ("compare", "--task=toy"):
+        args = [args[0], f"--plan={plan}", *args[1:]]
+    pytest.importorskip(f"kindling.tools.{tool}")
+    assert main([tool, *args, f"--logs={logs}"]) == 2
     captured = capsys.readouterr().err
     assert captured.startswith("kindling: ")
     assert captured.count("\n") == 1
     assert said in captured
     assert not logs.exists()
+
+
+def test_each_tool_is_in_the_help_by_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "runner" not in tools.described(), "what tools share is none"
+    for name, about in tools.described().items():
+        assert f"{name} {about[:30]}" in shown
+        assert main([name, "--help"]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert told.startswith(f"usage: kindling {name} ")
+        assert about in told
+
+
+def test_a_deleted_tool_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").write_text("def main(argv):\n    'My own.'\n")
+    monkeypatch.setattr(tools, "FOLDER", tmp_path)
+    assert main([]) == 0
+    assert "  mine  My own." in capsys.readouterr().out
+    assert main(["mein", "--task=toy"]) == 2
+    assert "mein: no such command; did you mean mine?" in capsys.readouterr().err
+    assert main(["compare", "--task=toy"]) == 2
+    assert "compare: no such command" in capsys.readouterr().err

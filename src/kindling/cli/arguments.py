@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kindling.cli import tools
 from kindling.cli.settings import settings
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
@@ -36,7 +37,8 @@ def read(argv: list[str]) -> Invocation:
     """Split the command off ``argv`` and resolve ``--run``, ``--ckpt_path`` and ``--config``."""
     command, *flags = argv
     if command not in COMMANDS:
-        raise UserError(f"{command}: no such command{did_you_mean(command, COMMANDS)}")
+        known = [*COMMANDS, *tools.described()]
+        raise UserError(f"{command}: no such command{did_you_mean(command, known)}")
     given, flags = take(flags, "--run")
     checkpoint, flags = take(flags, "--ckpt_path")
     parent, flags = take(flags, "--from_run")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kindling.cli import arguments
+from kindling.cli import arguments, tools
 from kindling.cli.settings import shown
 from kindling.data import paths
 
@@ -32,7 +32,8 @@ OTHER = ("from_run", "freeze", "early_stopping.patience", "seed_everything", "co
 def wanted(args: list[str]) -> bool:
     """Whether ``args`` ask for help, and not on the settings of a task."""
     rest = [arg for arg in args if arg not in ("-h", "--help", "help")]
-    return not rest or (rest != args and len(rest) == 1 and rest[0] in arguments.COMMANDS)
+    known = {*arguments.COMMANDS, *tools.described()}
+    return not rest or (rest != args and len(rest) == 1 and rest[0] in known)
 
 
 def overview() -> str:
@@ -42,6 +43,7 @@ def overview() -> str:
         "",
         "usage: kindling COMMAND [--config TASK] [--config PRESET] [--SETTING=VALUE ...]",
         *_section("commands", arguments.COMMANDS),
+        *_section("tools, which each have a --help of their own", tools.described()),
         *_section("tasks", _described(paths.CONFIGS)),
         *_section("presets", _described(paths.PRESETS)),
         "",

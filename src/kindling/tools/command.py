@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -17,15 +18,30 @@ WIDTH = 160
 Words = Sequence[str] | None
 
 
-def parser(about: str | None, jobs: bool = True) -> argparse.ArgumentParser:
-    """A command's parser.
+class Parser(argparse.ArgumentParser):
+    """A tool's parser, which answers a mistake in one line.
 
     Args:
-        about: What the command does, in the first line.
+        main: Of the tool; its docstring begins with what the tool does.
+    """
+
+    def __init__(self, main: Callable[..., int]) -> None:
+        about = (main.__doc__ or "").partition("\n")[0]
+        prog = f"kindling {main.__module__.rpartition('.')[2]}"
+        super().__init__(prog, description=about, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; the options are listed by: {self.prog} --help")
+
+
+def parser(main: Callable[..., int], jobs: bool = True) -> Parser:
+    """The parser of a tool that works on runs.
+
+    Args:
+        main: Of the tool.
         jobs: Whether it makes several runs at once.
     """
-    line = (about or "").partition("\n")[0]
-    made = argparse.ArgumentParser(description=line, allow_abbrev=False)
+    made = Parser(main)
     made.add_argument("--logs", type=Path, default=paths.LOGS, help="folder of the runs")
     if jobs:
         made.add_argument("--jobs", type=int, help="runs at once; as many as there are cores")

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from kindling.cli import arguments
+from kindling.cli import arguments, tools
 from kindling.data import paths
 
 TOY = Path(__file__).parents[1] / "toy.yaml"
 CONFIGS = [*arguments.names(paths.CONFIGS), *arguments.names(paths.PRESETS)]
 COMPLETED = {
-    "kindling ": [*arguments.COMMANDS],
+    "kindling ": [*arguments.COMMANDS, *tools.described()],
     "kindling tr": ["train"],
     "kindling train --config=smo": ["smoke"],
     "kindling train --config ": CONFIGS,
     "kindling test --run=lo": ["logs/toy/version_3"],
     "kindling train --config nothing --model.ce": [],
+    "kindling compare --task ": arguments.names(paths.CONFIGS),
     f"kindling train --config={TOY} --model.batch_norm=t": ["true"],
     f"kindling train --config {TOY} --model.sch": ["--model.schedule"],
 }

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-COMPARE = "import sys; from kindling.tools.compare import main; sys.exit(main())"
-
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("toy")
@@ -19,7 +17,15 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     plan.write_text("seeds: 1\nvariants:\n  few: --model.hidden=[4]\n  many: --model.hidden=[8]\n")
     flags = ["--trainer.max_epochs=40", "--early_stopping.patience=40"]
     flags += ["--trainer.limit_train_batches=2", "--trainer.limit_val_batches=2"]
-    command = [sys.executable, "-c", COMPARE, "--task=toy", f"--plan={plan}", f"--logs={logs}"]
+    command = [
+        sys.executable,
+        "-m",
+        "kindling",
+        "compare",
+        "--task=toy",
+        f"--plan={plan}",
+        f"--logs={logs}",
+    ]
     command += ["--jobs=1", "--name=x", *flags]
     runs = logs / "toy" / "compare" / "x" / "runs"
     first = runs / "few" / "seed_0" / "toy" / "version_0"

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from kindling.__main__ import main
 from kindling.cli import arguments
@@ -13,9 +12,7 @@ from kindling.errors import UserError
 from kindling.tools.compare import plan
 from kindling.tools.compare.comparison import planned_runs
 from kindling.tools.compare.plan import Plan
-from kindling.tools.runner import settings, typed
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.record import Record
 
 TASKS = arguments.names(paths.CONFIGS)
 # Those beside the tasks' own are of the task that their name begins with, for --plan.
@@ -49,20 +46,10 @@ def test_plans_are_neither_tasks_nor_presets() -> None:
 
 
 @pytest.mark.usefixtures("toy")
-def test_runs_of_folds(tmp_path: Path) -> None:
-    chosen = Plan("toy", {"default": []}, plan.folds(2))
-    [[first, second]] = planned_runs(chosen, tmp_path, []).values()
-    assert (first.settings["data.folds"], first.settings["data.fold"]) == (2, 0)
-    assert (second.settings["data.folds"], second.settings["data.fold"]) == (2, 1)
-    assert second.folder == tmp_path / "runs" / "default" / "fold_1"
-    assert second.title == "default, fold 1"
-
-
-@pytest.mark.usefixtures("toy")
 def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_path: Path) -> None:
     sgd = ["--optimizer=SGD", "--optimizer.lr=0.1", "--lr_scheduler=ConstantLR"]
     variants = {"a b": ["--model.dropout=0.1", "--data.batch_size=8"], "sgd": sgd}
-    chosen = Plan("toy", variants, plan.seeds(1))
+    chosen = Plan("toy", variants, plan.repeats("seeds", 1))
     first, other = planned(chosen, tmp_path, "--data.batch_size=24", "--config", "smoke")
     assert first.settings["optimizer"] is None
     assert first.settings["model.dropout"] == 0.1
@@ -77,7 +64,9 @@ def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_pat
 @pytest.mark.usefixtures("toy")
 def test_a_run_is_recognized_by_its_settings(tmp_path: Path) -> None:
     variants = {"small": [], "other": ["--model.dropout=0.1"]}
-    small, other = planned(Plan("toy", variants, plan.seeds(1)), tmp_path, "--config=smoke")
+    small, other = planned(
+        Plan("toy", variants, plan.repeats("seeds", 1)), tmp_path, "--config=smoke"
+    )
     assert small.finished() is None
     assert main(small.command(1)[3:]) == 0
     run = small.folder / "toy" / "version_0"
@@ -119,38 +108,3 @@ def test_a_wrong_plan_is_named(task: str | None, text: str, said: str, tmp_path:
         plan.read(path, task)
     assert said in str(error.value)
     assert str(path) in str(error.value)
-
-
-@pytest.mark.usefixtures("toy")
-def test_what_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"toys: no such task; did you mean toy\?"):
-        typed.check_task("toys")
-    with pytest.raises(UserError, match="no such file; it names variants"):
-        plan.read(tmp_path / "none.yaml", "toy")
-    with pytest.raises(UserError, match="seeds=0: must be at least 1"):
-        plan.seeds(0)
-    with pytest.raises(UserError, match="folds=1: must be at least 2"):
-        plan.folds(1)
-    with pytest.raises(UserError, match="not a name"):
-        typed.check_name("../up")
-    chosen = Plan("toy", {"a": [], "b": ["--model.hiden=[8]"]}, plan.seeds(2))
-    with pytest.raises(
-        UserError, match=r"model.hiden: no such option; did you mean model.hidden\?"
-    ):
-        planned(chosen, tmp_path)
-
-
-def test_settings_by_the_names_that_are_typed(tmp_path: Path) -> None:
-    model = {"class_path": "a.B", "init_args": {"lr": 0.1, "sizes": [1, 2]}}
-    trainer = {"max_epochs": 3, "enable_progress_bar": False, "logger": {"class_path": "L"}}
-    content = {"seed_everything": 1, "logs": "/x", "trainer": trainer, "model": model}
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
-    made = Record(tmp_path).settings
-    assert made == {
-        "seed_everything": 1,
-        "trainer.max_epochs": 3,
-        "model": "a.B",
-        "model.lr": 0.1,
-        "model.sizes": [1, 2],
-    }
-    assert settings.differing([made, {**made, "model.lr": 0.2, "data.fold": 1}]) == ["model.lr"]

@@ -270,5 +270,5 @@ def test_make() -> None:
         return " ".join((done.stdout + done.stderr).split())
 
     line = make("RUN=r", "DATA=d", "ARGS=--format onnx")
-    assert line.endswith("scripts/export.py --run 'r' --data.root='d' --format onnx")
+    assert line.endswith("kindling export --run 'r' --data.root='d' --format onnx")
     assert "export needs RUN=" in make()

@@ -43,7 +43,7 @@ def test_make() -> None:
         cwd=paths.PROJECT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
         check=True,
     )  # fmt: skip
-    assert done.stdout.split() == [".venv/bin/python", "scripts/fetch.py", "--task", "'t'", "--all"]
+    assert done.stdout.split() == [".venv/bin/kindling", "fetch", "--task", "'t'", "--all"]
 
 
 def test_fetched_through_a_bad_connection(

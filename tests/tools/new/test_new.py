@@ -203,9 +203,9 @@ def test_samples_are_the_same_each_time_and_hold_what_is_asked_for(tmp_path: Pat
 def test_a_problem_on_one_s_own_table_passes_its_tests(
     tree: Path, python: Run, tmp_path: Path
 ) -> None:
-    """By the script, as make calls it."""
+    """By the command that make calls."""
     (tmp_path / "calls.csv").write_text(CHURN)
-    new = ("scripts/new.py", f"--task={TASK}", "--kind=tabular")
+    new = ("-m", "kindling", "new", f"--task={TASK}", "--kind=tabular")
     assert "Churn" in python(*new, f"--data={tmp_path / 'calls.csv'}")
     for check in (["check"], ["format", "--check"]):
         python("-m", "ruff", *check, "--no-cache", *WRITTEN[:2])
@@ -217,7 +217,8 @@ def test_a_problem_on_one_s_own_table_passes_its_tests(
 def test_every_kind_passes_its_tests_and_trains(
     kind: str, target: str, python: Run, tree: Path
 ) -> None:
-    python("scripts/new.py", f"--task={TASK}", f"--kind={kind}", f"--target={target}")
+    new = ("-m", "kindling", "new", f"--task={TASK}", f"--kind={kind}")
+    python(*new, f"--target={target}")
     python("-m", "pytest", "-p", "no:cacheprovider", WRITTEN[1])
     python("-m", "kindling", "train", f"--config={TASK}", "--trainer.enable_progress_bar=false")
     assert (tree / "logs" / TASK / "latest" / "results.json").is_file()

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from kindling.__main__ import main as kindling
-from kindling.tools.reproduce import main
 from tests.engine.toy import QUIET, TABLE, write_table
 
 
@@ -22,7 +21,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_run_is_reproduced(run: Path, logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--run", str(run), f"--logs={logs}"]) == 0
+    assert kindling(["reproduce", "--run", str(run), f"--logs={logs}"]) == 0
     assert "all 2 scores, to the last digit" in capsys.readouterr().out
     [again] = (logs / "toy" / "reproduce").glob("*/toy/version_0")
     assert (again / "results.json").is_file()
@@ -50,17 +49,17 @@ def test_what_came_out_differently_is_named(
     record["packages"]["torch"] = "1.0"
     record["command"] = "kindling train --run logs/toy/version_0"
     (other / "provenance.json").write_text(json.dumps(record))
-    assert main(["--run", str(other), f"--logs={logs}"]) == 1
+    assert kindling(["reproduce", "--run", str(other), f"--logs={logs}"]) == 1
     captured = capsys.readouterr()
     assert "accuracy: not the same" in captured.err
     assert "auroc" not in captured.err
-    assert "torch        1.0, now" in captured.out
+    assert "packages.torch 1.0, now" in captured.out
 
 
 def test_other_data_cannot_reproduce(
     run: Path, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = altered(run, tmp_path, "results.json", "data", "sha256", value="0" * 64)
-    assert main(["--run", str(other), f"--logs={logs}"]) == 2
+    assert kindling(["reproduce", "--run", str(other), f"--logs={logs}"]) == 2
     assert "the data have changed since the run" in capsys.readouterr().err
     assert not logs.exists()

@@ -1,6 +1,7 @@
 """The plans of published scores are sound, and all their tables are put on one page."""
 
 import shutil
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ def test_one_page_of_all_that_have_their_data(
     shutil.copy(toy / "toy.yaml", toy / "other.yaml")
     made: list[tuple[str, Sequence[str]]] = []
 
-    def compare(chosen: Plan, folder: Path, flags: Sequence[str], *rest: Any) -> None:
+    def compare(
+        chosen: Plan, folder: Path, flags: Sequence[str], options: Namespace, *rest: Any
+    ) -> None:
+        assert options.test, "scores that are published are of the test split"
         folder.mkdir(parents=True)
         (folder / "compare.md").write_text(f"table of {chosen.task}\n")
         made.append((chosen.task, flags))

@@ -1,16 +1,14 @@
 """A data set examined before training: what leaks, what is odd, what would be refused."""
 
-import argparse
-
-from kindling.tools.command import Words, entry
+from kindling.tools.command import Parser, Words, entry
 
 
 @entry
 def main(argv: Words = None) -> None:
     """Examine a task's data. Further flags are its settings; the status is 0 if it would train."""
-    parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
-    parser.add_argument("--task", required=True, help="whose data, by its own settings")
-    chosen, flags = parser.parse_known_args(argv)
+    options = Parser(main)
+    options.add_argument("--task", required=True, help="whose data, by its own settings")
+    chosen, flags = options.parse_known_args(argv)
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
     from kindling.tools.check.examine import check
 

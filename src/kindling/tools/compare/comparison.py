@@ -1,5 +1,6 @@
 """Variants compared: their runs made, or runs that exist taken together, and reported."""
 
+from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from kindling.tools.compare.scores import Comparison, Variant
 from kindling.tools.runner import expected
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs, share_out
-from kindling.tools.runner.record import Record, tested
+from kindling.tools.runner.record import Record, existing
 from kindling.tools.runner.settings import differing
 from kindling.tools.runner.typed import check_name
 
@@ -31,9 +32,16 @@ class Failed(UserError):
 
 
 def compare(
-    plan: Plan, folder: Path, flags: Sequence[str], jobs: int | None, console: Console
+    plan: Plan, folder: Path, flags: Sequence[str], options: Namespace, console: Console
 ) -> None:
     """Make the runs that are not there yet, then report; both go into ``folder``.
+
+    Args:
+        plan: What is compared.
+        folder: Of the comparison.
+        flags: Of all runs.
+        options: How many ``jobs`` run at once, and whether ``test`` scores are shown.
+        console: Where the tables are shown.
 
     Raises:
         UserError: A flag is wrong, which is known before anything is written.
@@ -47,27 +55,32 @@ def compare(
     for first, *_ in planned.values():
         if first.finished() is None:
             expected.examine(first.flags)
-    room = share_out(len(wanted), cores(), torch.cuda.device_count(), jobs)
+    room = share_out(len(wanted), cores(), torch.cuda.device_count(), options.jobs)
     console.print(f"runs         {len(wanted)}, {room[0]} at once, {room[1]} threads each")
     pool = Runs(wanted, room, console)
     pool.work()
-    made = [_made(name, runs, room[1]) for name, runs in planned.items()]
-    if variants := [variant for variant in made if variant is not None]:
-        over = plan.repeats[0].name.partition("_")[0]
-        report(Comparison(variants, over), folder, console)
+    variants = []
+    for name, runs in planned.items():
+        if made := [(run, Record(found)) for run in runs if (found := run.finished())]:
+            records = [record for _, record in made]
+            variants.append(Variant(name, records, costs(records, [run for run, _ in made])))
+    if variants:
+        over = next(iter(plan.repeats)).partition("_")[0]
+        report(Comparison(variants, options.test, over), folder, console)
     if pool.failed:
         title, message = next(iter(pool.failed.items()))
         count = f"{len(pool.failed)} of {len(wanted)} runs failed"
         raise Failed(f"{count}, the first being {title}: {message}; the same command tries again")
 
 
-def compare_runs(folders: Sequence[str], name: str, logs: Path, console: Console) -> None:
+def compare_runs(options: Namespace, console: Console) -> None:
     """Runs that exist, those that differ in their seed alone as one variant."""
     require_package(*SCIPY)
-    records = tested(folders)
+    records = existing(options.runs, options.test)
     variants = [Variant(title, runs, costs(runs)) for title, runs in _grouped(records)]
-    folder = logs.absolute() / records[0].task / "compare" / check_name(name)
-    report(Comparison(variants), folder, console)
+    name = check_name(options.name or "runs")
+    folder = options.logs.absolute() / records[0].task / "compare" / name
+    report(Comparison(variants, options.test), folder, console)
 
 
 def planned_runs(plan: Plan, folder: Path, flags: Sequence[str]) -> dict[str, list[PlannedRun]]:
@@ -75,25 +88,22 @@ def planned_runs(plan: Plan, folder: Path, flags: Sequence[str]) -> dict[str, li
     planned: dict[str, list[PlannedRun]] = {}
     for name, own in plan.variants.items():
         shared = [f"--config={plan.task}", *own, *flags]
-        settings = expected.settings([*shared, *plan.repeats[0].flags])
+        given = {
+            repeat: [f"--{key}={value}" for key, value in settings.items()]
+            for repeat, settings in plan.repeats.items()
+        }
+        settings = expected.settings([*shared, *next(iter(given.values()))])
         planned[name] = [
             PlannedRun(
-                f"{name}, {repeat.name.replace('_', ' ')}",
+                f"{name}, {repeat.replace('_', ' ')}",
                 plan.task,
-                folder / "runs" / check_name(name) / repeat.name,
-                [*shared, *repeat.flags],
-                settings | repeat.settings,
+                folder / "runs" / check_name(name) / repeat,
+                [*shared, *given[repeat]],
+                settings | plan.repeats[repeat],
             )
             for repeat in plan.repeats
         ]
     return planned
-
-
-def _made(name: str, planned: Sequence[PlannedRun], threads: int) -> Variant | None:
-    """The finished runs of a variant; nothing if none is finished."""
-    made = [(run, Record(found)) for run in planned if (found := run.finished()) is not None]
-    records = [record for _, record in made]
-    return Variant(name, records, costs(records, [r for r, _ in made], threads)) if made else None
 
 
 def _grouped(records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:

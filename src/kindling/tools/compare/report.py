@@ -1,40 +1,44 @@
-"""What a comparison leaves in its folder and shows in the terminal."""
+"""The comparison as tables of words, and what it leaves in its folder."""
 
+import math
 import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from kindling.cli.settings import shown
+from kindling.errors import short
 from kindling.runs.folder import shown as place
 from kindling.tools.compare import figures
+from kindling.tools.compare.costs import MEMORY, PARAMETERS, TRAINING
 from kindling.tools.compare.scores import Comparison
-from kindling.tools.compare.table import tables
-from kindling.tools.runner.grid import markdown, show
+from kindling.tools.runner.grid import ABSENT, Grid, markdown, show
 from kindling.tools.runner.record import show_alone
+from kindling.tools.runner.settings import differing
+
+COLUMNS = 8
+"""Of a table, at most; more variants than that have rows."""
+
+COSTS = {PARAMETERS: "{:,.0f}", TRAINING: "{:,.1f}", MEMORY: "{:,.0f}"}
+"""What a variant takes, as it is written."""
 
 
 def report(comparison: Comparison, folder: Path, console: Console) -> None:
     """Write tables and charts into ``folder``, made if need be, and show the tables."""
     folder.mkdir(parents=True, exist_ok=True)
-    grids = tables(comparison)
+    grids = [_fitted(grid) for grid in (_settings(comparison), *_scores(comparison)) if grid[1:]]
     for grid in grids:
         show(grid, console)
     explained, origin = _explained(comparison), _origin(comparison)
+    listed = "".join(f"- {name}: {line}\n" for name, line in origin.items())
     text = "\n".join(map(markdown, grids))
-    listed = "".join(f"- {' '.join(line.split())}\n" for line in origin.splitlines())
     (folder / "compare.md").write_text(f"{text}\n{explained}\n\n{listed}")
-    comparison.by_score().to_csv(folder / "scores.csv", index=False)
+    comparison.by_score.to_csv(folder / "scores.csv", index=False)
     comparison.by_run().to_csv(folder / "runs.csv", index=False)
-    drawn = {
-        "curves.png": figures.draw_curves(comparison),
-        "times.png": figures.draw_times(comparison),
-        "scores.png": figures.draw_scores(comparison),
-    }
-    charts = {name: chart for name, chart in drawn.items() if chart}
-    for name, chart in charts.items():
-        chart.savefig(folder / name, dpi=120)
+    figures.draw(comparison).savefig(folder / "compare.png", dpi=120)
     over = comparison.over
     linked = {
         f"{variant.name.replace(' ', '_')}/{over}_{record.pair[over == 'fold']}": record.folder
@@ -42,10 +46,72 @@ def report(comparison: Comparison, folder: Path, console: Console) -> None:
         for record in variant.records
     }
     console.print(explained, style="dim")
-    console.print(origin)
-    console.print(f"tables       {place(folder)}/compare.md, scores.csv, runs.csv")
-    console.print(f"charts       {place(folder)}/{', '.join(charts)}")
-    console.print(f"curves       {show_alone(folder, linked)}")
+    files = {
+        "files": f"{place(folder)}/compare.md, compare.png, scores.csv, runs.csv",
+        "curves": show_alone(folder, linked),
+    }
+    for name, line in {**origin, **files}.items():
+        console.print(f"{name:<12} {line}")
+
+
+def _settings(comparison: Comparison) -> Grid:
+    """A row a setting in which the variants differ, and nothing else."""
+    made = {variant.name: variant.records[0].settings for variant in comparison.variants}
+    rows = [
+        [name, *(shown(run.get(name)) for run in made.values())]
+        for name in differing(list(made.values()))
+    ]
+    return [["setting", *made], *rows]
+
+
+def _scores(comparison: Comparison) -> tuple[Grid, Grid]:
+    """A row a metric, then what each variant takes; and by how much further variants differ."""
+    names, known = comparison.names, {variant.name: variant for variant in comparison.variants}
+    others = [name for name in known if name != names[0]]
+    counts = [str(len(known[name].records)) if name in known else "" for name in names]
+    scores = [["test" if comparison.test else "validation", *names], ["runs", *counts]]
+    apart = [[f"minus {names[0]}", *others]]
+    for metric in comparison.metrics:
+        rows = {n: found for n in names if (found := comparison.scores.get((metric, n)))}
+        scores.append([metric, *(_spread(rows[n]) if n in rows else ABSENT for n in names)])
+        row = [_difference(rows[n]) if n in rows else ABSENT for n in others]
+        apart += [[metric, *row]] if {*row} - {ABSENT} else []
+    for cost, written in COSTS.items():
+        values = [known[name].costs.get(cost) if name in known else None for name in names]
+        if any(value is not None for value in values):
+            scores.append([cost, *(ABSENT if v is None else written.format(v) for v in values)])
+    return scores, apart
+
+
+def _fitted(grid: Grid) -> Grid:
+    """With a row for each variant where there are too many of them for columns."""
+    return [list(row) for row in zip(*grid, strict=True)] if len(grid[0]) > COLUMNS else grid
+
+
+def _spread(score: dict[Any, Any]) -> str:
+    """Mean ± standard deviation, as many digits as the deviation tells."""
+    mean, deviation = score["mean"], score["deviation"]
+    if not deviation > 0:  # one run has none, which is NaN
+        return short(mean)
+    digits = _digits(deviation)
+    return f"{mean:,.{digits}f} ± {deviation:,.{digits}f}"
+
+
+def _difference(score: dict[Any, Any]) -> str:
+    difference, low, high = score["difference"], score["low"], score["high"]
+    if math.isnan(difference):
+        return ABSENT
+    if math.isnan(low):
+        return f"{difference:+.3g}"
+    digits = _digits((high - low) / 2)
+    return f"{difference:+,.{digits}f} ({low:+,.{digits}f} to {high:+,.{digits}f})"
+
+
+def _digits(spread: float) -> int:
+    """Decimals that leave two digits of the spread."""
+    if spread <= 0 or not math.isfinite(spread):
+        return 4
+    return min(8, max(0, 1 - math.floor(math.log10(spread))))
 
 
 def _explained(comparison: Comparison) -> str:
@@ -58,18 +124,18 @@ def _explained(comparison: Comparison) -> str:
     )
 
 
-def _origin(comparison: Comparison) -> str:
-    """When, at which commit, by which command and on what data."""
-    records = [record for variant in comparison.variants for record in variant.records]
-    data = records[0].results["data"]
-    origin = "the generated sample: not a score on real data" if data["sample"] else data["root"]
-    counts = {record.results["samples"] for record in records}
-    samples = f"{min(counts):,}" + (f" to {max(counts):,}" if len(counts) > 1 else "")
-    commits = dict.fromkeys(record.commit for record in records)
-    program, *words = sys.argv
-    command = shlex.join([place(Path(program).resolve()), *words])
-    return (
-        f"data         {origin}; test split, {samples} samples\n"
-        f"made         {datetime.now(UTC):%Y-%m-%d}, commit {' and '.join(commits)}\n"
-        f"command      python {command}"
-    )
+def _origin(comparison: Comparison) -> dict[str, str]:
+    """On what data, when, at which commit and by which command."""
+    test, records = comparison.test, comparison.records
+    data = records[0].data(test)
+    origin = data["root"] or "as its data module reads them"  # of a plain LightningDataModule
+    origin = "the generated sample: not a score on real data" if data["sample"] else origin
+    counts = [count for record in records if (count := record.samples(test))]
+    several = f" to {max(counts):,}" if len({*counts}) > 1 else ""
+    split = "test split" if test else "validation split, best epoch"
+    return {
+        "data": f"{origin}; {split}" + (f", {min(counts):,}{several} samples" if counts else ""),
+        "made": f"{datetime.now(UTC):%Y-%m-%d}, commit "
+        + " and ".join(dict.fromkeys(record.commit for record in records)),
+        "command": shlex.join(["kindling", *sys.argv[1:]]),
+    }

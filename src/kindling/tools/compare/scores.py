@@ -1,42 +1,33 @@
-"""Statistics of variants: scores over runs, and paired differences to the first of them.
+"""Statistics of variants: scores over runs, and paired differences to the first of them."""
 
-n: runs.
-"""
-
-import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kindling.errors import UserError
-from kindling.tools.runner.record import Record
+from kindling.tools.runner.record import Record, Scores
 
 LEVEL = 0.95
-
-Scored = dict[str, Any]
-"""A metric of a variant, as a row of ``scores.csv``."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Runs that differ in seed or fold alone, and what they take.
-
-    Raises:
-        UserError: They were made on different data, or two have the same seed and fold.
-    """
+    """Runs that differ in seed or fold alone, and what they take."""
 
     name: str
     records: list[Record]
     costs: dict[str, float | None] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
+    def check(self, test: bool) -> None:
+        """Raise a UserError where two runs are the same, or are of different data."""
         if len({record.pair for record in self.records}) < len(self.records):
             same = "two runs have the same seed and the same settings; name one"
             raise UserError(f"{self.name}: {same}")
-        if len({record.results.get("data", {}).get("sha256") for record in self.records}) > 1:
+        if len({record.data(test).get("sha256") for record in self.records}) > 1:
             places = ", ".join(str(record.folder) for record in self.records)
             raise UserError(
                 f"{self.name}: the data have changed between these runs: {places}; remove the "
@@ -45,86 +36,76 @@ class Variant:
 
 
 class Comparison:
-    """Variants, at least one, and the scores of them and of what they have to beat.
+    """Variants, at least one, and their scores; those of test beside what they have to beat.
 
     Args:
         variants: The first is what others are compared with.
+        test: Whether scores are of the test split, or of validation at the epoch that the best
+            checkpoint is of.
         over: What the runs of a variant differ in: ``seed`` or ``fold``.
+
+    Raises:
+        UserError: Runs of a variant do not belong together.
     """
 
-    def __init__(self, variants: Sequence[Variant], over: str = "seed") -> None:
-        self.variants, self.over = variants, over
-        runs = [(v.name, r.pair, r.scores) for v in variants for r in v.records]
-        beaten = [(r.baseline[0], r.pair, r.baseline[1]) for r in variants[0].records]
+    def __init__(self, variants: Sequence[Variant], test: bool, over: str = "seed") -> None:
+        self.variants, self.test, self.over = variants, test, over
+        for variant in variants:
+            variant.check(test)
+        self.records = [record for variant in variants for record in variant.records]
+        runs = [(v.name, r.pair, r.scores(test)) for v in variants for r in v.records]
+        # Validation has no baseline, nor have a plain LightningModule's runs.
+        beaten = [(*r.baseline, r.pair) for r in variants[0].records if test and r.baseline[0]]
+        known = [(name, pair, scores) for name, scores, pair in beaten]
         # A single variant has only the baseline to differ from.
-        every = [*beaten, *runs] if len(variants) == 1 else [*runs, *beaten]
-        # A plain LightningModule's runs have no baseline.
-        self.names = list(dict.fromkeys(name for name, *_ in every if name))
-        self._whole = aliases({metric for *_, scores in every for metric in scores})
+        every = [*known, *runs] if len(variants) == 1 else [*runs, *known]
+        self.names = list(dict.fromkeys(name for name, *_ in every))
+        self._longer = aliases({metric for *_, scores in every for metric in scores})
         rows = [(n, str(pair), *item) for n, pair, s in every for item in self._named(s).items()]
-        self.values = pd.DataFrame(rows, columns=["variant", "pair", "metric", "value"])
+        table = pd.DataFrame(rows, columns=["variant", "pair", "metric", "value"])
+        self.values = table.astype({"value": float})
         self.metrics = list(self.values["metric"].unique())
-        shares = [_share(record) for variant in variants for record in variant.records]
-        shared = statistics.fmean(shares) if over == "fold" else 0.0
-        rows_of = [row for metric in self.metrics for row in self._score(metric, shared)]
-        self.scores = {(row["metric"], row["variant"]): row for row in rows_of}
-
-    def by_score(self) -> pd.DataFrame:
-        """A row a metric and variant, all digits."""
-        return pd.DataFrame(self.scores.values())
+        shared = statistics.fmean(r.share(test) for r in self.records) if over == "fold" else 0.0
+        self.by_score = compared(self.values, self.names[0], shared)
+        rows_of = self.by_score.to_dict("records")
+        self.scores: dict[tuple[str, str], dict[Any, Any]] = {
+            (row["metric"], row["variant"]): row for row in rows_of
+        }
 
     def by_run(self) -> pd.DataFrame:
         """A row a run: its scores, what it took and where it lies."""
-        rows = []
-        for variant, record in ((v, r) for v in self.variants for r in v.records):
-            seed, fold = record.pair
-            rows.append(
-                {
-                    "variant": variant.name,
-                    "seed": seed,
-                    **({"fold": fold} if record.settings.get("data.folds") else {}),
-                    **self._named(record.scores),
-                    "parameters": record.provenance.get("parameters"),
-                    "training_s": record.seconds,
-                    "run": str(record.folder),
-                }
-            )
+        rows = [
+            {
+                "variant": variant.name,
+                "seed": record.pair[0],
+                **({"fold": record.pair[1]} if record.settings.get("data.folds") else {}),
+                **self._named(record.scores(self.test)),
+                "parameters": record.provenance.get("parameters"),
+                "training_s": record.seconds,
+                "run": str(record.folder),
+            }
+            for variant in self.variants
+            for record in variant.records
+        ]
         return pd.DataFrame(rows)
 
-    def _named(self, scores: dict[str, float]) -> dict[str, float]:
+    def _named(self, scores: Scores) -> Scores:
         """With one name for one metric."""
-        return {self._whole.get(metric, metric): value for metric, value in scores.items()}
-
-    def _score(self, metric: str, shared: float) -> list[Scored]:
-        """A metric of each variant that has it; the difference is over runs that have a pair."""
-        values, first = self.values[self.values["metric"] == metric], self.names[0]
-        table = values.pivot(index="pair", columns="variant", values="value")
-        scored = []
-        for name in (name for name in self.names if name in table):
-            column, apart = table[name].dropna(), pd.Series(dtype=float)
-            if name != first and first in table:
-                apart = (column - table[first]).dropna()
-            counted = {"runs": len(column), "mean": column.mean(), "deviation": column.std()}
-            ends = zip(
-                ("difference", "low", "high"), mean_interval(list(apart), shared), strict=True
-            )
-            scored.append(
-                {"variant": name, "metric": metric, **counted, "minus": first, **dict(ends)}
-            )
-        return scored
+        return {self._longer.get(metric, metric): value for metric, value in scores.items()}
 
 
-def mean_interval(values: Sequence[float], shared: float = 0.0) -> tuple[float, float, float]:
-    """The mean and Student's 95 % interval of it; NaN where there are too few values.
+def compared(values: pd.DataFrame, first: str, shared: float = 0.0) -> pd.DataFrame:
+    """Mean and deviation of each metric and variant, and how much it differs from the first.
 
-    Of paired differences it is the paired t interval: what a seed does to both variants alike is
-    gone before the spread is taken.
+    The interval of the difference is Student's, paired: what a seed does to both variants alike
+    is gone before the spread is taken. It is NaN where there are fewer than two pairs.
 
     Args:
-        values: A score, or a difference of two scores, of each run, ``(n,)``.
-        shared: Test samples over training samples where the values are of cross-validation's
-            folds. Those share most of their training samples, so that their spread says too
-            little; the correction of Nadeau and Bengio adds this to ``1 / n``.
+        values: A row a ``variant``, ``pair`` and ``metric``, with its ``value``.
+        first: The variant that the others are compared with.
+        shared: Scored samples over training samples where pairs are folds. Those share most of
+            their training samples, so that their spread says too little; the correction of
+            Nadeau and Bengio adds this to one over the number of pairs.
 
     References:
         Student, The Probable Error of a Mean, 1908, Biometrika 6(1)
@@ -132,26 +113,27 @@ def mean_interval(values: Sequence[float], shared: float = 0.0) -> tuple[float, 
     """
     from scipy.stats import t  # an extra
 
-    n = len(values)
-    mean = statistics.fmean(values) if n else math.nan
-    if n < 2:
-        return mean, math.nan, math.nan
-    error = statistics.stdev(values) * math.sqrt(1 / n + shared)
-    reach = float(t.ppf((1 + LEVEL) / 2, n - 1)) * error
-    return mean, mean - reach, mean + reach
+    def spread(table: pd.DataFrame) -> pd.DataFrame:
+        groups = table.groupby(["metric", "variant"], sort=False)["value"]
+        return groups.agg(runs="count", mean="mean", deviation="std")
+
+    scores, base = spread(values), values[values["variant"] == first]
+    paired = values[values["variant"] != first].merge(
+        base[["pair", "metric", "value"]], on=["pair", "metric"], suffixes=("", "_first")
+    )
+    apart = spread(paired.assign(value=paired["value"] - paired["value_first"]))
+    error = apart["deviation"] * np.sqrt(1 / apart["runs"] + shared)
+    reach = t.ppf((1 + LEVEL) / 2, apart["runs"] - 1) * error
+    ends = {"low": apart["mean"] - reach, "high": apart["mean"] + reach}
+    rows = scores.assign(minus=first, difference=apart["mean"], **ends).reset_index()
+    return rows.reindex(columns=["variant", "metric", *rows.columns[2:]])
 
 
-def aliases(names: set[str]) -> dict[str, str]:
+def aliases(names: Iterable[str]) -> dict[str, str]:
     """Short names of metrics by the only long name that they can stand for.
 
     A model of one head says ``mae`` where one of two says ``age/mae``.
     """
-    short = [name for name in names if "/" not in name]
-    longer = {name: [long for long in names if long.endswith(f"/{name}")] for name in short}
+    names = set(names)
+    longer = {n: [long for long in names if long.endswith(f"/{n}")] for n in names if "/" not in n}
     return {name: found[0] for name, found in longer.items() if len(found) == 1}
-
-
-def _share(record: Record) -> float:
-    """Test samples over training samples."""
-    samples = record.provenance.get("data", {}).get("samples", {})
-    return float(samples["test"] / samples["train"]) if {"test", "train"} <= set(samples) else 0.0

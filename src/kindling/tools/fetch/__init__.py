@@ -1,26 +1,25 @@
 """The public data sets, fetched, checked and laid out as the data modules expect them."""
 
-import argparse
 from pathlib import Path
 
 from kindling.data import paths
-from kindling.tools.command import Words, console, entry
+from kindling.tools.command import Parser, Words, console, entry
 
 
 @entry
 def main(argv: Words = None) -> None:
     """The real data of a task, from where they are published, into data/<task>."""
-    parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
-    parser.add_argument("--task", required=True, help="timeseries, potability, clouds or prices")
-    parser.add_argument("--folder", type=Path, help="where it goes, in place of data/<task>")
-    which = parser.add_mutually_exclusive_group()
+    options = Parser(main)
+    options.add_argument("--task", required=True, help="timeseries, potability, clouds or prices")
+    options.add_argument("--folder", type=Path, help="where it goes, in place of data/<task>")
+    which = options.add_mutually_exclusive_group()
     which.add_argument("--client", default="MT_200", help="of the electricity; MT_200")
     which.add_argument("--all", action="store_true", help="all clients, a column each")
-    parser.add_argument("--archive", type=Path, help="a ZIP file that is here already")
-    parser.add_argument("--url", help="a mirror, in place of the set's own address")
-    parser.add_argument("--data", type=Path, default=paths.PROJECT / "data", help="of all sets")
-    parser.add_argument("--stall", type=float, default=30.0, help="seconds without a byte")
-    chosen = parser.parse_args(argv)
+    options.add_argument("--archive", type=Path, help="a ZIP file that is here already")
+    options.add_argument("--url", help="a mirror, in place of the set's own address")
+    options.add_argument("--data", type=Path, default=paths.PROJECT / "data", help="of all sets")
+    options.add_argument("--stall", type=float, default=30.0, help="seconds without a byte")
+    chosen = options.parse_args(argv)
     # Not at the top: pandas takes its time, and a wrong option does not need it.
     from kindling.tools.fetch.fetch import fetch
 

@@ -1,16 +1,15 @@
 """New problems: a data module and a model on the engine's bases, from templates."""
 
-import argparse
 from pathlib import Path
 
-from kindling.tools.command import Words, entry
+from kindling.tools.command import Parser, Words, entry
 from kindling.tools.new.make import KINDS, make
 
 
 @entry
 def main(argv: Words) -> None:
     """A new problem of a kind: its folder, its configuration and its tests."""
-    options = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
+    options = Parser(main)
     options.add_argument("--task", required=True, help="the problem's name")
     options.add_argument("--kind", required=True, help=", ".join(dict(KINDS.keys())))
     options.add_argument("--target", help="classification or regression, where both make sense")

@@ -1,4 +1,4 @@
-"""A run made again."""
+"""A run made again from its own configuration, on its own data, with its own seed."""
 
 from kindling.tools.command import Words, console, entry, parser
 
@@ -6,7 +6,7 @@ from kindling.tools.command import Words, console, entry, parser
 @entry
 def main(argv: Words) -> None:
     """A run made again from its configuration, data and seed: the same scores, or what differs."""
-    options = parser(main.__doc__, jobs=False)
+    options = parser(main, jobs=False)
     options.add_argument("--run", required=True, help="folder of the run")
     options.add_argument("--other_data", action="store_true", help="go on if the data have changed")
     chosen = options.parse_args(argv)

@@ -13,8 +13,9 @@ FOLDER = paths.CONFIGS / "results"
 @entry
 def main(argv: Words) -> None:
     """Make the scores of docs/results.md again, all or those that are named."""
-    options = parser(main.__doc__)
+    options = parser(main)
     options.add_argument("--data", type=Path, help="folder with a folder for each real data set")
+    options.set_defaults(test=True)
     options.add_argument("--only", nargs="+", default=[], help="plans of configs/results, by name")
     chosen, flags = options.parse_known_args(argv)
     every = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -33,7 +34,7 @@ def main(argv: Words) -> None:
         shown_on.print(f"results      {name}")
         folder = logs / planned.task / "results" / name
         given = [*([f"--data.root={root}"] if root else []), *flags]
-        compare(planned, folder, given, chosen.jobs, shown_on)
+        compare(planned, folder, given, chosen, shown_on)
         page.append(f"## {name}\n\n{(folder / 'compare.md').read_text()}")
     logs.mkdir(parents=True, exist_ok=True)
     (logs / "results.md").write_text("\n".join(page))

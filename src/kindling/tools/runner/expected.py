@@ -1,11 +1,11 @@
 """What a run with some flags would be: its settings, and the data that it would be made on."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from kindling.cli import arguments
 from kindling.cli.lightning_cli import KindlingCLI
 from kindling.cli.process import lightning_errors, quiet
-from kindling.data.datamodule import DataModule
 from kindling.tools.runner.settings import Settings, flat
 
 
@@ -37,9 +37,10 @@ def settings(flags: Sequence[str]) -> Settings:
 
 
 @quiet()
-def examine(flags: Sequence[str]) -> DataModule:
-    """The data of a run with these flags, which are there, right, and go with the model."""
+def examine(flags: Sequence[str]) -> Any:
+    """The data module of a run with these flags; its data are there, right, and go with the model.
+
+    A plain LightningDataModule has no ``fingerprint``.
+    """
     with lightning_errors():
-        data = Examined(arguments.read(["fit", *flags])).datamodule
-    assert isinstance(data, DataModule)
-    return data
+        return Examined(arguments.read(["fit", *flags])).datamodule

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import math
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,11 @@ from kindling.runs import folder as runs
 from kindling.tools.runner.settings import LOADER, Settings, flat
 
 RESULTS = "results.json"
+
+VALIDATION = re.compile(r"val(?:id|idation)?[/_]")
+"""How the name of a validation score begins; ours all begin with ``val/``."""
+
+Scores = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -54,20 +61,38 @@ class Record:
 
     @property
     def task(self) -> str:
-        return str(self.results["task"])
+        return str(self.results.get("task", self.folder.parent.name))
 
     @property
     def pair(self) -> tuple[Any, Any]:
         """Seed and fold: runs of two variants that share them are a pair."""
         return self.settings.get("seed_everything"), self.settings.get("data.fold")
 
-    @property
-    def scores(self) -> dict[str, float]:
-        return _values(self.results)
+    def scores(self, test: bool = True) -> Scores:
+        """Of the test split, or of validation at the epoch that the best checkpoint is of."""
+        if test:
+            return _values(self.results)
+        found = {VALIDATION.match(name): value for name, value in self.best.items()}
+        return {name.string[name.end() :]: value for name, value in found.items() if name}
+
+    def data(self, test: bool = True) -> dict[str, Any]:
+        """What the scores are of; a run can be tested on other data than it was trained on."""
+        return dict((self.results if test else self.provenance).get("data", {}))
+
+    def samples(self, test: bool = True) -> int | None:
+        """How many samples the scores are of, as far as that is known."""
+        counts = self.provenance.get("data", {}).get("samples", {})
+        return self.results.get("samples") if test else counts.get("val")
+
+    def share(self, test: bool = True) -> float:
+        """Samples that the scores are of, over training samples."""
+        counts = self.provenance.get("data", {}).get("samples", {})
+        split = "test" if test else "val"
+        return float(counts[split] / counts["train"]) if {split, "train"} <= {*counts} else 0.0
 
     @property
-    def baseline(self) -> tuple[str, dict[str, float]]:
-        """Name and scores of what the run has to beat."""
+    def baseline(self) -> tuple[str, Scores]:
+        """Name and test scores of what the run has to beat."""
         baseline = self.results.get("baseline") or {}
         return str(baseline.get("name", "")), _values(baseline)
 
@@ -97,11 +122,15 @@ class Record:
 
     @property
     def best(self) -> dict[str, float]:
-        """The row of the epoch that the best checkpoint is of; empty if there is none."""
+        """The row of the epoch that the best checkpoint is of; empty if there is none.
+
+        Where nothing is logged by the monitor's name, that is the last one.
+        """
         monitor, mode = self.monitor
-        rows = [row for row in self.curves if monitor in row]
+        rows = [row for row in self.curves if not math.isnan(row.get(monitor, math.nan))]
         choose = max if mode == "max" else min
-        return choose(rows, key=lambda row: row[monitor], default={})
+        last = next(iter(self.curves[-1:]), {})
+        return choose(rows, key=lambda row: row[monitor], default=last)
 
 
 def show_alone(folder: Path, made: Mapping[str, Path]) -> str:
@@ -115,24 +144,26 @@ def show_alone(folder: Path, made: Mapping[str, Path]) -> str:
     return f"tensorboard --logdir {runs.shown(links)}"
 
 
-def tested(folders: Sequence[str]) -> list[Record]:
-    """Runs of one task that have test scores.
+def existing(folders: Sequence[str], test: bool = True) -> list[Record]:
+    """Runs of one task that have scores.
 
     Raises:
-        UserError: A folder is no run or was not tested, or the runs are of several tasks.
+        UserError: A folder is no run or has no such scores, or the runs are of several tasks.
     """
     records = [Record(folder) for folder in dict.fromkeys(map(runs.find, folders))]
     for record in records:
-        if not record.results:
-            where = runs.shown(record.folder)
+        where = runs.shown(record.folder)
+        if test and not record.results:
             raise UserError(f"{where}: has no {RESULTS}; first: make evaluate RUN={where}")
+        if not test and not record.scores(test):
+            raise UserError(f"{where}: has no validation scores in metrics.csv; try --test")
     tasks = sorted({record.task for record in records})
     if len(tasks) > 1:
         raise UserError(f"runs of {' and '.join(tasks)}: only runs of one task can be compared")
     return records
 
 
-def _values(scored: dict[str, Any]) -> dict[str, float]:
+def _values(scored: dict[str, Any]) -> Scores:
     return {name: float(score["value"]) for name, score in scored.get("metrics", {}).items()}
 
 

@@ -1,19 +1,107 @@
-"""A list of all runs."""
+"""A list of runs: when, what was changed, how good. Nothing here imports torch."""
 
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from kindling.cli import arguments
+from kindling.cli.settings import shown
+from kindling.data import paths
+from kindling.errors import UserError, short
+from kindling.runs import folder as runs
 from kindling.tools.command import Words, console, entry, parser
 from kindling.tools.runner import typed
-from kindling.tools.runner.grid import show
+from kindling.tools.runner.grid import ABSENT, show
+from kindling.tools.runner.record import Record
+from kindling.tools.runner.settings import Settings
 
 
 @entry
 def main(argv: Words) -> None:
     """All runs: when, commit, data, settings that differ from the task's configuration, scores."""
-    options = parser(main.__doc__, jobs=False)
+    options = parser(main, jobs=False)
     options.add_argument("--task", help="whose runs; all tasks if none is given")
     options.add_argument("--all", action="store_true", help="those of comparisons too")
+    options.add_argument("--test", action="store_true", help="with a test score of each")
     chosen = options.parse_args(argv)
     if chosen.task:
         typed.check_task(chosen.task)
-    from kindling.tools.runs import listing
+    columns = {name: tell for name, tell in COLUMNS.items() if chosen.test or name != "test"}
+    records = _found(chosen.logs, chosen.task, chosen.all)
+    rows = [[_told(record, tell) for tell in columns.values()] for record in records]
+    show([[*columns], *rows], console(), left=True)
 
-    show(listing.grid(listing.found(chosen.logs, chosen.task, chosen.all)), console(), left=True)
+
+def _found(logs: Path, task: str | None, every: bool) -> list[Record]:
+    """A task's runs, or all, by their start; if ``every``, those of comparisons too."""
+    pattern = f"{task or '*'}/{'**/' if every else ''}version_*"
+    # Links, for TensorBoard and to the latest run, would list runs twice.
+    records = [
+        Record(path)
+        for path in set(logs.glob(pattern))
+        if (path / runs.CONFIG).is_file() and runs.TENSORBOARD not in path.parts
+    ]
+    if not records:
+        what = f"runs of {task}" if task else "runs"
+        raise UserError(f"{logs}: no {what} there; start one with: make train TASK=timeseries")
+    return sorted(records, key=_order)
+
+
+def _told(record: Record, tell: Callable[[Record], str]) -> str:
+    """What a run says of itself; what it does not tell, or what is damaged, is left out."""
+    try:
+        return tell(record) or ABSENT
+    except (UserError, KeyError, TypeError, ValueError):
+        return ABSENT
+
+
+def _start(record: Record) -> str:
+    return str(record.provenance.get("start", ""))
+
+
+def _order(record: Record) -> tuple[str, str, int]:
+    start, folder = _told(record, _start).replace(ABSENT, ""), record.folder
+    return start, str(folder.parent), int(folder.name.removeprefix("version_"))
+
+
+def _data(record: Record) -> str:
+    data = record.provenance["data"]
+    return "sample" if data["sample"] else Path(data["root"]).name
+
+
+def _validation(record: Record) -> str:
+    monitor, _ = record.monitor
+    return f"{monitor.removeprefix('val/')} {short(record.best[monitor])}"
+
+
+def _changed(record: Record) -> str:
+    """What differs from the task's configuration as it is now, by the shortest clear names."""
+    run, tasks = record.settings, arguments.names(paths.CONFIGS)
+    now = next((c for c in map(_configured, tasks) if c.get("data") == run["data"]), None)
+    if now is None:
+        raise UserError("a task that is not configured any more")
+    apart = ("data.root", "seed_everything")
+    values = {k: v for k, v in run.items() if k not in apart and now.get(k, v) != v}
+    pairs = {name.partition(".")[2] or name: value for name, value in values.items()}
+    seed = {"seed": run["seed_everything"]} if run.get("seed_everything") else {}
+    return ", ".join(f"{name}={shown(value)}" for name, value in {**pairs, **seed}.items())
+
+
+@cache
+def _configured(task: str) -> Settings:
+    from kindling.tools.runner import expected
+
+    return expected.settings([f"--config={task}"])
+
+
+COLUMNS: dict[str, Callable[[Record], str]] = {
+    "run": lambda r: runs.shown(r.folder),
+    "when": lambda r: f"{datetime.fromisoformat(_start(r)).astimezone():%Y-%m-%d %H:%M}",
+    "commit": lambda r: r.commit,
+    "data": _data,
+    "best validation": _validation,
+    "test": lambda r: next((f"{name} {short(value)}" for name, value in r.scores().items()), ""),
+    "training": lambda r: "unfinished" if r.seconds is None else f"{r.seconds:,.0f} s",
+    "changed": _changed,
+}

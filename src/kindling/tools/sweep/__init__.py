@@ -11,7 +11,7 @@ from kindling.tools.sweep.space import read, trial_flags
 @entry
 def main(argv: Words) -> None:
     """A search for a task's settings by validation, with Optuna: which are best, which matter."""
-    options = parser(main.__doc__)
+    options = parser(main)
     options.add_argument("--task", required=True)
     options.add_argument("--trials", type=int, default=50, help="that the study shall have")
     options.add_argument("--name", help="of the study's folder")

@@ -1,12 +1,11 @@
 """Another version of the engine in place of this one."""
 
-import argparse
 import subprocess
 import sys
 
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.command import Words, entry
+from kindling.tools.command import Parser, Words, entry
 from kindling.tools.update.engine import PATHS, replace_engine
 
 TESTS = ("-m", "pytest", "tests/problems", "-m", "not slow", "-p", "no:cacheprovider")
@@ -16,7 +15,7 @@ BACK = f"git restore --source=HEAD --staged --worktree -- {' '.join(PATHS)}"
 @entry
 def main(argv: Words) -> None:
     """Another version of the engine in place of this one, the project's problems untouched."""
-    options = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
+    options = Parser(main)
     options.add_argument("--to", required=True, help="tag, branch or commit, or another checkout")
     options.add_argument("--from", dest="source", help="repository; the remote origin")
     options.add_argument("--no-test", action="store_true", help="leave out the problems' tests")
