@@ -115,7 +115,7 @@ def compared(values: pd.DataFrame, first: str, shared: float = 0.0) -> pd.DataFr
 
     def spread(table: pd.DataFrame) -> pd.DataFrame:
         groups = table.groupby(["metric", "variant"], sort=False)["value"]
-        return groups.agg(runs="count", mean="mean", deviation="std")
+        return pd.DataFrame(groups.agg(runs="count", mean="mean", deviation="std"))
 
     scores, base = spread(values), values[values["variant"] == first]
     paired = values[values["variant"] != first].merge(
