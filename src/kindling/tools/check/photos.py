@@ -44,7 +44,7 @@ def check_photos(samples: Samples, report: Report) -> None:
 
 def _grey(images: Tensor, index: Tensor) -> NDArray[np.float32]:
     """These photos in shades of grey, ``(M, 64, 72)``."""
-    parts = [images[part].float().mean(1, keepdim=True) for part in index.split(CHUNK)]
+    parts = [images[part].float().mean(1, keepdim=True) for part in torch.split(index, CHUNK)]
     resized = [interpolate(p, SIZE, mode="bilinear", antialias=True)[:, 0] for p in parts]
     return torch.cat(resized).numpy()
 

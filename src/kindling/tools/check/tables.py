@@ -62,7 +62,7 @@ def check_repeated(samples: Samples, report: Report) -> None:
     first = pd.Series(range(len(key))).groupby(code).transform("first")  # splits are in order
     names = [f"{k} ({split})" for k, split in zip(samples.names, samples.split, strict=True)]
     split = samples.split.to_numpy()
-    pairs = [(a, b) for b, a in first.items() if split[a] != split[b]]
+    pairs = [(a, b) for b, a in enumerate(first.tolist()) if split[a] != split[b]]
     if pairs:
         same = [f"{names[a]} = {names[b]}" for a, b in pairs]
         report.add("warn", "rows that an earlier split has too, or nearly", same)
