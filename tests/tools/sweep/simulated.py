@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from rich.console import Console
 
 from kindling.tools.runner.planned import PlannedRun
@@ -31,10 +32,8 @@ class Fake(simulated.Fake):
         super().__init__(seconds, lambda title: failing(int(title.split()[1])), reached)
 
 
-def study(folder: Path, **changed: object) -> Study:
-    """The study in a folder; ``high``, ``data`` and other settings as they are given."""
-    lr = {"low": 1e-5, "high": changed.pop("high", 1e-1), "log": True, "step": None}
-    data = str(changed.pop("data", "f" * 64))
+def study(folder: Path, high: float = 1e-1, data: str = "f" * 64, **changed: object) -> Study:
+    """The study in a folder, with other settings as they are given."""
     fixed = {
         "seed_everything": 0,
         "model": "m",
@@ -43,8 +42,9 @@ def study(folder: Path, **changed: object) -> Study:
         "checkpoint.mode": "min",
         **changed,
     }
-    searched = {"model.lr": lr, "model.hidden": [[8], [8, 8]]}
-    return Study(folder, Space("t", Path("space.yaml"), [], searched), [], fixed, data)
+    lr, hidden = FloatDistribution(1e-5, high, log=True), CategoricalDistribution(["[8]", "[8, 8]"])
+    searched = {"model.lr": lr, "model.hidden": hidden}
+    return Study(folder, Space("t", Path("space.yaml"), ["--config=t"], searched), fixed, data)
 
 
 def work(folder: Path, wanted: int, command: Fake | None = None, jobs: int = 2) -> None:

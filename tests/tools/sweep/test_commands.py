@@ -13,8 +13,7 @@ from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.tools.sweep import main as sweep
-from kindling.tools.sweep.check import check
-from kindling.tools.sweep.space import FOLDER, read
+from kindling.tools.sweep.space import FOLDER, read, shared_settings
 from tests.engine.toy import QUIET
 from tests.test_makefile import make
 
@@ -39,7 +38,7 @@ def test_make() -> None:
 def test_every_shipped_space_is_one_of_settings_that_there_are(task: str) -> None:
     shipped = read(task)
     assert shipped.path.read_text().startswith("# ")
-    fixed = check(shipped, shipped.flags)
+    fixed = shared_settings(shipped)
     assert not fixed.keys() & shipped.searched.keys()
     assert fixed["checkpoint.monitor"] == "val/loss"
 
@@ -59,6 +58,9 @@ def test_every_shipped_space_is_one_of_settings_that_there_are(task: str) -> Non
         ("model.lr: [1, 2]", ["--trials=0"], "trials=0: must be at least 1"),
         ("model.lr: [1, 2]", ["--name=../x"], "not a name"),
         ("model.lr: 3", [], "expected a list of choices"),
+        ("lr: [1, 2]", [], "lr: no such option"),
+        ("model.lr: [1, {b: 2}]", [], "model.lr"),
+        ("model.lr: [1, 2]", ["--task=toys"], "toys: no such task; did you mean toy"),
         ("optimizer: [SGD, Adam]", [], "optimizer: SGD is read as torch.optim.SGD; write it so"),
         ("optimizer.lr: [1, 2]", ["--optimizer=SGD", "--model.lr=1"], "model.lr is the default's"),
     ],
@@ -90,7 +92,7 @@ def test_what_is_wrong_is_said_in_a_line_and_leaves_nothing(
 )
 def test_what_could_not_be_found_again_is_refused(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)):
-        check(read("toy", space(tmp_path, line)), [])
+        shared_settings(read("toy", space(tmp_path, line)))
 
 
 @pytest.mark.usefixtures("toy")

@@ -5,7 +5,6 @@ from pathlib import Path
 from kindling.errors import UserError, require_package
 from kindling.tools.command import Words, console, entry, parser
 from kindling.tools.runner import typed
-from kindling.tools.sweep.space import read, trial_flags
 
 
 @entry
@@ -17,28 +16,29 @@ def main(argv: Words) -> None:
     options.add_argument("--name", help="of the study's folder")
     options.add_argument("--space", type=Path, help="file; configs/sweep/<task>.yaml")
     chosen, flags = options.parse_known_args(argv)
-    space, wanted = read(chosen.task, chosen.space), chosen.trials
+    typed.check_task(chosen.task)
     folder = typed.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
     require_package("a sweep", "optuna", "Optuna", "sweep")
-    if wanted < 1:
-        raise UserError(f"trials={wanted}: must be at least 1")
+    if chosen.trials < 1:
+        raise UserError(f"trials={chosen.trials}: must be at least 1")
     # Not at the top: they take seconds, and a wrong option needs none of them.
     import torch
 
     from kindling.data.files import cores
     from kindling.tools.runner.expected import examine
     from kindling.tools.runner.pool import share_out
-    from kindling.tools.sweep.check import check
     from kindling.tools.sweep.outcome import report
+    from kindling.tools.sweep.space import read, shared_settings, trial_flags
     from kindling.tools.sweep.study import Study
     from kindling.tools.sweep.trials import Trials
 
-    flags = [*space.flags, *flags]
-    fixed = check(space, flags)
-    first = [f"--config={space.task}", *flags, *trial_flags(space.corners()[0])]
-    study, shown_on = Study(folder, space, flags, fixed, examine(first).fingerprint), console()
+    space = read(chosen.task, chosen.space, flags)
+    fixed = shared_settings(space)
+    data = examine([*space.flags, *trial_flags(space.corners()[0])]).fingerprint
+    study, shown_on = Study(folder, space, fixed, data), console()
     ended = study.ended()
-    room = share_out(max(1, wanted - ended), cores(), torch.cuda.device_count(), chosen.jobs)
+    gpus, wanted = torch.cuda.device_count(), chosen.trials
+    room = share_out(max(1, wanted - ended), cores(), gpus, chosen.jobs)
     shown_on.print(f"trials       {wanted}, {room[0]} at once, {room[1]} threads each")
     if ended:
         shown_on.print(f"finished     {min(ended, wanted)} of {wanted} trials, from before")

@@ -1,9 +1,10 @@
 """Works on the trials of a study, each a run in a process of its own, watched while it trains."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import IO
 
+import optuna
 from optuna.trial import TrialState
 from rich.console import Console
 
@@ -12,16 +13,10 @@ from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Pool, Room
 from kindling.tools.runner.process import Job
 from kindling.tools.runner.record import Record
-from kindling.tools.sweep.study import Study, Taken
+from kindling.tools.sweep.study import Study
 
-HOPELESS = 5
-"""Trials that fail, and none that does not, after which there is no point in going on."""
-
-RARE = 10
-"""Trials that fail for each that does not, after which there is no point either."""
-
-AGAIN = 2
-"""Times that a run which somebody else has killed is gone on with."""
+HOPELESS = 10  # trials that fail one after the other, and there is no point in going on
+AGAIN = 2  # times that a trial is gone on with whose run somebody else has killed
 
 
 class Failing(UserError):
@@ -38,73 +33,84 @@ class Trials(Pool):
 
     def __init__(self, study: Study, wanted: int, room: Room, console: Console) -> None:
         super().__init__(wanted, room, console)
-        self.study = study
-        self._taken: dict[str, Taken] = {}
-        self._stopped: set[str] = set()
-        self._killed: Counter[str] = Counter()
-        self._ends: Counter[str] = Counter()
+        self.study, self._failures = study, 0
+        self._trials: dict[str, optuna.Trial] = {}
+        self._worse: set[str] = set()
 
     def finished(self) -> int:
         return self.study.ended()
 
     def take(self) -> tuple[PlannedRun, IO[str]] | None:
         while taken := self.study.take(self.wanted):
-            if not self._found_ended(taken):
-                self._taken[taken.planned.title] = taken
-                return taken.planned, taken.held
+            trial, held = taken
+            planned = self.study.planned(trial)
+            run = planned.unfinished()
+            self._trials[planned.title] = trial
+            if run is None or not planned.trained(run):
+                return planned, held
+            with held:  # its run has ended after the command that started it was killed
+                self._report(trial, Record(run).curves)
+                self._tell(planned.title, TrialState.COMPLETE)
         if not self.running:
             self.say("waiting      other processes work on the trials that are left", once=True)
         return None
 
-    def _found_ended(self, taken: Taken) -> bool:
-        """Whether a trial that was left needs no process: its run has ended since, or shall."""
-        run = taken.planned.unfinished()
-        if run is None:
-            return False
-        worse, trained = taken.report(Record(run).curves), taken.planned.trained(run)
-        if trained or worse:
-            with taken.held:
-                self._tell(taken, pruned=not trained)
-        return trained or worse
-
     def look(self, job: Job, rows: Sequence[Mapping[str, float]]) -> int:
         """Report what is new in the run's table, and stop the run if it is not worth it."""
         title = job.planned.title
-        taken = self._taken[title]
-        if taken.report(rows) and title not in self._stopped:
-            self._stopped.add(title)
+        trial = self._trials[title]
+        if self._report(trial, rows) and title not in self._worse and trial.should_prune():
+            self._worse.add(title)
             job.stop()
-        return len(taken.scores)
+        return len(self._scores(trial))
 
     def end(self, job: Job) -> None:
         title, status = job.planned.title, job.status or 0
-        taken = self._taken.pop(title)
-        if status == 0 or title in self._stopped:
-            self._tell(taken, pruned=status != 0)
-        elif (status < 0 or status > 128) and self._killed[title] < AGAIN:
-            # Still a running one in the journal, so that it is taken up again.
-            self._killed[title] += 1
+        killed = self._trials[title].user_attrs.get("killed", 0)
+        if status == 0 or title in self._worse:
+            self._tell(title, TrialState.PRUNED if status else TrialState.COMPLETE)
+        elif (status < 0 or status > 128) and killed < AGAIN:
+            # Still a running one in the study, so that it is taken up again.
+            self._trials[title].set_user_attr("killed", killed + 1)
             self.say(f"killed       {title}: {job.complaint()}; goes on")
         else:
-            self._fail(taken, job.complaint())
+            self._fail(title, job.complaint())
 
-    def _tell(self, taken: Taken, pruned: bool) -> None:
-        best = self.study.best(taken.scores)
-        if best is None:
-            self._fail(taken, f"has no {taken.monitor} that is a number (checkpoint.monitor)")
+    def _scores(self, trial: optuna.Trial) -> dict[int, float]:
+        """The scores by epoch that the study knows of."""
+        return self.study.trials()[trial.number].intermediate_values
+
+    def _report(self, trial: optuna.Trial, rows: Sequence[Mapping[str, float]]) -> bool:
+        """Tell the study of new epochs, if there are any.
+
+        Of several validations in an epoch, the first counts; what gives no epoch is no score.
+        """
+        name, known = self.study.monitor, set(self._scores(trial))
+        scores = {int(r["epoch"]): r[name] for r in reversed(rows) if {name, "epoch"} <= r.keys()}
+        for epoch in sorted(scores.keys() - known):
+            trial.report(scores[epoch], epoch)
+        return not scores.keys() <= known
+
+    def _tell(self, title: str, state: TrialState) -> None:
+        trial, name = self._trials[title], self.study.monitor
+        scores = self._scores(trial)
+        numbers = [score for score in scores.values() if isfinite(score)]
+        if not numbers:
+            self._fail(title, f"has no {name} that is a number (checkpoint.monitor)")
             return
-        self.study.tell(taken, TrialState.PRUNED if pruned else TrialState.COMPLETE)
-        self._ends["well"] += 1
-        epochs = f"after {len(taken.scores)} epochs, {taken.monitor} {short(best)}"
-        self.say(f"{'pruned  ' if pruned else 'finished'}     {taken.planned.title} {epochs}")
+        best = self.study.best(numbers)
+        with self.study.alone():
+            self.study.optuna.tell(trial, None if state == TrialState.PRUNED else best, state)
+        self._failures = 0
+        how = "finished" if state == TrialState.COMPLETE else "pruned"
+        self.say(f"{how:12} {title} after {len(scores)} epochs, {name} {short(best)}")
 
-    def _fail(self, taken: Taken, message: str) -> None:
-        title = taken.planned.title
-        taken.trial.set_user_attr("said", message)
-        self.study.tell(taken, TrialState.FAIL)
-        self._ends["failed"] += 1
+    def _fail(self, title: str, message: str) -> None:
+        trial = self._trials[title]
+        trial.set_user_attr("said", message)
+        with self.study.alone():
+            self.study.optuna.tell(trial, state=TrialState.FAIL)
+        self._failures += 1
         self.say(f"failed       {title}: {message}")
-        failed, well = self._ends["failed"], self._ends["well"]
-        if failed >= max(HOPELESS, RARE * well):
-            count = f"{failed} trials failed and {well} did not"
-            raise Failing(f"{count}; the last, {title}: {message}")
+        if self._failures == HOPELESS:
+            raise Failing(f"{HOPELESS} trials in a row failed; the last, {title}: {message}")
