@@ -23,7 +23,7 @@ from kindling.data import paths
 
 PAGES = (
     "README.md",
-    "docs/processes.md",
+    "docs/scaling.md",
     "docs/loggers.md",
     "docs/lightning.md",
     "docs/training.md",

@@ -6,6 +6,8 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
+from kindling.errors import UserError
+
 STEPS = ("training_step", "validation_step", "test_step", "predict_step")
 
 
@@ -36,6 +38,10 @@ def shard(module: LightningModule) -> None:
     warnings.filterwarnings("ignore", r"FSDP2-wrapped module .* returned a view tensor")
     for parameter in module.parameters():  # what is in channels-last order cannot be cut
         parameter.data = parameter.data.contiguous()
-    fully_shard(module, mesh=module.device_mesh["data_parallel"])
+    try:
+        fully_shard(module, mesh=module.device_mesh["data_parallel"])
+    except (NotImplementedError, ValueError) as error:  # such as a parameter that is a scalar
+        name = type(module).__name__
+        raise UserError(f"{name}: cannot be sharded ({error}); use PRESET=ddp") from error
     for step in STEPS:  # the Trainer calls these, and never forward
         register_fsdp_forward_method(module, step)

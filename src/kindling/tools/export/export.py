@@ -13,7 +13,7 @@ from kindling.cli import arguments
 from kindling.cli.lightning_cli import KindlingCLI
 from kindling.cli.process import lightning_errors, quiet
 from kindling.data.datamodule import DataModule
-from kindling.errors import UserError, require_package, short
+from kindling.errors import UserError, require_package
 from kindling.runs import checkpoints
 from kindling.runs.folder import shown, write_json
 from kindling.tools.export import parity
@@ -74,12 +74,18 @@ def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: C
     try:
         with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=invocation.run) as unfinished:
             _make(trained, formats, Path(unfinished), console)
-            _publish(Path(unfinished), folder)
+            folder.mkdir(exist_ok=True)
+            # The description goes first and comes last, so that it is never of other files.
+            for name in (NAME, *FILES.values()):
+                (folder / name).unlink(missing_ok=True)
+            for name in (*(FILES[form] for form in formats), NAME):
+                written = (Path(unfinished) / name).replace(folder / name)
+                console.print(
+                    f"written      {shown(written)}, {written.stat().st_size / 1000:.1f} kB"
+                )
     except OSError as error:
         where = f"{error.filename or folder}: cannot be written ({error.strerror})"
         raise UserError(f"{where}; see to it and export again") from error
-    written = (f"{p.name} {short(p.stat().st_size / 1000)} kB" for p in _files(folder))
-    console.print(f"written      {shown(folder)}: {', '.join(written)}")
 
 
 def _make(trained: Trained, formats: Sequence[Format], folder: Path, console: Console) -> None:
@@ -111,17 +117,3 @@ def _make(trained: Trained, formats: Sequence[Format], folder: Path, console: Co
                 )
             console.print(f"difference   {path.name}, {name}: {value:.2g} at most")
     write_json(folder / NAME, card(trained, inputs, expected, found))
-
-
-def _publish(unfinished: Path, folder: Path) -> None:
-    """Move the files; the description goes first and comes last, so that it is never of others."""
-    folder.mkdir(exist_ok=True)
-    for path in reversed(_files(folder)):
-        path.unlink()
-    for path in _files(unfinished):
-        path.replace(folder / path.name)
-
-
-def _files(folder: Path) -> list[Path]:
-    """An export's files, the description last."""
-    return [folder / name for name in (*FILES.values(), NAME) if (folder / name).is_file()]
