@@ -22,6 +22,7 @@ from kindling.data import paths
 from kindling.tools.export import main as export
 from kindling.tools.export import parity
 from tests.engine.toy import ToyNet
+from tests.test_makefile import make
 from tests.tools.export.conftest import Exported, Run
 
 PAGE = (paths.PROJECT / "docs" / "export.md").read_text()
@@ -31,17 +32,14 @@ SEQUENCE, OFFER = ["window", "calendar"], ["photos", "numbers", "codes"]
 CASES = [
     ("timeseries", "--model.cell=gru", SEQUENCE),
     ("timeseries", "--model.cell=rnn --model.layers=2", SEQUENCE),
-    ("timeseries", "--model.change=false", SEQUENCE),
     ("timeseries", "--model.members=2 --model.folded=true --model.patch=3", SEQUENCE),
     ("timeseries", "--data.calendar=false --data.lags=[]", ["window"]),
     ("prices", "", OFFER),
-    ("prices", "--model.merge=concatenate", OFFER),
     ("prices", "--data.use_photos=false", ["numbers", "codes"]),
     ("prices", "--data.use_table=false", ["photos"]),
     ("potability", "", ["features"]),
     ("potability", "--model.indicators=true --model.batch_norm=true", ["features"]),
     ("clouds", "", ["image"]),
-    ("clouds", "--model.net=linear", ["image"]),
     ("clouds", "--model.net=resnet18 --data.image_size=32", ["image"]),
     ("faces", "", ["image"]),
     ("faces", "--model.age_output=classification", ["image"]),
@@ -221,15 +219,6 @@ def test_what_differs_is_not_exported(
     assert (copy / "export" / "notes.txt").exists()
 
 
-def test_what_no_runtime_can_run(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(path: Path) -> parity.Run:
-        raise RuntimeError("no such operator\nat length")
-
-    monkeypatch.setitem(parity.OPEN, "torch", broken)
-    message = refuse("--format=torch")
-    assert "ToyNet: cannot be run from model.pt2: no such operator" in message
-
-
 def test_an_architecture_that_no_graph_can_say(
     refuse: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,14 +250,6 @@ def test_flags_that_are_wrong(copy: Path, refuse: Refuse, flags: list[str], mess
 
 
 def test_make() -> None:
-    def make(*words: str) -> str:
-        done = subprocess.run(
-            ["make", "--dry-run", "--old-file=.venv/.installed", "export", *words],
-            cwd=paths.PROJECT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        return " ".join((done.stdout + done.stderr).split())
-
-    line = make("RUN=r", "DATA=d", "ARGS=--format onnx")
+    line = " ".join(make("export", "RUN=r", "DATA=d", "ARGS=--format onnx").split())
     assert line.endswith("kindling export --run 'r' --data.root='d' --format onnx")
-    assert "export needs RUN=" in make()
+    assert "export needs RUN=" in make("export")
