@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 import yaml
+from matplotlib.figure import Figure
 from optuna.exceptions import ExperimentalWarning
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
@@ -67,6 +68,7 @@ def _draw(study: Study, complete: int) -> None:
             evaluator = PedAnovaImportanceEvaluator()
             shown["importance"] = charts.plot_param_importances(optuna, evaluator=evaluator)
         for name, axes in shown.items():
+            assert isinstance(axes.figure, Figure)
             axes.figure.savefig(study.folder / f"{name}.png", dpi=120, bbox_inches="tight")
 
 

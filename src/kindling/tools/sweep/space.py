@@ -120,7 +120,7 @@ def _searched(where: str, given: Any) -> BaseDistribution:
         return CategoricalDistribution(choices)
     try:
         # YAML takes 1e-4, without a point, for a word.
-        ends = {k: float(v) if isinstance(v, str) else v for k, v in given.items()}
+        ends: dict[str, Any] = {k: float(v) if isinstance(v, str) else v for k, v in given.items()}
         whole = not any(isinstance(value, float) for value in ends.values())
         with warnings.catch_warnings(action="error"):  # of a step that does not lead to the end
             return IntDistribution(**ends) if whole else FloatDistribution(**ends)
