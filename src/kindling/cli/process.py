@@ -83,6 +83,9 @@ def lightning_errors() -> Iterator[None]:
     except RuntimeError as error:
         if str(error).startswith("Early stopping conditioned on metric"):
             raise UserError(str(error)) from error
+        if str(error).startswith("could not create a primitive"):
+            cannot = "this processor lacks what the precision needs (trainer.precision)"
+            raise UserError(f"{cannot}; 32-true works everywhere") from error
         if not any(sign in str(error) for sign in LOST):
             raise
         ended = f"another process of this run has ended ({str(error).splitlines()[0]})"

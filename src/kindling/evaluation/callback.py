@@ -25,7 +25,7 @@ class Evaluation(Callback):
     Of a module that is not ours, or that yields something else, it writes what was logged and what
     ``predict_step`` returned. In training, figures of the validation split are drawn after the
     epochs 1, 4, 16, 64, ...: often enough to watch, too rarely to cost much; of several processes,
-    the first draws its own share.
+    the first draws its own share, and none of a sharded model.
 
     Args:
         run: The run's folder.
@@ -53,7 +53,9 @@ class Evaluation(Callback):
         self._data: Any = trainer.datamodule  # type: ignore[attr-defined]
 
     def on_validation_batch_end(self, trainer: Trainer, model: Any, outputs: Any, *_: Any) -> None:
-        drawn = trainer.is_global_zero and not trainer.sanity_checking
+        # Sharded weights are gathered by all processes together, which one that draws cannot do.
+        whole = model.device_mesh is None
+        drawn = trainer.is_global_zero and whole and not trainer.sanity_checking
         if self.checkpoint or (drawn and _drawn(trainer.current_epoch + 1)):
             self._batches.append(outputs)
 

@@ -18,7 +18,6 @@ from kindling.training.metrics import EpochMetrics, Head, Heads, StepOutput, det
 from kindling.training.optimizers import trainable
 from kindling.training.schedules import Schedule as Schedule
 from kindling.training.schedules import default_schedule
-from kindling.training.sharded import shard
 
 
 class EvalOutput(NamedTuple):
@@ -131,9 +130,6 @@ class Module(LightningModule):
         learns = type(self).fit_statistics is not Module.fit_statistics
         if stage == "fit" and learns and (training := self.training_split()):
             self.fit_statistics(training)
-
-    def configure_model(self) -> None:
-        shard(self)
 
     def training_step(self, batch: Any) -> Tensor:
         step = self.step(batch)

@@ -1,9 +1,11 @@
 """FSDP: parameters, gradients and the optimizer's state are shared out over all processes."""
 
 import warnings
+from types import MethodType
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.strategies import ModelParallelStrategy
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
 from kindling.errors import UserError
@@ -14,8 +16,8 @@ STEPS = ("training_step", "validation_step", "test_step", "predict_step")
 class ShardedStrategy(ModelParallelStrategy):
     """Lightning's strategy for FSDP2, over all processes, on GPUs and on CPUs.
 
-    A checkpoint is one file with the whole model, which a single process can load. A module that is
-    not ours shards itself in ``configure_model``, as Lightning has it.
+    A checkpoint is one file with the whole model, which a single process can load. A module that
+    overrides ``configure_model`` shards itself there, as Lightning has it; any other is one unit.
     """
 
     def __init__(self) -> None:
@@ -25,6 +27,11 @@ class ShardedStrategy(ModelParallelStrategy):
         # Private, since "auto" is the number of nodes, and that of processes is only known here.
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
+        module = self.lightning_module
+        assert module is not None
+        if not is_overridden("configure_model", module):
+            # The strategy asks for the hook; as the model's own, other strategies would meet it.
+            module.configure_model = MethodType(shard, module)  # type: ignore[method-assign]
 
 
 def shard(module: LightningModule) -> None:
@@ -32,8 +39,9 @@ def shard(module: LightningModule) -> None:
 
     A net that is too large to be gathered overrides ``configure_model`` and shards its blocks.
     """
-    if module.device_mesh is None or hasattr(module, "unshard"):
+    if hasattr(module, "unshard"):  # it is asked again before a test
         return
+    assert module.device_mesh is not None
     # Of a loss, with which the Trainer does nothing in place.
     warnings.filterwarnings("ignore", r"FSDP2-wrapped module .* returned a view tensor")
     for parameter in module.parameters():  # what is in channels-last order cannot be cut
