@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,24 @@ class Fake:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PlannedRun, "command", command)
             yield
+
+
+@dataclass(frozen=True)
+class FakeRun(PlannedRun):
+    """A run whose command is stood in for wherever it is made, in another process as well."""
+
+    fake: Fake
+
+    def command(self, threads: int, verb: str = "train") -> list[str]:
+        return self.fake.command(self, verb)
+
+
+def fake_runs(folder: Path, count: int, fake: Fake) -> list[PlannedRun]:
+    settings: dict[str, Any] = {"trainer.max_epochs": EPOCHS}
+    return [
+        FakeRun(f"run {k}", "t", folder / str(k), [], settings | {"seed_everything": k}, fake)
+        for k in range(count)
+    ]
 
 
 def starts(folder: Path) -> list[str]:

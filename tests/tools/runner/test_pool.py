@@ -13,8 +13,9 @@ from rich.console import Console
 
 from kindling.data import paths
 from kindling.errors import Stopped
+from kindling.tools.runner.executors import Local, Room, share_out
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.pool import Runs, share_out
+from kindling.tools.runner.pool import Runs
 from kindling.tools.runner.process import usage
 from tests.tools.runner.simulated import Fake, starts, wait
 
@@ -119,6 +120,17 @@ def test_memory_is_the_process_s_own(wanted: list[PlannedRun]) -> None:
     assert large["seconds"] > 0
 
 
+def test_each_run_has_gpus_of_its_own(tmp_path: Path) -> None:
+    wanted = [planned(tmp_path, "a", seed) for seed in range(3)]
+    wanted[2].settings["trainer.devices"] = 2
+    pool = Runs(wanted, Room(2, 1, Local(["4", "7"])), Console(quiet=True))
+    with Fake(seconds=0.2).standing_in():
+        pool.work()
+    where = [usage(run)["where"].partition(", ")[2] for run in wanted]
+    assert where[:2] == ["GPU 4", "GPU 7"]
+    assert sorted(where[2].removeprefix("GPU ").split(",")) == ["4", "7"]
+
+
 def test_the_command_goes_on_where_there_is_something(wanted: list[PlannedRun]) -> None:
     first = wanted[0]
     quiet = "--trainer.enable_progress_bar=false"
@@ -145,6 +157,7 @@ def test_the_command_goes_on_where_there_is_something(wanted: list[PlannedRun]) 
         (9, 64, 0, None, (9, 7)),
         (9, 64, 0, 4, (4, 16)),
         (9, 8, 1, None, (1, 8)),
+        (9, 8, 4, None, (4, 2)),
         (1, 4, 0, None, (1, 4)),
     ],
 )

@@ -5,19 +5,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from kindling.cli.settings import shown
-from kindling.data.files import cores
 from kindling.errors import UserError, require_package
 from kindling.tools.compare.costs import costs
 from kindling.tools.compare.plan import Plan
 from kindling.tools.compare.report import report
 from kindling.tools.compare.scores import Comparison, Variant
-from kindling.tools.runner import expected
+from kindling.tools.runner import executors, expected
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.pool import Runs, share_out
+from kindling.tools.runner.pool import Runs
 from kindling.tools.runner.record import Record, existing
 from kindling.tools.runner.settings import differing
 from kindling.tools.runner.typed import check_name
@@ -40,7 +38,7 @@ def compare(
         plan: What is compared.
         folder: Of the comparison.
         flags: Of all runs.
-        options: How many ``jobs`` run at once, and whether ``test`` scores are shown.
+        options: Where and how many ``jobs`` run at once, and whether ``test`` scores are shown.
         console: Where the tables are shown.
 
     Raises:
@@ -55,7 +53,7 @@ def compare(
     for first, *_ in planned.values():
         if first.finished() is None:
             expected.examine(first.flags)
-    room = share_out(len(wanted), cores(), torch.cuda.device_count(), options.jobs)
+    room = executors.room(len(wanted), options)
     console.print(f"runs         {len(wanted)}, {room[0]} at once, {room[1]} threads each")
     pool = Runs(wanted, room, console)
     pool.work()

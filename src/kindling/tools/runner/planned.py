@@ -73,18 +73,36 @@ class PlannedRun:
         where = [f"--logs={self.folder}", f"--threads={threads}"]
         return [*python, verb, *self.flags, *where, "--trainer.enable_progress_bar=false"]
 
-    def lock(self) -> IO[str] | None:
-        """The right to work in the folder, or nothing while another process has it.
+    def done(self, verb: str = "train") -> bool:
+        """Whether there is nothing left to do; to ``fit`` is not to test."""
+        run = self.unfinished() if verb == "fit" else None
+        return self.trained(run) if run else self.finished() is not None
 
-        It is held by whoever inherits the file, so that a run that outlives the command which
-        started it is not started a second time.
+    def lock(self) -> IO[str] | None:
+        """The right to have the run made, or nothing while another command has it.
+
+        Or while a process is at work that has outlived the command which had it made: it
+        is not started a second time.
         """
+        if (held := self.hold(".lock")) and self.at_work():
+            held.close()
+            return None
+        return held
+
+    def hold(self, name: str = ".work") -> IO[str] | None:
+        """The right to make the run, for a process and whoever inherits the file from it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        held = (self.folder / ".lock").open("w")
+        held = (self.folder / name).open("w")
         if lock_descriptor(held.fileno(), blocking=False):
             return held
         held.close()
         return None
+
+    def at_work(self) -> bool:
+        """Whether the run is being made at this moment, on whatever machine."""
+        if held := self.hold():
+            held.close()
+        return held is None
 
     def _made(self) -> list[Path]:
         """The runs with these settings, the newest first; others stay where they are."""

@@ -12,18 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn
 
 from kindling.errors import Stopped
+from kindling.tools.runner.executors import Local, Room
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import Job
+from kindling.tools.runner.process import LOOK, Job, Work, note
 from kindling.tools.runner.record import Record
-
-Room = tuple[int, int]
-"""Processes at once, and threads for each."""
-
-LOOK = 0.2
-"""Seconds between two looks at the processes."""
-
-GRACE = 60.0
-"""Seconds that a process has to save what it has when all are told to stop."""
 
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 """Those of them that the system has."""
@@ -35,16 +27,16 @@ class Pool(ABC):
     what = "runs"
     verb = "train"
 
-    def __init__(self, wanted: int, room: Room, console: Console) -> None:
-        self.wanted, (self.jobs, self.threads) = wanted, room
+    def __init__(self, wanted: int, room: Room | tuple[int, int], console: Console) -> None:
+        self.wanted, (self.jobs, self.threads, executor) = wanted, Room(*room)
+        self.executor = executor or Local()
         self.running: dict[Job, TaskID] = {}
         self._said: set[str] = set()
         self._read: dict[str, tuple[Path, int]] = {}  # run and bytes of its table, by title
         self._epochs: dict[str, int] = {}
-        columns = "{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[what]}"
-        self._display = Progress(
-            *columns, TimeElapsedColumn(), console=console, transient=True, refresh_per_second=4
-        )
+        what = "{task.fields[what]}", TimeElapsedColumn(), "{task.fields[where]}"
+        columns = "{task.description}", BarColumn(), MofNCompleteColumn(), *what
+        self._display = Progress(*columns, console=console, transient=True, refresh_per_second=4)
 
     @abstractmethod
     def finished(self) -> int:
@@ -83,7 +75,7 @@ class Pool(ABC):
             Stopped: By a signal; the processes were told to save what they have, and did.
         """
         whole = self._display.add_task(
-            "all", total=self.wanted, completed=self.finished(), what=self.what
+            "all", total=self.wanted, completed=self.finished(), what=self.what, where=""
         )
         with self._display, signals() as heard:
             try:
@@ -107,17 +99,20 @@ class Pool(ABC):
             self._said.add(line)
 
     def _start(self) -> None:
-        while len(self.running) < self.jobs and (taken := self.take()):
-            planned, held = taken
-            job = Job(planned, held, planned.command(self.threads, self.verb), self.threads)
+        taken: list[tuple[Work, IO[str]]] = []
+        while len(self.running) + len(taken) < self.jobs and (one := self.take()):
+            planned, held = one
+            note(planned, where="queued")
+            taken.append((Work(planned, self.threads, self.verb), held))
+        for job in self.executor.start(taken):
             self.running[job] = self._display.add_task(
-                planned.title, total=planned.max_epochs, what="epochs"
+                job.planned.title, total=job.planned.max_epochs, what="epochs", where=""
             )
 
     def _collect(self) -> None:
         for job, bar in list(self.running.items()):
             over = job.ended()  # asked first: what is written until then is read below
-            self._display.update(bar, completed=self.watch(job))
+            self._display.update(bar, completed=self.watch(job), where=job.where())
             if over:
                 del self.running[job]
                 self._display.remove_task(bar)
@@ -128,11 +123,7 @@ class Pool(ABC):
         """Let what is still running save what it has, and wait for it."""
         for job in self.running:
             job.stop()
-        patience = time.monotonic() + GRACE
-        while [job for job in self.running if not job.ended()]:
-            if time.monotonic() > patience:
-                for job in self.running:
-                    job.kill()
+        while not all(job.ended() for job in self.running):
             time.sleep(LOOK)
         for job in self.running:
             job.held.close()
@@ -145,7 +136,9 @@ class Runs(Pool):
     ``failed`` has those that could not be made, and why.
     """
 
-    def __init__(self, wanted: Sequence[PlannedRun], room: Room, console: Console) -> None:
+    def __init__(
+        self, wanted: Sequence[PlannedRun], room: Room | tuple[int, int], console: Console
+    ) -> None:
         super().__init__(len(wanted), room, console)
         self.failed: dict[str, str] = {}
         self._left = [planned for planned in wanted if planned.finished() is None]
@@ -192,12 +185,3 @@ def signals() -> Iterator[list[int]]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-
-
-def share_out(runs: int, cores: int, gpus: int, jobs: int | None = None) -> Room:
-    """All cores in use, none twice.
-
-    Where there is a GPU, runs take turns unless ``jobs`` says otherwise: they share its memory.
-    """
-    jobs = max(1, min(jobs or (1 if gpus else cores), runs))
-    return jobs, max(1, cores // jobs)

@@ -1,12 +1,16 @@
-"""A planned run's process, and what it uses. Nothing here imports torch."""
+"""A planned run's process: on this machine or another, and what it uses. Imports no torch."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGTERM
 from typing import IO, Any
 
 import psutil
@@ -17,56 +21,156 @@ from kindling.tools.runner.planned import PlannedRun
 OUTPUT = "output.txt"
 USAGE = "usage.json"
 
+LOOK = 0.2
+"""Seconds between two looks at a process."""
 
-class Job:
-    """A process that works on a planned run, and holds the lock of its folder while it lives."""
+GRACE = 0.0 if sys.platform == "win32" else 60.0
+"""Seconds that a process has to save what it has, where it can be told to."""
 
-    def __init__(
-        self, planned: PlannedRun, held: IO[str], command: Sequence[str], threads: int
-    ) -> None:
-        self.planned, self.held = planned, held
-        self.status: int | None = None
-        self._start = time.monotonic()
+STOPPED = 128 + SIGTERM
+"""Exit status of what was told to stop."""
+
+
+@dataclass
+class Work:
+    """Makes a planned run in a process of its own, on the machine on which this is called.
+
+    Args:
+        planned: The run.
+        threads: Of the process.
+        verb: To ``train``, or to ``fit`` and not to test.
+        gpus: That the process sees; without, those that this process sees.
+        where: The folder that relative paths start from.
+        stopping: Whether the process is to save what it has and end.
+    """
+
+    planned: PlannedRun
+    threads: int
+    verb: str
+    gpus: str | None = None
+    where: Path = field(default_factory=Path.cwd)
+    stopping: bool = False
+
+    def __call__(self) -> int:
+        """The exit status of the process; the folder is locked as long as it lives."""
+        # One that was thought lost with its machine may still be at work.
+        while not (held := self.planned.hold()):
+            self.pause()
+            if self.stopping:
+                return STOPPED
+        with held:
+            return 0 if self.planned.done(self.verb) else self.watch(self._start(held.fileno()))
+
+    @property
+    def devices(self) -> int:
+        """GPUs that the run is to use if there are any."""
+        devices = self.planned.settings.get("trainer.devices")
+        return devices if isinstance(devices, int) and devices > 0 else 1
+
+    def stop(self) -> None:
+        self.stopping = True
+
+    def pause(self) -> None:
+        try:
+            time.sleep(LOOK)
+        except KeyboardInterrupt:  # Ray's way to end a task
+            self.stopping = True
+
+    def watch(self, process: psutil.Popen) -> int:
+        """Wait for the end of the process, which is told to stop if this is."""
+        start = time.monotonic()
+        told, peak = 0.0, 0.0
+        while (status := process.poll()) is None:
+            with suppress(psutil.Error):
+                peak = max(peak, round(process.memory_info().rss / 1024**2, 1))
+                if told and time.monotonic() - told >= GRACE:
+                    for each in [*process.children(recursive=True), process]:
+                        each.kill()
+                elif self.stopping and not told:
+                    told = time.monotonic()
+                    if GRACE:
+                        process.terminate()
+            self.pause()
+        used = {"peak_mib": peak, "seconds": round(time.monotonic() - start, 1)}
+        *before, last = usage(self.planned)["starts"]
+        note(self.planned, starts=[*before, last | used])
+        return int(status)
+
+    def _start(self, lock: int) -> psutil.Popen:
+        command = self.planned.command(self.threads, self.verb)
+        # Lightning would take the job that SLURM has started for its own.
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
+        environ["OMP_NUM_THREADS"] = str(self.threads)
+        if self.gpus is not None:
+            environ["CUDA_VISIBLE_DEVICES"] = self.gpus
+        gpus = environ.get("CUDA_VISIBLE_DEVICES")
         goes_on = any(word.startswith("--run=") for word in command)
-        starts = usage(planned)["starts"] if goes_on else []
-        self._used: dict[str, Any] = {"command": command[3], "peak_mib": None, "seconds": None}
-        note(planned, starts=[*starts, self._used], prediction_s=None)
-        with (planned.folder / OUTPUT).open("w") as output:
-            self._process = psutil.Popen(
+        starts = usage(self.planned)["starts"] if goes_on else []
+        starts = [*starts, {"command": command[3], "peak_mib": None, "seconds": None}]
+        host = socket.gethostname() + (f", GPU {gpus}" if gpus else "")
+        note(self.planned, starts=starts, prediction_s=None, where=host)
+        with (self.planned.folder / OUTPUT).open("w") as output:
+            return psutil.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+                cwd=self.where,
+                env=environ,
                 # Where a process cannot inherit it, the lock is held as long as this one lives.
-                pass_fds=[] if sys.platform == "win32" else [held.fileno()],
+                pass_fds=[] if sys.platform == "win32" else [lock],
                 # Ctrl-C is for the command that started it, which passes it on once.
                 start_new_session=True,
             )
 
-    def ended(self) -> bool:
-        if self.status is None:
-            with suppress(psutil.Error):
-                mib = round(self._process.memory_info().rss / 1024**2, 1)
-                self._used["peak_mib"] = max(mib, self._used["peak_mib"] or 0.0)
-            self.status = self._process.poll()
-            if self.status is not None:
-                self._used["seconds"] = round(time.monotonic() - self._start, 1)
-                note(self.planned, starts=[*usage(self.planned)["starts"][:-1], self._used])
-        return self.status is not None
+
+@dataclass(eq=False)
+class Job:
+    """A run that an executor has made; its folder is locked as long as somebody watches it.
+
+    Args:
+        work: What is done.
+        held: The lock.
+        over: Whether it has ended, or never will begin.
+        result: The exit status, once it is over; an error where there is none.
+        cancel: Has the run save what it has and end.
+    """
+
+    work: Work
+    held: IO[str]
+    over: Callable[[], bool]
+    result: Callable[[], int]
+    cancel: Callable[[], object]
+    status: int | None = None
+    said: str = ""
+    stopped: bool = False
+
+    @property
+    def planned(self) -> PlannedRun:
+        return self.work.planned
 
     def stop(self) -> None:
-        """Let the run save what it has, where a process can be told to."""
-        with suppress(psutil.NoSuchProcess):
-            self.kill() if sys.platform == "win32" else self._process.terminate()
+        if not self.stopped and not self.over():
+            self.cancel()
+        self.stopped = True
 
-    def kill(self) -> None:
-        with suppress(psutil.NoSuchProcess):
-            for each in [*self._process.children(recursive=True), self._process]:
-                each.kill()
+    def ended(self) -> bool:
+        if self.status is None and self.over():
+            try:
+                self.status = self.result()
+            except Exception as error:  # of any kind that an executor has
+                self.status, self.said = 1, str(error).strip().rpartition("\n")[2]
+        elif self.status is None and self.stopped and not self.planned.at_work():
+            self.status = STOPPED
+        return self.status is not None
+
+    def where(self) -> str:
+        return str(usage(self.planned).get("where", ""))
 
     def complaint(self) -> str:
         """The last line that the process wrote, unless it ended well: then, what else is wrong."""
+        if self.said:
+            return self.said
         if self.status == 0:
             return "made with other settings; was a configuration edited meanwhile? start again"
         lines = (self.planned.folder / OUTPUT).read_text(errors="replace").split("\n")

@@ -22,11 +22,8 @@ def main(argv: Words) -> None:
     if chosen.trials < 1:
         raise UserError(f"trials={chosen.trials}: must be at least 1")
     # Not at the top: they take seconds, and a wrong option needs none of them.
-    import torch
-
-    from kindling.data.files import cores
+    from kindling.tools.runner import executors
     from kindling.tools.runner.expected import examine
-    from kindling.tools.runner.pool import share_out
     from kindling.tools.sweep.outcome import report
     from kindling.tools.sweep.space import read, shared_settings, trial_flags
     from kindling.tools.sweep.study import Study
@@ -37,8 +34,8 @@ def main(argv: Words) -> None:
     data = examine([*space.flags, *trial_flags(space.corners()[0])]).fingerprint
     study, shown_on = Study(folder, space, fixed, data), console()
     ended = study.ended()
-    gpus, wanted = torch.cuda.device_count(), chosen.trials
-    room = share_out(max(1, wanted - ended), cores(), gpus, chosen.jobs)
+    wanted = chosen.trials
+    room = executors.room(max(1, wanted - ended), chosen)
     shown_on.print(f"trials       {wanted}, {room[0]} at once, {room[1]} threads each")
     if ended:
         shown_on.print(f"finished     {min(ended, wanted)} of {wanted} trials, from before")

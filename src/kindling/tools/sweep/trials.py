@@ -9,8 +9,9 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from kindling.errors import UserError, short
+from kindling.tools.runner.executors import Room
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.pool import Pool, Room
+from kindling.tools.runner.pool import Pool
 from kindling.tools.runner.process import Job
 from kindling.tools.runner.record import Record
 from kindling.tools.sweep.study import Study
@@ -31,7 +32,9 @@ class Trials(Pool):
     what = "trials"
     verb = "fit"  # a trial never sees the test split
 
-    def __init__(self, study: Study, wanted: int, room: Room, console: Console) -> None:
+    def __init__(
+        self, study: Study, wanted: int, room: Room | tuple[int, int], console: Console
+    ) -> None:
         super().__init__(wanted, room, console)
         self.study, self._failures = study, 0
         self._trials: dict[str, optuna.Trial] = {}

@@ -1,0 +1,84 @@
+"""Where runs are made: on this machine, or by a cluster. Imports no torch unless it has to look."""
+
+import os
+from abc import ABC, abstractmethod
+from argparse import Namespace
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, NamedTuple
+
+from kindling.data.files import cores
+from kindling.tools.runner.process import Job, Work
+
+
+class Room(NamedTuple):
+    """Runs at once, the threads of each, and where they are made."""
+
+    jobs: int
+    threads: int
+    executor: "Executor | None" = None
+
+
+class Executor(ABC):
+    @abstractmethod
+    def room(self, runs: int, jobs: int | None) -> Room:
+        """How many runs at once, ``jobs`` if it is given, and on how many threads each."""
+
+    @abstractmethod
+    def start(self, taken: Sequence[tuple[Work, IO[str]]]) -> Sequence[Job]:
+        """Have work done, and hand on the locks of its folders."""
+
+
+class Local(Executor):
+    """Processes of this machine, each on GPUs of its own while there are enough.
+
+    Args:
+        gpus: All that may be used, by the names that ``CUDA_VISIBLE_DEVICES`` has for them.
+    """
+
+    def __init__(self, gpus: Sequence[str] = ()) -> None:
+        self.gpus = gpus
+        self._jobs: list[Job] = []
+        self._threads = ThreadPoolExecutor(10_000)  # each made when it is needed
+
+    def room(self, runs: int, jobs: int | None) -> Room:
+        return Room(*share_out(runs, cores(), len(self.gpus), jobs), self)
+
+    def start(self, taken: Sequence[tuple[Work, IO[str]]]) -> Sequence[Job]:
+        return [self._start(*each) for each in taken]
+
+    def _start(self, work: Work, held: IO[str]) -> Job:
+        self._jobs = [job for job in self._jobs if job.status is None]
+        used = [gpu for job in self._jobs for gpu in (job.work.gpus or "").split(",")]
+        least = sorted(self.gpus, key=used.count)[: work.devices]
+        work.gpus = ",".join(least) or None
+        future = self._threads.submit(work)
+        self._jobs.append(Job(work, held, future.done, future.result, work.stop))
+        return self._jobs[-1]
+
+
+def room(runs: int, options: Namespace) -> Room:
+    """Room for so many runs where the command line wants them."""
+    return chosen(options).room(runs, options.jobs)
+
+
+def chosen(options: Namespace) -> Executor:
+    if options.executor == "slurm":
+        from kindling.tools.runner.slurm import Slurm
+
+        return Slurm(options.slurm, options.logs.absolute() / ".slurm")
+    if options.executor == "ray":
+        from kindling.tools.runner.ray import Ray
+
+        return Ray(options.address)
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return Local(named if len(named) == count else [str(k) for k in range(count)])
+
+
+def share_out(runs: int, cores: int, gpus: int, jobs: int | None = None) -> tuple[int, int]:
+    """All cores in use, none twice; with GPUs, a run for each unless ``jobs`` says otherwise."""
+    jobs = max(1, min(jobs or gpus or cores, runs))
+    return jobs, max(1, cores // jobs)

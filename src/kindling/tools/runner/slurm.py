@@ -1,0 +1,95 @@
+"""Runs as jobs of SLURM, those of one moment as an array, through submitit. Imports no torch."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from kindling.cli import settings
+from kindling.data import paths
+from kindling.errors import UserError, require_package
+from kindling.tools.runner.executors import Executor, Room
+from kindling.tools.runner.process import Job, Work
+
+
+class Requeued(Work):
+    """Work in a job that SLURM ends when its time is up, and then starts again."""
+
+    process: psutil.Popen | None = None
+
+    def __call__(self) -> int:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+        return super().__call__()
+
+    def pause(self) -> None:
+        # SLURM's warning is heard here, so not in the midst of a change, and not by the process.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
+        super().pause()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+
+    def watch(self, process: psutil.Popen) -> int:
+        self.process = process
+        return super().watch(process)
+
+    def checkpoint(self) -> Any:
+        """At that warning, submitit asks for what the job is to do when it is started again."""
+        from submitit.helpers import DelayedSubmission
+
+        if self.process is not None:
+            self.stop()
+            self.watch(self.process)
+        return DelayedSubmission(replace(self, stopping=False))
+
+
+class Slurm(Executor):
+    """Jobs of SLURM.
+
+    Args:
+        file: What a run asks for, in submitit's words; ``configs/executors/slurm.yaml``.
+        folder: Of what the jobs print, which all machines see.
+    """
+
+    def __init__(self, file: Path | None, folder: Path) -> None:
+        require_package("--executor slurm", "submitit", "submitit", "slurm")
+        import submitit
+
+        file = file or paths.CONFIGS / "executors" / "slurm.yaml"
+        if not file.is_file():
+            raise UserError(f"{file}: no such file; it says what a run asks SLURM for (--slurm)")
+        asked = settings.load(file)
+        if not isinstance(asked, dict):
+            raise UserError(f"{file}: expected lines such as timeout_min: 240")
+        cluster = asked.pop("cluster", "slurm")
+        self.threads = int(asked.get("cpus_per_task", 1))
+        more = {"requeue": True} | asked.get("slurm_additional_parameters", {})
+        asked["slurm_additional_parameters"] = more
+        endless = {f"{cluster}_max_num_timeout": 1_000_000}
+        try:
+            self._submitit = submitit.AutoExecutor(folder / "%j", cluster=cluster, **endless)
+            self._submitit.update_parameters(name="kindling", **asked)
+        except (AssertionError, NameError, RuntimeError, TypeError, ValueError) as error:
+            raise UserError(f"{file}: {str(error).partition(chr(10))[0]}") from error
+
+    def room(self, runs: int, jobs: int | None) -> Room:
+        return Room(min(jobs or runs, runs), self.threads, self)
+
+    def start(self, taken: Sequence[tuple[Work, IO[str]]]) -> Sequence[Job]:
+        if not taken:
+            return []
+        with self._submitit.batch():
+            jobs = [self._submitit.submit(Requeued(**vars(work))) for work, _ in taken]
+        return [
+            Job(*each, job.done, partial(_result, job), partial(job.cancel, check=False))
+            for each, job in zip(taken, jobs, strict=True)
+        ]
+
+
+def _result(job: Any) -> int:
+    if (error := job.exception()) is not None:
+        said = f"job {job.job_id} ended without a word ({job.state})"
+        raise ChildProcessError(f"{said}: see {job.paths.stderr}") from error
+    return int(job.result())

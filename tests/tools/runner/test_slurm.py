@@ -1,0 +1,194 @@
+"""Runs as jobs of SLURM, which a few scripts on the PATH stand for, or submitit on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from kindling.data import paths
+from kindling.errors import Stopped, UserError
+from kindling.tools.runner.planned import PlannedRun
+from kindling.tools.runner.pool import Runs
+from kindling.tools.runner.process import usage
+from tests.tools.runner import standin
+from tests.tools.runner.simulated import EPOCHS, Fake, fake_runs, starts, wait
+
+pytest.importorskip("submitit")
+Slurm = pytest.importorskip("kindling.tools.runner.slurm").Slurm
+
+WHOLE = ["train", "ended"]
+ON = ["train", "stopped", "resume", "ended"]
+ASKED = """
+timeout_min: 240
+cpus_per_task: 3
+mem_gb: 16
+gpus_per_node: 1
+slurm_partition: gpu
+slurm_array_parallelism: 2
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a stand-in for SLURM."""
+    commands, place = tmp_path / "bin", tmp_path / "slurm"
+    commands.mkdir()
+    place.mkdir()
+    for name in ("sbatch", "srun", "sacct", "scancel", "scontrol"):
+        path = commands / name
+        path.write_text(f"#!{sys.executable}\n" + Path(standin.__file__).read_text())
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    monkeypatch.setenv("STANDIN", str(place))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(paths.PROJECT / "src"), "."]))
+    monkeypatch.setattr(standin, "PLACE", place)
+    return place
+
+
+def work(wanted: list[PlannedRun], asked: str) -> dict[str, str]:
+    """What could not be made, and why."""
+    file = wanted[0].folder.parent / "slurm.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(asked)
+    executor = Slurm(file, file.parent / ".slurm")
+    pool = Runs(wanted, executor.room(len(wanted), None), Console(quiet=True))
+    pool.work()
+    return pool.failed
+
+
+def meanwhile(wanted: list[PlannedRun], then: Callable[[], object]) -> None:
+    """Do something once all runs have saved something."""
+
+    def later() -> None:
+        wait(lambda: all(any(run.folder.rglob("last.ckpt")) for run in wanted))
+        then()
+
+    threading.Thread(target=later).start()
+
+
+def test_one_array_that_asks_for_what_the_file_says(tmp_path: Path, slurm: Path) -> None:
+    wanted = fake_runs(tmp_path / "runs", 3, Fake(failing=lambda title: title == "run 1"))
+    assert work(wanted, ASKED) == {"run 1": "exit status 1: the loss became NaN"}
+    assert [starts(run.folder) for run in wanted] == [WHOLE, ["train"], WHOLE]
+    asked = (slurm / "asked").read_text().splitlines()
+    assert {
+        "--time=240",
+        "--cpus-per-task=3",
+        "--mem=16GB",
+        "--gpus-per-node=1",
+        "--partition=gpu",
+        "--array=0-2%2",
+        "--requeue",
+    } <= set(asked)
+    assert len(list(slurm.glob("*.sh"))) == 1
+    assert usage(wanted[0])["where"].startswith(os.uname().nodename)
+
+
+@pytest.mark.slow
+def test_a_job_whose_time_is_up_saves_and_is_requeued(tmp_path: Path, slurm: Path) -> None:
+    wanted = fake_runs(tmp_path / "runs", 2, Fake(seconds=1))
+
+    def warn() -> None:
+        for process in standin.tree("100_0"):
+            if process.name() != "bash":
+                process.send_signal(signal.SIGUSR2)  # to all of its processes, as SLURM does
+
+    meanwhile(wanted, warn)
+    assert work(wanted, ASKED) == {}
+    assert [starts(run.folder) for run in wanted] == [ON, WHOLE]
+
+
+def test_stopped_runs_save_and_go_on(tmp_path: Path, slurm: Path) -> None:
+    wanted = fake_runs(tmp_path / "runs", 2, Fake(seconds=1))
+    meanwhile(wanted, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Stopped, match="0 of 2 runs are finished"):
+        work(wanted, ASKED)
+    assert not any(run.at_work() for run in wanted)
+    assert work(wanted, ASKED) == {}
+    assert [starts(run.folder) for run in wanted] == [ON, ON]
+    rows = (wanted[0].folder / "t/version_0/metrics.csv").read_text().splitlines()
+    assert len(rows) == 1 + EPOCHS
+
+
+@pytest.mark.slow
+def test_a_job_that_dies_is_named(tmp_path: Path, slurm: Path) -> None:
+    wanted = fake_runs(tmp_path / "runs", 1, Fake(seconds=1))
+
+    def kill() -> None:
+        for process in reversed(standin.tree("100")):
+            process.kill()
+
+    meanwhile(wanted, kill)
+    [said] = work(wanted, ASKED).values()
+    assert said.startswith("job 100 ended without a word (COMPLETED): see ")
+    assert work(wanted, ASKED) == {}
+    assert starts(wanted[0].folder) == ["train", "resume", "ended"]
+
+
+def preempt(command: int) -> None:
+    """Warn the jobs that submitit has started on this machine for a command."""
+    for process in psutil.Process(command).children(recursive=True):
+        if "submitit.core._submit" in process.cmdline():
+            process.send_signal(signal.SIGUSR2)
+
+
+@pytest.mark.slow
+def test_submitit_on_this_machine(tmp_path: Path) -> None:
+    """Preempted, each of them goes on in the same job."""
+    wanted = fake_runs(tmp_path / "runs", 2, Fake(seconds=1))
+    meanwhile(wanted, lambda: preempt(os.getpid()))
+    assert work(wanted, "{cluster: local, timeout_min: 30}") == {}
+    assert [starts(run.folder) for run in wanted] == [ON, ON]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("toy")
+def test_real_runs_that_were_preempted_score_as_those_that_were_not(tmp_path: Path) -> None:
+    plan, asked = tmp_path / "plan.yaml", tmp_path / "slurm.yaml"
+    plan.write_text("variants:\n  few: --model.hidden=[4]\n  many: --model.hidden=[8]\n")
+    asked.write_text("{cluster: local, timeout_min: 30}")
+    flags = ["--task=toy", f"--plan={plan}", "--seeds=1", "--name=x", "--trainer.max_epochs=60"]
+    flags += ["--early_stopping.patience=60", "--trainer.deterministic=true"]
+    command = [sys.executable, "-m", "kindling", "compare", *flags]
+    there = [f"--logs={tmp_path / 'slurm'}", "--executor=slurm", f"--slurm={asked}"]
+    compare = subprocess.Popen([*command, *there], stderr=subprocess.PIPE, text=True)
+    runs = tmp_path / "slurm/toy/compare/x/runs"
+    wait(lambda: any(runs.rglob("last.ckpt")))
+    preempt(compare.pid)
+    _, errors = compare.communicate(timeout=500)
+    assert compare.returncode == 0, errors
+    starts = [json.loads(path.read_text())["starts"] for path in runs.rglob("usage.json")]
+    assert max(map(len, starts)) == 2, "it went on"
+    subprocess.run([*command, f"--logs={tmp_path / 'local'}"], check=True)
+    once, again = (tmp_path / name / "toy/compare/x/scores.csv" for name in ("slurm", "local"))
+    assert once.read_text() == again.read_text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("slurm_partitio: gpu", "slurm.yaml: .*Unknown argument 'partitio'"),
+        ("timeout_min: long", "slurm.yaml: .*timeout_min.* expected type"),
+        ("- 3", "slurm.yaml: expected lines such as timeout_min: 240"),
+    ],
+)
+@pytest.mark.usefixtures("slurm")
+def test_what_is_wrong_is_said_in_a_line(tmp_path: Path, asked: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        work(fake_runs(tmp_path / "runs", 1, Fake()), asked)
+
+
+def test_without_slurm_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"none.yaml: no such file"):
+        Slurm(tmp_path / "none.yaml", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match='Could not detect "srun"'):
+        work(fake_runs(tmp_path / "runs", 1, Fake()), ASKED)
