@@ -108,7 +108,7 @@ class Work:
         starts = usage(self.planned)["starts"] if goes_on else []
         starts = [*starts, {"command": command[3], "peak_mib": None, "seconds": None}]
         host = socket.gethostname() + (f", GPU {gpus}" if gpus else "")
-        note(self.planned, starts=starts, prediction_s=None, where=host)
+        note(self.planned, starts=starts, where=host)
         with (self.planned.folder / OUTPUT).open("w") as output:
             return psutil.Popen(
                 command,
