@@ -81,21 +81,27 @@ def lightning_errors() -> Iterator[None]:
             cause = cause.__cause__
         raise UserError(f"{type(cause).__name__}: {cause}") from error
     except RuntimeError as error:
-        if str(error).startswith("Early stopping conditioned on metric"):
-            raise UserError(str(error)) from error
-        if str(error).startswith("could not create a primitive"):
-            cannot = "this processor lacks what the precision needs (trainer.precision)"
-            raise UserError(f"{cannot}; 32-true works everywhere") from error
-        if not any(sign in str(error) for sign in LOST):
-            raise
-        ended = f"another process of this run has ended ({str(error).splitlines()[0]})"
-        do = "look for what it said, and go on with: make resume RUN=..."
-        raise UserError(f"{ended}; {do}") from error
+        if said := _explained(str(error)):
+            raise UserError(said) from error
+        raise
     except SystemExit as error:
         # The Trainer makes an exit status of 1 of Ctrl-C.
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise
+
+
+def _explained(message: str) -> str | None:
+    """What a RuntimeError means that is no fault of the code's."""
+    if message.startswith("Early stopping conditioned on metric"):
+        return message
+    if message.startswith("could not create a primitive"):
+        cannot = "this processor lacks what the precision needs (trainer.precision)"
+        return f"{cannot}; 32-true works everywhere"
+    if any(sign in message for sign in LOST):
+        ended = f"another process of this run has ended ({message.splitlines()[0]})"
+        return f"{ended}; look for what it said, and go on with: make resume RUN=..."
+    return None
 
 
 def rank() -> int:
