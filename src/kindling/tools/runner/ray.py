@@ -30,6 +30,7 @@ class Ray(Executor):
         address = address or os.environ.get("RAY_ADDRESS")
         own: dict[str, Any] = {"num_cpus": cores(), "object_store_memory": STORE}
         own = {} if address else {**own, "include_dashboard": False}
+        own["ignore_reinit_error"] = True  # of another command in the same process
         try:
             ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **own)
         except Exception as error:  # of these, among others
