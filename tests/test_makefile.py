@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_data_presets_and_args() -> None:
     words = ("train", "TASK=t", "DATA=my data", "PRESET=a b", 'ARGS=--x="1 2" --y=3')
     line = " ".join(make(*words).split())
     assert line.endswith(
-        """train --config t --config a --config b --data.root='my data' --x="1 2" --y=3"""
+        """train --config 't' --config 'a' --config 'b' --data.root='my data' --x="1 2" --y=3"""
     )
 
 
@@ -70,13 +71,72 @@ def test_data_presets_and_args() -> None:
         (["finetune", "RUN=r"], "train --from_run 'r'"),
         (
             ["finetune", "RUN=r", "TASK=t", "PRESET=a", "DATA=d", "ARGS=--freeze=backbone"],
-            "train --from_run 'r' --config t --config a --data.root='d' --freeze=backbone",
+            "train --from_run 'r' --config 't' --config 'a' --data.root='d' --freeze=backbone",
         ),
         (["resume", "RUN=r", "trainer.max_epochs=9"], "train --run 'r' '--trainer.max_epochs=9'"),
     ],
 )
 def test_commands(words: list[str], command: str) -> None:
     assert " ".join(make(*words).split()).endswith(command)
+
+
+NAMES = [
+    "it's mine.csv",
+    "x; touch pwned",
+    "`touch pwned`",
+    "$(shell touch pwned)",
+    "$HOME",
+    "a\\b",
+]
+TARGETS = {
+    "train": ["TASK", "DATA", "PRESET", "model.x", "optimizer"],
+    "evaluate": ["RUN", "DATA", "model.x"],
+    "predict": ["RUN", "INPUT"],
+    "resume": ["RUN"],
+    "finetune": ["RUN", "TASK", "PRESET", "DATA"],
+    "compare": ["TASK", "NAME", "SEEDS", "FOLDS", "EXECUTOR", "PRESET", "DATA"],
+    "compare RUNS": ["RUNS"],
+    "crossval": ["TASK", "NAME", "FOLDS"],
+    "sweep": ["TASK", "TRIALS", "NAME"],
+    "results": ["DATA", "EXECUTOR"],
+    "runs": ["TASK"],
+    "reproduce": ["RUN"],
+    "export": ["RUN", "DATA"],
+    "data": ["TASK"],
+    "check": ["TASK", "PRESET", "DATA"],
+    "new": ["TASK", "KIND", "TARGET", "DATA", "TARGET_COLUMN"],
+    "update": ["TO", "FROM"],
+    "remove": ["TASK"],
+    "bench": ["LOOPS", "DATA"],
+    "pictures": ["RUN"],
+}
+"""By target, what is typed there."""
+
+
+@pytest.mark.parametrize("text", NAMES)
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_is_typed_arrives_as_it_is_and_runs_nothing(
+    target: str, text: str, tmp_path: Path
+) -> None:
+    for program in ("kindling", "python"):
+        (tmp_path / program).write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+        (tmp_path / program).chmod(0o755)
+    names = TARGETS[target]
+    done = subprocess.run(
+        ["make", f"--file={paths.PROJECT / 'Makefile'}", "--old-file=.venv/.installed",
+         target.split()[0], "BIN=.", *(f"{name}={text}" for name in names)],
+        cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert not (tmp_path / "pwned").exists()
+    if target == "remove":
+        assert f"TASK={text}: no such problem" in done.stderr
+        return
+    several = {"PRESET", "RUNS"} | ({"RUN"} if target == "pictures" else set())
+    for name in names:
+        for word in text.split() if name in several else [text]:
+            wanted = word if name.isupper() else f"--{name}={word}"
+            assert any(line.endswith(wanted) for line in done.stdout.splitlines()), (name, done)
 
 
 @pytest.mark.parametrize(
