@@ -153,7 +153,8 @@ def _pretrained(name: str, weights: str | None) -> Mapping[str, Tensor]:
     timm = _timm(name)
     try:
         if weights is not None:
-            return timm.models.load_state_dict(weights)  # type: ignore[no-any-return]
+            # timm's own default was once to run what a pickle holds.
+            return timm.models.load_state_dict(weights, weights_only=True)  # type: ignore[no-any-return]
         return timm.create_model(name, pretrained=True).state_dict()  # type: ignore[no-any-return]
     except Exception as error:  # whatever a file's reader or the hub's client has to say
         why = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

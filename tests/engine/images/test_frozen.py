@@ -1,6 +1,7 @@
 """A frozen net in the place of learned blocks: what it keeps of photos, and complaints."""
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,16 @@ def test_no_such_net_or_none_for_these_photos(
     assert message in str(caught.value)
 
 
+class Runs:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.folder),)
+
+
 def test_weights_that_are_not_there_or_of_another_net(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     with pytest.raises(UserError, match=rf"model.weights={path}: no such file"):
@@ -116,6 +127,10 @@ def test_weights_that_are_not_there_or_of_another_net(tmp_path: Path) -> None:
     path.write_text("no weights")
     with pytest.raises(UserError, match=rf"model.weights={path}: cannot be read \("):
         frozen(str(path))
+    torch.save({"net": Runs(tmp_path / "ran")}, path)
+    with pytest.raises(UserError, match=rf"model.weights={path}: cannot be read \("):
+        frozen(str(path))
+    assert not (tmp_path / "ran").exists()
     torch.save(timm.create_model("test_resnet").state_dict(), path)
     with pytest.raises(UserError, match=rf"{path}: not those of timm's {NAME}"):
         frozen(str(path))

@@ -144,8 +144,10 @@ def test_a_folder_that_cannot_be_written(
 
 
 @pytest.mark.parametrize(
-    "name", ["../out.txt", "a/../../out.txt", "/tmp/out.txt", "..\\out.txt", "C:/out.txt", "link"]
-)
+    "name",
+    ["../out.txt", "a/../../out.txt", "/tmp/out.txt", "..\\out.txt", "C:/out.txt", "//out.txt",
+     ".", "./.", "link"],
+)  # fmt: skip
 def test_names_and_links_that_lead_outside(
     data: Path, tmp_path: Path, fetch: Any, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,12 +161,37 @@ def test_names_and_links_that_lead_outside(
     assert left(data) == []
 
 
-@pytest.mark.parametrize(("limit", "most"), [("LARGEST", 99_999), ("MOST", 1)])
+def test_entries_of_folders_whatever_they_are_called(
+    data: Path, tmp_path: Path, fetch: Any
+) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as opened:
+        for name in ("./", "/", "../", "set/"):
+            opened.writestr(zipfile.ZipInfo(name), "")
+        opened.writestr("./set/water_potability.csv", WATER)
+    assert fetch("--task=potability", f"--archive={tmp_path / 'set.zip'}") == 0
+    assert left(data) == ["potability/water_potability.csv"]
+
+
+def test_an_encrypted_archive(
+    data: Path, fetch: Any, zipped: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = zipped({"water_potability.csv": WATER})
+    content = bytearray(path.read_bytes())
+    for start, flags in ((content.find(b"PK\3\4"), 6), (content.find(b"PK\1\2"), 8)):
+        content[start + flags] |= 1
+    path.write_bytes(content)
+    assert fetch("--task=potability", f"--archive={path}") == 2
+    assert "'water_potability.csv' is encrypted" in refused(capsys)
+    assert left(data) == []
+
+
+@pytest.mark.parametrize("limits", [{"LARGEST": 99_999}, {"MOST": 1}, {"SMALL": 0, "RATIO": 90}])
 def test_more_than_there_is_room_for(
-    fetch: Any, zipped: Any, monkeypatch: pytest.MonkeyPatch, limit: str, most: int,
+    fetch: Any, zipped: Any, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int],
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(download, limit, most)
+    for name, value in limits.items():
+        monkeypatch.setattr(download, name, value)
     archive = zipped({"bomb": b"\0" * 100_000, "b": "x"})
     assert fetch("--task=potability", f"--archive={archive}") == 2
     assert "too many to unpack" in refused(capsys)

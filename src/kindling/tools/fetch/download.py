@@ -14,7 +14,10 @@ from kindling.errors import UserError
 
 ATTEMPTS = 5
 LARGEST = 4 << 30  # bytes that an archive may hold, unpacked
+RATIO = 100  # of them to a byte of the archive; tables of digits come to a tenth of that
+SMALL = 1 << 27  # bytes that any archive may hold
 MOST = 100_000  # files
+ENCRYPTED = 1  # the bit of an entry's flags
 
 
 @contextmanager
@@ -55,20 +58,26 @@ def unpack(path: Path, folder: Path) -> None:
 
     Raises:
         BadZipFile: It is no archive, or is damaged.
-        UserError: It is too large, or holds links or names that lead outside.
+        UserError: It is too large or encrypted, or holds links or names that lead outside.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-            size = sum(info.file_size for info in infos)  # zipfile reads no more than that
-            if len(infos) > MOST or size > LARGEST:
-                raise UserError(f"{path}: {len(infos):,} files, {size:,} bytes: too many to unpack")
-            for info in infos:
+            # A folder's entry, which may be called "./", says nothing: files bring their folders.
+            files = [info for info in archive.infolist() if not info.is_dir()]
+            size = sum(info.file_size for info in files)  # zipfile reads no more than that
+            largest = min(LARGEST, max(SMALL, RATIO * path.stat().st_size))
+            if len(files) > MOST or size > largest:
+                raise UserError(f"{path}: {len(files):,} files, {size:,} bytes: too many to unpack")
+            for info in files:
                 name = PurePosixPath(info.filename.replace("\\", "/"))
-                outside = name.is_absolute() or ".." in name.parts or ":" in name.parts[0]
+                first = next(iter(name.parts), "..")  # of "." there are no parts
+                outside = name.is_absolute() or ".." in (first, *name.parts) or ":" in first
                 if outside or stat.S_ISLNK(info.external_attr >> 16):
                     raise UserError(f"{path}: {info.filename!r} leads outside: not unpacked")
-            archive.extractall(folder)
+                if info.flag_bits & ENCRYPTED:
+                    what = f"{info.filename!r} is encrypted"
+                    raise UserError(f"{path}: {what}: unpack it and pack it without a password")
+            archive.extractall(folder, files)
     except (zlib.error, EOFError, NotImplementedError) as error:
         raise zipfile.BadZipFile(str(error)) from error
 
