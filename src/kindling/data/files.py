@@ -74,9 +74,14 @@ def fingerprint(files: Sequence[Path], root: Path) -> str:
     # A table may list photos outside of its folder.
     names = [os.fsencode(Path(os.path.relpath(file, root)).as_posix()) for file in files]
     whole = hashlib.sha256()
-    for name, digest in sorted(zip(names, _each(_digest, files), strict=True)):
+    for name, digest in sorted(zip(names, digests(files), strict=True)):
         whole.update(name + b"\0" + digest)
     return whole.hexdigest()
+
+
+def digests(files: Iterable[Path]) -> list[bytes]:
+    """SHA-256 of each file's content."""
+    return _each(_digest, files)
 
 
 def _alike(items: Iterable[T], file_of: Callable[[T], Path]) -> list[list[T]]:
@@ -110,5 +115,13 @@ def _length(file: Path) -> int:
 
 
 def _digest(file: Path) -> bytes:
+    # A process reads a file once. What changes it in place can set its time back, but not the time
+    # of the change itself, which on POSIX is the system's alone to set.
+    facts = file.stat()
+    return _content(file, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+@functools.cache
+def _content(file: Path, *facts: int) -> bytes:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()

@@ -20,13 +20,13 @@ import psutil
 import torch
 from torch import Tensor
 
-from kindling.data.files import printable
+from kindling.data.files import digests, printable
 from kindling.errors import UserError
 from kindling.images.read import STACK, read_images
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1  # of the keys: to be raised when the same file is read to other pixels than before
+_VERSION = 2  # of the keys: to be raised when the same file is read to other pixels than before
 _ABANDONED_AFTER = 24 * 3600.0  # seconds
 # Python names this flag from 3.13 on. Without it Linux refuses to map more than there is memory.
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
@@ -39,8 +39,9 @@ def load_images(
 
     With a cache they are decoded once, and the tensor ``(N, 3, H, W)`` is a private mapping of the
     file that holds them: it may be larger than memory, and writing to it changes no file. Its key
-    is the path, length and time of every file, in order, and the size: one changed photo decodes
-    the set anew.
+    is the content of every file, in order, and the size: one changed photo decodes the set anew,
+    whatever its time says, and a copy of the set does not. The data's fingerprint reads the files
+    at every start as it is, and needs not read them again.
 
     Args:
         files: Images in any format that Pillow reads.
@@ -90,12 +91,8 @@ def _cached(files: Sequence[Path], size: tuple[int, int], cache: Path, limit: in
 
 def _key(files: Sequence[Path]) -> str:
     digest = hashlib.sha256(str(_VERSION).encode())
-    for file in files:
-        try:
-            facts = file.stat()
-        except OSError as error:
-            raise UserError(f"{printable(file)}: {error.strerror}; check the path") from error
-        digest.update(repr((str(file.absolute()), facts.st_size, facts.st_mtime_ns)).encode())
+    for content in digests(files):
+        digest.update(content)
     return digest.hexdigest()[:32]
 
 

@@ -76,8 +76,9 @@ def test_a_changed_photo_size_or_order_is_decoded_anew(photos: list[Path], cache
     load_images(photos, SIZE, cache)
     before = photos[2].stat()
     Image.new("RGB", (20, 20), "red").save(photos[2])
-    os.utime(photos[2], ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert photos[2].stat().st_size == before.st_size
+    os.utime(photos[2], ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = photos[2].stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     assert torch.equal(load_images(photos, SIZE, cache), decoded(photos))
     assert torch.equal(load_images(photos[::-1], SIZE, cache), decoded(photos[::-1]))
     assert load_images(photos, (5, 7), cache).shape == (5, 3, 5, 7)
@@ -186,7 +187,7 @@ def test_what_cannot_be_read_leaves_no_cache(
     with pytest.raises(UserError, match=r"3\.bmp: broken image"):
         load_images(photos, SIZE, cache)
     photos[3].write_bytes(whole)
-    opening.append(lambda path: os.utime(photos[0], (1, 1)))
+    opening.append(lambda path: photos[0].write_bytes(photos[1].read_bytes()))
     with pytest.raises(UserError, match="photos changed while read; start again"):
         load_images(photos, SIZE, cache)
 
@@ -198,5 +199,5 @@ def test_what_cannot_be_read_leaves_no_cache(
         load_images(photos, SIZE, cache)
     assert list(cache.iterdir()) == []
     photos[1].unlink()
-    with pytest.raises(UserError, match=r"1\.bmp: No such file or directory; check the path"):
+    with pytest.raises(UserError, match=r"1\.bmp: cannot be read \(No such file or directory\)"):
         load_images(photos, SIZE, cache)
