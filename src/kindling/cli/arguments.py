@@ -25,12 +25,16 @@ VALUE = re.compile(r"[^-]|-[\d.]|-?$")  # how a word begins that is no option
 
 @dataclass
 class Invocation:
-    """A command, its flags for the parser, and the run and checkpoint that they named."""
+    """A command, its flags for the parser, and the run and checkpoint that they named.
+
+    What is inside a checkpoint that lies in no run is trusted only if a flag says so.
+    """
 
     command: str
     flags: list[str]
     run: Path | None = None
     checkpoint: Path | None = None
+    trust: bool = False
 
 
 def read(argv: list[str]) -> Invocation:
@@ -42,12 +46,15 @@ def read(argv: list[str]) -> Invocation:
     given, flags = take(flags, "--run")
     checkpoint, flags = take(flags, "--ckpt_path")
     parent, flags = take(flags, "--from_run")
-    flags = sorted(map(_resolve, flags), key=_rank)
+    trust = "--trust" in flags
+    if trust and not checkpoint:
+        raise UserError("--trust is for a checkpoint: --ckpt_path FILE")
+    flags = sorted((_resolve(flag) for flag in flags if flag != "--trust"), key=_rank)
     trains = command in ("fit", "train")
     if parent and (not trains or given or checkpoint):
         raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
     origin = run = runs.find(given) if given else None
-    invocation = Invocation(command, flags, run)
+    invocation = Invocation(command, flags, run, trust=trust)
     if parent:
         origin = runs.find(parent, "--from_run")
         flags.append(f"--from_run={origin}")

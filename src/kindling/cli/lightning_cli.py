@@ -2,8 +2,9 @@
 
 import inspect
 import re
+import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from kindling.cli.arguments import Invocation
 from kindling.cli.parsing import ParsingCLI
 from kindling.cli.process import leave_group, lightning_errors, quiet, rank, signals
 from kindling.cli.report import conclude, hyperparameters, introduce
-from kindling.errors import UserError
+from kindling.cli.settings import shown
+from kindling.errors import Stopped, UserError
 from kindling.evaluation.callback import Evaluation
 from kindling.runs import checkpoints, loggers, loop_state
 from kindling.runs import folder as runs
@@ -46,13 +48,27 @@ IN_TRAINING = (stock.Checkpoint, stock.StochasticWeightAveraging, stock.WeightAv
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
     trains = invocation.command == "train"
-    with quiet():
+    with quiet(), signals():
         cli = _run(replace(invocation, command="fit") if trains else invocation)
         if trains and not rank() and cli.can_be_tested():
-            flags = [f"--config={cli.folder / runs.CONFIG}"]
-            cli = _run(Invocation("test", flags, cli.folder, cli.folder / runs.BEST))
+            with _trained(cli.folder):
+                # As it was given: the run's own file lacks what is secret.
+                flags = [f"--config={shown(cli.unmasked)}"]
+                cli = _run(Invocation("test", flags, cli.folder, cli.folder / runs.BEST))
     conclude(cli)
     return cli
+
+
+@contextmanager
+def _trained(run: Path) -> Iterator[None]:
+    """Let a signal that comes when training is over say what is left to do."""
+    try:
+        yield
+    except (Stopped, KeyboardInterrupt) as error:
+        signum = error.status - 128 if isinstance(error, Stopped) else signal.SIGINT
+        how = f"stopped by {signal.Signals(signum).name} when it was trained"
+        score = f"score it with: make evaluate RUN={runs.shown(run)}"
+        raise Stopped(f"{how}; {score}", signum) from error
 
 
 def _run(invocation: Invocation) -> "KindlingCLI":
@@ -69,6 +85,16 @@ class KindlingCLI(ParsingCLI):
     ``fit --run``, works in the folder of the run that it was given. What derives from our bases
     gets more: checked data before there is a folder, scores with intervals, figures, exact resume.
     """
+
+    def __init__(self, invocation: Invocation) -> None:
+        with ExitStack() as self.held:
+            if invocation.command == "fit" and invocation.run:
+                self._hold(invocation.run)  # before its checkpoint is read
+            super().__init__(invocation)
+
+    def _hold(self, run: Path) -> None:
+        if not rank():  # for all processes of a run
+            self.held.enter_context(runs.locked(run))
 
     def instantiate_classes(self) -> None:
         # Before there is a run folder: wrong data shall leave none behind.
@@ -87,8 +113,12 @@ class KindlingCLI(ParsingCLI):
         if rank():
             return self.logs  # of several processes, the first alone writes
         if self.makes_run:
-            return runs.create(self.logs, self.task)
-        return self.given_run or Path.cwd()
+            self._hold(run := runs.create(self.logs, self.task))
+            return run
+        if self.given_run or self.command == "predict":
+            return self.given_run or Path.cwd()
+        assert self.checkpoint is not None  # which lies in no run: what it scores stays with it
+        return self.checkpoint.with_name(f"{self.checkpoint.stem}-results")
 
     @property
     def makes_run(self) -> bool:
@@ -221,7 +251,7 @@ class KindlingCLI(ParsingCLI):
 
     def _fit(self) -> None:
         if self.trainer.is_global_zero:
-            (self.folder / runs.CONFIG).write_text(self.config_yaml)
+            runs.write(self.folder / runs.CONFIG, self.config_yaml)
             runs.point_latest(self.folder)
             introduce(self)
             loggers.begin(self.chosen, self.folder, self.whole, loop_state.steps(self.origin))
@@ -256,7 +286,8 @@ class KindlingCLI(ParsingCLI):
         more: dict[str, Any] = {"seed": None if seed is False else seed}
         if self.warm_start:
             more["parent"] = self.warm_start.provenance()
-        return recorded(self.folder, self.trainer, self.model, self.datamodule, **more)
+        parts = self.folder, self.trainer, self.model, self.datamodule
+        return recorded(*parts, settings=self.unmasked, **more)
 
     def _log_left_out(self) -> None:
         """What the checkpoint's epoch had scored when it was taken, and was killed before it."""

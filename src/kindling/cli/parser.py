@@ -16,6 +16,7 @@ from kindling.cli.settings import flat, settings
 from kindling.data import paths
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
+from kindling.runs.secrets import MASK
 from kindling.training.module import Module
 
 BASES: dict[str, type] = {"model": LightningModule, "data": LightningDataModule}
@@ -40,6 +41,8 @@ class Layers:
         self.values: dict[str, Any] = {}
         for flag in (f"--config={paths.CONFIGS / 'trainer.yaml'}", *flags):
             self._add(flag)
+        for name in (name for name, value in self.values.items() if MASK in str(value)):
+            raise UserError(f"{name}: a secret, which is never saved; give it again: --{name}=...")
         named = [part for part in BASES if self.values.get(part) is not None]
         found = {part: find_class(part, self.values[part]) for part in named}
         self.classes = {part: kind for part, kind in found.items() if kind}

@@ -23,11 +23,13 @@ from kindling.cli.arguments import Invocation
 from kindling.cli.messages import explain
 from kindling.cli.parser import Layers
 from kindling.cli.settings import shown
+from kindling.cli.trust import trusted
 from kindling.data import paths
 from kindling.data.datamodule import DataModule, at_least
 from kindling.errors import UserError
 from kindling.runs import checkpoints, loop_state
 from kindling.runs import folder as runs
+from kindling.runs.secrets import masked
 from kindling.training import optimizers
 from kindling.training.early_stopping import PatientStopping
 from kindling.training.module import Module
@@ -52,7 +54,9 @@ class ParsingCLI(LightningCLI):
         near = self.given_run or (self.checkpoint and runs.of_checkpoint(self.checkpoint))
         if embedded and not near:
             # Outside of any run, the config in the checkpoint stands in for the run's.
-            self.flags = [f"--config={shown(yaml.safe_load(embedded['config']))}", *self.flags]
+            config = yaml.safe_load(embedded["config"])
+            config = config if invocation.trust else trusted(config, invocation.checkpoint)
+            self.flags = [f"--config={shown(config)}", *self.flags]
         super().__init__(
             args=self.flags,
             run=False,  # by its own subcommands, whose parsers would take a second
@@ -190,6 +194,8 @@ class ParsingCLI(LightningCLI):
     def _check_epochs(self) -> None:
         """Going on with a run that is finished would train nothing and say so nowhere."""
         most = self.settings.trainer.max_epochs
+        if self.command == "fit" and most not in (None, -1):
+            at_least("trainer.max_epochs", most, 1)
         goes_on = self.command == "fit" and self.origin and most not in (None, -1)
         if goes_on and loop_state.epochs_done(self.origin) >= most:
             more = f"train on with --trainer.max_epochs={2 * most}"
@@ -213,7 +219,13 @@ class ParsingCLI(LightningCLI):
 
     @cached_property
     def whole(self) -> dict[str, Any]:
-        """The whole configuration, such that it runs again as it is."""
+        """The whole configuration, such that it runs again as it is, but for secrets."""
+        settings: dict[str, Any] = masked(self.unmasked)
+        return settings
+
+    @cached_property
+    def unmasked(self) -> dict[str, Any]:
+        """The whole configuration with its secrets."""
         # The parser's own dump knows no Enum and no device among the defaults of callbacks.
         settings: dict[str, Any] = _plain(self.settings)
         for name in ("config", "allow_changed_data"):

@@ -15,8 +15,8 @@ SPLIT = ("split_seed", "val_fraction", "test_fraction", "by", "folds", "fold")
 CUT = tuple(f"data.{name}" for name in SPLIT)
 """Settings that would move training samples into the test split."""
 
-TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze")
-"""Sections beside model and data of what a run is trained by."""
+TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze", "seed_everything")
+"""What a run is trained by, beside model and data."""
 
 
 def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
@@ -54,4 +54,4 @@ def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> No
 def _settings(config: str) -> dict[str, Any]:
     """Settings of model and data, by the names that are typed."""
     content = yaml.safe_load(config)
-    return dict(flat({part: content[part] for part in (*PARTS, *TRAINING) if content.get(part)}))
+    return dict(flat({part: content.get(part) for part in (*PARTS, *TRAINING)}))

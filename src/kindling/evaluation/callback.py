@@ -110,6 +110,7 @@ class Evaluation(Callback):
             values = self._trainer.callback_metrics.items()
             logged = {name: float(value) for name, value in values if name != "step"}
             self.results |= results.logged(type(self._module).__name__, logged)
+        self.run.mkdir(exist_ok=True)  # of a checkpoint that lies in no run
         write_json(self.run / file, self.results)
         scores = {name: score["value"] for name, score in self.results["metrics"].items()}
         for logger in self._trainer.loggers:

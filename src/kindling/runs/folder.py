@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from kindling.data import paths
 from kindling.errors import UserError
 
@@ -144,6 +146,34 @@ def _numbers(folder: Path) -> Iterator[int]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write whole or not at all."""
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    unfinished.replace(path)
+    write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write(path: Path, text: str) -> None:
+    """Write beside, then rename: what was there survives a full disk or a crash."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Train a run alone; the system lets go of the lock when the process ends, however it does.
+
+    Raises:
+        UserError: Another process trains it.
+    """
+    lock = FileLock(run / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        what = "another process is training this run"
+        raise UserError(f"{shown(run)}: {what}; wait for its end, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()

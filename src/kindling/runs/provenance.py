@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from kindling import __version__
 from kindling.data import paths
 from kindling.data.datamodule import DataModule
 from kindling.runs.folder import write_json
+from kindling.runs.secrets import masked_words
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "numpy", "pandas")
 OPTIONAL = {"sklearn": "scikit-learn", "timm": "timm"}
@@ -27,7 +28,12 @@ OPTIONAL = {"sklearn": "scikit-learn", "timm": "timm"}
 
 @contextmanager
 def recorded(
-    run: Path, trainer: Trainer, model: LightningModule, data: Any, **more: Any
+    run: Path,
+    trainer: Trainer,
+    model: LightningModule,
+    data: Any,
+    settings: Mapping[str, Any],
+    **more: Any,
 ) -> Iterator[None]:
     """Write a run's commit, data, versions, device, command and, when it has ended, wall time.
 
@@ -36,6 +42,7 @@ def recorded(
         trainer: What trains it.
         model: What is trained.
         data: Its data module, read already.
+        settings: The whole configuration, whose secrets the command is recorded without.
         **more: What else is to be recorded, such as the seed.
     """
     started = time.monotonic()
@@ -46,7 +53,7 @@ def recorded(
         "data": {**origin(data), "samples": data.sizes() if isinstance(data, DataModule) else {}},
         "python": platform.python_version(),
         "device": _device(trainer),
-        "command": shlex.join(["kindling", *sys.argv[1:]]),
+        "command": shlex.join(["kindling", *masked_words(sys.argv[1:], settings)]),
         "start": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_time_s": None,
     }

@@ -52,6 +52,7 @@ def test_a_run_is_whole(trained: Run) -> None:
     assert files - events == {
         *("config.yaml", "provenance.json", "metrics.csv", "results.json", "predictions.csv"),
         *("checkpoints/best.ckpt", "checkpoints/last.ckpt", "figures/predicted.png"),
+        ".lock",
     }
     assert {Path(name).parent.name for name in events} == {"", "train", "val", "test", "final"}
 
@@ -204,10 +205,24 @@ def test_a_checkpoint_alone_predicts(
     table.write_text("\n".join(line.rpartition(",")[0] for line in lines[:30]))
     monkeypatch.chdir(tmp_path)
     flags = [f"--ckpt_path={checkpoint}", f"--data.input={table}", "--data.root=/gone"]
-    assert main(["predict", *flags]) == 0
+    assert main(["predict", "--trust", *flags]) == 0
     rows = Run(tmp_path).table("predictions/now")
     assert list(rows[0]) == ["row", "prediction", "probability_0", "probability_1"]
     assert len(rows) == 29
+
+
+def test_what_a_checkpoint_in_no_run_scores_stays_with_it(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, elsewhere = tmp_path / "mine.ckpt", tmp_path / "elsewhere"
+    checkpoint.write_bytes((trained.folder / "checkpoints" / "best.ckpt").read_bytes())
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert main(["test", "--trust", f"--ckpt_path={checkpoint}", QUIET]) == 0
+    found = Run(tmp_path / "mine-results")
+    assert found.scores() == trained.scores()
+    assert found.table("predictions") == trained.table("predictions")
+    assert not [*elsewhere.iterdir()]
 
 
 # Wrong input: one line, exit status 2, nothing left behind.
@@ -227,6 +242,8 @@ def test_a_checkpoint_alone_predicts(
         ("--data.batch_size=0", "data.batch_size=0: must be at least 1"),
         ("--model.hidden=wide", "model.hidden=wide: expected list"),
         ("--trainer.accelerator=abacus", "abacus"),
+        ("--trainer.max_epochs=0", "trainer.max_epochs=0: must be at least 1"),
+        ("--trust", "--trust is for a checkpoint"),
         ("--threads=0", "threads=0: must be at least 1"),
         ("--trainer.default_root_dir=/dev/null", "cannot make a run folder"),
     ],
@@ -253,7 +270,7 @@ def test_a_checkpoint_of_another_task_or_version(
     assert content["kindling"]["version"] == kindling.__version__
     ALTERED[message](content)
     torch.save(content, tmp_path / "x.ckpt")
-    assert message in refusal("test", TOY, f"--ckpt_path={tmp_path / 'x.ckpt'}")
+    assert message in refusal("test", TOY, "--trust", f"--ckpt_path={tmp_path / 'x.ckpt'}")
 
 
 @pytest.mark.parametrize(
@@ -327,6 +344,34 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint_before(
     for name in ("best", "last") if step else ():
         weights = Run(logs / "toy" / "version_0").weights(name)
         assert all(value.isfinite().all() for value in weights.values())
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("hook", ["__init__", "on_test_start"])
+def test_a_signal_after_training_says_how_to_go_on(
+    hook: str,
+    signum: int,
+    status: int,
+    train: Train,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    called, trained = getattr(ToyNet, hook), list[Path]()
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> None:
+        if trained:
+            signal.raise_signal(signum)
+        called(self, *args, **kwargs)
+
+    monkeypatch.setattr(ToyNet, hook, call)
+    monkeypatch.setattr(ToyNet, "on_fit_end", lambda module: trained.append(Path()))
+    run = train(*SMOKE, status=status)
+    error = capsys.readouterr().err
+    how = f"stopped by {signal.Signals(signum).name} when it was trained"
+    assert f"{how}; score it with: make evaluate RUN={run.folder}" in error
+    assert not (run.folder / "results.json").exists()
+    trained.clear()
+    assert main(["test", f"--run={run.folder}", QUIET]) == 0
 
 
 def test_a_signal_from_outside(logs: Path) -> None:

@@ -1,6 +1,7 @@
 """Folders of runs: a number each, the newest by name, and none left of what came to nothing."""
 
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -73,3 +74,16 @@ def test_finds_a_run_or_says_what_is_there(tmp_path: Path) -> None:
     made = r"cannot make a run folder \(Not a directory\); see --logs"
     with pytest.raises(UserError, match=made):
         runs.create(tmp_path / "file", "task")
+
+
+def test_what_is_there_survives_a_disk_that_is_full(tmp_path: Path) -> None:
+    runs.write(tmp_path / "config.yaml", "before\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            runs.write(tmp_path / "config.yaml", "after\n" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "config.yaml").read_text() == "before\n"
+    assert len([*tmp_path.iterdir()]) == 1

@@ -5,6 +5,8 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +14,11 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from kindling.__main__ import main
+from kindling.runs import folder as runs
 from kindling.runs.metrics_table import MetricsTable
 from kindling.training.module import Module
 from tests.engine.toy import PHOTOS, QUIET, TABLE, Refusal, Run, Train, same, write_table
@@ -151,6 +154,36 @@ def test_a_run_that_is_stopped_before_or_in_validation_goes_on_with_it(
     assert_same(whole("table"), goes_on(tmp_path))
 
 
+# Two at once.
+
+
+class Rival(Callback):
+    """Another process that would go on with the run while it trains, and is refused."""
+
+    refused = ""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        command = [sys.executable, "-m", "kindling", "fit", f"--run={trainer.default_root_dir}"]
+        done = subprocess.run([*command, "--ckpt_path=last"], capture_output=True, text=True)
+        Rival.refused = f"{done.returncode} {done.stderr}"
+
+
+def test_a_run_that_is_trained_is_not_gone_on_with_meanwhile(
+    train: Train, refusal: Refusal
+) -> None:
+    run = train(command="fit").folder
+    more = (f"--run={run}", "--trainer.max_epochs=3", f"--trainer.callbacks+={__name__}.Rival")
+    train(*more, command="fit")
+    assert Rival.refused.startswith("2 kindling: ")
+    assert "another process is training this run" in Rival.refused
+    assert Rival.refused.count("\n") == 1
+    with runs.locked(run):
+        said = refusal("fit", f"--run={run}", "--trainer.max_epochs=5")
+    assert f"{run}: another process is training this run; wait for its end, or stop it" in said
+    assert main(["test", f"--run={run}", QUIET]) == 0, "to test it writes over nothing"
+    train(f"--run={run}", "--trainer.max_epochs=4", command="fit")
+
+
 # Going on as something else.
 
 
@@ -159,6 +192,7 @@ def test_a_run_that_is_stopped_before_or_in_validation_goes_on_with_it(
     [
         ("fit", "--model.hidden=[16]", "model.hidden=[16]: the run was trained with [8]"),
         ("fit", "--data.split_seed=1", "data.split_seed=1: the run was trained with 0"),
+        ("fit", "--seed_everything=1", "seed_everything=1: the run was trained with 0"),
         ("fit", "--model.lr=0.5", "model.lr=0.5: the run was trained with 0.001"),
         # It would move training rows into the test split.
         ("test", "--data.split_seed=1", "data.split_seed=1: the run was trained with 0"),
@@ -171,6 +205,15 @@ def test_another_model_or_cut_is_no_way_to_go_on(
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert fault in refusal(command, f"--run={run}", flag, "--trainer.max_epochs=5")
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_a_checkpoint_of_another_seed_s_run_in_its_place(
+    whole: Callable[[str], Run], train: Train, logs: Path, refusal: Refusal
+) -> None:
+    run = train(*SHORT, "--seed_everything=5", command="fit").folder
+    shutil.copy(whole("table").folder / "checkpoints" / "last.ckpt", run / "checkpoints")
+    said = refusal("fit", f"--run={run}", "--trainer.max_epochs=5", "--model.dropout=0.3")
+    assert "seed_everything=5: the run was trained with 0" in said
 
 
 def test_more_epochs_are_a_way_to_go_on(
