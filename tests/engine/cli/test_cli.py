@@ -19,7 +19,7 @@ import kindling
 from kindling.__main__ import main
 from kindling.data import paths
 from kindling.training.exact_resume import ExactResume
-from tests.engine.toy import QUIET, Refusal, Run, Train, same
+from tests.engine.toy import QUIET, Refusal, Run, ToyNet, ToyTable, Train, same
 
 TOY = f"--config={Path(__file__).parents[1] / 'toy.yaml'}"
 SMOKE = (TOY, "--config=smoke", QUIET)
@@ -347,8 +347,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint_before(
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("hook", ["__init__", "on_test_start"])
+@pytest.mark.parametrize(("owner", "hook"), [(ToyTable, "prepare_data"), (ToyNet, "on_test_start")])
 def test_a_signal_after_training_says_how_to_go_on(
+    owner: type,
     hook: str,
     signum: int,
     status: int,
@@ -356,15 +357,15 @@ def test_a_signal_after_training_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    called, trained = getattr(ToyNet, hook), list[Path]()
+    called, trained = getattr(owner, hook), list[bool]()
 
     def call(self: Any, *args: Any, **kwargs: Any) -> None:
         if trained:
             signal.raise_signal(signum)
         called(self, *args, **kwargs)
 
-    monkeypatch.setattr(ToyNet, hook, call)
-    monkeypatch.setattr(ToyNet, "on_fit_end", lambda module: trained.append(Path()))
+    monkeypatch.setattr(owner, hook, call)
+    monkeypatch.setattr(ToyNet, "on_fit_end", lambda module: trained.append(True))
     run = train(*SMOKE, status=status)
     error = capsys.readouterr().err
     how = f"stopped by {signal.Signals(signum).name} when it was trained"
