@@ -259,7 +259,7 @@ class ProblemContract:
         monkeypatch.chdir(tmp_path)
         flags = [f"--data.input={copy / (given or '')}", "--data.root=/gone"]
         quiet = "--trainer.enable_progress_bar=false"
-        assert main(["predict", "--ckpt_path=best.ckpt", *flags, quiet]) == 0
+        assert main(["predict", "--ckpt_path=best.ckpt", "--trust", *flags, quiet]) == 0
         [path] = tmp_path.glob("predictions/*.csv")
         tested, found = pd.read_csv(trained / "predictions.csv"), pd.read_csv(path)
         values = ("prediction", "probability")
