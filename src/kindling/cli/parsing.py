@@ -52,10 +52,10 @@ class ParsingCLI(LightningCLI):
         self.flags = invocation.flags
         embedded = self.origin.get(checkpoints.ORIGIN)
         near = self.given_run or (self.checkpoint and runs.of_checkpoint(self.checkpoint))
-        if embedded and not near:
+        if embedded and self.checkpoint and not near:
             # Outside of any run, the config in the checkpoint stands in for the run's.
             config = yaml.safe_load(embedded["config"])
-            config = config if invocation.trust else trusted(config, invocation.checkpoint)
+            config = config if invocation.trust else trusted(config, self.checkpoint)
             self.flags = [f"--config={shown(config)}", *self.flags]
         super().__init__(
             args=self.flags,

@@ -35,8 +35,8 @@ def _imported(part: str, value: Any) -> Iterator[str]:
     yield from classes
     kind = find_class(part, classes[0])
     known = options(kind, part) if kind else {}
-    arguments = value.get("init_args") or {} if isinstance(value, dict) else {}
-    for name, given in arguments.items():
+    arguments = value.get("init_args") if isinstance(value, dict) else None
+    for name, given in arguments.items() if isinstance(arguments, dict) else ():
         # A text is the name of a class or a function where one is expected.
         if not _is_plain(getattr(known.get(f"{part}.{name}"), "_typehint", Any)):
             yield from (text for text in _texts(given) if DOTTED.fullmatch(text))

@@ -191,7 +191,7 @@ def test_a_checkpoint_that_a_plain_trainer_wrote_can_be_tested(
     trainer.save_checkpoint(path := tmp_path / "plain.ckpt")
     monkeypatch.chdir(tmp_path)
     assert main(["test", *TABLE, f"--ckpt_path={path}", QUIET]) == 0
-    assert "prediction" in Run(tmp_path).table("predictions")[0]
+    assert "prediction" in Run(tmp_path / "plain-results").table("predictions")[0]
 
 
 class Seen(LightningModule):
