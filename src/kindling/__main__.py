@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kindling.cli import arguments, help, tools
+from kindling.cli import arguments, help, processes, tools
 from kindling.errors import Stopped, UserError
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -20,19 +20,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         that Ctrl-C and SIGTERM stopped.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    with processes.environment():
+        return _status(args)
+
+
+def _status(args: list[str]) -> int:
     try:
         _run(args)
     except Stopped as error:
-        if os.environ.get("LOCAL_RANK", "0") == "0":
-            return _fail(str(error), error.status)
         # Of several processes the first speaks. A failure of another ends it at once, as it should
         # where it would wait for that one, and should not while it saves.
-        return 0 if error.together else error.status
+        if not processes.rank():
+            return _fail(str(error), error.status)
+        return processes.done() if error.together else error.status
     except UserError as error:
         return _fail(str(error), error.status)
-    except SystemExit as done:
+    except SystemExit as end:
         # How the parser ends after --print_config and --help=all, and how a tool ends.
-        return int(done.code or 0)
+        return int(end.code or 0)
     except BrokenPipeError:
         # Whoever read the output, head for one, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -42,19 +47,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(f"{error.filename or 'writing'}: {error.strerror}", 2)
     except KeyboardInterrupt:
-        return _fail("stopped", 130)
-    return 0
+        return 130 if processes.rank() else _fail("stopped", 130)
+    return processes.done()
 
 
 def _run(args: list[str]) -> None:
     if "" not in sys.path:
         sys.path.append("")  # classes of the current folder, as with `python -m`
-    if args and args[0] in tools.described():
+    if not processes.part and args and args[0] in tools.described():
         sys.exit(tools.run(args[0], args[1:]))
-    if help.wanted(args):
+    if not processes.part and help.wanted(args):
         print(help.overview(), flush=True)
         return
-    invocation = arguments.read(args)
+    invocation = processes.part.invocation if processes.part else arguments.read(args)
     # Torch and Lightning take seconds to import, and one more where they are searched for garbage
     # meanwhile; what is wrong so far is answered sooner.
     gc.disable()

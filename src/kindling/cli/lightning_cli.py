@@ -1,6 +1,7 @@
 """LightningCLI, closed where it goes on with a wrong result. Knows data and model together."""
 
 import inspect
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -16,11 +17,14 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from kindling.cli import processes
 from kindling.cli.arguments import Invocation
 from kindling.cli.parsing import ParsingCLI
 from kindling.cli.process import leave_group, lightning_errors, quiet, rank, signals
 from kindling.cli.report import conclude, hyperparameters, introduce
 from kindling.cli.settings import shown
+from kindling.cli.together import together
+from kindling.data.datamodule import DataModule
 from kindling.errors import Stopped, UserError
 from kindling.evaluation.callback import Evaluation
 from kindling.runs import checkpoints, loggers, loop_state
@@ -111,7 +115,8 @@ class KindlingCLI(ParsingCLI):
         # The Trainer's own setting for it will do too.
         self.logs = Path(self.settings.trainer.default_root_dir or self.settings.logs)
         if rank():
-            return self.logs  # of several processes, the first alone writes
+            # Of several processes the first alone writes.
+            return processes.part.run if processes.part else self.logs
         if self.makes_run:
             self._hold(run := runs.create(self.logs, self.task))
             return run
@@ -250,6 +255,8 @@ class KindlingCLI(ParsingCLI):
             getattr(self.trainer, method)(self.model, weights_only=True, **settings)
 
     def _fit(self) -> None:
+        if isinstance(self.datamodule, DataModule):
+            processes.require_samples(self.datamodule.sizes(), self.trainer.world_size)
         if self.trainer.is_global_zero:
             runs.write(self.folder / runs.CONFIG, self.config_yaml)
             runs.point_latest(self.folder)
@@ -263,7 +270,8 @@ class KindlingCLI(ParsingCLI):
         if isinstance(self.model, Module):
             self.model.resumed = self.checkpoint is not None
         try:
-            with self._recorded():
+            part = processes.Part(os.getpid(), self.folder, self.makes_run, self.invocation)
+            with self._recorded(), together(self.trainer, part):
                 self._run_trainer("fit")
         except TypeError as error:
             # A model of another data module has no use for a named tuple, and says so obscurely.

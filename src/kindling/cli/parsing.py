@@ -43,6 +43,7 @@ class ParsingCLI(LightningCLI):
     """
 
     def __init__(self, invocation: Invocation) -> None:
+        self.invocation = invocation
         self.command, self.checkpoint = invocation.command, invocation.checkpoint
         self.given_run = invocation.run
         self.chosen: list[Logger] = []

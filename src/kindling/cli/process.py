@@ -41,11 +41,7 @@ LEVELS = {
     **dict.fromkeys(SHOWN, logging.INFO),
     "lightning.pytorch": logging.WARNING,
     "lightning.fabric": logging.WARNING,
-    # What says which of several processes has ended the others by ending.
-    "lightning.fabric.strategies.launchers.subprocess_script": logging.INFO,
 }
-LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo")
-"""What the backends of several processes say when one is gone."""
 
 
 @contextmanager
@@ -98,9 +94,6 @@ def _explained(message: str) -> str | None:
     if message.startswith("could not create a primitive"):
         cannot = "this processor lacks what the precision needs (trainer.precision)"
         return f"{cannot}; 32-true works everywhere"
-    if any(sign in message for sign in LOST):
-        ended = f"another process of this run has ended ({message.splitlines()[0]})"
-        return f"{ended}; look for what it said, and go on with: make resume RUN=..."
     return None
 
 

@@ -16,14 +16,17 @@ from kindling.runs import folder as runs
 from kindling.runs.loop_state import restart_validation
 
 TOGETHER = 10
-"""Batches after which several processes ask one another whether to stop."""
+"""Batches after which several processes ask one another whether to stop, as at an epoch's end."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class GracefulStop(Callback):
     """Stops between two steps, where weights, optimizer and counters agree with one another.
 
-    The first signal is obeyed after the step under way, with ``last.ckpt`` saved; a second one
-    ends the process at once. A run that was stopped in validation begins it anew.
+    The first signal is obeyed after the step under way, with ``last.ckpt`` saved, or at the end of
+    the epoch, which saves it anyway; a second one ends the process at once, as the first does
+    before training. A run that was stopped in validation begins it anew.
 
     Args:
         run: The run's folder.
@@ -34,22 +37,37 @@ class GracefulStop(Callback):
         self.run, self.every = run, every
         self._signal, self._within_validation, self._alone = 0, False, True
         self._handlers: dict[int, Any] = {}
+        self._trains = False
         self._loss = torch.zeros(())
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._alone = trainer.world_size == 1
+        # From here to the sanity check the Trainer's own handler is in place, which would wait for
+        # the other processes: the less they have to wait for one another, the shorter that is.
+        trainer.strategy.barrier()
+        self._handlers = {signum: signal.getsignal(signum) for signum in SIGNALS}
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._handle()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.received_sigterm:
             self._signal = signal.SIGTERM
-        # Not sooner: the Trainer sets its own handler, which would turn SIGTERM into success.
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[signum] = signal.signal(signum, self._on_signal)
+        self._trains = True
+        self._handle()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.should_stop and self._signal:  # which min_epochs forbids
+            raise self._stopped(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         # Not between the last step and validation: the Trainer would go on without it.
-        if self._heard(trainer, batch_idx) and not trainer.is_last_batch:
-            self._stop(trainer)
+        asked = self._alone or (batch_idx + 1) % TOGETHER == 0
+        if asked and not trainer.is_last_batch and self._heard(trainer):
+            trainer.save_checkpoint(self.run / runs.LAST)
+            raise self._stopped(trainer)
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor):
             self._loss = loss
@@ -61,7 +79,8 @@ class GracefulStop(Callback):
     ) -> None:
         if self._signal and self._alone and not trainer.sanity_checking:
             self._within_validation = True
-            self._stop(trainer)
+            trainer.save_checkpoint(self.run / runs.LAST)
+            raise self._stopped(trainer)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -71,40 +90,51 @@ class GracefulStop(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._require_finite(trainer)
+        if self._heard(trainer):
+            trainer.should_stop = True  # after which whatever is due at an epoch's end is saved
 
-    def on_train_end(self, *_: Any) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._restore_handlers()
+        if self._signal:
+            raise self._stopped(trainer)
 
     def on_exception(self, *_: Any) -> None:
         self._restore_handlers()
 
+    def _handle(self) -> None:
+        for signum in self._handlers:
+            signal.signal(signum, self._on_signal)
+
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        self._signal = signum
         self._restore_handlers()
+        if not self._trains:
+            raise Stopped(f"stopped by {signal.Signals(signum).name} before training", signum)
+        self._signal = signum
 
     def _restore_handlers(self) -> None:
+        """Those from before the Trainer's, which would wait for processes that have ended."""
         for signum, handler in self._handlers.items():
             signal.signal(signum, handler)
         self._handlers.clear()
 
-    def _heard(self, trainer: Trainer, batch_idx: int) -> bool:
-        """Whether this or, now and then, another process was told to stop: all stop together."""
+    def _heard(self, trainer: Trainer) -> bool:
+        """Whether this or another process was told to stop: all stop together."""
         if not self._alone:
-            if (batch_idx + 1) % TOGETHER:
-                return False
             signals = torch.tensor(float(self._signal), device=trainer.strategy.root_device)
             self._signal = int(trainer.strategy.reduce(signals, reduce_op=ReduceOp.MAX))  # type: ignore[arg-type]
         return bool(self._signal)
 
-    def _stop(self, trainer: Trainer) -> None:
-        trainer.save_checkpoint(self.run / runs.LAST)
+    def _stopped(self, trainer: Trainer) -> Stopped:
         name = signal.Signals(self._signal).name
-        raise Stopped(
-            f"stopped by {name} in epoch {trainer.current_epoch}, step {trainer.global_step}; "
-            f"saved; go on with: make resume RUN={runs.shown(self.run)}",
-            self._signal,
-            together=True,
-        )
+        run = runs.shown(self.run)
+        if trainer.current_epoch >= (trainer.max_epochs or 0) > 0:
+            do = f"saved; training is done; score it with: make evaluate RUN={run}"
+        elif (self.run / runs.LAST).is_file():
+            do = f"saved; go on with: make resume RUN={run}"
+        else:
+            do = "nothing is saved of such a run"
+        where = f"epoch {trainer.current_epoch}, step {trainer.global_step}"
+        return Stopped(f"stopped by {name} in {where}; {do}", self._signal, together=True)
 
     def _require_finite(self, trainer: Trainer) -> None:
         if not math.isfinite(self._loss.item()):

@@ -1,0 +1,135 @@
+"""A process as one of several of a run: who has started it, its rank, what it was told.
+
+Nothing here imports torch: a process looks after the one that has started it from its first line.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kindling.cli.arguments import Invocation
+from kindling.errors import UserError
+from kindling.runs import folder as runs
+
+TOLD = "KINDLING_PROCESS"
+"""Variable by which the first process tells another what it is part of."""
+
+RANKS = ("RANK", "LOCAL_RANK")
+ADDRESSES = ("NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
+
+DONE = 64
+"""Status of a process that did its part; with 0 one ends that left before."""
+
+LOST = 65
+"""Status of a process that has ended because another had."""
+
+
+@dataclass
+class Part:
+    """What the first process tells another."""
+
+    parent: int
+    run: Path
+    new: bool
+    """Whether the run began with this command, so that without a checkpoint it is removed."""
+
+    invocation: Invocation
+    """The command as the first understood it: a ``latest`` in it may mean another run by now."""
+
+    @classmethod
+    def read(cls, told: str) -> "Part":
+        content = json.loads(told)
+        given = content.pop("invocation")
+        paths = {k: given[k] and Path(given[k]) for k in ("run", "checkpoint")}
+        run = Path(content.pop("run"))
+        return cls(run=run, invocation=Invocation(**given | paths), **content)
+
+    def told(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+    def advice(self) -> str:
+        """How to go on: with the run as it was left, or anew where nothing is left of it."""
+        if (self.run / runs.LAST).is_file():
+            return f"go on with: make resume RUN={runs.shown(self.run)}"
+        return f"{'it had no checkpoint yet and is removed; ' * self.new}start it again"
+
+    def discard_unused(self) -> None:
+        if self.new and not any(self.run.rglob("*.ckpt")):
+            runs.discard(self.run)
+
+
+part: Part | None = None
+"""What this process was told; nothing if it is the first, or if a launcher has started it."""
+
+began = time.monotonic()
+"""When the command began."""
+
+
+def rank() -> int:
+    """This process's number in the run, as whoever has started it put it."""
+    names = (*RANKS, "SLURM_PROCID")
+    return next((int(os.environ[name]) for name in names if name in os.environ), 0)
+
+
+def done() -> int:
+    """Exit status of a process that did what it was to do."""
+    return DONE if part else 0
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """Where a command runs: without the ranks of another run, and afterwards as it was before."""
+    global part, began
+    before, began = dict(os.environ), time.monotonic()
+    try:
+        if told := os.environ.pop(TOLD, None):
+            part = Part.read(told)
+            threading.Thread(target=_follow, args=(part,), daemon=True).start()
+        elif "WORLD_SIZE" not in os.environ:
+            _forget_ranks()
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _forget_ranks() -> None:
+    """Ranks without the number of processes are what another run has left, no launcher's."""
+    inherited = [f"{name}={os.environ[name]}" for name in RANKS if name in os.environ]
+    if not inherited:
+        return
+    for name in (*RANKS, *ADDRESSES):
+        os.environ.pop(name, None)
+    say(
+        f"{', '.join(inherited)} without WORLD_SIZE: left by another run, and not heeded; to start "
+        "each process yourself, set WORLD_SIZE, MASTER_ADDR and MASTER_PORT too"
+    )
+
+
+def _follow(part: Part) -> None:
+    """End when the first process has: nobody else would tell this one."""
+    while os.getppid() == part.parent:
+        time.sleep(0.2)
+    if rank() == 1:  # of the others, one speaks
+        say(f"process 0 of this run has ended; what it said is above; {part.advice()}")
+        part.discard_unused()
+    os._exit(LOST)
+
+
+def say(line: str) -> None:
+    """Print a line, also from a thread whose process is about to end."""
+    with suppress(OSError):
+        os.write(2, f"kindling: {line}\n".encode())
+
+
+def require_samples(sizes: Mapping[str, int], processes: int) -> None:
+    """Raise a UserError where a process would have nothing to train or to validate on."""
+    for split in ("train", "val"):
+        if (count := sizes.get(split, processes)) < processes:
+            what = f"{count} samples in the {split} split for {processes} processes"
+            raise UserError(f"{what}: take fewer (--trainer.devices), or more data")
