@@ -1,11 +1,13 @@
-"""Ends one of two processes of a run at each stage in each way, and looks at what becomes of both.
+"""Ends one of a run's two processes at each stage in each way, and looks at what becomes of both.
 
-``python scripts/process_matrix.py [WORD ...]`` prints a line a cell: seconds from the fault until all
-processes are gone, what was said, what is left of the run and how it goes on. Words choose cells,
-such as ``saving`` or ``SIGKILL/1``; ``--at-once=N`` runs N cells side by side.
+``python scripts/process_matrix.py [WORD ...]`` prints a line a cell: seconds from the fault until
+all processes are gone, and what is wrong with what was said, with what is left of the run, or with
+how it goes on. Words choose cells, such as ``saving/`` or ``SIGKILL/1``; ``--at-once=N`` runs N
+cells side by side.
 """
 
 import errno
+import importlib
 import multiprocessing
 import os
 import re
@@ -175,8 +177,7 @@ def main() -> int:
     at_once = next((int(w.partition("=")[2]) for w in sys.argv if w.startswith("--at-once=")), 1)
     cells = ["/".join(cell) for cell in product(STAGES, WAYS, "01")]
     cells = [cell for cell in cells if not words or any(word in cell for word in words)]
-    import kindling.cli.lightning_cli  # once, for the first process of each cell
-
+    importlib.import_module("kindling.cli.lightning_cli")  # once, for all cells' first processes
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(["src", "."])}
     bad, slowest = 0, 0.0
     with multiprocessing.get_context("fork").Pool(at_once, maxtasksperchild=1) as pool:

@@ -3,8 +3,10 @@
 Nothing here imports torch: a process looks after the one that has started it from its first line.
 """
 
+import atexit
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -66,6 +68,9 @@ class Part:
 part: Part | None = None
 """What this process was told; nothing if it is the first, or if a launcher has started it."""
 
+finished = False
+"""Whether this process has done its part."""
+
 began = time.monotonic()
 """When the command began."""
 
@@ -78,6 +83,8 @@ def rank() -> int:
 
 def done() -> int:
     """Exit status of a process that did what it was to do."""
+    global finished
+    finished = True
     return DONE if part else 0
 
 
@@ -89,6 +96,7 @@ def environment() -> Iterator[None]:
     try:
         if told := os.environ.pop(TOLD, None):
             part = Part.read(told)
+            atexit.register(_end)  # the first that is registered is the last that is called
             threading.Thread(target=_follow, args=(part,), daemon=True).start()
         elif "WORLD_SIZE" not in os.environ:
             _forget_ranks()
@@ -119,6 +127,13 @@ def _follow(part: Part) -> None:
         say(f"process 0 of this run has ended; what it said is above; {part.advice()}")
         part.discard_unused()
     os._exit(LOST)
+
+
+def _end() -> None:
+    """End at once: to take torch apart takes seconds, for which the first process would wait."""
+    if finished:
+        sys.stdout.flush()
+        os._exit(DONE)
 
 
 def say(line: str) -> None:

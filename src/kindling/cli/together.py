@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch.distributed
 from lightning.pytorch import Trainer
-from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.fabric.plugins.environments import LightningEnvironment
 
 from kindling.cli import processes
 from kindling.cli.process import leave_group
@@ -24,7 +24,7 @@ from kindling.cli.processes import DONE, LOST, Part, say
 from kindling.errors import Stopped, UserError
 
 JOINING = 60.0
-"""Seconds that processes have to find one another, or three times what this one took to be ready."""
+"""Seconds that processes have to find one another; three times what this one needed, if more."""
 
 GRACE = 10.0
 """Seconds in which a process may end by itself once another has ended."""
