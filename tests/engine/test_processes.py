@@ -86,6 +86,7 @@ def test_a_process_that_stops_alone_fails_so_that_the_first_does_not_wait_for_it
         raise Stopped("stopped by SIGTERM", signal.SIGTERM, together)
 
     monkeypatch.setattr(cli, "run", stopped)
+    monkeypatch.setenv("WORLD_SIZE", "2")
     for rank, expected in (("1", status), ("0", 143)):
         monkeypatch.setenv("LOCAL_RANK", rank)
         assert main(["fit", *SMALL]) == expected
@@ -126,7 +127,8 @@ def test_when_one_is_killed_the_other_says_so_and_the_run_goes_on(
     other.kill()
     printed, _ = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "another process of this run has ended" in printed or "[rank: 1]" in printed
+    assert "process 1 of 2 (counted from 0) was ended by SIGKILL" in printed
+    assert "make resume RUN=" in printed
     goes_on(run)
 
 

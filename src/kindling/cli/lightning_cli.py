@@ -239,7 +239,7 @@ class KindlingCLI(ParsingCLI):
         self._run_subcommand(self.command)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        with signals(), self._discard_unused():
+        with self._discard_unused():
             if subcommand == "fit":
                 self._fit()
             elif not rank():  # a split that is shared out would be scored with samples repeated

@@ -92,9 +92,10 @@ def done() -> int:
 def environment() -> Iterator[None]:
     """Where a command runs: without the ranks of another run, and afterwards as it was before."""
     global part, began
+    told = os.environ.pop(TOLD, None)  # which no program that this one starts shall read
     before, began = dict(os.environ), time.monotonic()
     try:
-        if told := os.environ.pop(TOLD, None):
+        if told:
             part = Part.read(told)
             atexit.register(_end)  # the first that is registered is the last that is called
             threading.Thread(target=_follow, args=(part,), daemon=True).start()
@@ -113,17 +114,16 @@ def _forget_ranks() -> None:
         return
     for name in (*RANKS, *ADDRESSES):
         os.environ.pop(name, None)
-    say(
-        f"{', '.join(inherited)} without WORLD_SIZE: left by another run, and not heeded; to start "
-        "each process yourself, set WORLD_SIZE, MASTER_ADDR and MASTER_PORT too"
-    )
+    why = "left by another run, and not heeded"
+    do = "to start each process yourself, set WORLD_SIZE, MASTER_ADDR and MASTER_PORT too"
+    print(f"kindling: {', '.join(inherited)} without WORLD_SIZE: {why}; {do}", file=sys.stderr)
 
 
 def _follow(part: Part) -> None:
     """End when the first process has: nobody else would tell this one."""
     while os.getppid() == part.parent:
         time.sleep(0.2)
-    if rank() == 1:  # of the others, one speaks
+    if rank() == 1 and not finished:  # of the others, one speaks
         say(f"process 0 of this run has ended; what it said is above; {part.advice()}")
         part.discard_unused()
     os._exit(LOST)

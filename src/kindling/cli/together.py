@@ -179,6 +179,8 @@ class _Watch(threading.Thread):
 def _how(status: int) -> str:
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
+    if 128 < status < 160:
+        return f"was stopped by {signal.Signals(status - 128).name}"
     if status == LOST:
         return "has lost its connection to another"
     return f"ended with status {status}{', before training was done' * (not status)}"
