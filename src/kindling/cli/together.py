@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch.distributed
-from lightning.pytorch import Trainer
 from lightning.fabric.plugins.environments import LightningEnvironment
+from lightning.pytorch import Trainer
 
 from kindling.cli import processes
 from kindling.cli.process import leave_group
