@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -78,6 +79,17 @@ def test_ranks_of_another_run_are_not_heeded(
     assert "LOCAL_RANK=1 without WORLD_SIZE" in capsys.readouterr().err
     assert len(run.rows()) == 2
     assert dict(os.environ) == before
+
+
+def test_a_port_that_is_taken_is_named(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        launched = {"LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_PORT": port}
+        for name, value in launched.items():
+            monkeypatch.setenv(name, value)
+        assert f"MASTER_PORT={port}: another program has this port" in refusal("fit", *SMALL, *TWO)
 
 
 def test_fewer_samples_than_processes(refusal: Refusal) -> None:

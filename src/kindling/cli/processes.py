@@ -123,7 +123,7 @@ def _follow(part: Part) -> None:
     """End when the first process has: nobody else would tell this one."""
     while os.getppid() == part.parent:
         time.sleep(0.2)
-    if rank() == 1 and not finished:  # of the others, one speaks
+    if rank() == 1:  # of the others, one speaks
         say(f"process 0 of this run has ended; what it said is above; {part.advice()}")
         part.discard_unused()
     os._exit(LOST)
