@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +138,9 @@ def test_who_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
         for name, value in {"LOCAL_RANK": "0", "WORLD_SIZE": "2"}.items():
             patch.setitem(ENVIRONMENT, name, value)
         process = start(tmp_path, "fit", *SMALL, *TWO, f"--logs={tmp_path / 'logs'}")
-    begun = time.monotonic()
     printed, _ = process.communicate(timeout=300)
-    assert process.returncode == 1
-    assert time.monotonic() - begun < 180
-    assert "waited 60 s for the others" in printed or "s for the others at 127.0.0.1" in printed
+    assert process.returncode == 1, printed
+    assert "s for the others at 127.0.0.1" in printed
     assert "unset LOCAL_RANK and WORLD_SIZE" in printed
     assert not (tmp_path / "logs" / "toy").exists()
 
