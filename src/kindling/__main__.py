@@ -9,7 +9,11 @@ from collections.abc import Sequence
 from kindling.cli import arguments, help, processes, tools
 from kindling.errors import Stopped, UserError
 
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+DISK = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.EROFS, errno.EACCES, errno.EPERM),
+}
+"""Of a disk that is full or broken, and of files that may not be written."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,6 +19,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from kindling.cli import processes
 from kindling.cli.arguments import Invocation
+from kindling.cli.numbers import setting_errors
 from kindling.cli.parsing import ParsingCLI
 from kindling.cli.process import leave_group, lightning_errors, quiet, rank, signals
 from kindling.cli.report import conclude, hyperparameters, introduce
@@ -32,7 +33,7 @@ from kindling.runs import folder as runs
 from kindling.runs.metrics_table import MetricsTable
 from kindling.runs.provenance import recorded
 from kindling.runs.run_checkpoints import RunCheckpoints
-from kindling.runs.tensorboard import TensorBoard
+from kindling.runs.tensorboard import TensorBoard, writer_errors
 from kindling.training.exact_resume import ExactResume
 from kindling.training.graceful_stop import GracefulStop
 from kindling.training.gradients import GradientNorms
@@ -52,7 +53,7 @@ IN_TRAINING = (stock.Checkpoint, stock.StochasticWeightAveraging, stock.WeightAv
 def run(invocation: Invocation) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
     trains = invocation.command == "train"
-    with quiet(), signals():
+    with quiet(), signals(), writer_errors():
         cli = _run(replace(invocation, command="fit") if trains else invocation)
         if trains and not rank() and cli.can_be_tested():
             with _trained(cli.folder):
@@ -76,7 +77,7 @@ def _trained(run: Path) -> Iterator[None]:
 
 
 def _run(invocation: Invocation) -> "KindlingCLI":
-    with lightning_errors():
+    with lightning_errors(), setting_errors():
         cli = KindlingCLI(invocation)
     leave_group()
     return cli

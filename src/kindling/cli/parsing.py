@@ -18,14 +18,14 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 
 from kindling import __version__
-from kindling.cli import help, resume
+from kindling.cli import help, numbers, resume
 from kindling.cli.arguments import Invocation
 from kindling.cli.messages import explain
 from kindling.cli.parser import Layers
-from kindling.cli.settings import shown
+from kindling.cli.settings import flat, shown
 from kindling.cli.trust import trusted
-from kindling.data import paths
-from kindling.data.datamodule import DataModule, at_least
+from kindling.data import memory, paths
+from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.runs import checkpoints, loop_state
 from kindling.runs import folder as runs
@@ -103,14 +103,15 @@ class ParsingCLI(LightningCLI):
             raise SystemExit(0)
         flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
         flags, printed = [f for f in flags if f != "--print_config"], "--print_config" in flags
+        known = self.layers.options | {action.dest: action for action in parser._actions}
         try:
             self.settings = self.config = parser.parse_args(flags)
         except ArgumentError as error:
-            known = self.layers.options | {action.dest: action for action in parser._actions}
             raise UserError(explain(str(error), known, self.layers.values)) from error
         if printed:
             print(self.config_yaml, end="")
             raise SystemExit(0)
+        numbers.check(dict(flat(_plain(self.settings))), known)
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: flags overrule the checkpoint's settings, not the other way round."""
@@ -145,7 +146,7 @@ class ParsingCLI(LightningCLI):
         if self.settings.from_run and self.command == "fit" and not self.checkpoint:
             self.warm_start = WarmStart(runs.find(self.settings.from_run, "--from_run"))
         if self.settings.threads is not None:
-            torch.set_num_threads(at_least("threads", self.settings.threads, 1))
+            torch.set_num_threads(self.settings.threads)
         init = self.settings.data.get("init_args", {})
         if init.get("root") is not None:
             # The saved configuration shall mean the same from any folder.
@@ -155,11 +156,13 @@ class ParsingCLI(LightningCLI):
         """The model, and the data with their splits."""
         config = self.config.clone()
         config.trainer.logger = None  # it writes into the run's folder, which is not there yet
-        self.config_init = self.parser.instantiate_classes(config)
+        with memory.Allocations():
+            self.config_init = self.parser.instantiate_classes(config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
         self._check_task()
         self._check_epochs()
+        memory.require_weights(self.model, self.command == "fit")
         if self.command == "fit":
             self._choose_optimizer()
         if isinstance(self.datamodule, DataModule):

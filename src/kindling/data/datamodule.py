@@ -19,6 +19,10 @@ from kindling.data import paths
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import fingerprint
 from kindling.data.loader import Batches, load
+from kindling.data.memory import require_batch
+from kindling.data.numbers import at_least as at_least
+from kindling.data.numbers import below_one as below_one
+from kindling.data.numbers import share
 from kindling.data.sources import DatasetSources, of_files
 from kindling.data.split import SplitConfig, TooFew, check_fold
 from kindling.errors import UserError
@@ -29,6 +33,9 @@ STAGES: tuple[Stage, ...] = ("train", "val", "test")
 
 EVALUATED = 4
 """Batches that are evaluated as one: without gradients, they take no more memory than one with."""
+
+WORKERS = max(64, 8 * (os.cpu_count() or 1))
+"""Processes that may load batches: each takes memory, and more than a few a core none is faster."""
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +71,7 @@ class DataModule(LightningDataModule):
         self.root = paths.SAMPLES / self.task if root is None else Path(root).expanduser()
         self.input = None if input is None else Path(input).expanduser()
         self.batch_size = at_least("data.batch_size", batch_size, 1)
-        self.num_workers = at_least("data.num_workers", num_workers, 0)
+        self.num_workers = at_least("data.num_workers", num_workers, 0, WORKERS)
         self.seed = torch.initial_seed() % 2**31  # of the order of training
         self.splits: dict[SplitName, Dataset[Any]] = {}
         self._opened: dict[Path, os.stat_result] = {}
@@ -163,6 +170,14 @@ class DataModule(LightningDataModule):
                 raise UserError(f"{self.root}: {error}") from error
             self.splits["predict"] = self.splits["test"]
             self._refuse_changed()
+            self._require_memory()
+
+    def _require_memory(self) -> None:
+        for name, split in self.splits.items():
+            if isinstance(split, Sized) and len(split):
+                size = self.batch_size * (1 if name == "train" else EVALUATED)
+                what = f"data.batch_size={self.batch_size}"
+                require_batch(what, min(size, len(split)), split[0])  # type: ignore[arg-type]
 
     def _refuse_changed(self) -> None:
         """What the columns, the splits and the fingerprint are of shall be one and the same."""
@@ -227,13 +242,6 @@ class DataModule(LightningDataModule):
         return {name: len(split) for name, split in splits if isinstance(split, Sized)}
 
 
-def at_least(name: str, value: int, low: int) -> int:
-    """``value``, or an error that names the option."""
-    if value < low:
-        raise UserError(f"{name}={value}: must be at least {low}")
-    return value
-
-
 def split_config(
     val_fraction: float,
     test_fraction: float,
@@ -244,17 +252,10 @@ def split_config(
 ) -> SplitConfig:
     """The settings of a cut by the names that all data modules have for them, once checked."""
     check_fold(folds, fold)
-    for name, share in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
-        if not 0 < share < 1:
-            raise UserError(f"data.{name}={share}: must lie between 0 and 1")
+    at_least("data.split_seed", seed, 0)
+    for name, part in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        share(f"data.{name}", part)
     return SplitConfig(val_fraction, 0.0 if test_file else test_fraction, seed, folds, fold)
-
-
-def below_one(name: str, value: float) -> float:
-    """``value``, or an error that names the option, unless it is a share, none included."""
-    if not 0 <= value < 1:
-        raise UserError(f"{name}={value}: must be 0 or more and below 1")
-    return value
 
 
 def write_once(folder: Path, write: Callable[[Path], None]) -> None:

@@ -10,6 +10,7 @@ from matplotlib import rc_context
 
 from kindling.data.datamodule import DataModule, SplitName
 from kindling.data.dataset import BatchDataset
+from kindling.data.whole import replaced
 from kindling.evaluation import results
 from kindling.runs.folder import write_json
 from kindling.runs.loggers import log_figure
@@ -73,14 +74,16 @@ class Evaluation(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.checkpoint is not None:
-            self._report("val", "results_val.json")
+            self._score("val")
+            self._write_results("val", "results_val.json")
         elif outcome := gathered(self._take()):
             self._draw("val", outcome)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if outcome := self._report("test", "results.json"):
+        if outcome := self._score("test"):
             self._draw("test", outcome, self.run / "figures")
             self._write_predictions("test", outcome, self.run / "predictions.csv")
+        self._write_results("test", "results.json")  # last, so that what it is of is there
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         batches = self._take()
@@ -93,7 +96,7 @@ class Evaluation(Callback):
         batches, self._batches = self._batches, []
         return batches
 
-    def _report(self, split: SplitName, file: str) -> EvalOutput | None:
+    def _score(self, split: SplitName) -> EvalOutput | None:
         assert self.checkpoint is not None
         inside = self.checkpoint.is_relative_to(self.run)
         self.results = {
@@ -111,12 +114,15 @@ class Evaluation(Callback):
             logged = {name: float(value) for name, value in values if name != "step"}
             self.results |= results.logged(type(self._module).__name__, logged)
         self.run.mkdir(exist_ok=True)  # of a checkpoint that lies in no run
+        return outcome
+
+    def _write_results(self, split: SplitName, file: str) -> None:
+        assert self.results is not None
         write_json(self.run / file, self.results)
         scores = {name: score["value"] for name, score in self.results["metrics"].items()}
         for logger in self._trainer.loggers:
             if isinstance(logger, TensorBoard):
                 logger.log_final(split, scores, self.step)
-        return outcome
 
     def _draw(self, split: SplitName, outcome: EvalOutput, folder: Path | None = None) -> None:
         rows = self._identified(split, outcome)
@@ -130,7 +136,8 @@ class Evaluation(Callback):
                 log_figure(self._trainer.loggers, split, name, figure, step)
                 if folder is not None:
                     folder.mkdir(exist_ok=True)
-                    figure.savefig(folder / f"{name}.png", dpi=150)
+                    with replaced(folder / f"{name}.png") as unfinished:
+                        figure.savefig(unfinished, dpi=150)
 
     def _write_predictions(self, split: SplitName, outcome: EvalOutput, path: Path) -> None:
         assert isinstance(self._module, Module)
@@ -142,7 +149,8 @@ class Evaluation(Callback):
         table = results.predictions_table(self._module, rows, names, outcome)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file's name need not be UTF-8, and stands there as it is.
-        table.to_csv(path, index=False, errors="surrogateescape")
+        with replaced(path) as unfinished:
+            table.to_csv(unfinished, index=False, errors="surrogateescape")
 
     def _identified(self, split: SplitName, outcome: EvalOutput) -> results.Identified | None:
         """What identifies the samples, where they are of a data set of our own."""

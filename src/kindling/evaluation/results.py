@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from torch import Tensor
 
 from kindling.data.targets import IGNORE_INDEX, target_mask
+from kindling.data.whole import replaced
 from kindling.errors import short
 from kindling.evaluation.bootstrap import Interval, score, skill
 from kindling.runs.folder import logdir, shown
@@ -66,9 +67,11 @@ def write_outputs(outputs: Sequence[Any], path: Path) -> Path:
         values = torch.cat(list(outputs)).float().cpu()
         columns = [f"prediction_{k}" for k in range(values.shape[1])] if values.ndim == 2 else None
         table = pd.DataFrame(values.numpy(), columns=columns or ["prediction"])
-        table.to_csv(path, index_label="sample")
+        with replaced(path) as unfinished:
+            table.to_csv(unfinished, index_label="sample")
         return path
-    torch.save(outputs, path := path.with_suffix(".pt"))
+    with replaced(path := path.with_suffix(".pt")) as unfinished, unfinished.open("wb") as stream:
+        torch.save(outputs, stream)
     return path
 
 

@@ -44,7 +44,7 @@ class Augment(nn.Module):
         for name in ("rotation", "flip", "autocontrast", "zoom", "light", "contrast"):
             most = 360 if name == "rotation" else 1
             if not 0 <= (value := getattr(self, name)) <= most:
-                raise UserError(f"{name}={value}: choose a number from 0 to {most}")
+                raise UserError(f"model.{name}={value}: choose a number from 0 to {most}")
 
     @torch.no_grad()
     def forward(self, images: Tensor, seeds: Tensor | None = None) -> Tensor:

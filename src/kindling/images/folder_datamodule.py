@@ -86,7 +86,7 @@ class ImageFolderDataModule(DataModule):
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
         self.train, self.test, self.drop_duplicates = train, test, drop_duplicates
-        self.image_size = at_least("data.image_size", image_size, 8)
+        self.image_size = at_least("data.image_size", image_size, 8, 10_000)
         test_folder = test is not None
         self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, test_folder)
 

@@ -117,7 +117,7 @@ class ImageTableDataModule(TableDataModule):
         self.use_photos, self.use_table = use_photos, use_table
         self.named["photos"] = None if photos is None or not use_photos else list(photos)
         self.photo_columns = list(photos or ())
-        self.image_size = at_least("data.image_size", image_size, 8)
+        self.image_size = at_least("data.image_size", image_size, 8, 10_000)
         self._files: list[Path] = []
 
     @property

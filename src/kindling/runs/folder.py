@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from kindling.data import paths
+from kindling.data.whole import replaced
 from kindling.errors import UserError
 
 CONFIG = "config.yaml"
@@ -151,13 +152,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def write(path: Path, text: str) -> None:
     """Write beside, then rename: what was there survives a full disk or a crash."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replaced(path) as unfinished:
         unfinished.write_text(text)
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lightning_utilities.core.rank_zero import rank_zero_only
 
+from kindling.data.whole import named, replaced
 from kindling.runs.tensorboard import RunLogger
 
 Row = dict[str, float]
@@ -46,10 +47,11 @@ class MetricsTable(RunLogger):
             place["epoch"] = int(metrics["epoch"])
         if not last or any(last.get(k, v) != v for k, v in place.items()):
             self._rows.append({})
-            self._start = self.path.stat().st_size
+            with named(self.path):
+                self._start = self.path.stat().st_size
         self._rows[-1] |= {k: float(v) for k, v in metrics.items()} | place
         if self._rows[-1].keys() <= set(self._columns):
-            with self.path.open("r+b") as stream:
+            with named(self.path), self.path.open("r+b") as stream:
                 stream.seek(self._start)
                 stream.write(self._lines(self._rows[-1:]))
                 stream.truncate()
@@ -81,9 +83,8 @@ class MetricsTable(RunLogger):
         csv.writer(header, lineterminator="\n").writerow(self._columns)
         before = header.getvalue().encode() + self._lines(self._rows[:-1])
         self._start = len(before)
-        unfinished = self.path.with_name(f".{self.path.name}")
-        unfinished.write_bytes(before + self._lines(self._rows[-1:]))
-        unfinished.replace(self.path)
+        with replaced(self.path) as unfinished:
+            unfinished.write_bytes(before + self._lines(self._rows[-1:]))
 
     def _lines(self, rows: Sequence[Row]) -> bytes:
         stream = io.StringIO()

@@ -1,8 +1,10 @@
 """TensorBoard, with training and validation on the same chart and settings beside scores."""
 
 import re
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams, scalar
 
 from kindling.data.datamodule import STAGES
+from kindling.data.whole import named, replaced
 
 OF_STAGE = re.compile(rf"(?P<stage>{'|'.join(STAGES)})[/_](?P<tag>.+)")
 """``train/loss``, or ``train_loss`` as many a module calls it."""
@@ -90,7 +94,8 @@ class TensorBoard(RunLogger):
     def writer(self, stage: str = "") -> SummaryWriter:
         """The writer of a stage, made when it is first asked for; of the run itself without."""
         if stage not in self._writers:
-            self._writers[stage] = SummaryWriter(self._folder / stage, flush_secs=FLUSH)
+            with named(self._folder / stage):
+                self._writers[stage] = SummaryWriter(self._folder / stage, flush_secs=FLUSH)
         return self._writers[stage]
 
     @rank_zero_only
@@ -109,11 +114,9 @@ class TensorBoard(RunLogger):
                 events = list(RawEventFileLoader(str(path)).Load())
                 kept = [e for e in events if self._stays(Event.FromString(e), stage, doubled)]
                 if len(kept) < len(events):
-                    unfinished = path.with_name(f".{path.name}")
-                    with unfinished.open("wb") as stream:
+                    with replaced(path) as unfinished, unfinished.open("wb") as stream:
                         for event in kept:
                             RecordWriter(stream).write(event)
-                    unfinished.replace(path)
 
     def _stays(self, event: Event, stage: str, doubled: set[tuple[str, str]]) -> bool:
         curves = {(stage, value.tag) for value in event.summary.value}
@@ -152,18 +155,23 @@ class TensorBoard(RunLogger):
     @rank_zero_only
     def log_figure(self, stage: str, tag: str, figure: Figure, step: int) -> None:
         FigureCanvasAgg(figure)
-        self.writer(stage).add_figure(f"figures/{tag}", figure, step, close=False)
+        with named(self._folder / stage):
+            self.writer(stage).add_figure(f"figures/{tag}", figure, step, close=False)
 
     @rank_zero_only
     def save(self) -> None:
-        for writer in self._writers.values():
-            writer.flush()
+        for stage, writer in self._writers.items():
+            with named(self._folder / stage):
+                writer.flush()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+        writers, self._writers = self._writers, {}
+        for stage, writer in writers.items():
+            # What has failed is told already.
+            with named(self._folder / stage) if status == "success" else suppress(OSError):
+                writer.flush()
+                writer.close()
 
     def _write(self, stage: str, scalars: Mapping[str, float], step: int) -> None:
         # One event for all: each one is handed to the writer's thread, which interrupts training.
@@ -172,7 +180,24 @@ class TensorBoard(RunLogger):
 
     def _add(self, stage: str, summary: Any, step: int = 0) -> None:
         writer: Any = self.writer(stage).file_writer
-        writer.add_summary(summary, step)
+        with named(self._folder / stage):
+            writer.add_summary(summary, step)
+
+
+@contextmanager
+def writer_errors() -> Iterator[None]:
+    """Let a writer's thread print no traceback: whoever writes next is told its error."""
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        module = type(args.thread).__module__
+        if not (issubclass(args.exc_type, OSError) and module == EventFileWriter.__module__):
+            before(args)
+
+    before, threading.excepthook = threading.excepthook, hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _curve(name: str) -> tuple[str, str]:

@@ -196,4 +196,4 @@ def _duration(lag: str) -> int:
     found = re.fullmatch(r"(\d+) *([a-z]+)", lag.strip())
     if found is None or found[2] not in UNITS:
         raise UserError(f'data.lags: "{lag}" is not a duration such as "1d" or "12h"')
-    return at_least("data.lags", int(found[1]), 1) * UNITS[found[2]]
+    return at_least("data.lags", int(found[1]), 1, 1_000_000) * UNITS[found[2]]

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from kindling.data.numbers import MANY, at_least
 from kindling.errors import UserError, require_package
 
 Kind = Literal["extra", "boosted"]
@@ -51,7 +52,8 @@ class Trees(nn.Module):
         super().__init__()
         if number < 1:
             raise UserError(f"model.trees={number}: must be at least 1, or 0 for the net alone")
-        self.kind, self.number, self.quantile = kind, number, quantile
+        self.kind, self.quantile = kind, quantile
+        self.number = at_least("model.trees", number, 1, MANY)
         self.register_buffer("offset", torch.full((), torch.nan))
         self.register_buffer("depth", torch.zeros((), dtype=torch.int64))
         for name in ("roots", "column", "below"):

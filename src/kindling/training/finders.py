@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateFinder
 from matplotlib.figure import Figure
 
+from kindling.data.whole import replaced
 from kindling.runs.loggers import log_figure
 
 log = logging.getLogger(__name__)
@@ -41,5 +42,6 @@ class LearningRate(LearningRateFinder):
         self.optimal_lr.plot(suggest=suggested is not None, ax=figure.subplots())
         path = Path(trainer.default_root_dir, "figures", "lr_find.png")
         path.parent.mkdir(exist_ok=True)
-        figure.savefig(path, dpi=150)
+        with replaced(path) as unfinished:
+            figure.savefig(unfinished, dpi=150)
         log_figure(trainer.loggers, "train", "lr_find", figure, 0)

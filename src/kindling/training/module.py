@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from kindling.data.datamodule import DataModule, Stage
 from kindling.data.dataset import FieldDataset
+from kindling.data.numbers import positive
 from kindling.errors import UserError
 from kindling.training.metrics import EpochMetrics, Head, Heads, StepOutput, detach_float32, named
 from kindling.training.optimizers import trainable
@@ -57,12 +58,9 @@ class Module(LightningModule):
         schedule: Schedule = "constant",
     ) -> None:
         super().__init__()
-        if lr <= 0:
-            raise UserError(f"model.lr={lr}: must be above 0")
-        if weight_decay < 0:
-            raise UserError(f"model.weight_decay={weight_decay}: must be 0 or more")
-        self.heads, self.lr = dict(heads), lr
-        self.weight_decay, self.schedule = weight_decay, schedule
+        self.heads, self.lr = dict(heads), positive("model.lr", lr)
+        self.weight_decay = positive("model.weight_decay", weight_decay, zero=True)
+        self.schedule = schedule
         # Of whatever is drawn for a sample and an epoch.
         self.seed = torch.initial_seed() % 2**31
         # Whether a checkpoint will bring the weights. In setup the Trainer does not know of it yet.

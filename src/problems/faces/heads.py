@@ -3,6 +3,7 @@
 B: batch, C: people, H: heads.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -138,7 +139,7 @@ class LossWeights(nn.Module):
     def __init__(self, weights: Mapping[str, float], weighting: Weighting) -> None:
         super().__init__()
         for head, weight in weights.items():
-            if weight <= 0:
+            if not 0 < weight < math.inf:
                 off = f"--model.use_{head}=false"
                 raise UserError(f"model.{head}_weight={weight}: must be above 0; or {off}")
         self.heads, self.learned = list(weights), weighting == "uncertainty"

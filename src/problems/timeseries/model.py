@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
-from kindling.data.datamodule import at_least, below_one
+from kindling.data.numbers import MANY, at_least, below_one
 from kindling.errors import UserError
 from kindling.series.windows import SeriesBatch, Windows
 from kindling.training.metrics import Head, Heads, StepOutput
@@ -164,8 +164,9 @@ class TimeseriesModule(Module):
         metrics = MetricCollection({"mse": mse, "rmse": rmse, "mae": MeanAbsoluteError()})
         super().__init__({"value": Head(metrics)}, **settings)
         self.save_hyperparameters(logger=False)
-        for name, value, low in (("hidden", hidden, 1), ("layers", layers, 1), ("bins", bins, 0)):
-            at_least(f"model.{name}", value, low)
+        at_least("model.hidden", hidden, 1)
+        at_least("model.layers", layers, 1, MANY)
+        at_least("model.bins", bins, 0)
         patches = _patches(patch, members)
         below_one("model.dropout", dropout)
         self.change, self.increments, self.folded = change, increments, folded
@@ -235,5 +236,5 @@ def _patches(patch: int | Sequence[int], members: int | None) -> list[int]:
     if not sizes:
         raise UserError("model.patch=[]: names no size")
     at_least("model.patch", min(sizes), 1)
-    count = len(sizes) if members is None else at_least("model.members", members, 1)
+    count = len(sizes) if members is None else at_least("model.members", members, 1, MANY)
     return list(islice(cycle(sizes), count))

@@ -1,0 +1,136 @@
+"""Numbers that every run shares, checked before anything is read; and what is too large for memory.
+
+Lightning checks some settings late, when there is a run already, and others never.
+"""
+
+import math
+import os
+from argparse import Action
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import NoneType, TracebackType
+from typing import Any, get_args
+
+from kindling.data.numbers import at_least, within
+from kindling.errors import UserError
+
+ENDLESS = 2**63 - 1
+"""Of epochs and steps, whose end is elsewhere."""
+
+LEAST = {
+    "threads": 1,
+    "trainer.devices": 1,
+    "trainer.num_nodes": 1,
+    "trainer.max_epochs": 1,
+    "trainer.min_epochs": 0,
+    "trainer.max_steps": 1,
+    "trainer.min_steps": 0,
+    "trainer.limit_train_batches": 1,
+    "trainer.val_check_interval": 1,
+    "trainer.check_val_every_n_epoch": 1,
+    "trainer.log_every_n_steps": 0,
+    "trainer.accumulate_grad_batches": 1,
+    "trainer.gradient_clip_val": 0,
+    "trainer.reload_dataloaders_every_n_epochs": 0,
+    "early_stopping.patience": 0,
+    "checkpoint.save_top_k": 0,
+    "checkpoint.every_n_train_steps": 0,
+    "checkpoint.every_n_epochs": 0,
+    "seed_everything": 0,
+}
+MINUS_ONE = ("trainer.devices", "trainer.max_epochs", "trainer.max_steps", "checkpoint.save_top_k")
+"""Where -1 means all, or no end."""
+
+CORES = max(64, 8 * (os.cpu_count() or 1))
+"""Threads or processes; with more, a machine does little but change between them."""
+
+MOST = {"threads": CORES, "trainer.devices": CORES, "seed_everything": 2**32 - 1}
+SHARES = ("trainer.limit_train_batches", "trainer.val_check_interval")
+"""Counts that as a fraction are a share of the batches."""
+
+SHARED = ("trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler")
+
+
+def check(settings: Mapping[str, Any], options: Mapping[str, Action]) -> None:
+    """Raise a UserError that names a number that cannot be meant, or a null that means nothing.
+
+    Args:
+        settings: By the names that are typed.
+        options: What they are, as far as the parser knows.
+    """
+    for name, value in settings.items():
+        if value is None:
+            _refuse_null(name, options.get(name))
+        elif isinstance(value, float) and name.partition(".")[0] in SHARED:
+            _check_float(name, value)
+        number = _whole(value) if name in LEAST else None
+        if number is not None and not (number == -1 and name in MINUS_ONE):
+            at_least(name, number, LEAST[name], MOST.get(name, ENDLESS))
+    nodes = settings["trainer.num_nodes"]
+    if nodes > 1 and not os.environ.keys() & {"MASTER_ADDR", "SLURM_JOB_ID", "GROUP_RANK"}:
+        how = "each is started with MASTER_ADDR and NODE_RANK in its environment, or by SLURM"
+        raise UserError(f"trainer.num_nodes={nodes}: {how}")
+
+
+def _whole(value: Any) -> int | None:
+    """A count; of devices it comes as text."""
+    if isinstance(value, str) and value.lstrip("-").isdigit():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _check_float(name: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise UserError(f"{name}={value}: must be a finite number")
+    if name in SHARES:
+        within(name, value, math.nextafter(0, 1), 1)
+    elif value < LEAST.get(name, -math.inf):
+        raise UserError(f"{name}={value}: must be at least {LEAST[name]}")
+
+
+def _refuse_null(name: str, option: Action | None) -> None:
+    """The parser takes null for everything, and a class fails at it wherever it is used."""
+    kind = getattr(option, "_typehint", None)
+    nullable = kind in (None, Any) or option is None or option.default is None
+    if not nullable and NoneType not in get_args(kind):
+        raise UserError(f"{name}=null: it has no meaning here; leave it out")
+
+
+TOO_LARGE = (
+    "can't allocate memory",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
+    "invalid memory size",
+    "Unable to allocate",
+)
+"""What torch and NumPy say of a tensor that fits in no memory."""
+
+
+@contextmanager
+def setting_errors() -> Iterator[None]:
+    """What fails for a setting's value as a line: too large for memory, or refused by Lightning."""
+    try:
+        yield
+    except MemoryError as error:
+        raise UserError(_too_large(error)) from error
+    except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
+        if any(sign in str(error) for sign in TOO_LARGE):
+            raise UserError(_too_large(error)) from error
+        if isinstance(error, RuntimeError | TypeError) or not _of_lightning(error.__traceback__):
+            raise
+        raise UserError(f"{' '.join(str(error).split())} (trainer.*)") from error
+
+
+def _too_large(error: BaseException) -> str:
+    why = str(error).partition("\n")[0].rpartition("] ")[2]
+    return f"out of memory ({why}): make the sizes of model and data smaller"
+
+
+def _of_lightning(traceback: TracebackType | None) -> bool:
+    """Whether it was raised by Lightning's own code, and by none that Lightning called."""
+    if traceback is None:
+        return False
+    while traceback.tb_next:
+        traceback = traceback.tb_next
+    module = str(traceback.tb_frame.f_globals.get("__name__"))
+    return module.startswith("lightning.")

@@ -1,0 +1,52 @@
+"""Checks of numbers where they enter: whole, in their range, finite.
+
+Each returns its value, or raises a UserError that names the option. What is not a number at all is
+in no range either.
+"""
+
+from kindling.errors import UserError
+
+MOST = 2**31 - 1
+"""Of a count: nothing that is counted here comes near, and libraries count with 32 bits."""
+
+MANY = 10_000
+"""Of what is made one after the other, such as layers, or trees."""
+
+
+def at_least(name: str, value: int, low: int, most: int = MOST) -> int:
+    """A whole number from ``low`` to ``most``, both included."""
+    if not value >= low:
+        raise UserError(f"{name}={value}: must be at least {low}")
+    if not value <= most:
+        raise UserError(f"{name}={value}: must be at most {most:,}")
+    if value != int(value):
+        raise UserError(f"{name}={value}: must be a whole number")
+    return value
+
+
+def within(name: str, value: float, low: float, most: float) -> float:
+    """A number from ``low`` to ``most``, both included."""
+    if not low <= value <= most:
+        raise UserError(f"{name}={value}: must be a number from {low:g} to {most:g}")
+    return value
+
+
+def below_one(name: str, value: float) -> float:
+    """A share, none included."""
+    if not 0 <= value < 1:
+        raise UserError(f"{name}={value}: must be 0 or more and below 1")
+    return value
+
+
+def share(name: str, value: float) -> float:
+    """A share, neither none nor all."""
+    if not 0 < value < 1:
+        raise UserError(f"{name}={value}: must lie between 0 and 1")
+    return value
+
+
+def positive(name: str, value: float, zero: bool = False) -> float:
+    """A finite number above 0, or 0 too."""
+    if not (0 < value < float("inf") or (zero and value == 0)):
+        raise UserError(f"{name}={value}: must be {'0 or more' if zero else 'above 0'}, and finite")
+    return value
