@@ -158,7 +158,7 @@ class KindlingCLI(ParsingCLI):
             raise UserError(f"trainer.strategy={settings.strategy}: {how}")
         try:
             return self.instantiate_trainer(**ours)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {error}") from error
 
     def _start(self) -> Iterator[Callback]:

@@ -42,8 +42,8 @@ def load(path: Path) -> Any:
 
 def settings(path: Path) -> dict[str, Any]:
     """What a YAML file of settings holds."""
-    content = load(path) or {}
-    if not isinstance(content, dict):
+    content = load(path)
+    if not (content and isinstance(content, dict)):
         raise UserError(f"{path}: holds no settings; expected lines such as trainer: ...")
     return content
 

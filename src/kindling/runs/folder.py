@@ -173,3 +173,14 @@ def locked(run: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What ``write_json`` has written; empty if there is no such file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not valid JSON; restore it, or remove it") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds no names and values; restore it, or remove it")
+    return content

@@ -4,7 +4,6 @@ A run is one run there too, for training, going on and testing: ``loggers.json``
 by what name each logger knows it.
 """
 
-import json
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,7 @@ from lightning.pytorch.loggers import Logger
 from matplotlib.figure import Figure
 
 from kindling.errors import UserError, require_package
-from kindling.runs.folder import write_json
+from kindling.runs.folder import read_json, write_json
 from kindling.runs.tensorboard import TensorBoard
 
 FILE = "loggers.json"
@@ -135,5 +134,4 @@ def _fill_in(init: Any, folder: Path, logs: Path, run: str | int | None) -> None
 
 def _known(folder: Path) -> dict[str, list[Any]]:
     """By the logger's class: by what names it knows the run."""
-    path = folder / FILE
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    return read_json(folder / FILE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from kindling.data.whole import named, replaced
+from kindling.errors import UserError
 from kindling.runs.tensorboard import RunLogger
 
 Row = dict[str, float]
@@ -98,6 +99,14 @@ class MetricsTable(RunLogger):
 def _read(path: Path) -> list[Row]:
     """The rows of a table, but for one that was not written to its end."""
     content = path.read_bytes() if path.exists() else b""
-    whole = content[: content.rfind(b"\n") + 1].decode()
-    rows = (row for row in csv.DictReader(io.StringIO(whole)) if None not in row.values())
-    return [{k: int(v) if k in PLACE else float(v) for k, v in row.items() if v} for row in rows]
+    whole = content[: content.rfind(b"\n") + 1]
+    try:
+        rows = [
+            row for row in csv.DictReader(io.StringIO(whole.decode())) if None not in row.values()
+        ]
+        table = [{k: int(v) if k in PLACE else float(v) for k, v in r.items() if v} for r in rows]
+        if any("step" not in row for row in table):
+            raise ValueError("a row without its step")
+    except (ValueError, TypeError, csv.Error) as error:
+        raise UserError(f"{path}: {error}; restore the file, or remove it") from error
+    return table

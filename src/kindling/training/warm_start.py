@@ -1,7 +1,6 @@
 """A new run from another run's weights, and what of them is frozen."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -45,7 +44,7 @@ class WarmStart(Callback):
             "run": str(self.run),
             "checkpoint": str(runs.BEST),
             "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
-            "commit": json.loads(record.read_text())["git"]["commit"] if record.exists() else None,
+            "commit": runs.read_json(record).get("git", {}).get("commit"),
         }
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -166,7 +166,7 @@ class TimeseriesModule(Module):
         self.save_hyperparameters(logger=False)
         at_least("model.hidden", hidden, 1)
         at_least("model.layers", layers, 1, MANY)
-        at_least("model.bins", bins, 0)
+        at_least("model.bins", bins, 0, MANY)
         patches = _patches(patch, members)
         below_one("model.dropout", dropout)
         self.change, self.increments, self.folded = change, increments, folded

@@ -1,7 +1,6 @@
 """``model.json``: what goes into the files, what comes out, and where they come from."""
 
 import importlib.metadata
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from kindling.cli.lightning_cli import KindlingCLI
 from kindling.runs.checkpoints import ORIGIN
-from kindling.runs.folder import shown
+from kindling.runs.folder import read_json, shown
 from kindling.runs.provenance import commit
 from kindling.tools.export import parity
 from kindling.tools.export.program import BATCH, FILES, Format
@@ -60,8 +59,7 @@ def _origin(trained: KindlingCLI) -> dict[str, Any]:
     run, checkpoint, known = trained.given_run, trained.checkpoint, trained.origin[ORIGIN]
     assert run is not None
     assert checkpoint is not None
-    provenance = run / "provenance.json"
-    made = json.loads(provenance.read_text()) if provenance.is_file() else {}
+    made = read_json(run / "provenance.json")
     return {
         "run": shown(run),
         "checkpoint": checkpoint.relative_to(run).as_posix(),

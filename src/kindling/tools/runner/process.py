@@ -1,6 +1,5 @@
 """A planned run's process: on this machine or another, and what it uses. Imports no torch."""
 
-import json
 import os
 import socket
 import subprocess
@@ -15,7 +14,7 @@ from typing import IO, Any
 
 import psutil
 
-from kindling.runs.folder import write_json
+from kindling.runs.folder import read_json, write_json
 from kindling.tools.runner.planned import PlannedRun
 
 OUTPUT = "output.txt"
@@ -180,8 +179,7 @@ class Job:
 
 def usage(planned: PlannedRun) -> dict[str, Any]:
     """What the run's processes have used; peaks as far as somebody was there to see them."""
-    path = planned.folder / USAGE
-    return dict(json.loads(path.read_text())) if path.exists() else {"starts": []}
+    return {"starts": [], **read_json(planned.folder / USAGE)}
 
 
 def note(planned: PlannedRun, **values: Any) -> None:

@@ -1,7 +1,6 @@
 """What the files of a run say of it. Nothing here imports torch."""
 
 import csv
-import json
 import math
 import re
 import shlex
@@ -42,11 +41,11 @@ class Record:
 
     @cached_property
     def results(self) -> dict[str, Any]:
-        return _json(self.folder / RESULTS)
+        return runs.read_json(self.folder / RESULTS)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        return _json(self.folder / "provenance.json")
+        return runs.read_json(self.folder / "provenance.json")
 
     @cached_property
     def curves(self) -> list[dict[str, float]]:
@@ -54,10 +53,13 @@ class Record:
         path = self.folder / "metrics.csv"
         if not path.exists():
             return []
-        with path.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        # Of a run that is being written, the last row may be half a row.
-        return [{k: float(v) for k, v in row.items() if k and v} for row in rows]
+        try:
+            with path.open(newline="") as stream:
+                rows = list(csv.DictReader(stream))
+            # Of a run that is being written, the last row may be half a row.
+            return [{k: float(v) for k, v in row.items() if k and v} for row in rows]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise UserError(f"{path}: {error}; restore the file, or remove it") from error
 
     @property
     def task(self) -> str:
@@ -165,13 +167,3 @@ def existing(folders: Sequence[str], test: bool = True) -> list[Record]:
 
 def _values(scored: dict[str, Any]) -> Scores:
     return {name: float(score["value"]) for name, score in scored.get("metrics", {}).items()}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not valid JSON; was it written by a run?") from error
-    return content if isinstance(content, dict) else {}

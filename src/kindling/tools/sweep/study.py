@@ -8,11 +8,12 @@ from typing import IO
 import optuna
 from filelock import FileLock
 from optuna.distributions import distribution_to_json
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from kindling.cli.settings import shown
 from kindling.errors import UserError
@@ -42,14 +43,19 @@ class Study:
         warm_up = max(0, fixed.get("trainer.max_epochs") or 0) // 5
         url, options = f"sqlite:///{folder / DATABASE}", {"connect_args": {"timeout": PATIENCE}}
         with self.alone():
-            self._storage = RDBStorage(url, options)
-            self.optuna = optuna.create_study(
-                storage=self._storage,
-                study_name=space.task,
-                direction="minimize" if self.lower else "maximize",
-                pruner=MedianPruner(n_startup_trials=5, n_warmup_steps=warm_up, n_min_trials=3),
-                load_if_exists=True,
-            )
+            try:
+                self._storage = RDBStorage(url, options)
+                self.optuna = optuna.create_study(
+                    storage=self._storage,
+                    study_name=space.task,
+                    direction="minimize" if self.lower else "maximize",
+                    pruner=MedianPruner(n_startup_trials=5, n_warmup_steps=warm_up, n_min_trials=3),
+                    load_if_exists=True,
+                )
+            except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+                file = folder / DATABASE
+                do = "restore it, or begin another study: NAME=..."
+                raise UserError(f"{file}: cannot be read as a study's database; {do}") from error
             self._refuse_changes(data)
 
     def alone(self) -> FileLock:

@@ -1,0 +1,123 @@
+"""Settings that are no number, out of range, too large, or of another kind."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from kindling.cli import arguments
+from kindling.data import paths
+from tests.engine.hard_input.numbers import Outcome, attempt, spread, summary, tries
+from tests.engine.toy import TABLE, Refusal, Train
+
+TOY = str(Path(__file__).parents[1] / "toy.yaml")
+LONGEST = 20
+"""Seconds that a try may take."""
+
+
+def run_all(task: str, found: list[tuple[str, ...]], logs: Path) -> list[Outcome]:
+    """Outcomes; what failed is told all at once."""
+    outcomes = []
+    for flags in found:
+        outcomes.append(attempt(task, flags, logs))
+        shutil.rmtree(logs, ignore_errors=True)
+    print(summary(outcomes))
+    assert not [(" ".join(o.flags), o.fault) for o in outcomes if o.fault]
+    assert max(o.seconds for o in outcomes) < LONGEST
+    return outcomes
+
+
+@pytest.mark.filterwarnings("ignore")  # of odd values, which are nobody's that means them
+@pytest.mark.parametrize(("shared", "count"), [(True, 45), (False, 15)])
+def test_a_sample_of_odd_values(shared: bool, count: int, logs: Path) -> None:
+    found = list(spread(tries(TOY, shared), count))
+    assert len(found) >= count
+    run_all(TOY, found, logs)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_every_shared_setting_with_odd_values(logs: Path) -> None:
+    found = tries(TOY, shared=True)
+    assert len(found) >= 600
+    run_all(TOY, found, logs)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("task", [TOY, *arguments.names(paths.CONFIGS)])
+def test_every_setting_of_a_problem_with_odd_values(
+    task: str, logs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if task != TOY:  # in a folder of its own, once for all tries
+        monkeypatch.setattr(paths, "SAMPLES", tmp_path_factory.mktemp("sample"))
+    run_all(task, tries(task, shared=False), logs)
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    {
+        "trainer.max_epochs=0": "must be at least 1",
+        "trainer.max_steps=0": "must be at least 1",
+        "trainer.limit_train_batches=0": "must be at least 1",
+        "trainer.accumulate_grad_batches=0": "must be at least 1",
+        "trainer.val_check_interval=0": "must be at least 1",
+        "trainer.val_check_interval=0.0": "must be a number from",
+        "trainer.gradient_clip_val=-1.0": "must be at least 0",
+        "trainer.devices=a": "devices",
+        "trainer.accelerator=tpu": "tpu",
+        "trainer.strategy=ddp_spawn": "use ddp",
+        "trainer.num_nodes=2": "MASTER_ADDR",
+        "seed_everything=-1": "must be at least 0",
+        "data.split_seed=-1": "must be at least 0",
+        "data.num_workers=1000000": "must be at most",
+        "data.val_fraction=.nan": "must lie between 0 and 1",
+        "model.lr=.nan": "must be above 0, and finite",
+        "model.weight_decay=.nan": "must be 0 or more, and finite",
+        "model.weight_decay=.inf": "must be 0 or more, and finite",
+        "model.hidden=null": "it has no meaning here",
+        "model.hidden=[1000000000]": "memory",
+        "early_stopping.min_delta=.nan": "must be a finite number",
+        "early_stopping.monitor=val/nope": "val/nope",
+        "threads=1000000": "must be at most",
+    }.items(),
+)
+def test_a_number_that_cannot_be_meant(
+    flag: str, message: str, refusal: Refusal, logs: Path
+) -> None:
+    error = refusal("train", *TABLE, f"--{flag}")
+    assert message in error
+    assert not [path for path in logs.rglob("*") if ".tensorboard" not in str(path)]
+
+
+def test_a_net_that_fills_the_memory_is_refused_before_it_is_made(
+    monkeypatch: pytest.MonkeyPatch, refusal: Refusal
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: Memory(300_000))
+    made = refusal("fit", *TABLE, "--model.hidden=[100000]")
+    assert "a tensor of 100000x2 would take 0.8 MB of memory, and 0.3 MB are free" in made
+    trained = refusal("fit", *TABLE, "--model.hidden=[10000]")
+    assert "the weights of ToyNet, with gradients and the optimizer's moments" in trained
+
+
+class Memory:
+    """What ``psutil`` tells."""
+
+    def __init__(self, available: int) -> None:
+        self.available = self.total = available
+
+
+def test_a_batch_that_fills_the_memory_is_refused(
+    monkeypatch: pytest.MonkeyPatch, refusal: Refusal
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: Memory(2_000))
+    flags = ["--model.hidden=[1]", "--data.batch_size=1000"]
+    assert "data.batch_size=1000: a batch of" in refusal("fit", *TABLE, *flags)
+
+
+def test_as_many_epochs_as_nobody_counts(train: Train) -> None:
+    """Whatever ends training earlier is in force."""
+    run = train("--trainer.max_epochs=-1", "--trainer.max_steps=3")
+    assert run.checkpoint("last")["global_step"] == 3
+    assert torch.isfinite(torch.tensor(run.json("results")["metrics"]["accuracy"]["value"]))
