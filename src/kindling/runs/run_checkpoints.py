@@ -138,6 +138,9 @@ class RunCheckpoints(stock.Checkpoint):
     def _save_as(self, trainer: Trainer, name: Path) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
+        if trainer.is_global_zero and not (self.run / runs.CONFIG).exists():
+            # A checkpoint would make the folder anew, of a run that nothing can go on from.
+            raise UserError(f"{self.run}: its folder was removed while it trained; start again")
         if loop_state.within_end_of_epoch(trainer):
             # Loggers get the epoch's scores only after this, when the process may be killed.
             logged = trainer.logged_metrics.items()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,9 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import psutil
 import pytest
 import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 
+from kindling.__main__ import main
 from kindling.data import paths
 from kindling.data.datamodule import DataModule, write_once
 from kindling.data.files import fingerprint
@@ -160,3 +165,131 @@ def test_two_at_once_write_the_sample_once_and_whole(tmp_path: Path) -> None:
     whole = fingerprint([samples / "toy" / "toy.csv"], samples / "toy")
     for run in ("version_0", "version_1"):
         assert Run(logs / "toy" / run).json("provenance")["data"]["sha256"] == whole
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from kindling.data import paths
+from kindling.__main__ import main
+
+paths.SAMPLES, most = Path(sys.argv[1]), int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [64, 1_000, 4_000, 20_000])
+def test_no_file_may_be_large(most: int, root: Path, tmp_path: Path) -> None:
+    """As on a small disk, something else fails at each size; what is there is whole."""
+    logs = tmp_path / "logs"
+    flags = [*flags_of("table", root), QUIET, f"--logs={logs}", "--threads=1"]
+    command = [sys.executable, "-c", LIMITED, str(tmp_path), str(most), "train", *flags]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.startswith("kindling: ")
+    assert ended.stderr.count("\n") == 1
+    assert str(logs) in ended.stderr, "the file is named"
+    assert "File too large" in ended.stderr
+    assert not [path for path in logs.rglob("*.png") if not path.stat().st_size]
+    assert not list(logs.rglob("config.yaml")), "without a checkpoint there is nothing to keep"
+
+
+@pytest.fixture
+def trained(root: Path) -> Run:
+    assert train("table", root) == 0
+    return run_of(root)
+
+
+def test_a_full_disk_leaves_no_results_without_what_they_are_of(
+    trained: Run, monkeypatch: pytest.MonkeyPatch, refusal: Refusal
+) -> None:
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    error = refusal("test", f"--run={trained.folder}")
+    assert f"{trained.folder / 'predictions.csv'}: cannot be written (No space left" in error
+    assert not (trained.folder / "results.json").exists()
+    assert not list(trained.folder.glob("*predictions.csv"))
+
+
+class RemoveRun(Callback):
+    """Somebody tidies up while a run trains."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        shutil.rmtree(trainer.default_root_dir)
+
+
+class KillWorkers(Callback):
+    """As a machine does that is out of memory."""
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        for child in psutil.Process().children():
+            child.kill()
+
+
+def test_a_run_that_is_removed_while_it_trains(root: Path, refusal: Refusal) -> None:
+    callbacks = f"--trainer.callbacks=[{__name__}.RemoveRun]"
+    error = refusal("fit", *flags_of("table", root), callbacks)
+    assert "its folder was removed" in error
+
+
+@pytest.mark.slow
+def test_a_process_that_loads_batches_is_killed(root: Path, refusal: Refusal) -> None:
+    flags = [f"--trainer.callbacks=[{__name__}.KillWorkers]", "--data.num_workers=2"]
+    error = refusal("fit", *flags_of("table", root), *flags, "--trainer.limit_train_batches=1.0")
+    assert "a process that loads batches has ended" in error
+    assert "data.num_workers" in error
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "model"])
+def test_a_run_with_an_empty_config(text: str, trained: Run, refusal: Refusal) -> None:
+    (trained.folder / "config.yaml").write_text(text)
+    before = state(trained.folder)
+    for command in ("test", "fit"):
+        error = refusal(command, f"--run={trained.folder}")
+        assert f"{trained.folder / 'config.yaml'}: holds no settings" in error
+    assert state(trained.folder) == before
+
+
+@pytest.mark.parametrize("text", ["epoch,step\nx,y\n", "a,b\n1,2\n", "\udcff\n", "epoch\n\0\n"])
+def test_nonsense_in_the_table_of_metrics(text: str, trained: Run, refusal: Refusal) -> None:
+    table = trained.folder / "metrics.csv"
+    table.write_bytes(text.encode(errors="surrogateescape"))
+    before = state(trained.folder / "checkpoints")
+    error = refusal("fit", f"--run={trained.folder}", "--trainer.max_epochs=2")
+    assert f"{table}: " in error
+    assert "restore the file, or remove it" in error
+    assert state(trained.folder / "checkpoints") == before
+
+
+def test_samples_and_runs_follow_the_umask(
+    tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "SAMPLES", tmp_path / "sample")
+    before = os.umask(0o027)
+    try:
+        assert main(["train", *TABLE, QUIET, f"--logs={logs}", "--trainer.max_epochs=1"]) == 0
+    finally:
+        os.umask(before)
+    made = [path for top in (tmp_path / "sample", logs) for path in [top, *top.rglob("*")]]
+    assert len(made) > 10
+    for path in made:
+        if not path.is_symlink():
+            expected = 0o750 if path.is_dir() else 0o640
+            assert path.stat().st_mode & 0o777 == expected, path
+
+
+@pytest.mark.slow
+def test_who_has_read_enough_ends_it_well(root: Path, tmp_path: Path) -> None:
+    """``kindling train ... | head -1``."""
+    flags = [*flags_of("table", root), QUIET, f"--logs={tmp_path / 'logs'}"]
+    command = [sys.executable, "-m", "kindling", "train", *flags]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(240) == 0
