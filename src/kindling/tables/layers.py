@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from kindling.data.numbers import at_least, below_one
+
 Activation = Literal["relu", "elu", "silu", "tanh", "sigmoid"]
 ACTIVATIONS = {kind.__name__.lower(): kind for kind in
                (nn.ReLU, nn.ELU, nn.SiLU, nn.Tanh, nn.Sigmoid)}  # fmt: skip
@@ -42,9 +44,10 @@ class MLP(nn.Sequential):
         init: Literal["default", "kaiming"] = "default",
     ) -> None:
         super().__init__()
+        below_one("model.dropout", dropout)
         self.width = outputs or [inputs, *hidden][-1]
         for number, width in enumerate(hidden, 1):
-            layer = nn.Linear(inputs, width)
+            layer = nn.Linear(inputs, at_least("model.hidden", width, 1))
             if init == "kaiming":
                 # By the gain of ReLU, whatever the activation, as the course does.
                 nn.init.kaiming_uniform_(layer.weight)

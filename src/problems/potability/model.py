@@ -18,7 +18,6 @@ from torchmetrics.classification import (
     BinaryRecall,
 )
 
-from kindling.data.datamodule import at_least, below_one
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
 from kindling.tables.layers import MLP, Activation
@@ -83,9 +82,6 @@ class PotabilityModule(Module):
         head = Head(MetricCollection(metrics), CLASSES)
         super().__init__({"potability": head}, **settings)
         self.save_hyperparameters(logger=False)
-        for width in hidden:
-            at_least("model.hidden", width, 1)
-        below_one("model.dropout", dropout)
         self.batch_norm, self.pos_weight = batch_norm, pos_weight
         self.normalize = Normalize(inputs, normalization, indicators)
         width = self.normalize.out_features
