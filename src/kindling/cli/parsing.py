@@ -198,8 +198,6 @@ class ParsingCLI(LightningCLI):
     def _check_epochs(self) -> None:
         """Going on with a run that is finished would train nothing and say so nowhere."""
         most = self.settings.trainer.max_epochs
-        if self.command == "fit" and most not in (None, -1):
-            at_least("trainer.max_epochs", most, 1)
         goes_on = self.command == "fit" and self.origin and most not in (None, -1)
         if goes_on and loop_state.epochs_done(self.origin) >= most:
             more = f"train on with --trainer.max_epochs={2 * most}"

@@ -25,6 +25,7 @@ from kindling.data.numbers import below_one as below_one
 from kindling.data.numbers import share
 from kindling.data.sources import DatasetSources, of_files
 from kindling.data.split import SplitConfig, TooFew, check_fold
+from kindling.data.whole import named
 from kindling.errors import UserError
 
 SplitName = Literal["train", "val", "test", "predict"]
@@ -267,6 +268,7 @@ def write_once(folder: Path, write: Callable[[Path], None]) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
             unfinished = Path(beside, folder.name)
             unfinished.mkdir()
-            write(unfinished)
-            unfinished.rename(folder)
+            with named(folder):
+                write(unfinished)
+                unfinished.rename(folder)
     log.info("wrote the sample: %s", folder)

@@ -123,7 +123,8 @@ def test_a_full_disk_leaves_no_half_of_a_sample(
 
     monkeypatch.setattr(paths, "SAMPLES", tmp_path / "sample")
     monkeypatch.setattr(ToyTable, "write_sample", half)
-    assert refusal("fit", *TABLE) == "kindling: writing: No space left on device\n"
+    message = f"{tmp_path / 'sample' / 'toy'}: cannot be written (No space left on device)"
+    assert message in refusal("fit", *TABLE)
     assert not [path for path in (tmp_path / "sample").iterdir() if path.suffix != ".lock"]
     assert not logs.exists()
 
@@ -180,7 +181,7 @@ sys.exit(main(sys.argv[3:]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("most", [64, 1_000, 4_000, 20_000])
+@pytest.mark.parametrize("most", [64, 1_000, 4_000])
 def test_no_file_may_be_large(most: int, root: Path, tmp_path: Path) -> None:
     """As on a small disk, something else fails at each size; what is there is whole."""
     logs = tmp_path / "logs"
