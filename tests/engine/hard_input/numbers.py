@@ -122,5 +122,4 @@ def summary(outcomes: list[Outcome]) -> str:
 
 def spread(found: list[tuple[str, ...]], count: int) -> Iterator[tuple[str, ...]]:
     """So many of them, from all over."""
-    step = max(1, len(found) // count)
-    yield from found[:: step if step % 3 else step + 1]  # values come in nines
+    yield from (found[k * len(found) // count] for k in range(count))
