@@ -1,15 +1,14 @@
-"""CSV tables: read as text, then turned into numbers or labels by code that can name the cell.
+"""Tables: read as text, then turned into numbers or labels by code that can name the cell.
 
 N: rows, F: columns.
 """
 
-import csv
 import difflib
-import io
-import re
+import logging
 import reprlib
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import compress, islice, product
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +16,43 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
+from kindling.tables.files import Record, encodings, records, separator_of
+from kindling.tables.formats import decimal_mark, parse
 
-MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"})
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
+__all__ = ["labels", "listed", "numbers", "numeric", "read_table", "refuse", "require_columns"]
+__all__ += ["separator_of"]
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV as text, so that a later error can quote a cell as it stands in the file.
+def _spellings(*words: str) -> frozenset[str]:
+    """The words in small and large letters, mixed in any way."""
+    letters = (product(*zip(word.lower(), word.upper(), strict=True)) for word in words)
+    return frozenset("".join(each) for word in letters for each in word)
 
-    The separator is a comma, a semicolon or a tab. Unless it is a comma, one cell like ``1,5``
-    makes the comma the decimal mark of the whole file.
+
+MISSING = _spellings("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null")
+NONE = _spellings("none")
+"""Missing in a column of numbers; in any other a word, such as the name of a class."""
+
+INFINITE = "{cell} is not finite: correct or empty the cell"
+_TOGETHER = 10_000  # records that become columns at a time
+log = logging.getLogger(__name__)
+
+Cells = NDArray[np.object_]
+
+
+def read_table(
+    path: Path, missing: Collection[str] = (), decimal: str | None = None
+) -> pd.DataFrame:
+    """Read a table as text, so that a later error can quote a cell as it stands in the file.
+
+    CSV of commas, semicolons or tabs, also in a ``.gz`` or a ``.zip``; Excel; Parquet. A first
+    column without a name is called ``index``; empty rows, and columns without name and cells, are
+    left out and counted.
+
+    Args:
+        path: The file.
+        missing: Words that mean a missing value, beside an empty cell and :data:`MISSING`.
+        decimal: The decimal mark of its numbers, where they do not say it themselves.
 
     Returns:
         Columns of ``str`` without outer blanks, None where a cell is missing. The index is the
@@ -35,27 +61,22 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         UserError: The file cannot be read, or is not a table with a header and rows.
     """
-    text = _read_text(path)
-    separator = separator_of(text)
-    records = _records(text, separator, path)
-    start, header = next(records, (1, []))
-    _check_header(header, start, path)
-    cells: dict[int, list[str | None]] = {}
-    for row, record in records:
-        if len(record) != len(header):
-            raise UserError(
-                f"{path}, row {row}: the header has {len(header)} cells and this row "
-                f"{len(record)}: look for a missing, an extra or an unquoted {separator!r}"
-            )
-        cells[row] = [None if cell.casefold() in MISSING else cell for cell in record]
-    if not cells:
-        raise UserError(f"{path}: a header and no rows: add the data below it")
-    index = pd.Index([*cells], name="row")
-    table = pd.DataFrame([*cells.values()], index, header, dtype=object)
-    every = (cell for record in cells.values() for cell in record if cell)
-    comma = separator != "," and any(map(_DECIMAL_COMMA.fullmatch, every))
-    table.attrs["decimal"] = "," if comma else "."
-    return table
+    words = MISSING.union(missing)
+    last: UnicodeError | None = None
+    for encoding in encodings(path):
+        try:
+            table = _read(path, encoding, words)
+        except UnicodeError as error:
+            last = error
+            continue
+        if encoding == "cp1252":
+            _check_latin(path)
+        if encoding not in ("utf-8", "utf-8-sig"):
+            name = {"cp1252": "Latin-1 (Windows-1252)"}.get(encoding, encoding.upper())
+            log.warning("%s: read as %s: it is not UTF-8", path, name)
+        table.attrs["given"] = decimal
+        return table
+    raise UserError(f"{path}: not text in UTF-8 or Latin-1: save the file as CSV UTF-8") from last
 
 
 def numeric(table: pd.DataFrame, columns: Sequence[str], path: Path) -> NDArray[np.float32]:
@@ -65,16 +86,36 @@ def numeric(table: pd.DataFrame, columns: Sequence[str], path: Path) -> NDArray[
         UserError: A column is absent, or a cell holds text or no finite number.
     """
     require_columns(table, columns, path)
-    mark = "comma" if table.attrs.get("decimal") == "," else "point"
-    fault = f"{{cell}} is not a number with decimal {mark}: correct or empty the cell"
     values = np.empty((len(table), len(columns)), dtype=np.float32)
     for number, column in zip(values.T, columns, strict=True):
-        with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
-            number[:] = _parse(table, column)
         cells = table[column]
-        refuse(np.isnan(number) & cells.notna(), cells, path, fault)
-        refuse(np.isinf(number), cells, path, "{cell} is not finite: correct or empty the cell")
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
+            number[:] = numbers(cells, path)
+        refuse(np.isinf(number), cells, path, INFINITE)
     return values
+
+
+def numbers(cells: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
+    """A column as numbers, NaN where a cell is missing, by the format that it has throughout.
+
+    Thousands, a decimal comma, currencies, percent and units are understood where all cells have
+    them, and said with an example.
+
+    Raises:
+        UserError: A cell holds text, no finite number, or one that can be read in two ways.
+    """
+    found = parse(cells)
+    if found.unclear is not None:
+        fault = "{cell} has a mark of decimals or of thousands: say it by --data.decimal=. or ,"
+        refuse(found.unclear, cells, path, fault)
+    mark = "comma" if found.decimal == "," else "point"
+    fault = f"{{cell}} is not a number with decimal {mark}: correct or empty the cell"
+    unread = np.isnan(found.values)
+    refuse(unread & cells.notna() if unread.any() else unread, cells, path, fault)
+    refuse(np.isinf(found.values), cells, path, INFINITE)
+    if found.example:
+        log.info("%s: in column %r %s", path, cells.name, found.example)
+    return found.values
 
 
 def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
@@ -84,7 +125,8 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
         UserError: The column is absent, a cell is neither 0 nor 1, or all cells are the same.
     """
     require_columns(table, [column], path)
-    cells, values = table[column], _parse(table, column)
+    cells = table[column]
+    values = parse(cells).values
     refuse(cells.isna(), cells, path, "no label: fill it in or delete the row")
     refuse(~np.isin(values, (0, 1)), cells, path, "{cell} is not a label: write 0 or 1")
     if values.min() == values.max():
@@ -113,53 +155,94 @@ def refuse(
     bad: "NDArray[np.bool_] | pd.Series[bool]", cells: "pd.Series[str]", path: Path, fault: str
 ) -> None:
     """Raise a UserError about the first bad cell, counting the others."""
-    wrong = cells[bad]
-    if len(wrong):
+    if np.any(bad):
+        wrong = cells[bad]
         others = f" ({len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
         what = fault.replace("{cell}", reprlib.repr(wrong.iloc[0]))
         raise UserError(f"{path}, row {wrong.index[0]}, column {cells.name!r}: {what}{others}")
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}: give the path of a CSV file") from error
-    except UnicodeDecodeError as error:
-        row = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}, row {row}: not UTF-8: save the file as CSV UTF-8") from error
+def _read(path: Path, encoding: str, missing: Collection[str]) -> pd.DataFrame:
+    separator, rows = records(path, encoding)
+    start, first = next(rows, (1, []))
+    if not first:
+        raise UserError(f"{path}: the file is empty: it needs a header and rows")
+    header = [name.strip() for name in first]
+    index: list[int] = []
+    columns = _columns(_whole(rows, len(header), separator, path), len(header), index, missing)
+    if not index:
+        raise UserError(f"{path}: a header and no rows: add the data below it")
+    filled = [
+        bool(name) or not pd.isna(cells).all() for name, cells in zip(header, columns, strict=True)
+    ]
+    if not header[0] and len(header) > 1 and filled[0]:  # as pandas writes its index
+        header[0] = "index" if "index" not in header else "row index"
+    if left_out := filled.count(False):
+        log.info("%s: columns without name and cells left out: %d", path, left_out)
+    header, columns = list(compress(header, filled)), list(compress(columns, filled))
+    _check_header(header, start, path)
+    mark = None
+    if separator != "," or any("," in "".join(filter(None, cells)) for cells in columns):
+        mark = decimal_mark(filter(None, cells) for cells in columns)
+    named = dict(enumerate(columns))
+    table = pd.DataFrame(named, pd.Index(index, name="row"), dtype=object)
+    table.columns = pd.Index(header, dtype=object)
+    table.attrs |= {"separator": separator, "decimal": mark}
+    return table
 
 
-def separator_of(text: str) -> str:
-    """The comma, semicolon or tab that cuts the header into most names."""
-    # Far more than a header, yet below the csv module's limit for one cell.
-    start = text.lstrip("\r\n")[:100_000]
+def _whole(rows: Iterator[Record], width: int, separator: str, path: Path) -> Iterator[Record]:
+    """Records of as many cells as the header has, but for those that are empty."""
+    empty = 0
+    for row, record in rows:
+        if not any(map(str.strip, record)):
+            empty += 1
+        elif len(record) != width:
+            raise UserError(
+                f"{path}, row {row}: the header has {width} cells and this row "
+                f"{len(record)}: look for a missing, an extra or an unquoted {separator!r}"
+            )
+        else:
+            yield row, record
+    if empty:
+        log.info("%s: empty rows left out: %d", path, empty)
 
-    def names(mark: str) -> int:
-        lines = io.StringIO(start, newline="")
-        return len(next(csv.reader(lines, delimiter=mark, skipinitialspace=True), []))
 
-    return max(",;\t", key=names)
+def _columns(
+    rows: Iterator[Record], width: int, index: list[int], missing: Collection[str]
+) -> list[Cells]:
+    """The cells of each column, and in ``index`` the lines of the rows."""
+    # Python's garbage collector walks through lists, but not through arrays, again and again.
+    parts: list[list[Cells]] = [[] for _ in range(width)]
+    while together := list(islice(rows, _TOGETHER)):
+        index += [row for row, _ in together]
+        for part, cells in zip(parts, zip(*(r for _, r in together), strict=True), strict=True):
+            part.append(_cells(cells, missing))
+    return [_without_none(np.concatenate(part)) if part else np.empty(0) for part in parts]
 
 
-def _records(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each record that is not a blank line, with the line on which it starts."""
-    lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
-    row = 1
-    try:
-        for record in reader:
-            if record:
-                yield row, [cell.strip() for cell in record]
-            row = reader.line_num + 1
-    except csv.Error as error:
-        cure = "look for a quote that is not closed or not doubled"
-        raise UserError(f"{path}, row {row}: {error}: {cure}") from error
+def _cells(written: Sequence[str], missing: Collection[str]) -> Cells:
+    """Cells without outer blanks, None where missing, each word kept once in memory."""
+    cells = list(map(str.strip, written))
+    words = set(cells)
+    absent = words.intersection(missing)
+    if absent or len(words) < len(cells) / 2:
+        meant = {word: None if word in absent else word for word in words}
+        return np.array(list(map(meant.__getitem__, cells)), object)
+    return np.array(cells, object)
+
+
+def _without_none(cells: Cells) -> Cells:
+    """``NONE`` as missing where most of the other cells are numbers."""
+    none = np.logical_or.reduce([cells == word for word in NONE])
+    if none.any():
+        others = pd.Series(cells[~none], dtype=object).dropna()
+        if pd.to_numeric(others, errors="coerce").notna().sum() * 2 > len(others):
+            cells[none] = None
+    return cells
 
 
 def _check_header(header: list[str], row: int, path: Path) -> None:
-    if not header:
-        raise UserError(f"{path}: the file is empty: it needs a header and rows")
     for index, name in enumerate(header):
         where = f"{path}, row {row}, column {index + 1}"
         if not name:
@@ -168,10 +251,15 @@ def _check_header(header: list[str], row: int, path: Path) -> None:
             raise UserError(f"{where}: the name {name!r} is used twice: rename one of them")
 
 
-def _parse(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """The column as numbers, NaN where a cell is missing or not a number."""
-    cells = table[column]
-    if table.attrs.get("decimal") == ",":
-        # Marks trade places: a thousands point becomes a comma, and is refused, not read as 1.234.
-        cells = cells.str.translate(str.maketrans(",.", ".,"))
-    return pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+def _check_latin(path: Path) -> None:
+    """Refuse what has letters in UTF-8 beside bytes that are not, and what is not text at all."""
+    if path.suffix.lower() in (".gz", ".zip"):
+        return
+    content = path.read_bytes()
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        if b"\0" in content or not content.decode("utf-8", "ignore").isascii():
+            fault = "neither UTF-8 nor Latin-1 throughout: save the file as CSV UTF-8"
+            raise UserError(f"{path}, row {row}: {fault}") from error

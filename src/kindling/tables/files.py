@@ -1,0 +1,140 @@
+"""Files that hold a table, whatever they are packed in, as rows of text.
+
+A file of text is read by the csv module, which refuses what is not well formed and knows the line.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import logging
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from kindling.errors import UserError, require_package
+
+Record = tuple[int, list[str]]  # the line of the file, the header's being 1, and the cells
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".parquet", ".xlsx")
+"""What the names of tables end with."""
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SNIFFED = 100_000  # letters: far more than a header, yet below the csv module's limit for one cell
+
+
+def encodings(path: Path) -> list[str]:
+    """How the text may be encoded, the likeliest first; one that fails is followed by the next."""
+    with _open(path) as file:
+        start = file.read(4)
+    marked = [name for mark, name in _MARKS.items() if start.startswith(mark)]
+    return marked[:1] or ["utf-8", "cp1252"]
+
+
+def records(path: Path, encoding: str) -> tuple[str, Iterator[Record]]:
+    """The separator of the cells, and each record that is not a blank line."""
+    if path.suffix.lower() in (".xlsx", ".parquet"):
+        return ",", _frame_records(path)
+    with _open(path) as raw, io.TextIOWrapper(raw, encoding) as text:
+        separator = separator_of(text.read(_SNIFFED))
+    return separator, _text_records(path, encoding, separator)
+
+
+def separator_of(text: str) -> str:
+    """The comma, semicolon or tab that cuts the header into most names."""
+    start = text.lstrip("\r\n")[:_SNIFFED]
+
+    def names(mark: str) -> int:
+        lines = io.StringIO(start, newline="")
+        return len(next(csv.reader(lines, delimiter=mark, skipinitialspace=True), []))
+
+    return max(",;\t", key=names)
+
+
+def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]:
+    row = 1
+    with _open(path) as raw, io.TextIOWrapper(raw, encoding, newline="") as lines:
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
+        try:
+            for record in reader:
+                if record:
+                    yield row, record
+                row = reader.line_num + 1
+        except csv.Error as error:
+            cure = "look for a quote that is not closed or not doubled"
+            raise UserError(f"{path}, row {row}: {error}: {cure}") from error
+        except (EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: {error}: the archive is damaged; copy it again") from error
+
+
+def _open(path: Path) -> IO[bytes]:
+    """The bytes of the table, out of its archive if it is in one."""
+    try:
+        if path.suffix.lower() == ".gz":
+            return gzip.open(path)
+        if path.suffix.lower() != ".zip":
+            return path.open("rb")
+        with zipfile.ZipFile(path) as archive:
+            inside = [
+                i for i in archive.infolist() if not i.is_dir() and "__MACOSX" not in i.filename
+            ]
+            if len(inside) != 1:
+                raise UserError(f"{path}: {len(inside)} files inside: it must hold one table alone")
+            return archive.open(inside[0])
+    except OSError as error:
+        fault = error.strerror or str(error)
+        raise UserError(f"{path}: {fault}: give the path of a CSV file") from error
+    except zipfile.BadZipFile as error:
+        raise UserError(f"{path}: {error}: the archive is damaged; copy it again") from error
+
+
+def _frame_records(path: Path) -> Iterator[Record]:
+    """Rows of an Excel sheet, the first of several, or of a Parquet file, below a header."""
+    frame = _read_excel(path) if path.suffix.lower() == ".xlsx" else _read_parquet(path)
+    for row, cells in enumerate(frame.itertuples(index=False, name=None), 1):
+        yield row, [_text(cell) for cell in cells]
+
+
+def _read_excel(path: Path) -> pd.DataFrame:
+    require_package(f"{path}: Excel", "openpyxl", "openpyxl", "excel")
+    try:
+        sheets: dict[Any, pd.DataFrame] = pd.read_excel(
+            path, sheet_name=None, header=None, dtype=object
+        )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: not an Excel file (.xlsx): {' '.join(str(error).split())}"
+        ) from error
+    name, *others = sheets
+    if others:
+        log.warning("%s: the sheet %r is read; not %s", path, name, ", ".join(map(str, others)))
+    return sheets[name]
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    require_package(f"{path}: Parquet", "pyarrow", "pyarrow", "parquet")
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a Parquet file: {' '.join(str(error).split())}") from error
+    frame = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
+    header = pd.DataFrame([frame.columns], columns=frame.columns, dtype=object)
+    return pd.concat([header, frame.astype(object)])
+
+
+def _text(cell: Any) -> str:
+    """A cell as a CSV file would have it."""
+    if cell is None or pd.isna(cell):
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).removesuffix(" 00:00:00")
