@@ -234,8 +234,8 @@ def _cells(written: Sequence[str], missing: Collection[str]) -> Cells:
 
 def _without_none(cells: Cells) -> Cells:
     """``NONE`` as missing where most of the other cells are numbers."""
-    none = np.logical_or.reduce([cells == word for word in NONE])
-    if none.any():
+    if not NONE.isdisjoint(cells):
+        none = np.array([cell in NONE for cell in cells], bool)
         others = pd.Series(cells[~none], dtype=object).dropna()
         if pd.to_numeric(others, errors="coerce").notna().sum() * 2 > len(others):
             cells[none] = None
