@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from kindling.data import paths
 from kindling.data.dataset import FieldDataset
-from kindling.data.files import fingerprint
+from kindling.data.files import TABLES, fingerprint
 from kindling.data.loader import Batches, load
 from kindling.data.memory import require_batch
 from kindling.data.numbers import at_least as at_least
@@ -145,7 +145,7 @@ class DataModule(LightningDataModule):
         return self.file(option, tables[0] if name is None else name)
 
     def _tables(self) -> list[str]:
-        return sorted(path.name for path in self.root.glob("*.csv"))
+        return sorted(p.name for p in self.root.glob("*") if p.name.lower().endswith(TABLES))
 
     def require_root(self) -> None:
         """Raise a UserError if there is no such folder, before a file in it is asked for."""

@@ -14,6 +14,9 @@ from PIL import Image
 
 from kindling.errors import UserError
 
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".parquet", ".xlsx")
+"""What the names of tables end with."""
+
 T = TypeVar("T")
 K = TypeVar("K")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kindling.data.files import image_suffixes
+from kindling.data.files import TABLES, image_suffixes
 
 SPLITS = ("train", "val", "test")
 
@@ -99,7 +99,7 @@ class DatasetSources:
 def of_files(files: Sequence[Path], targets: Sequence[str]) -> DatasetSources:
     """The CSV files and the photos among these files, as far as their names say it."""
     present = [file for file in files if file.is_file()]
-    tables = [file for file in present if file.suffix.lower() == ".csv"]
+    tables = [file for file in present if file.name.lower().endswith(TABLES)]
     photos = [file for file in present if file.suffix.lower() in image_suffixes()]
     # With several tables, nobody knows which rows go to which split.
     splits = SPLITS if len(tables) == 1 else ()

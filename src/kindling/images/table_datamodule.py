@@ -50,24 +50,10 @@ class ImageTableDataModule(TableDataModule):
 
     Args:
         root: Folder of the CSV file; null is a generated sample.
-        input: CSV file to predict, with the columns that were learned from.
-        table: Name of the CSV file; null is the only one in the folder.
-        target: Column to predict.
-        numbers: Columns of numbers; null is those that look like it.
-        categories: Columns of categories; null is those that look like it.
         photos: Columns of photos' paths, relative to the CSV; null is those that look like it.
-        ignore: Columns that are not learned from, and identify a row in the predictions.
         use_photos: Learn from photos.
         use_table: Learn from numbers and categories.
         image_size: Pixels on a side, to which photos are resized.
-        category_limit: Different values that a column of categories may have.
-        val_fraction: Share held out for validation, of the rows that are not for the test.
-        test_fraction: Share held out for the test.
-        split_seed: Seed of the cut, apart from the run's own so that runs stay comparable.
-        folds: Parts of a cross-validation; null cuts once.
-        fold: The part that is the test.
-        batch_size: Rows in a batch.
-        num_workers: Processes that load batches; 0 loads in the training process.
     """
 
     batch_class: ClassVar[type[Any]] = ImageTableBatch
@@ -82,35 +68,24 @@ class ImageTableDataModule(TableDataModule):
         numbers: Sequence[str] | None = None,
         categories: Sequence[str] | None = None,
         photos: Sequence[str] | None = None,
-        ignore: Sequence[str] = (),
         use_photos: bool = True,
         use_table: bool = True,
         image_size: int = 64,
-        category_limit: int = 100,
-        val_fraction: float = 0.2,
-        test_fraction: float = 0.2,
-        split_seed: int = 0,
-        folds: int | None = None,
-        fold: int = 0,
         batch_size: int = 32,
-        num_workers: int = 0,
+        **settings: Any,
     ) -> None:
         super().__init__(
             root,
             input,
             table,
+            test=None,
             target=target,
             numbers=numbers if use_table else None,
             categories=categories if use_table else None,
-            ignore=ignore,
-            category_limit=category_limit,
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            split_seed=split_seed,
-            folds=folds,
-            fold=fold,
+            group=None,
+            time=None,
             batch_size=batch_size,
-            num_workers=num_workers,
+            **settings,
         )
         if not (use_photos or use_table):
             raise UserError("data.use_photos and data.use_table are both false: one is needed")

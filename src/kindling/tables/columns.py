@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from kindling.data.files import image_suffixes
 from kindling.errors import UserError
+from kindling.tables.dates import PARTS, date_parts, dates, source
+from kindling.tables.formats import parse
 from kindling.tables.read import require_columns
 
 Kind = Literal["numbers", "categories", "photos", "identifiers"]
@@ -20,6 +22,31 @@ log = logging.getLogger(__name__)
 
 CODE = re.compile(r"zip|postal|postcode|code$|(^|[^a-z])(id|plz|type|class)$", re.IGNORECASE)
 """Names of columns whose whole numbers are names rather than amounts."""
+
+ID = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid)$)|[a-z]I[dD]$")
+"""Names of columns that name what a row is of: ``dealer_id``, ``CustomerId``."""
+
+MISTYPED = 0.05
+"""Share of text up to which a column is of numbers, and a cell of text is a mistake in it."""
+
+FEW = 20
+"""Different values of a category, up to which it does not matter how few rows each has."""
+
+PER_ID = 10
+"""Rows for each value from which what an identifier stands for can be learned as a category."""
+
+WHOSE = re.compile(
+    r"country|patient|customer|client|user|subject|person|player|student|household|account"
+    r"|company|ticker|store|site|station|device|sensor|machine",
+    re.IGNORECASE,
+)
+"""Names of columns that say whose row it is, where a value has several rows."""
+
+GROUPS = 5
+"""Different values from which a column can be of groups."""
+
+LONG = 60
+"""Letters of a cell from which text is prose rather than a name."""
 
 
 class Columns(NamedTuple):
@@ -46,13 +73,16 @@ def choose(
     if twice := [name for name in given if given.count(name) > 1]:
         raise UserError(f"{path}: column {twice[0]!r} is named twice: name it once")
     found: dict[Kind, list[str]] = {kind: list(named.get(kind) or ()) for kind in KINDS}
+    useless = unusable(table)
     for name in map(str, table.columns):
-        if name == target or name in given:
+        if name == target or name in given or name in useless:
             continue
         kind = looks_like(table[name])
         # What a row is called is always of use: it names the row in the predictions.
-        if kind is not None and (named.get(kind) is None or kind == "identifiers"):
+        if kind == "identifiers" or (kind is not None and named.get(kind) is None):
             found[kind].append(name)
+        elif kind is None and named.get("numbers") is None:
+            found["numbers"] += _parts_of_dates(table[name], path)
     columns = Columns(**found)
     if not any(columns[:3]):
         raise UserError(f"{path}: no column to learn from beside {target!r}: add or name one")
@@ -60,21 +90,30 @@ def choose(
 
 
 def looks_like(cells: "pd.Series[str]") -> Kind | None:
-    """What a column seems to be by its cells and its name; None if it is empty.
+    """What a column seems to be by its cells and its name; None if it is empty, or of dates.
 
-    Photos are paths that all end as images do. Of the others, a column is of numbers if most of
-    its cells are, so that a cell mistyped is found. But whole numbers that all differ and rise
-    from row to row, or lie close together, only count the rows: an identifier. And whole numbers
-    are categories where the name says so (:data:`CODE`) or one begins with a zero.
+    Photos are paths that all end as images do. Of the others, a column is of numbers if nearly all
+    of its cells are, so that a cell mistyped is found, or all but one mark such as ``?``. But whole
+    numbers that all differ and rise from row to row, or lie close together, only count the rows:
+    an identifier. So is what is called an ID and seldom repeated, and text that seldom repeats.
+    Whole numbers are categories where the name says so (:data:`CODE`) or one begins with a zero.
     """
     there = cells.dropna()
     if there.empty:
         return None
     if all(Path(cell).suffix.lower() in image_suffixes() for cell in there):
         return "photos"
-    number = pd.to_numeric(there.str.replace(",", "."), errors="coerce").to_numpy(np.float64)
-    if np.count_nonzero(np.isfinite(number)) * 2 <= len(number):
-        return "categories"
+    if cells.name == cells.attrs.get("unnamed"):  # as pandas writes its index
+        return "identifiers"
+    number, distinct = parse(there).values, there.nunique()
+    if ID.search(str(cells.name)) and (
+        distinct == len(there) or distinct * PER_ID > len(there) > FEW
+    ):
+        return "identifiers" if len(there) > 1 else "categories"
+    if not _are_numbers(there, number):
+        if dates(cells) is not None:
+            return None
+        return "identifiers" if distinct > max(FEW, len(there) / 2) else "categories"
     if not np.array_equal(number, np.floor(number)):
         return "numbers"
     if len(there) == len(cells) and _counts_rows(number):
@@ -83,16 +122,75 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
     return "categories" if zero or CODE.search(str(cells.name)) else "numbers"
 
 
+def unusable(table: pd.DataFrame) -> dict[str, str]:
+    """Columns that nothing can be learned from, and why: empty, constant, doubled, or prose."""
+    found: dict[str, str] = {}
+    seen: dict[int, str] = {}
+    for name in map(str, table.columns):
+        cells = table[name]
+        there = cells.dropna()
+        first = seen.setdefault(hash(tuple(cells)), name)
+        if there.empty:
+            found[name] = "empty"
+        elif len(there) > 1 and len(there) == len(cells) and (there == there.iloc[0]).all():
+            found[name] = f"always {there.iloc[0]!r}"
+        elif first != name and cells.equals(table[first]):
+            found[name] = f"the same as {first!r}"
+        elif there.str.len().mean() > LONG and there.nunique() > max(FEW, len(there) / 2):
+            found[name] = "long text"
+    return found
+
+
 def report(
     table: pd.DataFrame, columns: Columns, vocabulary: Mapping[str, Sequence[str]], target: str
 ) -> None:
     """Say in one line what each column was taken for."""
     categories = [f"{name} ({len(vocabulary[name])})" for name in columns.categories]
     parts = {**columns._asdict(), "categories": categories, "target": [target]}
-    used = {target, *(name for names in columns for name in names)}
-    parts["not used"] = [str(name) for name in table.columns if name not in used]
+    parts["not used"] = not_used(table, [target, *(name for names in columns for name in names)])
     said = (f"{kind} {', '.join(names)}" for kind, names in parts.items() if names)
     log.info("columns: %s", "; ".join(said))
+
+
+def not_used(table: pd.DataFrame, used: Sequence[str]) -> list[str]:
+    """The other columns, and why where that is seen by their cells."""
+    why, used = unusable(table), [source(name, table) for name in used]
+    names = (str(name) for name in table.columns if name not in used)
+    return [f"{name} ({why[name]})" if name in why else name for name in names]
+
+
+def related_rows(table: pd.DataFrame, targets: Sequence[str]) -> list[str]:
+    """Columns by which rows seem to belong together or to follow each other, and the cure."""
+    found = []
+    for name in map(str, table.columns):
+        cells = table[name].dropna()
+        distinct = cells.nunique()
+        if name in targets or distinct < GROUPS:
+            continue
+        if dates(cells) is not None:
+            found.append(f"{name} is a time: data.time={name!r} tests on what comes last")
+        elif 2 * distinct <= len(cells) and (ID.search(name) or WHOSE.search(name)):
+            each = f"{len(cells) / distinct:.3g} rows for each of {distinct:,} values"
+            found.append(f"{name} has {each}: data.group={name!r} keeps them in one split")
+    return found
+
+
+def _are_numbers(there: "pd.Series[str]", number: NDArray[np.float64]) -> bool:
+    text = there[~np.isfinite(number)]
+    if len(text) * 2 >= len(there):
+        return False
+    if len(text) <= MISTYPED * len(there):
+        return True
+    return text.nunique() == 1 and not any(map(str.isalnum, text.iloc[0]))
+
+
+def _parts_of_dates(cells: "pd.Series[str]", path: Path) -> list[str]:
+    """The parts of dates that differ; none if the column is not of dates."""
+    if dates(cells) is None:
+        return []
+    names = [f"{cells.name} {part}" for part in PARTS]
+    differ = (np.unique(date_parts(cells.dropna(), name, path)) for name in names)
+    return [name for name, values in zip(names, differ, strict=True) if len(values) > 1]
 
 
 def _counts_rows(number: NDArray[np.float64]) -> bool:

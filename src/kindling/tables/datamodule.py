@@ -3,6 +3,7 @@
 N: rows, B: batch, F: numbers, C: categories.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +23,22 @@ from kindling.data.split import TooFew, grouped_split, stratified_split
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.tables.columns import KINDS, Columns, choose, report
-from kindling.tables.read import labels, listed, numeric, read_table, refuse
+from kindling.tables.read import (
+    labels,
+    listed,
+    numbers,
+    numeric,
+    read_table,
+    refuse,
+    require_columns,
+)
+from kindling.tables.splits import group_codes, moments, split_by_time
 from kindling.tables.vocabulary import UNSEEN, class_indices, encode, vocabularies
+
+COARSE = 1e-3
+"""Deviations of a target by which single precision may change it."""
+
+log = logging.getLogger(__name__)
 
 
 class TableBatch(NamedTuple):
@@ -56,7 +71,12 @@ class TableDataModule(DataModule):
         numbers: Columns of numbers; null is those that look like it.
         categories: Columns of categories; null is those that look like it.
         ignore: Columns that are not learned from, and identify a row in the predictions.
-        category_limit: Different values that a column of categories may have.
+        category_limit: Values of a category that are learned one by one, the rarer ones together.
+        missing: Words of the file that mean a missing value, such as ? or -, beside the usual ones.
+        decimal: Decimal mark of the file's numbers, where they do not say it themselves.
+        missing_target: Leave rows without a target out and count them, or end with an error.
+        group: Column that rows have in common that must be in the same split, as whose they are.
+        time: Column of dates or numbers by which the splits follow one another.
         val_fraction: Share held out for validation, of the rows that are not for the test.
         test_fraction: Share held out for the test, where there is no test file.
         split_seed: Seed of the cut, apart from the run's own so that runs stay comparable.
@@ -85,6 +105,11 @@ class TableDataModule(DataModule):
         categories: Sequence[str] | None = None,
         ignore: Sequence[str] = (),
         category_limit: int = 100,
+        missing: Sequence[str] = (),
+        decimal: Literal[".", ","] | None = None,
+        missing_target: Literal["drop", "error"] = "drop",
+        group: str | None = None,
+        time: str | None = None,
         val_fraction: float = 0.2,
         test_fraction: float = 0.2,
         split_seed: int = 0,
@@ -99,6 +124,10 @@ class TableDataModule(DataModule):
         kinds = zip(KINDS, (numbers, categories, (), ignore), strict=True)
         self.named = {kind: names if names is None else list(names) for kind, names in kinds}
         self.category_limit = at_least("data.category_limit", category_limit, 1)
+        self.missing, self.decimal, self.missing_target = list(missing), decimal, missing_target
+        if group is not None and time is not None:
+            raise UserError("data.group and data.time both cut the rows: set one of them to null")
+        self.group, self.time = group, time
         test_file = self.test_file is not None
         self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, test_file)
 
@@ -140,17 +169,56 @@ class TableDataModule(DataModule):
 
     def load(self, path: Path) -> pd.DataFrame:
         """The rows of a file."""
-        return read_table(path)
+        return read_table(path, self.missing, self.decimal)
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
         """What each column is, by the settings and by its looks."""
-        return choose(table, self.target, self.named, self.path)
+        named = self.named
+        if self.group is not None and not any(
+            self.group in (names or ()) for names in named.values()
+        ):
+            named = {**named, "identifiers": [*(named["identifiers"] or ()), self.group]}
+        return choose(table, self.target, named, self.path)
 
     def split_rows(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
         """Rows of training, validation and, unless there is a file of them, test."""
+        if self.group is not None:
+            require_columns(table, [self.group], self.path)
+            return self.cut(grouped_split, group_codes(table[self.group]))
+        if self.time is not None:
+            return split_by_time(moments(table, self.time, self.path), self.cut)
         if self.target_kind == "number":
             return self.cut(grouped_split, np.arange(len(table)))
-        return self.cut(stratified_split, self.read_target(table, self.path).numpy())
+        return self._stratified(table)
+
+    def _stratified(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
+        """Each class in every split, but for those of fewer rows: these are for training alone."""
+        label = self.read_target(table, self.path).numpy()
+        classes, code, counts = np.unique(label, return_inverse=True, return_counts=True)
+        rare = counts < self.cut.fewest
+        if (~rare).sum() < 2:
+            return self.cut(stratified_split, label)
+        for k in np.flatnonzero(rare):
+            name, rows = self.classes[classes[k]] if self.classes else classes[k], counts[k]
+            log.warning(
+                "%s, column %r: class %r has %d rows, too few for every split: in training alone",
+                *(self.path, self.target, name, rows),
+            )
+        common, few = np.flatnonzero(~rare[code]), np.flatnonzero(rare[code])
+        train, *others = (common[part] for part in self.cut(stratified_split, label[common]))
+        return [np.sort(np.concatenate([train, few])), *others]
+
+    def labelled(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
+        """The rows that have a target, the others counted."""
+        if self.missing_target == "error" or self.target not in table:
+            return table
+        known = table[self.target].notna()
+        if not known.any():
+            raise UserError(f"{path}, column {self.target!r}: every row is without a target")
+        if left_out := int((~known).sum()):
+            where = (path, self.target, left_out)
+            log.warning("%s, column %r: rows without a target left out: %d", *where)
+        return table[known]
 
     def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
         """Rows of a file as tensors; raw input, which is not labelled, need not have the target."""
@@ -179,8 +247,13 @@ class TableDataModule(DataModule):
             known, limit = self.classes, self.category_limit
             return torch.from_numpy(class_indices(table, self.target, known, limit, path)[0])
         number = numeric(table, [self.target], path)[:, 0]
+        cells = table[self.target]
         fault = f"no {self.target_field}: fill it in or delete the row"
-        refuse(np.isnan(number), table[self.target], path, fault)
+        refuse(np.isnan(number), cells, path, fault)
+        exact = numbers(cells, path)
+        if np.abs(number - exact).max() > COARSE * exact.std():
+            fault = "differs from other rows by less than single precision holds of {cell}"
+            refuse(exact == exact, cells, path, f"{fault}: subtract a constant from the column")
         return torch.from_numpy(number)
 
     def identifiers(self, table: pd.DataFrame) -> dict[str, list[Any]]:
@@ -211,7 +284,7 @@ class TableDataModule(DataModule):
         del self._table, self._parts  # the tensors are all that is needed from here on
         if self.test_file is not None:
             path = self.file("test", self.test_file)
-            splits.append(self.dataset(self.load(path), path))
+            splits.append(self.dataset(self.labelled(self.load(path), path), path))
         return dict(zip(STAGES, splits, strict=True))
 
     def read_input(self, path: Path) -> FieldDataset[Any]:
@@ -229,7 +302,10 @@ class TableDataModule(DataModule):
         splits = [SPLITS] if self.test_file is None else [SPLITS[:2], SPLITS[2:]]
         targets, columns = list(self.target_names.values()), self.columns[:3]
         files = zip(self.files(), splits, strict=False)  # a subclass may have photos beside them
-        return DatasetSources([TableSource(path, targets, s, *columns) for path, s in files])
+        groups = [name for name in (self.group, self.time) if name is not None]
+        return DatasetSources(
+            [TableSource(path, targets, s, *columns, groups=groups) for path, s in files]
+        )
 
     def state_dict(self) -> dict[str, Any]:
         settings = {name: getattr(self, name) for name in self.fixed}
@@ -252,7 +328,7 @@ class TableDataModule(DataModule):
     def _table(self) -> pd.DataFrame:
         """The file, which is asked for its columns before anything is set up."""
         self.prepare_data()
-        return self.load(self.path)
+        return self.labelled(self.load(self.path), self.path)
 
     @cached_property
     def _parts(self) -> list[NDArray[np.int64]]:

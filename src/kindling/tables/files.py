@@ -21,9 +21,6 @@ from kindling.errors import UserError, require_package
 Record = tuple[int, list[str]]  # the line of the file, the header's being 1, and the cells
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".parquet", ".xlsx")
-"""What the names of tables end with."""
-
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
+from kindling.tables.dates import date_parts, source
 from kindling.tables.files import Record, encodings, records, separator_of
 from kindling.tables.formats import decimal_mark, parse
 
@@ -88,9 +89,9 @@ def numeric(table: pd.DataFrame, columns: Sequence[str], path: Path) -> NDArray[
     require_columns(table, columns, path)
     values = np.empty((len(table), len(columns)), dtype=np.float32)
     for number, column in zip(values.T, columns, strict=True):
-        cells = table[column]
+        cells = table[source(column, table)]
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
-            number[:] = numbers(cells, path)
+            number[:] = numbers(cells, path) if column in table else date_parts(cells, column, path)
         refuse(np.isinf(number), cells, path, INFINITE)
     return values
 
@@ -136,10 +137,13 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
 
 
 def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
-    """Raise a UserError with the nearest name if the table lacks one of the columns."""
+    """Raise a UserError with the nearest name if the table lacks one of the columns.
+
+    A part of a date, such as ``signup year``, needs the column of the date.
+    """
     by_folded = {str(name).casefold(): str(name) for name in table.columns}
     for column in columns:
-        if column not in table:
+        if source(column, table) not in table:
             near = difflib.get_close_matches(column.casefold(), by_folded, n=1)
             hint = f" (did you mean {by_folded[near[0]]!r}?)" if near else ""
             names = listed(list(map(str, table.columns)))
@@ -175,8 +179,9 @@ def _read(path: Path, encoding: str, missing: Collection[str]) -> pd.DataFrame:
     filled = [
         bool(name) or not pd.isna(cells).all() for name, cells in zip(header, columns, strict=True)
     ]
+    unnamed = None
     if not header[0] and len(header) > 1 and filled[0]:  # as pandas writes its index
-        header[0] = "index" if "index" not in header else "row index"
+        header[0] = unnamed = "index" if "index" not in header else "row index"
     if left_out := filled.count(False):
         log.info("%s: columns without name and cells left out: %d", path, left_out)
     header, columns = list(compress(header, filled)), list(compress(columns, filled))
@@ -187,7 +192,7 @@ def _read(path: Path, encoding: str, missing: Collection[str]) -> pd.DataFrame:
     named = dict(enumerate(columns))
     table = pd.DataFrame(named, pd.Index(index, name="row"), dtype=object)
     table.columns = pd.Index(header, dtype=object)
-    table.attrs |= {"separator": separator, "decimal": mark}
+    table.attrs |= {"separator": separator, "decimal": mark, "unnamed": unnamed}
     return table
 
 

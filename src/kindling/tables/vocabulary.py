@@ -3,6 +3,7 @@
 N: rows, C: categorical columns.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from kindling.errors import UserError
 from kindling.tables.read import listed, refuse, require_columns
 
 UNSEEN = 0
-"""The index of a category that is missing, or that no training row has."""
+"""The index of a category that is missing, rare, or that no training row has."""
+
+log = logging.getLogger(__name__)
 
 
 def vocabularies(
@@ -22,19 +25,20 @@ def vocabularies(
 ) -> dict[str, list[str]]:
     """The categories of each column in the rows ``training``, sorted.
 
-    Raises:
-        UserError: A column has more than ``limit`` values, in all rows.
+    Of more than ``limit`` values those that most rows have; the others count as ``UNSEEN``.
     """
     found = {}
     for column in columns:
-        cells = _normal(table[column])
-        if (count := cells.nunique()) > limit:
-            raise UserError(
-                f"{path}, column {column!r}: {count:,} different values are too many for a "
-                f"category; --data.ignore='[{column}]' leaves it out, --data.category_limit="
-                f"{count} allows it"
+        counts = _normal(table[column].iloc[training]).value_counts()
+        if len(counts) > limit:
+            counts = counts.sort_index().sort_values(ascending=False, kind="stable")
+            rest, rows = len(counts) - limit, counts.iloc[limit:].sum()
+            log.info(
+                "%s, column %r: the %d most frequent of %d values are learned one by one, the "
+                "other %d together (%d rows; data.category_limit)",
+                *(path, column, limit, len(counts), rest, rows),
             )
-        found[column] = sorted(cells.iloc[training].dropna().unique())
+        found[column] = sorted(counts.index[:limit])
     return found
 
 
@@ -62,7 +66,13 @@ def class_indices(
     cells = table[column]
     refuse(cells.isna(), cells, path, "no class: fill it in or delete the row")
     if classes is None:
-        classes = vocabularies(table, [column], np.arange(len(table)), limit, path)[column]
+        classes = sorted(_normal(cells).unique())
+        if len(classes) > limit:
+            raise UserError(
+                f"{path}, column {column!r}: {len(classes):,} different values are too many for "
+                f"classes; TARGET=regression predicts a number, --data.category_limit="
+                f"{len(classes)} allows it"
+            )
     if len(classes) < 2:
         raise UserError(f"{path}, column {column!r}: every row is {classes[0]!r}: it takes two")
     index = encode(table, {column: classes}, path)[:, 0] - 1

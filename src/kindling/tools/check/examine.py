@@ -17,7 +17,12 @@ from kindling.tools.check.photos import check_photos
 from kindling.tools.check.report import Report
 from kindling.tools.check.samples import collect
 from kindling.tools.check.series import check_series
-from kindling.tools.check.tables import check_identifiers, check_repeated, check_targets
+from kindling.tools.check.tables import (
+    check_identifiers,
+    check_related,
+    check_repeated,
+    check_targets,
+)
 from kindling.tools.command import console
 
 
@@ -87,4 +92,5 @@ def examine(data: DataModule) -> Report:
         look(samples, report)
     with suppress(UserError):  # that training is refused by
         check_series(data.sources().series, report)
+        check_related(data.sources().tables, report)
     return report

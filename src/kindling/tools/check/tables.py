@@ -1,9 +1,14 @@
 """Columns that name a row, targets that cannot be learned, and rows that lie in two splits."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from kindling.data.sources import TableSource
+from kindling.tables.columns import related_rows
+from kindling.tables.read import read_table
 from kindling.tools.check.report import Report, examples
 from kindling.tools.check.samples import Samples
 
@@ -29,6 +34,14 @@ def check_identifiers(samples: Samples, report: Report) -> None:
         if len(known) >= FEWEST and identifies:
             what = "names or counts the rows, as an identifier or a time does"
             report.add("warn", f"{name}: {what}, and is learned from")
+
+
+def check_related(tables: Sequence[TableSource], report: Report) -> None:
+    """Add columns by which rows belong together, where the splits do not go by any."""
+    for source in tables:
+        if not source.groups and len(source.splits) > 1:
+            for text in related_rows(read_table(source.path), source.targets):
+                report.add("note", text)
 
 
 def check_targets(samples: Samples, report: Report) -> None:

@@ -10,14 +10,12 @@ import pandas as pd
 from kindling.errors import UserError
 from kindling.series.rows import read_rows
 from kindling.series.windows import DAY
-from kindling.tables.columns import Columns, Kind, choose, looks_like
+from kindling.tables.columns import Kind, choose, looks_like, not_used, related_rows
+from kindling.tables.formats import parse
 from kindling.tables.read import numeric, read_table, require_columns
 
 CLASSES = 20
 """Different whole numbers above which a target is a number rather than a class."""
-
-CATEGORY = 100
-"""Different values above which text is of no use as a category; the data modules' own limit."""
 
 SPARE = 40
 """Days that a series must have for yesterday to be of use."""
@@ -49,8 +47,11 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
             "train on them by make train DATA=folder"
         )
     table = read_table(path)
+    missing = placeholders(table) if kind != "series" else []
+    table = read_table(path, missing) if missing else table
     if column is not None:
         require_columns(table, [column], path)
+    related: list[str] = []
     if kind == "series":
         settings = _series(table, path, column)
     else:
@@ -58,26 +59,36 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         column = column or _last(table, likely[:1] if kind == "multi-output" else likely, path)
         if kind == "tabular":
             target = target or _target(table[column])
+            related = related_rows(table, [column])
         if target == "regression" or kind == "multi-input":
             numeric(table, [column], path)
-        settings = _rows(kind, table, path, column)
-    return Inferred(_about(table, settings), target, settings)
+        settings = _rows(kind, table, path, column) | ({"missing": missing} if missing else {})
+    return Inferred("; ".join([_about(table, settings), *related]), target, settings)
+
+
+def placeholders(table: pd.DataFrame) -> list[str]:
+    """Marks such as ``?`` that stand in columns of numbers where one is missing."""
+    found: set[str] = set()
+    for name in table.columns:
+        there = table[name].dropna()
+        text = there[~np.isfinite(parse(there).values)].unique()
+        if looks_like(table[name]) == "numbers" and len(text) == 1:
+            found |= {word for word in text if not any(map(str.isalnum, word))}
+    return sorted(found)
 
 
 def _about(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
-    named = {name for value in settings.values() for name in np.atleast_1d(value).tolist()}
-    unused = ", ".join(str(name) for name in table.columns if name not in named)
+    named = [name for value in settings.values() for name in np.atleast_1d(value).tolist()]
+    unused = ", ".join(not_used(table, named))
     return f"{len(table):,} rows" + (f"; not used: {unused}" if unused else "")
 
 
 def _rows(kind: str, table: pd.DataFrame, path: Path, column: str) -> dict[str, Any]:
     """Settings for a table with a row for each sample."""
     photos = kind != "tabular"
-    columns = _useful(table, choose(table, column, {} if photos else {"photos": ()}, path))
+    columns = choose(table, column, {} if photos else {"photos": ()}, path)
     if photos and not columns.photos:
         raise UserError(f"{path}: no column of photos' paths; KIND=tabular is for a table alone")
-    if not (columns.numbers or columns.categories or columns.photos):
-        raise UserError(f"{path}: no column to learn from beside {column!r}; add or name another")
     settings: dict[str, Any] = {"table": path.name, "target": column}
     if photos:
         settings["photos"] = columns.photos
@@ -88,25 +99,14 @@ def _rows(kind: str, table: pd.DataFrame, path: Path, column: str) -> dict[str, 
     return settings | ({"ignore": columns.identifiers} if columns.identifiers else {})
 
 
-def _useful(table: pd.DataFrame, columns: Columns) -> Columns:
-    """Without columns of one value; text that differs nearly everywhere is a name."""
-    categories, identifiers = [], list(columns.identifiers)
-    for name in columns.categories:
-        distinct, there = table[name].nunique(), int(table[name].notna().sum())
-        if distinct > CATEGORY or (distinct > CLASSES and distinct > there / 2):
-            identifiers.append(name)
-        elif distinct > 1:
-            categories.append(name)
-    numbers = [name for name in columns.numbers if table[name].nunique() > 1]
-    return columns._replace(numbers=numbers, categories=categories, identifiers=identifiers)
-
-
 def _target(cells: "pd.Series[str]") -> str:
-    if looks_like(cells) not in ("numbers", "identifiers"):
+    """A number if the cells are: with a fraction, a currency, or of many values."""
+    found = parse(cells.dropna())
+    if looks_like(cells) not in ("numbers", "identifiers") or not np.isfinite(found.values).any():
         return "classification"
-    value = pd.to_numeric(cells.str.replace(",", "."), errors="coerce")
-    whole = bool((value.dropna() % 1 == 0).all())
-    return "classification" if whole and cells.nunique() <= CLASSES else "regression"
+    value = found.values[np.isfinite(found.values)]
+    whole = bool((value % 1 == 0).all()) and not found.example
+    return "classification" if whole and len(np.unique(value)) <= CLASSES else "regression"
 
 
 def _last(table: pd.DataFrame, kinds: Sequence[Kind], path: Path) -> str:
@@ -138,7 +138,9 @@ def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any
 
 def _is_time(cells: "pd.Series[str]") -> bool:
     """By the first cell, in any of many layouts."""
-    if looks_like(cells) != "categories":
+    if cells.isna().all() or looks_like(cells) not in (None, "categories", "identifiers"):
         return False
     first = cells.dropna().iloc[0]
+    if np.isfinite(parse(cells[:1]).values).any():
+        return False
     return not pd.isna(pd.to_datetime(first, errors="coerce", format="mixed", dayfirst=True))

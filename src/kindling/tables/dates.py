@@ -1,0 +1,66 @@
+"""Columns of dates as numbers: a date is its year, month, weekday, hour and days since 1970.
+
+A part is a column of its own, called after the date's: ``signup year``. It is read from the date's
+column wherever a number is asked for by that name.
+"""
+
+import re
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kindling.errors import UserError
+
+PARTS = ("year", "month", "weekday", "hour", "days")
+_DATE = re.compile(r"\d{1,4}[-/. ]\w{1,9}[-/., ]+\d{1,4}|[A-Za-z]{3,9} \d{1,2},? \d{4}")
+_OFFSET = r"(?<=:\d\d)(?:\.\d+)?\s*(?:[+-]\d\d:?\d\d|Z)$"
+_DAYS = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"]
+_DAYS += ["%d-%b-%Y", "%d-%b-%y"]
+_DAYS += [f"%d{mark}%m{mark}{year}" for mark, year in product("/-.", ("%Y", "%y"))]
+_DAYS += [f"%m{mark}%d{mark}{year}" for mark, year in product("/-", ("%Y", "%y"))]
+_TIMES = ["", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p"]
+
+
+def dates(cells: "pd.Series[str]") -> "pd.Series[pd.Timestamp] | None":
+    """The cells as dates, by the file's own clock, NaT where missing.
+
+    None if they are not dates by one layout, or by two that differ, as 01/02/2024 might be.
+    """
+    there = cells.dropna()
+    if there.empty or not _DATE.match(there.iloc[0]):
+        return None
+    there = there.str.replace(_OFFSET, "", regex=True)
+    found = None
+    for layout in map("".join, product(_DAYS, _TIMES)):
+        if pd.isna(pd.to_datetime(there.iloc[0], format=layout, errors="coerce")):
+            continue
+        read = pd.to_datetime(there, format=layout, errors="coerce")
+        if read.isna().any():
+            continue
+        if found is not None and not found.equals(read):
+            return None
+        found = read
+    return None if found is None else found.reindex(cells.index)
+
+
+def source(name: str, table: pd.DataFrame) -> str:
+    """The column that a number is read from: the date's, where it is the part of one."""
+    column, _, part = name.rpartition(" ")
+    return column if name not in table and column in table and part in PARTS else name
+
+
+def date_parts(cells: "pd.Series[str]", name: str, path: Path) -> NDArray[np.float64]:
+    """The part of the dates that a column's name asks for, ``(N,)``, NaN where missing."""
+    moments = dates(cells)
+    if moments is None:
+        if cells.notna().any():
+            cure = "write them as 2024-01-31, or leave the column out"
+            raise UserError(f"{path}, column {cells.name!r}: not dates that are clear: {cure}")
+        return np.full(len(cells), np.nan)
+    part = name.rpartition(" ")[2]
+    if part == "days":
+        return ((moments - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(np.float64)
+    return getattr(moments.dt, part).to_numpy(np.float64)
