@@ -63,4 +63,5 @@ def date_parts(cells: "pd.Series[str]", name: str, path: Path) -> NDArray[np.flo
     part = name.rpartition(" ")[2]
     if part == "days":
         return ((moments - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(np.float64)
-    return getattr(moments.dt, part).to_numpy(np.float64)
+    attribute = {"weekday": "day_of_week"}.get(part, part)  # of pandas
+    return getattr(moments.dt, attribute).to_numpy(np.float64)

@@ -77,7 +77,9 @@ def _open(path: Path) -> IO[bytes]:
     """The bytes of the table, out of its archive if it is in one."""
     try:
         if path.suffix.lower() == ".gz":
-            return gzip.open(path)
+            file = gzip.open(path)
+            file.peek(1)  # what is no archive is found here
+            return file
         if path.suffix.lower() != ".zip":
             return path.open("rb")
         with zipfile.ZipFile(path) as archive:
@@ -90,7 +92,7 @@ def _open(path: Path) -> IO[bytes]:
     except OSError as error:
         fault = error.strerror or str(error)
         raise UserError(f"{path}: {fault}: give the path of a CSV file") from error
-    except zipfile.BadZipFile as error:
+    except (EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: {error}: the archive is damaged; copy it again") from error
 
 

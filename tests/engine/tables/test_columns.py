@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kindling.errors import UserError
-from kindling.tables.columns import Columns, choose, looks_like
+from kindling.tables.columns import Columns, choose, looks_like, not_used, related_rows
 from kindling.tables.read import read_table
 from kindling.tables.vocabulary import encode, vocabularies
 
@@ -25,7 +24,16 @@ def column(name: str, *cells: object) -> "pd.Series[str]":
         (column("area", 3, 4, 3, 5), "numbers"),
         (column("area", 2.5, -1, "1e3", None), "numbers"),
         (column("area", "1,5", "2,5", "1,5"), "numbers"),
-        (column("area", 3, 4, "x", 5), "numbers"),  # one mistake, to be named as one
+        (column("area", *range(3, 99, 2), 4, 4, "x"), "numbers"),  # a mistake, to be named as one
+        (column("hp", 130, "?", 165, 150), "numbers"),  # a mark of what is missing
+        (column("ticket", 113803, 373450, "A/5 21171", 349909), "categories"),
+        (column("price", "$1,777", "$365", "$12,450", "$998"), "numbers"),
+        (column("share", "5 %", "7 %", "7 %"), "numbers"),
+        (column("signup", "2024-01-01", "2024-01-03"), None),  # dates, whose parts are numbers
+        (column("CustomerId", 15634602, 15619304, 15701354, 15737888), "identifiers"),
+        (column("CustomerID", *"abab" * 3), "categories"),
+        (column("name", *(f"name {k}" for k in range(40))), "identifiers"),
+        (column("surname", *(f"name {k % 150}" for k in range(600))), "categories"),
         (column("mileage", *(1000 * NUMBERS)), "numbers"),  # all different, and no count of rows
         (column("fuel", "petrol", "gas", "petrol"), "categories"),
         (column("fuel", "yes", None, "no"), "categories"),
@@ -104,12 +112,39 @@ def test_a_code_is_the_same_however_it_was_written() -> None:
     assert encode(fuel("20.0", "10.00", 2, 2.5), known, PATH)[:, 0].tolist() == [3, 2, 0, 0]
 
 
-def test_a_thousand_values_are_no_category() -> None:
-    rows = fuel(*range(1000))
-    with pytest.raises(UserError) as caught:
-        vocabularies(rows, ["fuel"], np.arange(10), 999, PATH)
-    assert str(caught.value) == (
-        "some.csv, column 'fuel': 1,000 different values are too many for a category; "
-        "--data.ignore='[fuel]' leaves it out, --data.category_limit=1000 allows it"
-    )
-    assert len(vocabularies(rows, ["fuel"], np.arange(1000), 1000, PATH)["fuel"]) == 1000
+def test_of_many_values_the_most_frequent_are_learned_one_by_one() -> None:
+    rows = fuel(*range(1000), *"55779")
+    known = vocabularies(rows, ["fuel"], np.arange(1005), 3, PATH)
+    assert known == {"fuel": ["5", "7", "9"]}
+    assert encode(rows, known, PATH)[-6:, 0].tolist() == [0, 1, 1, 2, 2, 3]
+
+
+def test_what_cannot_be_learned_from_is_named() -> None:
+    prose = [f"{'a long story ' * 9} {k}" for k in range(30)]
+    columns = {
+        "same": ["7"] * 30,
+        "none": [None] * 30,
+        "story": prose,
+        "area": [*map(str, range(0, 90, 3))],
+    }
+    rows = pd.DataFrame({**columns, "copy": columns["area"], "price": prose}, dtype=object)
+    rows["area"] = rows["copy"] = ["3", *columns["area"][1:]]
+    assert choose(rows, "price", {}, PATH) == Columns(["area"], [], [], [])
+    assert not_used(rows, ["area", "price"]) == [
+        "same (always '7')",
+        "none (empty)",
+        "story (long text)",
+        "copy (the same as 'area')",
+    ]
+
+
+def test_what_looks_like_a_group_or_a_time_is_said() -> None:
+    cells = {
+        "country": [*"abcdef" * 4],
+        "year": [*"1234" * 6],
+        "day": [f"2024-01-{k + 1:02d}" for k in range(24)],
+    }
+    assert related_rows(pd.DataFrame(cells, dtype=object), ["year"]) == [
+        "country has 4 rows for each of 6 values: data.group='country' keeps them in one split",
+        "day is a time: data.time='day' tests on what comes last",
+    ]

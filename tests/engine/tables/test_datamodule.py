@@ -189,7 +189,7 @@ def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
     ("cells", "times", "message"),
     [
         (["a", "a"], 12, "column 'target': every row is 'a': it takes two"),
-        (["", ""], 12, "row 2, column 'target': no class: fill it in or delete the row (23 more"),
+        (["", ""], 12, "mine.csv, column 'target': every row is without a target"),
         ([f"name {k}" for k in range(101)], 12, "101 different values are too many"),
         (["a", "b"], 2, "mine.csv: 2 rows in class 0, too few for 3 parts"),
     ],
@@ -211,7 +211,9 @@ def test_columns_that_hold_no_classes(
         ({"ignore": ["ids"]}, "did you mean 'id'?"),
         ({"numbers": ["area"], "categories": ["area"]}, "column 'area' is named twice"),
         ({"numbers": [], "categories": []}, "no column to learn from beside 'target'"),
-        ({"category_limit": 2}, "3 different values are too many for a category"),
+        ({"group": "places"}, "did you mean 'place'?"),
+        ({"time": "place"}, "column 'place': 'south' is not a number"),
+        ({"group": "id", "time": "age"}, "data.group and data.time both cut the rows"),
         ({"val_fraction": 1.5}, "data.val_fraction=1.5: must lie between 0 and 1"),
         ({"test_fraction": 0.0}, "data.test_fraction=0.0"),
         ({"folds": 1}, "data.folds=1: must be at least 2"),
@@ -228,7 +230,9 @@ def test_a_missing_target_several_tables_and_none(
 ) -> None:
     with (root / "mine.csv").open("a") as stream:
         stream.write("600,3,2,north,10001,\n")
-    assert "row 102, column 'target': no target: fill it in" in complaint(root, Numbers)
+    assert "row 102, column 'target': no target: fill it in" in complaint(
+        root, Numbers, missing_target="error"
+    )
     table().to_csv(root / "other.csv", index=False)
     assert "name the table by --data.train: mine.csv, other.csv" in complaint(root)
     assert "no CSV file in this folder" in complaint(tmp_path_factory.mktemp("empty"))

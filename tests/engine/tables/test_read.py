@@ -76,7 +76,6 @@ def test_layouts_of_one_table(write: Write, content: str | bytes) -> None:
         ('a,b\n1,2\n3,"4\n5,6\n', ", row 3: unexpected end of data: look for a quote"),
         ('"a,b\n' + "1,2\n" * 100_000, ", row 1: field larger than field limit"),
         ('a,b\n1,"2"3\n', ", row 2: ',' expected after '\"': look for a quote"),
-        ("a,b\n1,2\nå,4\n".encode("latin-1"), ", row 3: not UTF-8"),
     ],
 )
 def test_not_a_table(write: Write, content: str | bytes, fault: str) -> None:
@@ -91,24 +90,16 @@ def test_no_such_file_and_a_folder(tmp_path: Path) -> None:
     assert "directory" in complaint(read_table, path)
 
 
-NO_NUMBERS = ("acid", "1,234", "1_000", "True", "two\nlines")
+NO_NUMBERS = ("acid", "1,23", "1_000", "True", "two\nlines")
 
 
 @pytest.mark.parametrize("cell", [*NO_NUMBERS, "-Infinity", "1e39"])
 def test_not_a_finite_number(write: Write, cell: str) -> None:
-    path = write(f'ph\n7\n"{cell}"\n"{cell}"\n')
+    path = write(f'ph\n7.5\n"{cell}"\n"{cell}"\n0.5\n2.5\n')
     fault = "a number with decimal point" if cell in NO_NUMBERS else "finite"
     message = complaint(numeric, read_table(path), ["ph"], path)
     assert f"row 3, column 'ph': {cell!r} is not {fault}: correct or empty the cell" in message
     assert message.endswith("(1 more like it)")
-
-
-def test_decimal_commas_in_some_rows(write: Write) -> None:
-    path = write("ph;a\n7,5E-1;1\n250.000;2\n,5E1;3\n")
-    table = read_table(path)
-    np.testing.assert_allclose(numeric(table.iloc[[2, 0]], ["ph"], path), [[5.0], [0.75]])
-    message = complaint(numeric, table.iloc[1:], ["ph"], path)
-    assert "row 3, column 'ph': '250.000' is not a number with decimal comma" in message
 
 
 def test_no_columns_and_empty_columns(write: Write) -> None:

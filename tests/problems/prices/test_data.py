@@ -50,7 +50,11 @@ class TestPrices(ProblemContract):
         return super().faults() | {
             "price of 0": Fault("row 5, column 'price': '0' has no logarithm", cell("price", "0")),
             "below 0": Fault("row 5, column 'price': '-3' has no log", cell("price", "-3")),
-            "no price": Fault("row 5, column 'price': no price: fill it in", cell("price", "")),
+            "no price": Fault(
+                "row 5, column 'price': no price: fill it in",
+                cell("price", ""),
+                data={"missing_target": "error"},
+            ),
             "no photo": Fault("row 5, column 'front': no photo", cell("front", "")),
             "no image": Fault(
                 "3_back.png: not an image that Pillow reads",
@@ -59,11 +63,6 @@ class TestPrices(ProblemContract):
             "nothing": Fault("no column to learn from", table("a,price\n" + ",2\n" * 20)),
             "no branch": Fault("both false", data={"use_photos": False, "use_table": False}),
             "a slip": Fault("no column 'prize' (did you mean 'price'?)", data={"target": "prize"}),
-            "many": Fault(
-                "column 'area': 60 different values are too many for a category; "
-                "--data.ignore='[area]' leaves it out",
-                data={"categories": ["area"], "category_limit": 9},
-            ),
             "one row": Fault("a split of one row has no R2", data={"test_fraction": 0.01}),
             "views": Fault("model.views is computed from the data", model={"views": 2}),
             "no merge": Fault("no such choice", model={"merge": "mean"}),
