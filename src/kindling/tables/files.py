@@ -11,6 +11,7 @@ import logging
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,10 +30,21 @@ _MARKS = {
 _SNIFFED = 100_000  # letters: far more than a header, yet below the csv module's limit for one cell
 
 
+@contextmanager
+def _archives(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+        raise UserError(f"{path}: {error}: the archive is damaged; copy it again") from error
+
+
 def encodings(path: Path) -> list[str]:
     """How the text may be encoded, the likeliest first; one that fails is followed by the next."""
-    with _open(path) as file:
-        start = file.read(4)
+    try:
+        with _archives(path), _open(path) as file:
+            start = file.read(4)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}: give the path of a CSV file") from error
     marked = [name for mark, name in _MARKS.items() if start.startswith(mark)]
     return marked[:1] or ["utf-8", "cp1252"]
 
@@ -41,7 +53,7 @@ def records(path: Path, encoding: str) -> tuple[str, Iterator[Record]]:
     """The separator of the cells, and each record that is not a blank line."""
     if path.suffix.lower() in (".xlsx", ".parquet"):
         return ",", _frame_records(path)
-    with _open(path) as raw, io.TextIOWrapper(raw, encoding) as text:
+    with _archives(path), _open(path) as raw, io.TextIOWrapper(raw, encoding) as text:
         separator = separator_of(text.read(_SNIFFED))
     return separator, _text_records(path, encoding, separator)
 
@@ -59,7 +71,11 @@ def separator_of(text: str) -> str:
 
 def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]:
     row = 1
-    with _open(path) as raw, io.TextIOWrapper(raw, encoding, newline="") as lines:
+    with (
+        _archives(path),
+        _open(path) as raw,
+        io.TextIOWrapper(raw, encoding, newline="") as lines,
+    ):
         reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
         try:
             for record in reader:
@@ -69,31 +85,19 @@ def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]
         except csv.Error as error:
             cure = "look for a quote that is not closed or not doubled"
             raise UserError(f"{path}, row {row}: {error}: {cure}") from error
-        except (EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: {error}: the archive is damaged; copy it again") from error
 
 
 def _open(path: Path) -> IO[bytes]:
     """The bytes of the table, out of its archive if it is in one."""
-    try:
-        if path.suffix.lower() == ".gz":
-            file = gzip.open(path)
-            file.peek(1)  # what is no archive is found here
-            return file
-        if path.suffix.lower() != ".zip":
-            return path.open("rb")
-        with zipfile.ZipFile(path) as archive:
-            inside = [
-                i for i in archive.infolist() if not i.is_dir() and "__MACOSX" not in i.filename
-            ]
-            if len(inside) != 1:
-                raise UserError(f"{path}: {len(inside)} files inside: it must hold one table alone")
-            return archive.open(inside[0])
-    except OSError as error:
-        fault = error.strerror or str(error)
-        raise UserError(f"{path}: {fault}: give the path of a CSV file") from error
-    except (EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: {error}: the archive is damaged; copy it again") from error
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path)
+    if path.suffix.lower() != ".zip":
+        return path.open("rb")
+    with zipfile.ZipFile(path) as archive:
+        inside = [i for i in archive.infolist() if not i.is_dir() and "__MACOSX" not in i.filename]
+        if len(inside) != 1:
+            raise UserError(f"{path}: {len(inside)} files inside: it must hold one table alone")
+        return archive.open(inside[0])
 
 
 def _frame_records(path: Path) -> Iterator[Record]:
