@@ -1,11 +1,13 @@
 """New problems: small files in the project's style, whose tests pass and that train at once."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -210,6 +212,44 @@ def test_a_problem_on_one_s_own_table_passes_its_tests(
     for check in (["check"], ["format", "--check"]):
         python("-m", "ruff", *check, "--no-cache", *WRITTEN[:2])
     python("-m", "pytest", "-p", "no:cacheprovider", WRITTEN[1])
+
+
+def titanic(rows: int = 300) -> pd.DataFrame:
+    """Passengers in the layout of the public Titanic file, made up."""
+    rng, row = np.random.default_rng(0), np.arange(rows)
+    sex = rng.choice(["male", "female"], rows)
+    fare = rng.gamma(2, 15, rows).round(4)
+    number = (100_000 + rng.integers(0, 300_000, rows)).astype(str)
+    return pd.DataFrame(
+        {
+            "PassengerId": row + 1,
+            "Survived": (rng.random(rows) < np.where(sex == "male", 0.2, 0.75)).astype(int),
+            "Pclass": rng.integers(1, 4, rows),
+            "Name": [f"Somebody, Mr. Number {k}" for k in row],
+            "Sex": sex,
+            "Age": np.where(row % 5, rng.integers(1, 70, rows), np.nan),
+            "SibSp": rng.integers(0, 4, rows),
+            "Parch": rng.integers(0, 3, rows),
+            "Ticket": np.where(row % 4, number, [f"A/5 {k}" for k in number]),
+            "Fare": fare,
+            "Cabin": [f"C{k}" if k % 4 == 0 else None for k in row],
+            "Embarked": rng.choice(["S", "C", "Q"], rows),
+        }
+    )
+
+
+def test_the_titanic_is_learned_from_as_it_is(tree: Path, python: Run, tmp_path: Path) -> None:
+    titanic().to_csv(tmp_path / "titanic.csv", index=False)
+    data = f"--data={tmp_path / 'titanic.csv'}"
+    python("-m", "kindling", "new", f"--task={TASK}", "--kind=tabular", data, "--column=Survived")
+    chosen = settings(tree)
+    assert chosen["numbers"] == ["Pclass", "Age", "SibSp", "Parch", "Fare"]
+    assert chosen["categories"] == ["Sex", "Embarked"]
+    assert chosen["ignore"] == ["PassengerId", "Name", "Ticket", "Cabin"]
+    python("-m", "kindling", "train", f"--config={TASK}", f"--data.root={tmp_path}")
+    results = json.loads((tree / "logs" / TASK / "latest" / "results.json").read_text())
+    assert results["samples"] == 60
+    assert results["skill"]["accuracy"] > 0.2
 
 
 @pytest.mark.slow
