@@ -61,7 +61,6 @@ def date_parts(cells: "pd.Series[str]", name: str, path: Path) -> NDArray[np.flo
             raise UserError(f"{path}, column {cells.name!r}: not dates that are clear: {cure}")
         return np.full(len(cells), np.nan)
     part = name.rpartition(" ")[2]
-    if part == "days":
-        return ((moments - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(np.float64)
     attribute = {"weekday": "day_of_week"}.get(part, part)  # of pandas
-    return getattr(moments.dt, attribute).to_numpy(np.float64)
+    days = (moments - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    return np.asarray(days if part == "days" else getattr(moments.dt, attribute), np.float64)

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pandas as pd
 
@@ -90,7 +90,7 @@ def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]
 def _open(path: Path) -> IO[bytes]:
     """The bytes of the table, out of its archive if it is in one."""
     if path.suffix.lower() == ".gz":
-        return gzip.open(path)
+        return cast(IO[bytes], gzip.open(path))
     if path.suffix.lower() != ".zip":
         return path.open("rb")
     with zipfile.ZipFile(path) as archive:

@@ -144,5 +144,5 @@ def _example(written: "pd.Series[str]", value: NDArray[np.float64], plain_too: b
         if not plain_too or dotted.empty:
             return ""
         special = dotted
-    cell = special.loc[special.str.len().idxmax()]
+    cell = special.iloc[int(special.str.len().to_numpy().argmax())]
     return f"{cell!r} is {value[special.index[special == cell][0]]:.10g}"

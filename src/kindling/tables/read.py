@@ -223,7 +223,7 @@ def _columns(
         index += [row for row, _ in together]
         for part, cells in zip(parts, zip(*(r for _, r in together), strict=True), strict=True):
             part.append(_cells(cells, missing))
-    return [_without_none(np.concatenate(part)) if part else np.empty(0) for part in parts]
+    return [_without_none(np.concatenate(part)) if part else np.empty(0, object) for part in parts]
 
 
 def _cells(written: Sequence[str], missing: Collection[str]) -> Cells:

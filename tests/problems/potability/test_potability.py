@@ -47,7 +47,11 @@ class TestPotability(ProblemContract):
         acid, one = "row 3, column 'ph': 'acid' is not a number", slice(1, 1)
         return super().faults() | {
             "no number": Fault(acid, filled("ph", "acid", one)),
-            "no label": Fault("row 3, column 'Potability': no", filled("Potability", "", one)),
+            "no label": Fault(
+                "row 3, column 'Potability': no",
+                filled("Potability", "", one),
+                data={"missing_target": "error"},
+            ),
             "no such label": Fault("'3' is not a label", filled("Potability", "3", one)),
             "one label": Fault("every label is 0: both are", filled("Potability", "0")),
             "never taken": Fault("feature 'Lead' has no value in the", filled("Lead", "")),
