@@ -55,19 +55,13 @@ class Recording(NamedTuple):
     """Rows of a series as they stand in the file.
 
     Shape:
-        ``(N,)`` each: the line of the file, microseconds, and the value, NaN where missing.
+        ``(N,)`` each: the line of the file, microseconds by the clock that the
+        series counts its steps by, and the value, NaN where missing.
     """
 
     lines: NDArray[np.int64]
     ticks: NDArray[np.int64]
-    values: NDArray[np.float32]
-
-    @property
-    def step(self) -> int:
-        """The commonest time from one row to the next in microseconds, 1 where there is none."""
-        apart = np.diff(self.ticks)
-        lengths, counts = np.unique(apart[apart > 0], return_counts=True)
-        return int(lengths[counts.argmax()]) if len(lengths) else 1
+    values: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,23 @@
 """The data module of series: windows over the last values and the value to come, split in time."""
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
+from kindling.data.datamodule import STAGES, DataModule, SplitName, Stage, at_least, split_config
 from kindling.data.samples import write_series
 from kindling.data.sources import DatasetSources, SeriesSource
 from kindling.data.split import rolling_origin
 from kindling.errors import UserError
-from kindling.series.read import Problems, Series, read_series
-from kindling.series.rows import read_rows
-from kindling.series.windows import DAY, SECOND, WEEK, Segment, Windows, blocks, context
-
-MONDAY = 3 * DAY  # from a Monday's midnight to the epoch, which was a Thursday
-UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": DAY, "w": WEEK}
+from kindling.series.calendar import Calendar, span
+from kindling.series.clock import check_zone
+from kindling.series.read import Problems, Series, read_rows, read_series
+from kindling.series.rows import SeriesColumns
+from kindling.series.windows import Segment, Windows, blocks, context
 
 
 class SeriesDataModule(DataModule):
@@ -31,12 +27,17 @@ class SeriesDataModule(DataModule):
         input: CSV file to forecast from, with the columns of the training file.
         train: Training file, from which validation blocks are held out.
         test: Test file; null cuts the last part off the training file.
-        time: Name of the time column.
+        time: Name of the time column, or of two: the date and the time of day.
         value: Name of the value column.
+        dayfirst: Whether 01/02 is the first of February; null finds out, and asks where it cannot.
+        timezone: Zone of times without an offset, such as "Europe/Berlin", whose clocks change.
+        missing: What stands for a missing value, beside an empty cell, NA and the like: "?", "-".
         problems: What to do about gaps, missing values, duplicates and unsorted rows.
         window: Steps that a forecast looks back on.
-        lags: Further inputs of each step, as times before the step to come: "1d", "7d".
-        calendar: Give the time of day and the day of the week of the step to come.
+        lags: Further inputs of each step, as times before the step to come: "1d", "7d"; of a
+            monthly series "1m", "1q", "1y"; of business days "5d" is "1w".
+        calendar: Give the time of day and the day of the week of the step to come; of months, the
+            month of the quarter and of the year.
         val_fraction: Share of the training steps that is held out for validation.
         val_blocks: Blocks over which validation is spread, fewer where they would get too short;
             1 holds out the last part.
@@ -56,8 +57,11 @@ class SeriesDataModule(DataModule):
         input: Path | None = None,
         train: str = "train.csv",
         test: str | None = None,
-        time: str = "timestamp",
+        time: str | Sequence[str] = "timestamp",
         value: str = "value",
+        dayfirst: bool | None = None,
+        timezone: str | None = None,
+        missing: Sequence[str] = (),
         problems: Problems = "error",
         window: int = 96,
         lags: Sequence[str] = (),
@@ -74,13 +78,15 @@ class SeriesDataModule(DataModule):
         self.train_file, self.test_file = train, test if folds is None else None
         test_file = self.test_file is not None
         self.cut = split_config(val_fraction, test_fraction, 0, folds, fold, test_file)
-        self.time, self.value, self.problems = time, value, problems
+        zone = timezone and check_zone(timezone)
+        self.columns = SeriesColumns(time, value, dayfirst, zone, tuple(missing))
+        self.value, self.problems = value, problems
         self.window = at_least("data.window", window, 1)
-        self.lags = [_duration(lag) for lag in lags]
+        self.lags = [lag for lag in lags if span(lag)]
         self.calendar, self.values = calendar, 1 + len(lags)
         self.inputs = self.values + 4 * calendar
         self.val_blocks = at_least("data.val_blocks", val_blocks, 1)
-        self.step = 0  # in microseconds, from the training file or a checkpoint
+        self.step: int | str = 0  # from the training file or a checkpoint
         self.series: dict[SplitName, Series] = {}
 
     @property
@@ -89,23 +95,29 @@ class SeriesDataModule(DataModule):
 
     def read(self) -> Mapping[SplitName, Windows]:
         whole = self._read(self.file("train", self.train_file))
-        self.step = int(whole.step.astype(np.int64))
+        self.step = whole.calendar.length
         steps, test, held_out = self._hold_out(whole)
         # As many validation blocks as leave each twice as long as what a window takes.
         fitting = int(steps * self.cut.val_fraction) // (2 * context(self.window, self._lags()))
         count = max(1, min(self.val_blocks, fitting))
         kept, validation = blocks(steps, self.cut.val_fraction, count)
         self.series = {"train": whole, "val": whole, "test": test, "predict": test}
-        parts = zip(STAGES, (kept, validation, [held_out]), strict=True)
-        return {split: self._windows(split, segments) for split, segments in parts}
+        parts = dict(zip(STAGES, (kept, validation, [held_out]), strict=True))
+        self._require_length(parts, steps)
+        return {split: self._windows(split, segments) for split, segments in parts.items()}
 
     def read_input(self, path: Path) -> Windows:
         self.series = {"predict": (whole := self._read(path))}
+        if len(whole) < (needed := context(self.window, self._lags())):
+            raise UserError(
+                f"{path}: the predict part has {len(whole)} steps, but a window with its lags "
+                f"takes {needed}; give more of the series"
+            )
         return self._windows("predict", [Segment(0, len(whole))], ahead=True)
 
     def write_sample(self, folder: Path) -> None:
         """An hourly series, where a problem has no sample of its own."""
-        write_series(folder / self.train_file, self.time, self.value)
+        write_series(folder / self.train_file, " ".join(self.columns.times), self.value)
 
     def files(self) -> Sequence[Path]:
         return [self.root / name for name in (self.train_file, self.test_file) if name]
@@ -113,43 +125,50 @@ class SeriesDataModule(DataModule):
     def describe(self, split: SplitName, index: Tensor) -> Mapping[str, Sequence[str]]:
         windows = self.splits[split]
         assert isinstance(windows, Windows)
-        times = self.series[split].timestamps(windows.locate(index)[0].numpy())
-        return {self.time: np.char.replace(np.datetime_as_string(times, "s"), "T", " ").tolist()}
+        steps = windows.locate(index)[0].numpy()
+        return {" ".join(self.columns.times): self.series[split].written(steps)}
 
     def block_length(self, samples: int) -> int:
         """A week, or a day of a series that is short."""
-        week, day = (max(1, period // (self.step or 1)) for period in (WEEK, DAY))
-        return next((length for length in (week, day) if samples >= 10 * length), 1)
+        lengths = Calendar.of(self.step or 1).neighbours()
+        return next((length for length in lengths if samples >= 10 * length), 1)
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
-        spans = [str(timedelta(microseconds=lag)).removesuffix(", 0:00:00") for lag in self.lags]
+        step = Calendar.of(self.step)
+        monthly = step.kind == "months"
+        periods = ("quarter", "year") if monthly else ("day", "week")
         window = {
             "meaning": "the last values of the series, oldest first; each lag beside them is "
             "counted from the step that follows the row's own",
             "unit": f"of {self.value}",
-            "columns": [self.value, *(f"{span} before" for span in spans)],
-            "step": str(timedelta(microseconds=self.step)),
+            "columns": [self.value, *(f"{lag} before" for lag in self.lags)],
+            "step": step.name,
             "lags_in_steps": self._lags(),
         }
         calendar = {
-            "meaning": "where the step that follows the row's own lies in its day, counted "
-            "from midnight, and in its week, counted from Monday's, as angles",
+            "meaning": "where the step that follows the row's own lies in its "
+            + (
+                "quarter and in its year, as angles"
+                if monthly
+                else "day, counted from midnight, and in its week, counted from Monday's, as angles"
+            ),
             "unit": "-1 to 1",
-            "columns": [f"{w} of the {p}" for p in ("day", "week") for w in ("sine", "cosine")],
+            "columns": [f"{w} of the {p}" for p in periods for w in ("sine", "cosine")],
         }
         value = {"meaning": f"the next {self.value}", "unit": f"of {self.value}"}
         return {"window": window, "calendar": calendar, "value": value}
 
     def sources(self) -> DatasetSources:
         mended, there = self.problems != "error", filter(Path.is_file, self.files())
-        reads = ((path, partial(read_rows, path, self.time, self.value)) for path in there)
+        reads = ((path, partial(read_rows, path, self.columns)) for path in there)
         series = [SeriesSource(path, self.value, read, mended) for path, read in reads]
         return DatasetSources(series=series)
 
     def _read(self, path: Path) -> Series:
-        series = read_series(path, self.time, self.value, self.problems)
-        if (step := int(series.step.astype(np.int64))) != (trained := self.step or step):
-            here, there = (timedelta(microseconds=n) for n in (step, trained))
+        length = self.step or None
+        series = read_series(path, self.columns, problems=self.problems, length=length)
+        if length and series.calendar.length != length:
+            here, there = series.calendar.name, Calendar.of(length).name
             fault = f"a step is {here}, but {there} in the training series"
             raise UserError(f"{path}: {fault}; resample it")
         return series
@@ -165,35 +184,38 @@ class SeriesDataModule(DataModule):
             origin, stop = rolling_origin(steps, self.cut.folds, self.cut.fold)
         return origin, whole, Segment(origin, stop)
 
+    def _require_length(self, parts: Mapping[Stage, Sequence[Segment]], steps: int) -> None:
+        """Refuse a series that is too short, naming a window that is not too long for it."""
+        needed = context(self.window, self._lags())
+        sizes = {split: max(s.stop - s.start for s in part) for split, part in parts.items()}
+        split, size = min(sizes.items(), key=lambda item: item[1])
+        if size > needed:
+            return
+        # One validation block, the longest there can be, and one step of it to predict.
+        held_out = round(steps * self.cut.val_fraction)
+        room = min(held_out, steps - held_out, sizes["test"]) - 1
+        longest = room - max([0, *(lag - 1 for lag in self._lags())])
+        cure = "give more of the series"
+        if longest >= 1:
+            cure = f"set --data.window={(longest + 1) // 2}"
+        elif room >= 1:
+            cure = f"set --data.window={(room + 1) // 2} --data.lags=[]"
+        raise UserError(
+            f"the {split} part has {size} steps, but a window (--data.window) with its lags "
+            f"(--data.lags) takes {needed} and one to predict; {cure}"
+        )
+
     def _windows(self, split: SplitName, segments: list[Segment], ahead: bool = False) -> Windows:
         series, lags = self.series[split], self._lags()
-        needed = context(self.window, lags)
-        steps = max(segment.stop - segment.start for segment in segments)
-        if steps + ahead <= needed:
-            cure = "give more of the series" if ahead else "set a smaller window or fewer lags"
-            raise UserError(
-                f"the {split} part has {steps} steps, but a window (--data.window) with its lags "
-                f"(--data.lags) takes {needed}{'' if ahead else ' and one to predict'}; {cure}"
-            )
-        # Yesterday and last week, where they are no baseline of their own, are none.
-        seasons = [p // self.step * (p % self.step == 0 and p > self.step) for p in (DAY, WEEK)]
-        start = int(series.start.astype(np.int64)) + MONDAY
-        clock = (start % WEEK, self.step) if self.calendar else None
-        values = torch.from_numpy(series.values)
-        return Windows(values, segments, self.window, lags, [1, *seasons], clock, ahead)
+        values, filled = torch.from_numpy(series.values), torch.from_numpy(series.filled)
+        phases = series.phases if self.calendar else None
+        # A season that is no baseline of its own, or no number of steps, is none.
+        naive = [1, *series.calendar.seasons()]
+        windows = Windows(values, segments, self.window, lags, naive, phases, ahead, filled)
+        if not len(windows):
+            raise UserError(f"the {split} part has no measured value to predict; add to the file")
+        return windows
 
     def _lags(self) -> list[int]:
         """The lags in steps of the series."""
-        for lag in self.lags:
-            if lag % self.step:
-                span, step = (timedelta(microseconds=n) for n in (lag, self.step))
-                raise UserError(f"data.lags: {span} is not a multiple of the series' step ({step})")
-        return [lag // self.step for lag in self.lags]
-
-
-def _duration(lag: str) -> int:
-    """Microseconds of "1d" or "12h"."""
-    found = re.fullmatch(r"(\d+) *([a-z]+)", lag.strip())
-    if found is None or found[2] not in UNITS:
-        raise UserError(f'data.lags: "{lag}" is not a duration such as "1d" or "12h"')
-    return at_least("data.lags", int(found[1]), 1, 1_000_000) * UNITS[found[2]]
+        return [Calendar.of(self.step).lag(lag) for lag in self.lags]

@@ -1,33 +1,51 @@
-"""Two columns of a CSV file, a chunk of checked rows at a time."""
+"""Times and values of a CSV file, a chunk of checked rows at a time."""
 
 import csv
 import difflib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.tseries.api import guess_datetime_format
 
-from kindling.data.sources import Recording
 from kindling.errors import UserError
+from kindling.series.calendar import Mask, Ticks
+from kindling.series.times import NOT_A_TIME, Layout, find_layout
 from kindling.tables.read import separator_of
 
-Values = npt.NDArray[np.float32]
-Ticks = npt.NDArray[np.int64]  # microseconds since 1970: enough for any sensor, year 9999 fits
+Values = npt.NDArray[np.float64]
 
 CELLS = 200_000  # that are read at a time; pandas reads text three times slower at a million
+PEEKED = 1000  # rows, at most, that tell how values are written
 _HEADER = 100_000  # letters, at most
-_NOT_A_TIME = np.iinfo(np.int64).min  # what NaT is as an integer
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
-_MICROSECONDS = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
-_COARSEST = (60e9, 60e12, 60e15)  # the year 3871, in all of these but the last
-_UNGUESSED = ["ISO8601", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p"]  # by pandas
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+
+
+class SeriesColumns(NamedTuple):
+    """Which columns of a file are its time and its value, and how its times are to be read.
+
+    Args:
+        time: One column, or two: the date and the time of day.
+        value: The column of the values.
+        dayfirst: Whether 01/02 is the first of February; None finds out.
+        timezone: Of times without an offset.
+        missing: What stands where a value is missing, beside an empty cell, NA and the like.
+    """
+
+    time: str | Sequence[str] = "timestamp"
+    value: str = "value"
+    dayfirst: bool | None = None
+    timezone: str | None = None
+    missing: Sequence[str] = ()
+
+    @property
+    def times(self) -> list[str]:
+        return [self.time] if isinstance(self.time, str) else list(self.time)
 
 
 class Chunk(NamedTuple):
@@ -37,19 +55,25 @@ class Chunk(NamedTuple):
     rows: Ticks  # line numbers in the file
     times: "pd.Series[str]"  # as written
     ticks: Ticks
+    offsets: Ticks | None
     values: Values
+
+    def take(self, mask: Mask) -> "Chunk":
+        offsets = None if self.offsets is None else self.offsets[mask]
+        parts = (self.rows[mask], self.times[mask], self.ticks[mask], offsets, self.values[mask])
+        return Chunk(self.path, *parts)
 
     def fail(self, index: np.intp, what: str) -> NoReturn:
         row, time = self.rows[index], self.times.iloc[index]
         raise UserError(f"{self.path}, row {row}, timestamp {time!r}: {what}")
 
 
-def read_chunks(path: Path, time: str, value: str, cells: int = CELLS) -> Iterator[Chunk]:
-    """The rows that have anything in the two columns; a UserError where there is none."""
-    layout = ""
+def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Iterator[Chunk]:
+    """The rows that have anything in the columns; a UserError where there is none."""
+    layout: Layout | None = None
     try:
-        for times, numbers in _read_columns(path, time, value, cells):
-            layout = layout or _find_layout(times)
+        for times, numbers in _read_columns(path, columns, cells):
+            layout = layout or _find_layout(path, times, columns)
             yield _parse(path, times, numbers, layout)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; name a CSV file") from error
@@ -62,16 +86,6 @@ def read_chunks(path: Path, time: str, value: str, cells: int = CELLS) -> Iterat
         raise UserError(f"{path}: no rows below the header; name a file with data")
 
 
-def read_rows(path: Path, time: str, value: str, most: int) -> Recording:
-    """The first ``most`` rows, or a few more, as they stand there, however irregular."""
-    parts: list[Recording] = []
-    for chunk in read_chunks(path, time, value):
-        parts.append(Recording(chunk.rows, chunk.ticks, chunk.values))
-        if sum(len(part.lines) for part in parts) >= most:
-            break
-    return Recording(*map(np.concatenate, zip(*parts, strict=True)))
-
-
 def count_lines(path: Path) -> int:
     """At least the number of lines, whichever way they end."""
     with path.open("rb") as file:
@@ -79,40 +93,61 @@ def count_lines(path: Path) -> int:
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in blocks)
 
 
-def commonest(numbers: Ticks) -> tuple[int, int]:
-    """The commonest number, the smallest of several, and how often it occurs."""
-    values, counts = np.unique(numbers, return_counts=True)
-    return (int(values[counts.argmax()]), int(counts.max())) if len(values) else (0, 0)
-
-
 def _read_columns(
-    path: Path, time: str, value: str, cells: int
+    path: Path, columns: SeriesColumns, cells: int
 ) -> Iterator[tuple["pd.Series[str]", "pd.Series[float]"]]:
     """Times as written and numbers, of the rows that have either."""
-    separator, header = _read_header(path)
-    if time == value:
-        fault = f"time and value are both {time!r}"
+    separator, header = read_header(path)
+    if columns.value in columns.times:
+        fault = f"time and value are both {columns.value!r}"
         raise UserError(f"{path}: {fault}; set --data.time or --data.value")
-    columns = [_find_column(path, header, *role) for role in (("time", time), ("value", value))]
+    times = [_find_column(path, header, "time", name) for name in columns.times]
+    value = _find_column(path, header, "value", columns.value)
+    settings: dict[str, Any] = {
+        "sep": separator,
+        "header": 0,
+        "names": range(len(header)),
+        "skipinitialspace": True,
+        "na_values": {value: list(columns.missing)} if columns.missing else None,
+        "skip_blank_lines": False,  # or row numbers would shift
+    }
+    text = separator != "," and not _has_decimals(path, value, settings)
     with pd.read_csv(
         path,
-        sep=separator,
         # Where commas do not part the cells they are decimal marks; so may be points.
         decimal="." if separator == "," else ",",
-        header=0,
-        names=range(len(header)),
-        dtype={columns[0]: str},
+        dtype=dict.fromkeys([*times, *([value] if text else [])], str),
         chunksize=max(1, cells // len(header)),
-        skipinitialspace=True,
-        skip_blank_lines=False,  # or row numbers would shift
+        **settings,
     ) as reader:
         for frame in reader:
-            rows = frame[columns].dropna(how="all")
+            rows = frame[[*times, value]].dropna(how="all")
             if len(rows):
-                yield rows[columns[0]].fillna(""), rows[columns[1]]
+                parts = [rows[time].fillna("") for time in times]
+                joined = parts[0] if len(parts) == 1 else parts[0].str.cat(parts[1:], sep=" ")
+                yield joined, _of_either_mark(path, rows[value]) if text else rows[value]
 
 
-def _read_header(path: Path) -> tuple[str, list[str]]:
+def _has_decimals(path: Path, value: int, settings: Mapping[str, Any]) -> bool:
+    """Whether the first values say that their mark is of decimals, not of thousands."""
+    with warnings.catch_warnings(action="ignore"):  # of what is said when the file is read
+        head = pd.read_csv(path, dtype=str, usecols=[value], nrows=PEEKED, **settings)
+    marked = head[value].dropna()[lambda cells: cells.str.contains("[.,]")]
+    either = marked.str.fullmatch(_EITHER)
+    return len(marked) > 0 and (len(marked) == len(head[value].dropna()) or not either.all())
+
+
+def _of_either_mark(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
+    """Decimal commas as points; a UserError for a mark that may be of thousands."""
+    if (unclear := cells.str.fullmatch(_EITHER).fillna(False).to_numpy(bool)).any():
+        row = unclear.argmax()
+        fault = f"{cells.iloc[row]!r} may have a mark of thousands or of decimals"
+        cure = "write it without thousands, or all values with the same decimals"
+        raise UserError(f"{path}, row {cells.index[row] + 2}: {fault}; {cure}")
+    return cells.str.replace(",", ".", regex=False)
+
+
+def read_header(path: Path) -> tuple[str, list[str]]:
     """The separator, and the names of the columns."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         separator = separator_of(file.readline(_HEADER))
@@ -137,45 +172,34 @@ def _find_column(path: Path, header: list[str], role: str, name: str) -> int:
     return header.index(name)
 
 
-def _parse(path: Path, times: "pd.Series[str]", cells: "pd.Series[float]", layout: str) -> Chunk:
+def _find_layout(path: Path, times: "pd.Series[str]", columns: SeriesColumns) -> Layout:
+    try:
+        layout = find_layout(times, columns.dayfirst, columns.timezone)
+    except UserError as error:
+        raise UserError(f"{path}, row {times.index[0] + 2}: {error}") from error
+    if layout is None:
+        what = "not a time that can be told; write it as 2024-01-31 15:00, or set --data.time"
+        raise UserError(f"{path}, row {times.index[0] + 2}, timestamp {times.iloc[0]!r}: {what}")
+    return layout
+
+
+def _parse(path: Path, times: "pd.Series[str]", cells: "pd.Series[float]", layout: Layout) -> Chunk:
     if cells.dtype.kind not in "iuf":  # as text, because pandas takes True for 1
         cells = cells.map(str, na_action="ignore")
     numbers = pd.to_numeric(cells, errors="coerce")
-    with np.errstate(over="ignore"):
-        values = numbers.to_numpy(np.float32)
-    values = np.where(np.isfinite(values), values, np.float32("nan"))
-    chunk = Chunk(path, times.index.to_numpy() + 2, times, _to_ticks(times, layout), values)
-    if (unread := chunk.ticks == _NOT_A_TIME).any():
-        chunk.fail(unread.argmax(), f"not a time in the file's layout, {layout}; mend it")
+    values = numbers.to_numpy(np.float64)
+    values = np.where(np.isfinite(values), values, np.nan)
+    ticks, offsets = layout.parse(times)
+    chunk = Chunk(path, times.index.to_numpy() + 2, times, ticks, offsets, values)
+    if (unread := ticks == NOT_A_TIME).any():
+        where = f"in the file's layout, {layout.format}"
+        if layout.zone:
+            where += f", or an hour that the clock in {layout.zone} jumps over"
+        chunk.fail(unread.argmax(), f"not a time {where}; mend it")
     if (text := (numbers.isna() & cells.notna()).to_numpy()).any():
         cell = cells.iloc[text.argmax()]
-        chunk.fail(text.argmax(), f"{cell!r} is not a number; mend it or set --data.value")
+        what = f"{cell!r} is not a number"
+        if not any(letter.isalnum() for letter in str(cell)):
+            what += f"; where it means a missing value, set --data.missing=[{cell!r}]"
+        chunk.fail(text.argmax(), f"{what}; mend it or set --data.value")
     return chunk
-
-
-def _find_layout(times: "pd.Series[str]") -> str:
-    """How the times are written; of several ways that fit, the one that is most regular."""
-    first = times.iloc[0]
-    if _NUMBER.fullmatch(first) and len(first) != len("20110131"):
-        return list(_MICROSECONDS)[np.searchsorted(_COARSEST, abs(float(first)))]
-    if _to_ticks(times[:1], "ISO8601")[0] != _NOT_A_TIME:
-        return "ISO8601"
-    with warnings.catch_warnings(action="ignore"):  # pandas warns of each guess it is not asked for
-        guesses = [guess_datetime_format(first, dayfirst=day) for day in (False, True)]
-
-    def regularity(layout: str) -> tuple[int, int]:
-        ticks = _to_ticks(times, layout)
-        read = ticks[ticks != _NOT_A_TIME]
-        return len(read), commonest(np.diff(read))[1]
-
-    return max([guess for guess in guesses if guess] or _UNGUESSED, key=regularity)
-
-
-def _to_ticks(times: "pd.Series[str]", layout: str) -> Ticks:
-    if layout in _MICROSECONDS:
-        numbers = pd.to_numeric(times, errors="coerce").to_numpy(np.float64)
-        ticks = np.rint(numbers * _MICROSECONDS[layout])
-        return np.where(np.abs(ticks) < 1e18, ticks, _NOT_A_TIME).astype(np.int64)
-    parsed = pd.to_datetime(times, format=layout, errors="coerce", utc=True, cache=False)
-    # Pandas 2 reads nanoseconds, pandas 3 the unit that the text needs.
-    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)

@@ -5,23 +5,27 @@ K: baselines.
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from kindling.data.dataset import BatchDataset
 
-SECOND = 1_000_000
-DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND  # microseconds, as all times here
+BASELINES = ("last value", "same time yesterday", "same time last week", "same time last year")
+"""In the order of a batch's ``naive``, which may be fewer; the step rules some out."""
 
-BASELINES = ("last value", "same time yesterday", "same time last week")
-"""In the order of a batch's ``naive``; a step of a day or more rules some out."""
+Phases = Callable[[Any], npt.NDArray[np.float64]]
 
 
 class SeriesBatch(NamedTuple):
-    """Windows and the value that follows each.
+    """Windows and the value that follows each, all values in double precision.
+
+    A model subtracts what it takes for the level, such as the last value, and goes on in single
+    precision: a meter that stands at 1,234,567,890 moves by less than that tells apart.
 
     Shape:
         ``window`` ``(B, T, V)``: the values, then one column a lag (the value that lag before the
@@ -50,7 +54,10 @@ class Segment(NamedTuple):
 
 
 class Windows(BatchDataset[SeriesBatch]):
-    """Every window whose context and target lie inside one segment.
+    """Every window whose context and target lie inside one segment, and whose target was measured.
+
+    A value that was filled in between two others is known once the later one is: in a window that
+    ends before that, the last measured value stands in its place.
 
     Args:
         series: ``(N,)``, shared by all splits.
@@ -58,8 +65,8 @@ class Windows(BatchDataset[SeriesBatch]):
         length: Steps in a window, T.
         lags: Further inputs, in steps before the step to come.
         naive: Lags that the baselines repeat, in steps; 0 is for one that the step rules out.
-        clock: The first step's time since a Monday's midnight, and the length of a step, where the
-            calendar is an input.
+        phases: Of steps in two periods, where the calendar is an input: ``(...)`` to ``(..., 2)``.
+        filled: Steps whose values were not measured, in order.
         ahead: Include the window after the last step, whose target is not known yet.
     """
 
@@ -70,15 +77,22 @@ class Windows(BatchDataset[SeriesBatch]):
         length: int,
         lags: Sequence[int] = (),
         naive: Sequence[int] = (1,),
-        clock: tuple[int, int] | None = None,
+        phases: Phases | None = None,
         ahead: bool = False,
+        filled: Tensor | None = None,
     ) -> None:
-        self.series, self.length, self.clock = series, length, clock
+        self.series, self.length, self.phases = series, length, phases
         self.segments, self.lags, self.naive = tuple(segments), tuple(lags), tuple(naive)
         self.context = context(length, lags)
-        counts = [max(0, s.stop + ahead - s.start - self.context) for s in segments]
+        self.filled = torch.empty(0, dtype=torch.int64) if filled is None else filled
+        # Values that were measured before each that was not.
+        self._before = self.filled - torch.arange(len(self.filled))
         self.first = torch.tensor([s.start for s in segments])
-        self.ends = torch.tensor(counts).cumsum(0)
+        begin = self.first + self.context
+        end = torch.tensor([s.stop + ahead for s in segments]).maximum(begin)
+        self.skipped = self._measured_before(begin)
+        counts = self._measured_before(end) - self.skipped
+        self.ends = counts.cumsum(0)
         self.views = series.unfold(0, length, 1)
 
     def __len__(self) -> int:
@@ -87,21 +101,26 @@ class Windows(BatchDataset[SeriesBatch]):
     def gather(self, index: Tensor) -> SeriesBatch:
         target, first = self.locate(index)
         start = target - self.length
-        columns = [self.views[start], *(self.views[start + 1 - lag] for lag in self.lags)]
+        known = self._last_measured(target)
+        columns = [
+            self._view(begin, known) for begin in (start, *(start + 1 - lag for lag in self.lags))
+        ]
         lags = torch.tensor(self.naive)
         repeated = target[..., None] - lags
         return SeriesBatch(
             torch.stack(columns, -1),
             self._calendar(start),
             self._values(target, target < len(self.series)),
-            self._values(repeated, (repeated >= first[..., None]) & (lags > 0)),
+            self._values(
+                repeated.minimum(known[..., None]), (repeated >= first[..., None]) & (lags > 0)
+            ),
             index,
         )
 
     @property
     def statistics(self) -> tuple[float, float]:
-        """Mean and standard deviation of the values in its segments, without a copy of them."""
-        parts = [self.series[s.start : s.stop] for s in self.segments]
+        """Mean and standard deviation of the measured values in its segments."""
+        parts = [self._measured(segment) for segment in self.segments]
         moments = [(len(part), *torch.var_mean(part, correction=0)) for part in parts]
         total = sum(n for n, _, _ in moments)
         center = sum(n * float(mean) for n, _, mean in moments) / total
@@ -114,20 +133,49 @@ class Windows(BatchDataset[SeriesBatch]):
         segment = torch.bucketize(index, self.ends, right=True)
         before = torch.where(segment > 0, self.ends[segment - 1], 0)
         first = self.first[segment]
-        return first + self.context + index - before, first
+        return self._position(self.skipped[segment] + index - before), first
+
+    def _measured(self, segment: Segment) -> Tensor:
+        part, inside = self.series[segment.start : segment.stop], self.filled - segment.start
+        inside = inside[(inside >= 0) & (inside < len(part))]
+        if not len(inside):
+            return part  # no copy
+        measured = torch.ones(len(part), dtype=torch.bool)
+        measured[inside] = False
+        return part[measured]
+
+    def _measured_before(self, position: Tensor) -> Tensor:
+        """How many values were measured before a position."""
+        return position - torch.searchsorted(self.filled, position)
+
+    def _position(self, rank: Tensor) -> Tensor:
+        """Where the measured value of this rank lies, counted from 0."""
+        return rank + torch.searchsorted(self._before, rank, right=True)
+
+    def _last_measured(self, target: Tensor) -> Tensor:
+        """The last position before a target that was measured."""
+        if not len(self.filled):
+            return target - 1
+        return self._position(self._measured_before(target) - 1)
+
+    def _view(self, start: Tensor, known: Tensor) -> Tensor:
+        """A window's worth of values, the last measured one in place of what came later."""
+        view = self.views[start]
+        if not len(self.filled):
+            return view
+        position = start[..., None] + torch.arange(self.length)
+        return torch.where(position > known[..., None], self.series[known][..., None], view)
 
     def _values(self, position: Tensor, known: Tensor) -> Tensor:
         return torch.where(known, self.series[torch.where(known, position, 0)], torch.nan)
 
     def _calendar(self, start: Tensor) -> Tensor:
-        """Sine and cosine of the step to come in its day and in its week."""
-        if self.clock is None:
+        """Sine and cosine of where the step to come lies in each of two periods."""
+        if self.phases is None:
             return torch.empty(*start.shape, self.length, 0)
-        offset, step = self.clock
         position = start[..., None] + torch.arange(1, self.length + 1)
-        time = offset + position * step
-        phases = [(time % period).float() * (2 * math.pi / period) for period in (DAY, WEEK)]
-        return torch.stack([wave(p) for p in phases for wave in (torch.sin, torch.cos)], -1)
+        phases = torch.from_numpy(self.phases(position.numpy())).float() * (2 * math.pi)
+        return torch.stack([torch.sin(phases), torch.cos(phases)], -1).flatten(-2)
 
 
 def context(length: int, lags: Sequence[int]) -> int:

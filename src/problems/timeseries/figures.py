@@ -17,7 +17,8 @@ Values = npt.NDArray[Any]
 
 def draw(rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
     """Forecast against actual, residuals over time, residuals as a histogram."""
-    time = np.asarray(next(iter(rows.values())), dtype="datetime64[s]")
+    # By the file's own clock: without the offset, if it has one.
+    time = np.array([moment[:19] for moment in next(iter(rows.values()))], "datetime64[s]")
     actual, forecast, naive = (
         heads["value"].numpy()
         for heads in (outcome.targets, outcome.predictions, outcome.baselines["last value"])

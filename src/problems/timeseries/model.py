@@ -109,6 +109,7 @@ class RecurrentNet(nn.Module):
 class TimeseriesModule(Module):
     """Forecasts the next value from a window, in the units of the series.
 
+    Values come in double precision, and the nets take differences of them in single precision.
     The loss is the squared error in standard deviations of the training series, which the
     checkpoint carries; MSE, RMSE and MAE are in the series' own units.
 
@@ -201,7 +202,7 @@ class TimeseriesModule(Module):
     def _relative(self, window: Tensor) -> tuple[Tensor, Tensor]:
         """The values as nets take them, ``(B, T, V)``, and what a forecast starts from."""
         level = window[:, -1:, :1] if self.change else self.center
-        return (window - level) / self.scale, level
+        return ((window - level) / self.scale).to(self.scale.dtype), level
 
     def _arranged(self, values: Tensor, calendar: Tensor) -> Tensor:
         """What is known of each step, of a folded window of two steps."""
@@ -217,7 +218,7 @@ class TimeseriesModule(Module):
         forecasts = self._forecasts(batch.window, batch.calendar)
         prediction = forecasts.mean(0)
         judged = forecasts if self.training else prediction
-        loss = ((judged - batch.target) / self.scale).square().mean()
+        loss = ((judged - batch.target) / self.scale).to(self.scale.dtype).square().mean()
         return StepOutput(loss, {"value": prediction}, {"value": batch.target})
 
     def predict(self, batch: SeriesBatch) -> Heads:

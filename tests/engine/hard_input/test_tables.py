@@ -41,7 +41,7 @@ BAD_TABLES: dict[str, tuple[Callable[[str, Rows], str | bytes], dict[str, str]]]
     ),
     "two rows": (
         lambda kind, rows: as_text([*rows[:2], next(r for r in rows[2:] if r[-1] != rows[1][-1])]),
-        {"series": "set a smaller window", "": "too few for 3 parts"},
+        {"series": "give more of the series", "": "too few for 3 parts"},
     ),
     "infinity": (cell("inf"), {"series": "row 4, timestamp", "": "row 4, column"}),
     "decimal commas between commas": (cell("1,5"), {"": NO_NUMBER}),

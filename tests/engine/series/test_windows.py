@@ -1,11 +1,15 @@
 """A sample looks back inside its segment; what must hold for any windows is in test_properties."""
 
+import numpy as np
 import torch
 
-from kindling.series.windows import SECOND, Segment, Windows
+from kindling.series.calendar import Calendar
+from kindling.series.read import Series
+from kindling.series.windows import Segment, Windows
 
 SERIES = torch.arange(1000.0)
 WHOLE = [Segment(0, 1000)]
+HOUR = Calendar("time", 3_600_000_000)
 
 
 def test_a_sample_is_the_last_values_and_the_one_to_come() -> None:
@@ -22,7 +26,7 @@ def test_a_sample_is_the_last_values_and_the_one_to_come() -> None:
 
 
 def test_a_batch_is_its_samples() -> None:
-    windows = Windows(SERIES, [Segment(0, 300), Segment(500, 900)], 5, [1, 20], [1, 7], (0, 900))
+    windows = Windows(SERIES, [Segment(0, 300), Segment(500, 900)], 5, [1, 20], [1, 7])
     index = torch.tensor([0, 279, 280, 600])
     for field, *singles in zip(windows[index], *(windows[int(i)] for i in index), strict=True):
         torch.testing.assert_close(field, torch.stack(singles), equal_nan=True)
@@ -30,7 +34,9 @@ def test_a_batch_is_its_samples() -> None:
 
 def test_the_calendar_is_of_the_step_to_come() -> None:
     # An hourly series that starts on a Monday at midnight: in six hours it is six o'clock.
-    windows = Windows(SERIES, WHOLE, 6, clock=(0, 3600 * SECOND))
+    monday = 4 * 24  # hours from 1970 on
+    phases = Series(SERIES.numpy(), HOUR, monday, np.empty(0, np.int64)).phases
+    windows = Windows(SERIES, WHOLE, 6, phases=phases)
     torch.testing.assert_close(windows[0].calendar[-1, :2], torch.tensor([1.0, 0.0]))
     assert (windows[7 * 24].calendar - windows[0].calendar).abs().max() < 1e-5
 

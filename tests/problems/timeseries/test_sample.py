@@ -32,7 +32,7 @@ def test_the_files_are_laid_out_like_the_real_ones(folder: Path, parts: list[Ser
         assert all(row.fullmatch(line) for line in rows)
     train, test = parts
     assert train.start == np.datetime64("2011-01-01T00:15")
-    assert train.step == test.step == np.timedelta64(15, "m")
+    assert train.calendar.length == test.calendar.length == 900_000_000
     assert train.timestamps(len(train)) == test.start == np.datetime64("2012-07-02T00:00")
     assert len(train) + len(test) == 730 * 96 - 1
     values = np.concatenate([part.values for part in parts]).astype(float)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kindling.data.sources import Recording, SeriesSource
 from kindling.errors import UserError
+from kindling.series.calendar import find_calendar
 from kindling.tools.check.report import Report, examples
 
 MOST = 5_000_000  # rows of a file that are looked at, the first ones
@@ -33,13 +34,17 @@ def check_series(files: Sequence[SeriesSource], report: Report) -> None:
 
 def _faults(rows: Recording) -> list[str]:
     """Times that do not follow one another by the file's own step, and missing values."""
-    step, steps = rows.step, np.diff(rows.ticks, prepend=rows.ticks[0] - rows.step)
-    span, longest = (str(pd.Timedelta(int(n), "us")) for n in (step, steps.max()))
+    fit = find_calendar(rows.ticks)
+    if fit is None:
+        return ["one time in all rows, which shows no step"]
+    index, off = fit.calendar.index(rows.ticks)
+    steps, apart = np.diff(index, prepend=index[0] - 1), np.diff(rows.ticks)
+    span, longest = fit.calendar.name, pd.Timedelta(int(apart.max()), "us")
     masks = {
-        "times that repeat the one above": steps == 0,
+        "times that repeat the one above": (steps == 0) & ~off,
         "times before the one above": steps < 0,
-        f"gaps in steps of {span}, the longest {longest}": (steps > step) & (steps % step == 0),
-        f"times off the step of {span}": (steps > 0) & (steps % step != 0),
+        f"gaps in steps of {span}, the longest {longest}": (steps > 1) & ~off,
+        f"times off the step of {span}": off,
         "missing values": np.isnan(rows.values),
     }
     found = []

@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from kindling.errors import UserError
-from kindling.series.rows import read_rows
-from kindling.series.windows import DAY
+from kindling.series.calendar import find_calendar
+from kindling.series.panel import refuse_several
+from kindling.series.read import read_rows
+from kindling.series.rows import SeriesColumns
+from kindling.series.times import NOT_A_TIME, find_layout
 from kindling.tables.columns import Kind, choose, looks_like, not_used, related_rows
 from kindling.tables.formats import parse
 from kindling.tables.read import numeric, read_table, require_columns
@@ -19,6 +22,13 @@ CLASSES = 20
 
 SPARE = 40
 """Days that a series must have for yesterday to be of use."""
+
+
+LONG = 1000
+"""Steps from which on the data module's own window and batch suit a series."""
+
+SEEN = 1000
+"""Rows that show whether a column is of times."""
 
 
 class Inferred(NamedTuple):
@@ -124,23 +134,42 @@ def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any
     time = next((name for name in names if name != value and _is_time(table[name])), None)
     if time is None:
         raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
-    rows = read_rows(path, time, value, len(table))
-    regular = bool((np.diff(rows.ticks) == rows.step).all() and not np.isnan(rows.values).any())
-    steps = 0 if DAY % rows.step else DAY // rows.step
+    rows = read_rows(path, SeriesColumns(time, value), len(table))
+    if (fit := find_calendar(rows.ticks)) is None:
+        raise UserError(f"{path}: one time shows no step; add rows to the file")
+    repeated = len(np.unique(rows.ticks)) < len(rows.ticks)
+    if repeated:
+        refuse_several(path, SeriesColumns(time, value))
+    index, off = fit.calendar.index(rows.ticks)
+    regular = bool((np.diff(index) == 1).all() and not (off | np.isnan(rows.values)).any())
+    _, day = fit.calendar.neighbours()
     return {
         "train": path.name,
         "time": time,
         "value": value,
         "problems": "error" if regular else "interpolate",
-        "lags": ["1d"] if 1 < steps < len(rows.ticks) / SPARE else [],
+        "lags": ["1d"] if fit.calendar.seasons()[0] and day < len(index) / SPARE else [],
+        **_of_length(len(index)),
     }
 
 
+def _of_length(steps: int) -> dict[str, Any]:
+    """What a series of less than some thousand steps takes: its validation is a tenth at most."""
+    if steps >= LONG:
+        return {}
+    window = max(1, min(12, steps // 20))
+    return {"window": window, "val_fraction": 0.2, "batch_size": 32}
+
+
 def _is_time(cells: "pd.Series[str]") -> bool:
-    """By the first cell, in any of many layouts."""
-    if cells.isna().all() or looks_like(cells) not in (None, "categories", "identifiers"):
+    """Text or numbers in a layout of times, in all of the first rows."""
+    known = cells.dropna().head(SEEN)
+    if known.empty or looks_like(cells) in ("photos", None):
         return False
-    first = cells.dropna().iloc[0]
-    if np.isfinite(parse(cells[:1]).values).any():
+    try:
+        layout = find_layout(known, None, None)
+    except UserError:  # day first or month first, which training asks for
+        return True
+    if layout is None or (layout.format == "seconds" and looks_like(cells) == "numbers"):
         return False
-    return not pd.isna(pd.to_datetime(first, errors="coerce", format="mixed", dayfirst=True))
+    return bool(layout.parse(known).ticks[0] != NOT_A_TIME)
