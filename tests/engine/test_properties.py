@@ -273,4 +273,4 @@ def test_any_two_columns_are_a_series_or_a_line(
     if series is not None:
         assert len(series) > 0
         assert np.isfinite(series.values).all()
-        assert series.step > np.timedelta64(0)
+        assert series.calendar.step > 0

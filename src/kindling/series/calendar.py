@@ -172,7 +172,7 @@ def commonest(numbers: Ticks) -> int:
 def _of_a_clock(ticks: Ticks) -> list[Calendar]:
     step = commonest(np.diff(ticks))
     exact = Calendar("time", step, commonest(ticks % step))
-    return [exact] if 2 * exact.index(ticks)[1].sum() < len(ticks) else [exact, *_near(ticks)]
+    return [exact, *_near(ticks)] if exact.index(ticks)[1].any() else [exact]
 
 
 def _near(ticks: Ticks) -> list[Calendar]:

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -118,6 +119,9 @@ def read_series(
     """
     columns = time if isinstance(time, SeriesColumns) else SeriesColumns(time, value)
     calendar, chunks, clock = _opened(path, columns, cells, length)
+    if calendar.tolerance:
+        reach = timedelta(microseconds=calendar.tolerance)
+        _log.warning("%s: times up to %s off are taken for %s", path, reach, calendar.name)
     grid = Grid(path, columns, count_lines(path) * _SPARSEST[problems], calendar)
     for chunk in _by_clock(chunks, clock):
         if problems == "error":

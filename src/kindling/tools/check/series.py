@@ -39,7 +39,9 @@ def _faults(rows: Recording) -> list[str]:
         return ["one time in all rows, which shows no step"]
     index, off = fit.calendar.index(rows.ticks)
     steps, apart = np.diff(index, prepend=index[0] - 1), np.diff(rows.ticks)
-    span, longest = fit.calendar.name, pd.Timedelta(int(apart.max()), "us")
+    longest = pd.Timedelta(int(apart.max()), "us")
+    length = fit.calendar.length
+    span = length if isinstance(length, str) else pd.Timedelta(length, "us")
     masks = {
         "times that repeat the one above": (steps == 0) & ~off,
         "times before the one above": steps < 0,

@@ -1,0 +1,198 @@
+"""Times as people write them, calendars that they keep, and files that are no single series."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kindling.errors import UserError
+from kindling.series.read import Series, read_series
+from kindling.series.rows import SeriesColumns
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "my.csv"
+
+
+def read(path: Path, times: Sequence[object], problems: Any = "error", **settings: Any) -> Series:
+    rows = [f"{time},{i}" for i, time in enumerate(times)]
+    path.write_text("\n".join(["t,v", *rows, ""]))
+    return read_series(path, SeriesColumns("t", "v", **settings), problems=problems)
+
+
+def refusal(path: Path, text: str, *columns: Any, problems: Any = "interpolate") -> str:
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_series(path, SeriesColumns(*columns), problems=problems)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def days(first: str, count: int, layout: str, step: str = "D") -> list[str]:
+    return list(pd.date_range(first, periods=count, freq=step).strftime(layout))
+
+
+ISO = "%Y-%m-%d"
+
+
+@pytest.mark.parametrize(
+    ("times", "step", "after"),
+    [
+        (["2024-01-04", "2024-01-05", "2024-01-08"], "business day", "2024-01-09"),
+        (days("2024-01-04", 7, ISO, "B"), "business day", "2024-01-15"),
+        (days("1949-01-01", 5, ISO, "MS"), "month", "1949-06-01"),
+        (days("2023-01-31", 14, ISO, "ME"), "month", "2024-03-31"),
+        (["2023-10-30", "2023-11-30", "2023-12-30", "2024-01-30", "2024-02-29"], "month",
+         "2024-03-30"),
+        (["2020Q1", "2020Q2", "2020Q3", "2020Q4"], "quarter", "2021-01-01"),
+        (["Q3 2020", "Q4 2020", "Q1 2021"], "quarter", "2021-04-01"),
+        (["2005-01", "2005-02", "2005-03"], "month", "2005-04-01"),
+        (["January-2005", "February-2005", "March-2005"], "month", "2005-04-01"),
+        (["Jan 2005", "Feb 2005", "Mar 2005"], "month", "2005-04-01"),
+        (["1821", "1822", "1823"], "year", "1824-01-01"),
+        (days("2022-01-01", 24, "%d/%m/%Y", "MS"), "month", "2024-01-01"),
+        (days("2023-06-30", 3, ISO, "6ME"), "6 months", "2024-12-31"),
+        (["45292", "45293", "45294"], "1 day, 0:00:00", "2024-01-04"),
+        (days("2024-01-01T20:00", 9, "%Y%m%d%H", "h"), "1:00:00", "2024-01-02 05:00"),
+        (["30/12/23", "31/12/23", "01/01/24"], "1 day, 0:00:00", "2024-01-02"),
+        (days("2024-01-09", 6, "%d/%m/%Y %I:%M %p"), "1 day, 0:00:00", "2024-01-15"),
+        (["2024-01-01 22:00", "2024-01-01 23:00", "2024-01-01 24:00"], "1:00:00",
+         "2024-01-02 01:00"),
+        (["1704067200", "1704070800", "1704074400"], "1:00:00", "2024-01-01 03:00"),
+        (["2024-01-01 00:00:01", "2024-01-01 01:00:00", "2024-01-01 02:00:02"], "1:00:00",
+         "2024-01-01 03:00"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else value,
+)  # fmt: skip
+def test_a_calendar_and_what_comes_next(
+    times: list[str], step: str, after: str, path: Path
+) -> None:
+    series = read(path, times)
+    assert (series.calendar.name, series.values.tolist()) == (step, [*range(len(times))])
+    assert series.filled.tolist() == []
+    assert series.timestamps(len(series)) == np.datetime64(after)
+    moments = series.timestamps(np.arange(-30, 30)).astype(np.int64)
+    index, off = series.calendar.index(moments)
+    assert not off.any(), "there and back"
+    assert (index - series.first).tolist() == [*range(-30, 30)]
+
+
+@pytest.mark.parametrize(
+    ("times", "lags"),
+    [
+        (days("2020-01-01", 9, ISO, "MS"), {"1m": 1, "1q": 3, "1y": 12}),
+        (days("2020-01-01", 9, ISO, "QS"), {"1q": 1, "2y": 8}),
+        (days("2020-01-01", 9, ISO, "B"), {"1d": 1, "1w": 5}),
+        (days("2020-01-01", 9, ISO, "W"), {"1w": 1, "14d": 2}),
+    ],
+)
+def test_lags_are_steps_of_the_calendar(times: list[str], lags: dict[str, int], path: Path) -> None:
+    calendar = read(path, times).calendar
+    assert {lag: calendar.lag(lag) for lag in lags} == lags
+    with pytest.raises(UserError, match="5h is not a multiple of the series' step"):
+        calendar.lag("5h")
+
+
+def test_day_first_or_month_first_is_asked_where_both_fit(path: Path) -> None:
+    times = [f"01/02/2024 {hour}:00" for hour in range(24)]
+    with pytest.raises(UserError) as caught:
+        read(path, times)
+    asked = "row 2: '01/02/2024 0:00' is 2024-02-01 or 2024-01-02: set --data.dayfirst=true or"
+    assert asked in str(caught.value)
+    assert read(path, times, dayfirst=True).start == np.datetime64("2024-02-01")
+    assert read(path, times, dayfirst=False).start == np.datetime64("2024-01-02")
+
+
+@pytest.mark.parametrize("number", ["17", "5000", "99999999", "123456"])
+def test_not_any_number_is_a_time(number: str, path: Path) -> None:
+    if number == "17":
+        assert read(path, range(17, 20)).calendar.name == "0:00:01", "seconds from a beginning on"
+        return
+    with pytest.raises(UserError, match=f"row 2, timestamp '{number}': not a time"):
+        read(path, [int(number) + k for k in range(3)])
+
+
+MIDNIGHTS = ("03-30", "03-31", "04-01")
+OFFSETS = [f"2024-03-31T{time}:00" for time in ("00:00:00+01", "01:00:00+01", "03:00:00+02")]
+
+
+def test_the_files_own_clock_is_kept(path: Path) -> None:
+    series = read(path, OFFSETS)
+    assert series.calendar.name == "1:00:00"
+    assert series.written([0, 2, 3]) == [*OFFSETS[::2], "2024-03-31T04:00:00+02:00"]
+    np.testing.assert_allclose(series.phases([0, 2])[:, 0], [0, 3 / 24], err_msg="time of day")
+    midnights = [
+        f"2024-{day}T00:00+0{h}:00" for day, h in (("03-30", 1), ("03-31", 1), ("04-01", 2))
+    ]
+    series = read(path, midnights)
+    assert series.calendar.name == "1 day, 0:00:00", "of which one has 23 hours"
+    assert series.written([3]) == ["2024-04-02T00:00:00+02:00"]
+
+
+def test_an_hour_twice_or_missing_is_a_change_of_the_clock(path: Path) -> None:
+    autumn = pd.date_range("2024-10-26T20:00Z", periods=9, freq="h").tz_convert("Europe/Berlin")
+    spring = pd.date_range("2024-03-30T22:00Z", periods=9, freq="h").tz_convert("Europe/Berlin")
+    for hours in (autumn, spring):
+        times = list(hours.strftime("%Y-%m-%d %H:%M"))
+        with pytest.raises(UserError, match=r"where clocks change, set --data.timezone"):
+            read(path, times)
+        series = read(path, times, timezone="Europe/Berlin")
+        after = hours[-1] + pd.Timedelta("1h")
+        assert series.written([0, len(series)]) == [t.isoformat() for t in (hours[0], after)]
+    with pytest.raises(UserError, match="or an hour that the clock in Europe/Berlin jumps over"):
+        read(path, ["2024-03-31 01:00", "2024-03-31 02:00"], timezone="Europe/Berlin")
+
+
+@pytest.mark.parametrize("problems", ["error", "interpolate", "drop"])
+def test_a_file_that_is_no_single_series_is_refused(problems: Any, path: Path) -> None:
+    panel = "id,t,v\nA,2024-01-01,10\nA,2024-01-02,11\nB,2024-01-01,1000\nB,2024-01-02,1010\n"
+    for text in (
+        panel,
+        "\n".join([panel.split()[0], *sorted(panel.split()[1:], key=lambda r: r[2:])]),
+    ):
+        found = refusal(path, text, "t", "v", problems=problems)
+        assert "several series, told apart by column 'id' ('A', 'B')" in found
+    clock = "d,hour,v\n" + "".join(f"2024-01-0{d},{h}:00,{h}\n" for d in (1, 2) for h in (0, 1))
+    assert "set --data.time=[d,hour]" in refusal(path, clock, "d", "v", problems=problems)
+    assert "rows repeat" in refusal(path, "t,v\n1,1\n2,2\n1,3\n2,4\n", "t", "v")
+
+
+def test_date_and_time_of_two_columns(path: Path) -> None:
+    rows = [f"2024-01-0{1 + k // 24},{k % 24}:00,{k}" for k in range(30)]
+    path.write_text("\n".join(["d,hour,v", *rows]))
+    series = read_series(path, SeriesColumns(["d", "hour"], "v"))
+    assert series.values.tolist() == [*range(30)]
+    assert series.timestamps(30) == np.datetime64("2024-01-02T06:00")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["998", "1.003", "12.450", "987"], "row 3: '1.003' may have a mark of thousands"),
+        (["998", "1,003", "12,450", "987"], "row 3: '1,003' may have a mark of thousands"),
+        (["4.250", "3.125", "7.500"], [4.25, 3.125, 7.5]),
+        (["0,5", "1,003", "2"], [0.5, 1.003, 2]),
+        (["1234567890", "1234567912", "1234567921"], [1234567890, 1234567912, 1234567921]),
+    ],
+)
+@pytest.mark.parametrize("mark", ";\t")
+def test_a_mark_of_thousands_is_no_decimal_mark(
+    mark: str, cells: list[str], expected: Any, path: Path
+) -> None:
+    text = "\n".join([f"t{mark}v", *(f"{2000 + k}{mark}{cell}" for k, cell in enumerate(cells))])
+    if isinstance(expected, str):
+        assert expected in refusal(path, text, "t", "v")
+    else:
+        path.write_text(text)
+        assert read_series(path, "t", "v").values.tolist() == expected
+
+
+def test_words_for_a_missing_value(path: Path) -> None:
+    text = "t,v\n2000,1\n2001,?\n2002,3\n"
+    assert "set --data.missing=['?']" in refusal(path, text, "t", "v")
+    series = read_series(path, SeriesColumns("t", "v", missing=["?"]), problems="interpolate")
+    assert (series.values.tolist(), series.filled.tolist()) == ([1, 2, 3], [1])
