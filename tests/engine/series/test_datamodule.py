@@ -122,3 +122,46 @@ def test_what_cannot_work_is_said_in_one_line(
         read(root, **{"test": "test.csv", **settings})
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("steps", [12, 30, 60, 144, 300])
+@pytest.mark.parametrize("settings", [{}, {"lags": ["1q"]}, {"lags": ["2y"]}])
+def test_what_a_short_series_is_told_to_do_works(
+    steps: int, settings: dict[str, Any], root: Path
+) -> None:
+    settings = {"train": write(root / "short.csv", steps, "MS").name, "window": 500, **settings}
+    with pytest.raises(UserError, match=r"takes \d+ and one to predict") as caught:
+        read(root, **settings)
+    advice = str(caught.value).partition("; ")[2]
+    if steps == 12:
+        assert advice == "give more of the series"
+        return
+    assert advice.startswith("set --data.window=")
+    for flag in advice.split()[1:]:
+        name, value = flag.removeprefix("--data.").split("=")
+        settings[name] = [] if value == "[]" else int(value)
+    assert all(len(split) for split in read(root, **settings).splits.values())
+
+
+def test_a_monthly_series_has_its_lags_and_last_year(root: Path) -> None:
+    name = write(root / "monthly.csv", 300, "MS").name
+    data = read(root, train=name, lags=["1y"], calendar=True, window=3)
+    batch = data.splits["train"][torch.tensor([200])]
+    known, target = values(root / name), int(data.splits["train"].locate(batch.indices)[0])
+    assert batch.window[0, -1, 1].item() == known[target - 12]
+    assert batch.baselines()["same time last year"].item() == known[target - 12]
+    assert data.describe("train", batch.indices)["timestamp"][0].endswith("-01 00:00:00")
+    assert data.io_schema()["calendar"]["columns"][-1] == "cosine of the year"
+    data = SeriesDataModule(Path("/gone"), input=write(root / "now.csv", 20, "MS"), window=3)
+    data.load_state_dict({"step": "month"})
+    data.setup("predict")
+    assert data.describe("predict", torch.tensor([17]))["timestamp"] == ["2021-10-01 00:00:00"]
+
+
+def test_measured_days_alone_are_samples(root: Path) -> None:
+    days = pd.date_range("2005-01-03", periods=400, freq="D")
+    kept = days[(days.day_of_week < 6) & (days.day != 14)]  # without Sundays and some more
+    pd.DataFrame({"timestamp": kept, "value": range(len(kept))}).to_csv(root / "d.csv", index=False)
+    data = read(root, train="d.csv", problems="interpolate", window=5, val_blocks=1)
+    described = data.describe("test", torch.arange(len(data.splits["test"])))["timestamp"]
+    assert set(described) <= {f"{day:%Y-%m-%d} 00:00:00" for day in kept}

@@ -45,3 +45,33 @@ def test_windows_are_views() -> None:
     windows = Windows(SERIES, WHOLE, 500)
     assert windows.views.untyped_storage().data_ptr() == SERIES.untyped_storage().data_ptr()
     assert windows.first.numel() + windows.ends.numel() == 2, "nothing is stored for each window"
+
+
+def test_what_was_filled_is_no_target_and_leans_on_nothing_to_come() -> None:
+    """A sample is what it were if the file ended before its target."""
+    rng = np.random.default_rng(0)
+    step = np.arange(200)
+    measured = np.flatnonzero((rng.random(200) < 0.6) | (step == 0) | (step == 199))
+    values = rng.normal(size=len(measured))
+    filled = torch.from_numpy(np.setdiff1d(step, measured))
+    series = torch.from_numpy(np.interp(step, measured, values))
+    parts = [Segment(0, 90), Segment(90, 200)]
+    windows = Windows(series, parts, 6, [9], [1, 4], ahead=True, filled=filled)
+    batch = windows[torch.arange(len(windows))]
+    targets = windows.locate(batch.indices)[0].numpy()
+    possible = [k for part in parts for k in range(part.start + 14, part.stop)]
+    assert targets.tolist() == [*np.intersect1d(possible, measured), 200]
+    for k, target in enumerate(targets):
+        before = measured < target
+        then = np.interp(np.arange(target), measured[before], values[before])
+        np.testing.assert_array_equal(batch.window[k, :, 0], then[-6:])
+        np.testing.assert_array_equal(batch.window[k, :, 1], then[-14:-8])
+        assert batch.naive[k].tolist() == [then[-1], then[-4]]
+    mean, deviation = windows.statistics
+    np.testing.assert_allclose((mean, deviation), (values.mean(), values.std()))
+
+
+def test_values_are_exact_in_the_units_of_the_file() -> None:
+    counter = 1_234_567_890 + torch.arange(1000, dtype=torch.float64) * 19
+    batch = Windows(counter, WHOLE, 5)[torch.arange(900)]
+    assert (batch.target - batch.window[:, -1, 0]).eq(19).all()
