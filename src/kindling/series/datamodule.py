@@ -17,7 +17,7 @@ from kindling.series.calendar import Calendar, span
 from kindling.series.clock import check_zone
 from kindling.series.read import Problems, Series, read_rows, read_series
 from kindling.series.rows import SeriesColumns
-from kindling.series.windows import Segment, Windows, blocks, context
+from kindling.series.windows import Segment, SeriesBatch, Windows, blocks, context
 
 
 class SeriesDataModule(DataModule):
@@ -163,6 +163,13 @@ class SeriesDataModule(DataModule):
         reads = ((path, partial(read_rows, path, self.columns)) for path in there)
         series = [SeriesSource(path, self.value, read, mended) for path, read in reads]
         return DatasetSources(series=series)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        if device.type == "mps" and isinstance(batch, SeriesBatch):  # has no double precision
+            batch = SeriesBatch(*(t.float() if t.is_floating_point() else t for t in batch))
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def _read(self, path: Path) -> Series:
         length = self.step or None
