@@ -191,7 +191,7 @@ def series(faults: Callable[[list[str]], Sequence[str]]) -> str:
         ("times that repeat the one above: 1 (row 42, 2024", lambda rows: rows[:40] + rows[39:]),
         ("times before the one above: 1 (row 43, 2024",
          lambda rows: [*rows[:40], rows[41], rows[40], *rows[42:]]),
-        ("times off the step of 0 days 01:00:00: 2 (row 12, 2024",
+        ("times off the step of 0 days 01:00:00: 1 (row 12, 2024",
          lambda rows: [*rows[:10], rows[10].replace(":00,", ":15,").replace("T10,", "T10:15,"),
                        *rows[11:]]),
         ("missing values: 1 (row 12, 2024", lambda rows: [*rows[:10], rows[10][:14], *rows[11:]]),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kindling.errors import UserError
-from kindling.series.calendar import find_calendar
+from kindling.series.calendar import DAY, find_calendar
 from kindling.series.panel import refuse_several
 from kindling.series.read import read_rows
 from kindling.series.rows import SeriesColumns
@@ -131,7 +131,9 @@ def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any
     """Settings for a table with a row for each step of time."""
     names = [str(name) for name in table.columns]
     value = value or _last(table, ("numbers", "identifiers"), path)
-    time = next((name for name in names if name != value and _is_time(table[name])), None)
+    # Numbers may be times as well, but text that reads as a time hardly is anything else.
+    likely = sorted(names, key=lambda name: looks_like(table[name]) != "categories")
+    time = next((name for name in likely if name != value and _is_time(table[name])), None)
     if time is None:
         raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
     rows = read_rows(path, SeriesColumns(time, value), len(table))
@@ -170,6 +172,8 @@ def _is_time(cells: "pd.Series[str]") -> bool:
         layout = find_layout(known, None, None)
     except UserError:  # day first or month first, which training asks for
         return True
-    if layout is None or (layout.format == "seconds" and looks_like(cells) == "numbers"):
+    if layout is None:
         return False
-    return bool(layout.parse(known).ticks[0] != NOT_A_TIME)
+    # A row's number counts no seconds.
+    ticks = layout.parse(known).ticks
+    return bool(ticks[0] != NOT_A_TIME and not (layout.format == "seconds" and ticks[0] < DAY))
