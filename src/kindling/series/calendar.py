@@ -198,7 +198,7 @@ def _of_months(ticks: Ticks) -> list[Calendar]:
     if (np.diff(number) < 1).mean() > 1 / 2:
         return []
     last = (days == _days_of(month, 31)).all()
-    day = 31 if last else commonest((days - month.astype("M8[D]")).astype(np.int64)) + 1
+    day = 31 if last else commonest(ticks // DAY - month.astype("M8[D]").astype(np.int64)) + 1
     step = commonest(np.diff(np.unique(number)))
     time, first = commonest(ticks % DAY), commonest(number % step)
     return [Calendar("months", step, time, day, first)]
@@ -211,4 +211,8 @@ def _share(calendar: Calendar, ticks: Ticks) -> float:
 
 def _days_of(months: npt.NDArray[np.datetime64], day: int) -> npt.NDArray[np.datetime64]:
     """This day of each month, or the last one where a month is shorter."""
-    return np.minimum(months.astype("M8[D]") + (day - 1), (months + 1).astype("M8[D]") - 1)
+    first = months.astype("M8[D]")
+    found: npt.NDArray[np.datetime64] = np.minimum(
+        first + (day - 1), (months + 1).astype("M8[D]") - 1
+    )
+    return found
