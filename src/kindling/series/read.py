@@ -51,8 +51,7 @@ class Series:
 
     @property
     def start(self) -> np.datetime64:
-        found: np.datetime64 = self.timestamps(0)[()]
-        return found
+        return np.datetime64(int(self._ticks(0)), "us")
 
     def timestamps(self, index: npt.ArrayLike) -> npt.NDArray[np.datetime64]:
         """Times of the values at these positions, which may lie beyond either end.

@@ -95,7 +95,7 @@ def count_lines(path: Path) -> int:
 
 def _read_columns(
     path: Path, columns: SeriesColumns, cells: int
-) -> Iterator[tuple["pd.Series[str]", "pd.Series[float]"]]:
+) -> Iterator[tuple["pd.Series[str]", "pd.Series[Any]"]]:
     """Times as written and numbers, of the rows that have either."""
     separator, header = read_header(path)
     if columns.value in columns.times:
@@ -124,7 +124,11 @@ def _read_columns(
             rows = frame[[*times, value]].dropna(how="all")
             if len(rows):
                 parts = [rows[time].fillna("") for time in times]
-                joined = parts[0] if len(parts) == 1 else parts[0].str.cat(parts[1:], sep=" ")
+                joined = (
+                    parts[0]
+                    if len(parts) == 1
+                    else parts[0].str.cat(rows[times[1:]].fillna(""), sep=" ")
+                )
                 yield joined, _of_either_mark(path, rows[value]) if text else rows[value]
 
 
@@ -143,7 +147,7 @@ def _of_either_mark(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
         row = unclear.argmax()
         fault = f"{cells.iloc[row]!r} may have a mark of thousands or of decimals"
         cure = "write it without thousands, or all values with the same decimals"
-        raise UserError(f"{path}, row {cells.index[row] + 2}: {fault}; {cure}")
+        raise UserError(f"{path}, row {cells.index[int(row)] + 2}: {fault}; {cure}")
     return cells.str.replace(",", ".", regex=False)
 
 
@@ -183,7 +187,7 @@ def _find_layout(path: Path, times: "pd.Series[str]", columns: SeriesColumns) ->
     return layout
 
 
-def _parse(path: Path, times: "pd.Series[str]", cells: "pd.Series[float]", layout: Layout) -> Chunk:
+def _parse(path: Path, times: "pd.Series[str]", cells: "pd.Series[Any]", layout: Layout) -> Chunk:
     if cells.dtype.kind not in "iuf":  # as text, because pandas takes True for 1
         cells = cells.map(str, na_action="ignore")
     numbers = pd.to_numeric(cells, errors="coerce")

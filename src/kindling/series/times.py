@@ -122,7 +122,7 @@ def _fits(ticks: Ticks) -> tuple[int, float]:
 
 
 def _moment(ticks: np.int64) -> np.datetime64:
-    return np.datetime64(int(ticks), "us").astype("M8[D]")
+    return np.datetime64(int(ticks) // DAY, "D")
 
 
 def _parse(times: "pd.Series[str]", layout: str) -> Ticks:

@@ -132,7 +132,8 @@ def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any
     names = [str(name) for name in table.columns]
     value = value or _last(table, ("numbers", "identifiers"), path)
     # Numbers may be times as well, but text that reads as a time hardly is anything else.
-    likely = sorted(names, key=lambda name: looks_like(table[name]) != "categories")
+    kinds = {str(name): looks_like(cells) for name, cells in table.items()}
+    likely = sorted(names, key=lambda name: kinds[name] != "categories")
     time = next((name for name in likely if name != value and _is_time(table[name])), None)
     if time is None:
         raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
