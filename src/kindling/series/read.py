@@ -128,9 +128,9 @@ def read_series(
         grid.add(chunk)
     values, start, filled = grid.mended(problems)
     if columns.timezone is not None:
-        ends = calendar.times([start, start + len(values)]).tolist()
+        begin, end = calendar.times([start, start + len(values)]).tolist()
         return Series(
-            values, calendar, start, filled, zone_clock(columns.timezone, *ends, clock.local)
+            values, calendar, start, filled, zone_clock(columns.timezone, begin, end, clock.local)
         )
     return Series(values, calendar, start, filled, clock.clock())
 
