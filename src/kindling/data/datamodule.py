@@ -178,7 +178,7 @@ class DataModule(LightningDataModule):
             if isinstance(split, Sized) and len(split):
                 size = self.batch_size * (1 if name == "train" else EVALUATED)
                 what = f"data.batch_size={self.batch_size}"
-                require_batch(what, min(size, len(split)), split[0])  # type: ignore[arg-type]
+                require_batch(what, min(size, len(split)), split[0])
 
     def _refuse_changed(self) -> None:
         """What the columns, the splits and the fingerprint are of shall be one and the same."""

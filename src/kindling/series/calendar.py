@@ -198,8 +198,8 @@ def _of_months(ticks: Ticks) -> list[Calendar]:
     if (np.diff(number) < 1).mean() > 1 / 2:
         return []
     last = (days == _days_of(month, 31)).all()
-    since: Ticks = (days - month.astype("M8[D]")).astype(np.int64)
-    day = 31 if last else commonest(since) + 1
+    since = (days - month.astype("M8[D]")).astype(np.int64)
+    day = 31 if last else commonest(np.asarray(since, np.int64)) + 1
     step = commonest(np.diff(np.unique(number)))
     time, first = commonest(ticks % DAY), commonest(number % step)
     return [Calendar("months", step, time, day, first)]

@@ -167,7 +167,7 @@ def _of_length(steps: int) -> dict[str, Any]:
 def _is_time(cells: "pd.Series[str]") -> bool:
     """Text or numbers in a layout of times, in all of the first rows."""
     known = cells.dropna().head(SEEN)
-    if known.empty or looks_like(cells) in ("photos", None):
+    if known.empty or looks_like(cells) == "photos":
         return False
     try:
         layout = find_layout(known, None, None)
