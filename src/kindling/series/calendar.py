@@ -200,7 +200,7 @@ def _of_months(ticks: Ticks) -> list[Calendar]:
     last = (days == _days_of(month, 31)).all()
     since = (days - month.astype("M8[D]")).astype(np.int64)
     day = 31 if last else commonest(np.asarray(since, np.int64)) + 1
-    step = commonest(np.diff(np.unique(number)))
+    step = commonest(np.diff(np.unique(number)).astype(np.int64))
     time, first = commonest(ticks % DAY), commonest(number % step)
     return [Calendar("months", step, time, day, first)]
 
