@@ -156,7 +156,7 @@ class ParsingCLI(LightningCLI):
         """The model, and the data with their splits."""
         config = self.config.clone()
         config.trainer.logger = None  # it writes into the run's folder, which is not there yet
-        with memory.Allocations():
+        with memory.Allocations(memory.COPIES if self.command == "fit" else 1):
             self.config_init = self.parser.instantiate_classes(config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")

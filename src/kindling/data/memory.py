@@ -47,11 +47,14 @@ class Allocations(TorchFunctionMode):
     """Stops before a tensor that does not fit is filled, which takes longer than making it.
 
     A size that is a few times too large would otherwise bring the machine to its knees.
+
+    Args:
+        copies: Of each tensor that there will be.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, copies: int = 1) -> None:
         super().__init__()
-        self.there = available()
+        self.there, self.copies = available(), copies
 
     def __torch_function__(
         self,
@@ -63,7 +66,8 @@ class Allocations(TorchFunctionMode):
         made = func(*args, **(kwargs or {}))
         if isinstance(made, Tensor) and made.device.type == "cpu":
             sizes = "x".join(map(str, made.shape))
-            require(f"a tensor of {sizes}", made.numel() * made.element_size(), self.there)
+            size = self.copies * made.numel() * made.element_size()
+            require(f"a tensor of {sizes}", size, self.there)
         return made
 
 

@@ -94,22 +94,20 @@ def read_series(
 
     What breaks the regularity is an error, or is mended and counted in one warning:
 
-    - ``interpolate`` sorts, and fills gaps and missing values on a straight line between their
-      neighbours, and says which were filled. Missing values at either end are cut, because a line
-      needs two ends. Where more would be filled than was measured it refuses: that is a wrong step
-      or a wrong timestamp.
+    - ``interpolate`` sorts, fills gaps and missing values on a line between neighbours, and says
+      which were filled. Missing values at either end are cut. Where more would be filled than
+      was measured it refuses: that is a wrong step or a wrong timestamp.
     - ``drop`` sorts, and keeps the longest segment without a gap or a missing value. Closing a
       gap would move all later values in time, so that no lag means the same hour any more.
 
-    Of rows with the same time both keep the first that has a value; a file in which most times
-    come again is refused, because it holds several series. Both drop rows between two
-    steps, whose values would have to be moved in time.
+    Of rows with the same time both keep the first that has a value; where most times come again,
+    the file holds several series and is refused. Both drop rows between two steps.
 
     Args:
         path: The file.
-        time: Its column of times, or all that is known of its columns.
+        time: Its column of times, or all that is known of its columns, with ``value``.
         value: Its column of values.
-        problems: What is done about what breaks the regularity.
+        problems: What is done about these.
         cells: Cells that are read at a time.
         length: Of the steps in training, for a file too short to show it.
 
@@ -118,21 +116,16 @@ def read_series(
     """
     columns = time if isinstance(time, SeriesColumns) else SeriesColumns(time, value)
     calendar, chunks, clock = _opened(path, columns, cells, length)
-    if calendar.tolerance:
-        reach = timedelta(microseconds=calendar.tolerance)
-        _log.warning("%s: times up to %s off are taken for %s", path, reach, calendar.name)
     grid = Grid(path, columns, count_lines(path) * _SPARSEST[problems], calendar)
     for chunk in _by_clock(chunks, clock):
         if problems == "error":
             grid.check(chunk)
         grid.add(chunk)
     values, start, filled = grid.mended(problems)
-    if columns.timezone is not None:
-        begin, end = calendar.times([start, start + len(values)]).tolist()
-        return Series(
-            values, calendar, start, filled, zone_clock(columns.timezone, begin, end, clock.local)
-        )
-    return Series(values, calendar, start, filled, clock.clock())
+    if columns.timezone is None:
+        return Series(values, calendar, start, filled, clock.clock())
+    ends = calendar.times([start, start + len(values)]).tolist()
+    return Series(values, calendar, start, filled, zone_clock(columns.timezone, *ends, clock.local))
 
 
 def read_rows(path: Path, columns: SeriesColumns, most: int) -> Recording:
@@ -152,6 +145,9 @@ def _opened(
     chunks = read_chunks(path, columns, cells)
     first = next(chunks)
     local, calendar = _find_calendar(first, length)
+    if calendar.tolerance:
+        reach = timedelta(microseconds=calendar.tolerance)
+        _log.warning("%s: times up to %s off are taken for %s", path, reach, calendar.name)
     return calendar, chain([first], chunks), ClockChanges(local)
 
 

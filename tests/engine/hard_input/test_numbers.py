@@ -66,7 +66,7 @@ def test_every_setting_of_a_problem_with_odd_values(
         "trainer.val_check_interval=0.0": "must be a number from",
         "trainer.gradient_clip_val=-1.0": "must be at least 0",
         "trainer.devices=a": "devices",
-        "trainer.accelerator=tpu": "tpu",
+        "trainer.accelerator=tpu": "torch_xla",
         "trainer.strategy=ddp_spawn": "use ddp",
         "trainer.num_nodes=2": "MASTER_ADDR",
         "seed_everything=-1": "must be at least 0",
@@ -77,7 +77,7 @@ def test_every_setting_of_a_problem_with_odd_values(
         "model.weight_decay=.nan": "must be 0 or more, and finite",
         "model.weight_decay=.inf": "must be 0 or more, and finite",
         "model.hidden=null": "it has no meaning here",
-        "model.hidden=[1000000000]": "memory",
+        "model.hidden=[2000000000]": "memory",
         "early_stopping.min_delta=.nan": "must be a finite number",
         "early_stopping.monitor=val/nope": "val/nope",
         "threads=1000000": "must be at most",
@@ -96,8 +96,8 @@ def test_a_net_that_fills_the_memory_is_refused_before_it_is_made(
 ) -> None:
     monkeypatch.setattr("psutil.virtual_memory", lambda: Memory(300_000))
     made = refusal("fit", *TABLE, "--model.hidden=[100000]")
-    assert "a tensor of 100000x2 would take 0.8 MB of memory, and 0.3 MB are free" in made
-    trained = refusal("fit", *TABLE, "--model.hidden=[10000]")
+    assert "a tensor of 100000x2 would take 3.2 MB of memory, and 0.3 MB are free" in made
+    trained = refusal("fit", *TABLE, "--model.hidden=[5000]")
     assert "the weights of ToyNet, with gradients and the optimizer's moments" in trained
 
 

@@ -81,7 +81,7 @@ def test_what_is_there_survives_a_disk_that_is_full(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(UserError, match="File too large"):
             runs.write(tmp_path / "config.yaml", "after\n" * 100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

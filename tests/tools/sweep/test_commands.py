@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -27,8 +28,8 @@ def space(tmp_path: Path, *lines: str) -> Path:
 
 def test_make() -> None:
     words = ("TASK=t", "TRIALS=9", "NAME=n", "DATA=d", "PRESET=smoke", "model.lr=1")
-    assert " ".join(make("sweep", *words, "ARGS=--jobs=1").split()).endswith(
-        "--task t --trials 9 --name 'n' --config smoke --data.root='d' '--model.lr=1' --jobs=1"
+    assert " ".join(shlex.split(make("sweep", *words, "ARGS=--jobs=1"))).endswith(
+        "--task t --trials 9 --name n --config smoke --data.root=d --model.lr=1 --jobs=1"
     )
     assert "sweep needs TASK=" in make("sweep")
 

@@ -89,7 +89,7 @@ def placeholders(table: pd.DataFrame) -> list[str]:
 
 def _about(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
     named = [name for value in settings.values() for name in np.atleast_1d(value).tolist()]
-    unused = ", ".join(not_used(table, named))
+    unused = ", ".join(not_used(table, [*map(str, named)]))
     return f"{len(table):,} rows" + (f"; not used: {unused}" if unused else "")
 
 
