@@ -124,8 +124,9 @@ def read_series(
     values, start, filled = grid.mended(problems)
     if columns.timezone is None:
         return Series(values, calendar, start, filled, clock.clock())
-    ends = calendar.times([start, start + len(values)]).tolist()
-    return Series(values, calendar, start, filled, zone_clock(columns.timezone, *ends, clock.local))
+    begin, end = calendar.times([start, start + len(values)]).tolist()
+    own = zone_clock(columns.timezone, begin, end, clock.local)
+    return Series(values, calendar, start, filled, own)
 
 
 def read_rows(path: Path, columns: SeriesColumns, most: int) -> Recording:
