@@ -97,8 +97,7 @@ def read_series(
     - ``interpolate`` sorts, fills gaps and missing values on a line between neighbours, and says
       which were filled. Missing values at either end are cut. Where more would be filled than
       was measured it refuses: that is a wrong step or a wrong timestamp.
-    - ``drop`` sorts, and keeps the longest segment without a gap or a missing value. Closing a
-      gap would move all later values in time, so that no lag means the same hour any more.
+    - ``drop`` sorts, and keeps the longest segment without a gap: closing gaps would move lags.
 
     Of rows with the same time both keep the first that has a value; where most times come again,
     the file holds several series and is refused. Both drop rows between two steps.
