@@ -33,16 +33,16 @@ def evaluate(module: Module, outcome: EvalOutput, block: int) -> Results:
     metrics = score_heads(module, outcome.predictions, targets, block)
     scored = {k: score_heads(module, v, targets, block) for k, v in outcome.baselines.items()}
     baseline, *others = ({"name": k, "metrics": scores} for k, scores in scored.items() if scores)
-    results: Results = {
+    known, by_class = _known_targets(outcome), _class_scores(module, outcome)
+    return {
         "samples": len(outcome.indices),
-        "known_targets": _known_targets(outcome),
+        **({"known_targets": known} if known else {}),
         "metrics": metrics,
         "baseline": baseline,
         "other_baselines": others,
         "skill": _skill(module, metrics, scored[str(baseline["name"])]),
-        "per_class": _class_scores(module, outcome),
+        **({"per_class": by_class} if by_class else {}),
     }
-    return {name: value for name, value in results.items() if value != {}}
 
 
 def logged(module: str, scores: Mapping[str, float]) -> Results:

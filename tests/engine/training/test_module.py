@@ -142,6 +142,16 @@ def test_results_count_the_targets_that_are_known(held: int, known: int, heads: 
     assert set(found["metrics"]) == set(found["skill"]) == scores
 
 
+def test_predictions_that_are_no_numbers_have_no_scores() -> None:
+    model, given = Gappy(), points(100)[torch.arange(100)]
+    predictions = dict.fromkeys(model.heads, torch.full((100,), torch.nan))
+    targets = model.step(given).targets
+    outcome = EvalOutput(given.indices, predictions, targets, model.baselines(given))
+    found = results.evaluate(model, outcome, block=1)
+    assert found["metrics"] == found["skill"] == {}
+    assert found["baseline"]["metrics"]
+
+
 class Rows(DummyLogger):
     """Keeps what the Trainer hands to a logger."""
 
