@@ -114,9 +114,9 @@ class DataModule(LightningDataModule):
         return {}
 
     def sources(self) -> DatasetSources:
-        """What `make check` looks at: also where training refuses it, so before anything is cut.
+        """What `make check` reads: also where training refuses it, so before anything is cut.
 
-        The tables and photos among ``files()``; a problem that knows more of them says it.
+        The tables among ``files()``; a problem that knows more of them says it.
         """
         return of_files(self.files(), list(self.target_names.values()))
 

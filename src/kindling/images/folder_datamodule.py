@@ -19,7 +19,6 @@ from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, sp
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import duplicates
 from kindling.data.samples import write_folders
-from kindling.data.sources import DatasetSources, ImageSource
 from kindling.data.split import stratified_split
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
@@ -132,14 +131,6 @@ class ImageFolderDataModule(DataModule):
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         return {"image": PHOTO}
-
-    def sources(self) -> DatasetSources:
-        images = []
-        for folder in self._folders:
-            name = folder.path.relative_to(self.root).as_posix()
-            labels = [folder.classes[k] for k in folder.labels]
-            images.append(ImageSource(name, folder.files, labels))
-        return DatasetSources(images=images)
 
     @cached_property
     def _folders(self) -> list[ImageFolder]:

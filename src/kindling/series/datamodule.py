@@ -159,9 +159,8 @@ class SeriesDataModule(DataModule):
         return {"window": window, "calendar": calendar, "value": value}
 
     def sources(self) -> DatasetSources:
-        mended, there = self.problems != "error", filter(Path.is_file, self.files())
-        reads = ((path, partial(read_rows, path, self.columns)) for path in there)
-        series = [SeriesSource(path, self.value, read, mended) for path, read in reads]
+        there = filter(Path.is_file, self.files())
+        series = [SeriesSource(path, partial(read_rows, path, self.columns)) for path in there]
         return DatasetSources(series=series)
 
     def transfer_batch_to_device(

@@ -300,12 +300,10 @@ class TableDataModule(DataModule):
 
     def sources(self) -> DatasetSources:
         splits = [SPLITS] if self.test_file is None else [SPLITS[:2], SPLITS[2:]]
-        targets, columns = list(self.target_names.values()), self.columns[:3]
+        targets = list(self.target_names.values())
         files = zip(self.files(), splits, strict=False)  # a subclass may have photos beside them
         groups = [name for name in (self.group, self.time) if name is not None]
-        return DatasetSources(
-            [TableSource(path, targets, s, *columns, groups=groups) for path, s in files]
-        )
+        return DatasetSources([TableSource(path, targets, s, groups) for path, s in files])
 
     def state_dict(self) -> dict[str, Any]:
         settings = {name: getattr(self, name) for name in self.fixed}

@@ -182,7 +182,7 @@ class FacesDataModule(ImageTableDataModule):
     def sources(self) -> DatasetSources:
         targets = [name for name in (self.identity, self.age) if name is not None]
         groups = [self.identity] if self.identity else []
-        return DatasetSources([TableSource(self.path, targets, photos=[self.photo], groups=groups)])
+        return DatasetSources([TableSource(self.path, targets, groups=groups)])
 
     # Of a table's columns and categories there is nothing to keep.
     state_dict, load_state_dict = DataModule.state_dict, DataModule.load_state_dict

@@ -91,6 +91,7 @@ def examine(data: DataModule) -> Report:
     for look in (check_identifiers, check_leaks, check_targets, check_repeated, check_photos):
         look(samples, report)
     with suppress(UserError):  # that training is refused by
-        check_series(data.sources().series, report)
-        check_related(data.sources().tables, report)
+        sources = data.sources()
+        check_series(sources.series, report)
+        check_related(sources.tables, report)
     return report
