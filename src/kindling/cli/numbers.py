@@ -46,7 +46,7 @@ CORES = max(64, 8 * (os.cpu_count() or 1))
 
 MOST = {"threads": CORES, "trainer.devices": CORES, "seed_everything": 2**32 - 1}
 SHARES = ("trainer.limit_train_batches", "trainer.val_check_interval")
-"""Counts that as a fraction are a share of the batches."""
+"""Counts that as a fraction are a share of the batches; to Lightning, 5.0 is five."""
 
 SHARED = ("trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler")
 
@@ -82,7 +82,7 @@ def _whole(value: Any) -> int | None:
 def _check_float(name: str, value: float) -> None:
     if not math.isfinite(value):
         raise UserError(f"{name}={value}: must be a finite number")
-    if name in SHARES:
+    if name in SHARES and not (value > 1 and value.is_integer()):
         within(name, value, math.nextafter(0, 1), 1)
     elif value < LEAST.get(name, -math.inf):
         raise UserError(f"{name}={value}: must be at least {LEAST[name]}")

@@ -116,6 +116,10 @@ def test_a_batch_that_fills_the_memory_is_refused(
     assert "data.batch_size=1000: a batch of" in refusal("fit", *TABLE, *flags)
 
 
+def test_a_whole_number_of_batches_is_a_count_however_it_is_parsed(train: Train) -> None:
+    train("--trainer.limit_train_batches=2.0", "--trainer.max_epochs=1")
+
+
 def test_as_many_epochs_as_nobody_counts(train: Train) -> None:
     """Whatever ends training earlier is in force."""
     run = train("--trainer.max_epochs=-1", "--trainer.max_steps=3")
