@@ -20,11 +20,9 @@ from kindling.data.dataset import FieldDataset
 from kindling.data.files import TABLES, fingerprint
 from kindling.data.loader import Batches, load
 from kindling.data.memory import require_batch
-from kindling.data.numbers import at_least as at_least
-from kindling.data.numbers import below_one as below_one
-from kindling.data.numbers import share
+from kindling.data.numbers import at_least
 from kindling.data.sources import DatasetSources, of_files
-from kindling.data.split import SplitConfig, TooFew, check_fold
+from kindling.data.split import TooFew
 from kindling.data.whole import named
 from kindling.errors import UserError
 
@@ -241,22 +239,6 @@ class DataModule(LightningDataModule):
         """Samples in each split; one that is an iterator alone does not know."""
         splits = [(name, split) for name, split in self.splits.items() if name != "predict"]
         return {name: len(split) for name, split in splits if isinstance(split, Sized)}
-
-
-def split_config(
-    val_fraction: float,
-    test_fraction: float,
-    seed: int,
-    folds: int | None,
-    fold: int,
-    test_file: bool,
-) -> SplitConfig:
-    """The settings of a cut by the names that all data modules have for them, once checked."""
-    check_fold(folds, fold)
-    at_least("data.split_seed", seed, 0)
-    for name, part in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
-        share(f"data.{name}", part)
-    return SplitConfig(val_fraction, 0.0 if test_file else test_fraction, seed, folds, fold)
 
 
 def write_once(folder: Path, write: Callable[[Path], None]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kindling.data.numbers import at_least, share
 from kindling.errors import UserError
 
 
@@ -67,6 +68,22 @@ class SplitConfig(NamedTuple):
         rows = np.sort(np.concatenate(parts))
         train, val = split(keys[rows], held_out, self.seed)
         return [rows[train], rows[val], test]
+
+
+def split_config(
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    folds: int | None,
+    fold: int,
+    test_file: bool,
+) -> SplitConfig:
+    """The settings of a cut by the names that all data modules have for them, once checked."""
+    check_fold(folds, fold)
+    at_least("data.split_seed", seed, 0)
+    for name, part in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        share(f"data.{name}", part)
+    return SplitConfig(val_fraction, 0.0 if test_file else test_fraction, seed, folds, fold)
 
 
 def check_fold(folds: int | None, fold: int) -> None:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kindling.data import paths
-from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
+from kindling.data.datamodule import STAGES, DataModule, SplitName
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import duplicates
+from kindling.data.numbers import at_least
 from kindling.data.samples import write_folders
-from kindling.data.split import stratified_split
+from kindling.data.split import split_config, stratified_split
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.images.cache import load_images

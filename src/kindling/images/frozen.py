@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kindling.data.datamodule import at_least
+from kindling.data.numbers import at_least
 from kindling.errors import UserError, did_you_mean, require_package
 from kindling.images import Pixels, check_size
 

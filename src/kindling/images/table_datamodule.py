@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kindling.data import paths
-from kindling.data.datamodule import at_least
 from kindling.data.files import identical
+from kindling.data.numbers import at_least
 from kindling.data.split import grouped_split, linked_rows, stratified_split
 from kindling.errors import UserError
 from kindling.images.cache import load_images

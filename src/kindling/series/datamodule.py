@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from kindling.data.datamodule import STAGES, DataModule, SplitName, Stage, at_least, split_config
+from kindling.data.datamodule import STAGES, DataModule, SplitName, Stage
+from kindling.data.numbers import at_least
 from kindling.data.samples import write_series
 from kindling.data.sources import DatasetSources, SeriesSource
-from kindling.data.split import rolling_origin
+from kindling.data.split import rolling_origin, split_config
 from kindling.errors import UserError
 from kindling.series.calendar import Calendar, span
 from kindling.series.clock import check_zone

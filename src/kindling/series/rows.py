@@ -2,7 +2,6 @@
 
 import csv
 import difflib
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -16,14 +15,14 @@ import pandas as pd
 from kindling.errors import UserError
 from kindling.series.calendar import Mask, Ticks
 from kindling.series.times import NOT_A_TIME, Layout, find_layout
-from kindling.tables.read import separator_of
+from kindling.tables.files import separator_of
+from kindling.tables.formats import EITHER
 
 Values = npt.NDArray[np.float64]
 
 CELLS = 200_000  # that are read at a time; pandas reads text three times slower at a million
 PEEKED = 1000  # rows, at most, that tell how values are written
 _HEADER = 100_000  # letters, at most
-_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 
 
 class SeriesColumns(NamedTuple):
@@ -137,13 +136,13 @@ def _has_decimals(path: Path, value: int, settings: Mapping[str, Any]) -> bool:
     with warnings.catch_warnings(action="ignore"):  # of what is said when the file is read
         head = pd.read_csv(path, dtype=str, usecols=[value], nrows=PEEKED, **settings)
     marked = head[value].dropna()[lambda cells: cells.str.contains("[.,]")]
-    either = marked.str.fullmatch(_EITHER)
+    either = marked.str.fullmatch(EITHER)
     return len(marked) > 0 and (len(marked) == len(head[value].dropna()) or not either.all())
 
 
 def _of_either_mark(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
     """Decimal commas as points; a UserError for a mark that may be of thousands."""
-    if (unclear := cells.str.fullmatch(_EITHER).fillna(False).to_numpy(bool)).any():
+    if (unclear := cells.str.fullmatch(EITHER).fillna(False).to_numpy(bool)).any():
         row = unclear.argmax()
         fault = f"{cells.iloc[row]!r} may have a mark of thousands or of decimals"
         cure = "write it without thousands, or all values with the same decimals"

@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kindling.data.datamodule import STAGES, DataModule, SplitName, at_least, split_config
+from kindling.data.datamodule import STAGES, DataModule, SplitName
 from kindling.data.dataset import FieldDataset
+from kindling.data.numbers import at_least
 from kindling.data.samples import SHAPES, write_table
 from kindling.data.sources import SPLITS, DatasetSources, TableSource
-from kindling.data.split import TooFew, grouped_split, stratified_split
+from kindling.data.split import TooFew, grouped_split, split_config, stratified_split
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.tables.columns import KINDS, Columns, choose, report

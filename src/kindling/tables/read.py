@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 
 from kindling.errors import UserError
 from kindling.tables.dates import date_parts, source
-from kindling.tables.files import Record, encodings, records, separator_of
+from kindling.tables.files import Record, encodings, records
 from kindling.tables.formats import decimal_mark, parse
-
-__all__ = ["labels", "listed", "numbers", "numeric", "read_table", "refuse", "require_columns"]
-__all__ += ["separator_of"]
 
 
 def _spellings(*words: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from lightning.pytorch import cli as lightning_cli
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
-from kindling.data.datamodule import at_least
+from kindling.data.numbers import at_least
 from kindling.errors import UserError
 
 Schedule = Literal["constant", "cosine"]

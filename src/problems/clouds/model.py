@@ -17,8 +17,8 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.data.datamodule import below_one
 from kindling.data.dataset import FieldDataset
+from kindling.data.numbers import below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import ConvBlocks, ImageBatch, ImageModule, Pixels

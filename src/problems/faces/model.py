@@ -17,8 +17,9 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from kindling.data.datamodule import DataModule, below_one
+from kindling.data.datamodule import DataModule
 from kindling.data.dataset import FieldDataset
+from kindling.data.numbers import below_one
 from kindling.data.targets import target_mask
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome

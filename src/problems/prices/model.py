@@ -18,8 +18,9 @@ from torchmetrics import (
     R2Score,
 )
 
-from kindling.data.datamodule import DataModule, at_least, below_one
+from kindling.data.datamodule import DataModule
 from kindling.data.dataset import FieldDataset
+from kindling.data.numbers import at_least, below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import ImageModule
