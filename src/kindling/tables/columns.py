@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kindling.data.files import image_suffixes
 from kindling.errors import UserError
-from kindling.tables.dates import PARTS, date_parts, dates, source
+from kindling.tables.dates import PARTS, dates, part_of, source
 from kindling.tables.formats import parse
 from kindling.tables.read import require_columns
 
@@ -82,7 +82,7 @@ def choose(
         if kind == "identifiers" or (kind is not None and named.get(kind) is None):
             found[kind].append(name)
         elif kind is None and named.get("numbers") is None:
-            found["numbers"] += _parts_of_dates(table[name], path)
+            found["numbers"] += _parts_of_dates(table[name])
     columns = Columns(**found)
     if not any(columns[:3]):
         raise UserError(f"{path}: no column to learn from beside {target!r}: add or name one")
@@ -184,13 +184,13 @@ def _are_numbers(there: "pd.Series[str]", number: NDArray[np.float64]) -> bool:
     return text.nunique() == 1 and not any(map(str.isalnum, text.iloc[0]))
 
 
-def _parts_of_dates(cells: "pd.Series[str]", path: Path) -> list[str]:
+def _parts_of_dates(cells: "pd.Series[str]") -> list[str]:
     """The parts of dates that differ; none if the column is not of dates."""
-    if dates(cells) is None:
+    if (moments := dates(cells)) is None:
         return []
-    names = [f"{cells.name} {part}" for part in PARTS]
-    differ = (np.unique(date_parts(cells.dropna(), name, path)) for name in names)
-    return [name for name, values in zip(names, differ, strict=True) if len(values) > 1]
+    known = moments.dropna()
+    differ = [part for part in PARTS if len(np.unique(part_of(known, part))) > 1]
+    return [f"{cells.name} {part}" for part in differ]
 
 
 def _counts_rows(number: NDArray[np.float64]) -> bool:

@@ -60,7 +60,11 @@ def date_parts(cells: "pd.Series[str]", name: str, path: Path) -> NDArray[np.flo
             cure = "write them as 2024-01-31, or leave the column out"
             raise UserError(f"{path}, column {cells.name!r}: not dates that are clear: {cure}")
         return np.full(len(cells), np.nan)
-    part = name.rpartition(" ")[2]
+    return part_of(moments, name.rpartition(" ")[2])
+
+
+def part_of(moments: "pd.Series[pd.Timestamp]", part: str) -> NDArray[np.float64]:
+    """One of :data:`PARTS` of each date, ``(N,)``."""
     attribute = {"weekday": "day_of_week"}.get(part, part)  # of pandas
     days = (moments - pd.Timestamp(0)) / pd.Timedelta(days=1)
     return np.asarray(days if part == "days" else getattr(moments.dt, attribute), np.float64)

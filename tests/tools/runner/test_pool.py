@@ -34,7 +34,7 @@ def wanted(tmp_path: Path) -> list[PlannedRun]:
 
 def work(wanted: list[PlannedRun], command: Fake | None = None, jobs: int = 2) -> dict[str, str]:
     """What could not be made, and why."""
-    pool = Runs(wanted, (jobs, 1), Console(quiet=True))
+    pool = Runs(wanted, Room(jobs, 1, Local()), Console(quiet=True))
     with (command or Fake()).standing_in():
         pool.work()
     return pool.failed

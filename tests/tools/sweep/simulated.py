@@ -7,6 +7,7 @@ from pathlib import Path
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from rich.console import Console
 
+from kindling.tools.runner.executors import Local, Room
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.sweep.space import Space
 from kindling.tools.sweep.study import Study
@@ -49,7 +50,7 @@ def study(folder: Path, high: float = 1e-1, data: str = "f" * 64, **changed: obj
 
 def work(folder: Path, wanted: int, command: Fake | None = None, jobs: int = 2) -> None:
     with (command or Fake()).standing_in():
-        Trials(study(folder), wanted, (jobs, 1), Console(quiet=True)).work()
+        Trials(study(folder), wanted, Room(jobs, 1, Local()), Console(quiet=True)).work()
 
 
 def starts(folder: Path) -> dict[int, list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import pooch
 
 from kindling.errors import UserError
+from kindling.runs.folder import write_json
 
 ATTEMPTS = 5
 LARGEST = 4 << 30  # bytes that an archive may hold, unpacked
@@ -48,9 +49,7 @@ def downloaded(url: str, archive: Path, stall: float, progress: bool) -> Iterato
     except zipfile.BadZipFile:
         archive.unlink()  # so that the same command fetches it again
         raise
-    unfinished = notes.with_name(f".{notes.name}")
-    unfinished.write_text(json.dumps({**known, url: digest}, indent=2) + "\n")
-    unfinished.replace(notes)
+    write_json(notes, {**known, url: digest})
 
 
 def unpack(path: Path, folder: Path) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from kindling.cli.settings import flat
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
+from kindling.tools.runner.executors import Local, Room
 from kindling.tools.runner.expected import examine
 from kindling.tools.runner.grid import show
 from kindling.tools.runner.planned import PlannedRun
@@ -48,7 +49,8 @@ def reproduce(folder: str, logs: Path, other_data: bool, console: Console) -> No
     name = f"{before.folder.name}_{datetime.now(UTC):%Y%m%d_%H%M%S}"
     there = logs.absolute() / before.task / "reproduce" / name
     planned = PlannedRun(before.folder.name, before.task, there, [config], before.settings)
-    pool = Runs([planned], (1, before.provenance.get("device", {}).get("threads", 1)), console)
+    threads = before.provenance.get("device", {}).get("threads", 1)
+    pool = Runs([planned], Room(1, threads, Local()), console)
     pool.work()
     for said in pool.failed.values():
         raise UserError(f"{place}: {said}")

@@ -16,7 +16,7 @@ class Room(NamedTuple):
 
     jobs: int
     threads: int
-    executor: "Executor | None" = None
+    executor: "Executor"
 
 
 class Executor(ABC):

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn
 
 from kindling.errors import Stopped
-from kindling.tools.runner.executors import Local, Room
+from kindling.tools.runner.executors import Room
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import LOOK, Job, Work, note
 from kindling.tools.runner.record import Record
@@ -27,9 +27,8 @@ class Pool(ABC):
     what = "runs"
     verb = "train"
 
-    def __init__(self, wanted: int, room: Room | tuple[int, int], console: Console) -> None:
-        self.wanted, (self.jobs, self.threads, executor) = wanted, Room(*room)
-        self.executor = executor or Local()
+    def __init__(self, wanted: int, room: Room, console: Console) -> None:
+        self.wanted, (self.jobs, self.threads, self.executor) = wanted, room
         self.running: dict[Job, TaskID] = {}
         self._said: set[str] = set()
         self._read: dict[str, tuple[Path, int]] = {}  # run and bytes of its table, by title
@@ -136,9 +135,7 @@ class Runs(Pool):
     ``failed`` has those that could not be made, and why.
     """
 
-    def __init__(
-        self, wanted: Sequence[PlannedRun], room: Room | tuple[int, int], console: Console
-    ) -> None:
+    def __init__(self, wanted: Sequence[PlannedRun], room: Room, console: Console) -> None:
         super().__init__(len(wanted), room, console)
         self.failed: dict[str, str] = {}
         self._left = [planned for planned in wanted if planned.finished() is None]

@@ -32,9 +32,7 @@ class Trials(Pool):
     what = "trials"
     verb = "fit"  # a trial never sees the test split
 
-    def __init__(
-        self, study: Study, wanted: int, room: Room | tuple[int, int], console: Console
-    ) -> None:
+    def __init__(self, study: Study, wanted: int, room: Room, console: Console) -> None:
         super().__init__(wanted, room, console)
         self.study, self._failures = study, 0
         self._trials: dict[str, optuna.Trial] = {}
