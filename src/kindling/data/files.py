@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,9 @@ TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".parquet", ".xlsx")
 
 T = TypeVar("T")
 K = TypeVar("K")
+
+TICK = 100_000_000
+"""Nanoseconds within which a file may change twice and have one time; kernels take some 10 ms."""
 
 # Of these Pillow knows no more than the header, or it hands the file to another program.
 _NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -121,7 +125,10 @@ def _digest(file: Path) -> bytes:
     # A process reads a file once. What changes it in place can set its time back, but not the time
     # of the change itself, which on POSIX is the system's alone to set.
     facts = file.stat()
-    return _content(file, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    changed = max(facts.st_mtime_ns, facts.st_ctime_ns)
+    # The clock of file systems ticks: two changes within one of its ticks have the same time.
+    read = _content if time.time_ns() - changed > TICK else _content.__wrapped__
+    return read(file, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 @functools.cache
