@@ -3,8 +3,10 @@
 Lightning checks some settings late, when there is a run already, and others never.
 """
 
+import inspect
 import math
 import os
+import pydoc
 from argparse import Action
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,8 +47,11 @@ CORES = max(64, 8 * (os.cpu_count() or 1))
 """Threads or processes; with more, a machine does little but change between them."""
 
 MOST = {"threads": CORES, "trainer.devices": CORES, "seed_everything": 2**32 - 1}
-SHARES = ("trainer.limit_train_batches", "trainer.val_check_interval")
+LIMITS = tuple(f"trainer.limit_{of}_batches" for of in ("train", "val", "test", "predict"))
+SHARES = (*LIMITS, "trainer.val_check_interval", "trainer.overfit_batches")
 """Counts that as a fraction are a share of the batches; to Lightning, 5.0 is five."""
+
+MAY_BE_NONE = (*LIMITS[1:], "trainer.overfit_batches")
 
 SHARED = ("trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler")
 
@@ -60,7 +65,7 @@ def check(settings: Mapping[str, Any], options: Mapping[str, Action]) -> None:
     """
     for name, value in settings.items():
         if value is None:
-            _refuse_null(name, options.get(name))
+            _refuse_null(name, settings, options.get(name))
         elif isinstance(value, float) and name.partition(".")[0] in SHARED:
             _check_float(name, value)
         number = _whole(value) if name in LEAST else None
@@ -83,16 +88,28 @@ def _check_float(name: str, value: float) -> None:
     if not math.isfinite(value):
         raise UserError(f"{name}={value}: must be a finite number")
     if name in SHARES and not (value > 1 and value.is_integer()):
-        within(name, value, math.nextafter(0, 1), 1)
+        within(name, value, 0 if name in MAY_BE_NONE else math.nextafter(0, 1), 1)
     elif value < LEAST.get(name, -math.inf):
         raise UserError(f"{name}={value}: must be at least {LEAST[name]}")
 
 
-def _refuse_null(name: str, option: Action | None) -> None:
+def _refuse_null(name: str, settings: Mapping[str, Any], option: Action | None) -> None:
     """The parser takes null for everything, and a class fails at it wherever it is used."""
-    kind = getattr(option, "_typehint", None)
-    nullable = kind in (None, Any) or option is None or option.default is None
-    if not nullable and NoneType not in get_args(kind):
+    part, _, argument = name.rpartition(".")
+    if option is not None:
+        kind, default = getattr(option, "_typehint", None), option.default
+    elif isinstance(settings.get(part), str) and (chosen := pydoc.locate(settings[part])):
+        parameter = inspect.signature(chosen).parameters.get(argument)  # type: ignore[arg-type]
+        if parameter is None:
+            return
+        kind, default = parameter.annotation, parameter.default
+    else:
+        return
+    if isinstance(kind, str):  # an annotation that was never evaluated
+        nullable = "None" in kind or "Optional" in kind
+    else:
+        nullable = kind in (None, Any, inspect.Parameter.empty) or NoneType in get_args(kind)
+    if not (nullable or default is None):
         raise UserError(f"{name}=null: it has no meaning here; leave it out")
 
 

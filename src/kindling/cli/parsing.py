@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cached_property
 from pathlib import Path, PurePath
 from types import FunctionType
-from typing import Any
+from typing import Any, get_args
 
 import torch
 import yaml
@@ -75,6 +75,11 @@ class ParsingCLI(LightningCLI):
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
+        limits: list[Any] = [a for a in parser._actions if a.dest in numbers.SHARES]
+        for limit in limits:
+            # Where Python met float | int first, it is that for int | float too: 1 is 1.0, all.
+            if get_args(limit._typehint)[0] is float:
+                limit._typehint = int | float | None
         # As plain arguments, classes may be named shortly and an error in one keeps its message.
         parser.add_argument("--model", type=LightningModule, required=True)
         parser.add_argument("--data", type=LightningDataModule, required=True)

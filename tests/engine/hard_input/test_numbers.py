@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
 
 from kindling.cli import arguments
 from kindling.data import paths
@@ -116,8 +117,29 @@ def test_a_batch_that_fills_the_memory_is_refused(
     assert "data.batch_size=1000: a batch of" in refusal("fit", *TABLE, *flags)
 
 
-def test_a_whole_number_of_batches_is_a_count_however_it_is_parsed(train: Train) -> None:
+def test_a_whole_number_of_batches_is_a_count_however_it_is_parsed(
+    train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Python keeps one of two equal unions, whichever it met first; the parser goes by its order.
+    annotations = Trainer.__init__.__annotations__
+    monkeypatch.setitem(annotations, "limit_train_batches", float | int | None)
+    (config := tmp_path / "one.yaml").write_text("trainer: {limit_train_batches: 1}")
+    run = train(f"--config={config}", "--trainer.max_epochs=2")
+    assert run.checkpoint("last")["global_step"] == 2
     train("--trainer.limit_train_batches=2.0", "--trainer.max_epochs=1")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--optimizer=SGD", "--optimizer.lr=0.1", "--optimizer.differentiable=null"),
+        ("--lr_scheduler=StepLR", "--lr_scheduler.step_size=1", "--lr_scheduler.gamma=null"),
+    ],
+)
+def test_a_null_that_a_chosen_class_cannot_use(flags: tuple[str, ...], refusal: Refusal) -> None:
+    assert f"{flags[-1][2:]}: it has no meaning here" in refusal("train", *TABLE, *flags)
+    nullable = ("--optimizer=SGD", "--optimizer.lr=0.1", "--optimizer.foreach=null")
+    assert "no meaning" not in refusal("train", *TABLE, *nullable, "--data.batch_size=0")
 
 
 def test_as_many_epochs_as_nobody_counts(train: Train) -> None:
