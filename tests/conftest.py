@@ -1,6 +1,7 @@
 """What the tests share: one thread, a project of their own to write samples and runs in."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from kindling.__main__ import main
 from kindling.data import paths
 
 pytest.register_assert_rewrite("kindling.testing")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored behind a shell's `&`
 
 Run = Callable[..., int]
 

@@ -153,7 +153,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def write(path: Path, text: str) -> None:
     """Write beside, then rename: what was there survives a full disk or a crash."""
     with replaced(path) as unfinished:
-        unfinished.write_text(text)
+        unfinished.write_text(text, encoding="utf-8")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from kindling.data import paths
-from kindling.errors import Stopped
+from kindling.errors import Stopped, UserError
 from kindling.tools.runner.executors import Local, Room, share_out
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs
@@ -70,6 +70,17 @@ def test_one_that_fails_is_named_and_does_not_stop_the_others(wanted: list[Plann
     assert [bool(run.finished()) for run in wanted] == [True, False, True, True]
     assert work(wanted) == {}
     assert noted(wanted) == [WHOLE, ["train", *WHOLE], WHOLE, WHOLE]
+
+
+def test_half_a_record_of_use_is_named(wanted: list[PlannedRun]) -> None:
+    work(wanted[:1])
+    record = wanted[0].folder / "usage.json"
+    record.write_text(record.read_text()[:20])
+    (wanted[0].folder / "results.json").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"usage.json: not valid JSON; restore it, or remove it"):
+        usage(wanted[0])
+    record.unlink()
+    assert work(wanted) == {}
 
 
 def test_a_run_of_other_settings_than_were_asked_for_is_named(wanted: list[PlannedRun]) -> None:

@@ -51,6 +51,15 @@ def test_trials_are_made_once_and_more_when_more_are_wanted(folder: Path) -> Non
     assert states(folder) == ["COMPLETE"] * 4
 
 
+@pytest.mark.parametrize("content", [b"a garbage line\n", b"SQLite format 3\0 and no more"])
+def test_a_broken_database_is_named_and_left_as_it_is(folder: Path, content: bytes) -> None:
+    work(folder, 1, Fake(level=lambda number: 0))
+    (database := folder / "study.db").write_bytes(content)
+    with pytest.raises(UserError, match=r"study.db: cannot be read as a study's database; restore"):
+        work(folder, 2)
+    assert database.read_bytes() == content
+
+
 def test_one_that_is_worse_than_others_is_stopped(folder: Path) -> None:
     work(folder, 5, Fake(level=lambda number: 0))
     work(folder, 6, Fake(seconds=0.5, level=lambda number: 9))
