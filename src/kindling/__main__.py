@@ -20,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        The exit status: 0; 1 for training that diverged; 2 for wrong input; 130 and 143 for a run
+        The exit status: 0; 1 for training that diverged; 2 for wrong input; 3 for
+        input of which a part was predicted; 130 and 143 for a run
         that Ctrl-C and SIGTERM stopped.
     """
     args = list(sys.argv[1:] if argv is None else argv)

@@ -21,6 +21,12 @@ class Diverged(UserError):
     status = 1
 
 
+class Incomplete(UserError):
+    """Predictions that were written for a part of the input."""
+
+    status = 3
+
+
 class Stopped(UserError):
     """A run that a signal ended, saved so that it can go on.
 

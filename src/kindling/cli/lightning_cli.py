@@ -202,7 +202,7 @@ class KindlingCLI(ParsingCLI):
             callbacks.append(RunProgressBar())
         if not fits:
             source = getattr(self.datamodule, "input", None) or Path("test.csv")
-            output = self.folder / "predictions" / f"{source.stem}.csv"
+            output = runs.predictions(self.folder, source)
             step = self.origin.get("global_step", 0)
             self.evaluation = Evaluation(self.folder, self.task, self.checkpoint, step, output)
             return [*callbacks, self.evaluation]

@@ -9,6 +9,7 @@ from kindling.cli.process import rank
 from kindling.cli.resume import FREE
 from kindling.cli.settings import PARTS, flat
 from kindling.data.datamodule import DataModule
+from kindling.errors import Incomplete
 from kindling.evaluation import results
 from kindling.runs import checkpoints
 from kindling.runs import folder as runs
@@ -54,9 +55,16 @@ def conclude(cli: "KindlingCLI") -> None:
             runs.discard(cli.folder)
         _say("done", "nothing is kept of such a run")
     elif cli.evaluation.results is not None:
-        results.show(cli.evaluation.results, cli.folder, Console(highlight=False, soft_wrap=True))
+        results.show(
+            cli.evaluation.results,
+            cli.folder,
+            Console(highlight=False, soft_wrap=True, markup=False, emoji=False),
+        )
     elif cli.command == "predict":
         _say("predictions", runs.shown(cli.evaluation.output))
+        if unread := getattr(cli.datamodule, "unread", []):
+            first = ", ".join(str(value) for value in unread[0].values())
+            raise Incomplete(f"{len(unread)} not predicted, see the column error ({first})")
     elif (cli.folder / runs.BEST).is_file():
         _say("trained", f"score it with: make evaluate RUN={runs.shown(cli.folder)}")
     else:

@@ -73,6 +73,7 @@ class DataModule(LightningDataModule):
         self.num_workers = at_least("data.num_workers", num_workers, 0, WORKERS)
         self.seed = torch.initial_seed() % 2**31  # of the order of training
         self.splits: dict[SplitName, Dataset[Any]] = {}
+        self.unread: list[dict[str, Any]] = []  # of input: what identifies it, and its ``error``
         self._opened: dict[Path, os.stat_result] = {}
 
     # What a problem provides.
@@ -190,7 +191,8 @@ class DataModule(LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for name in self.restored:
-            setattr(self, name, state_dict[name])
+            if name in state_dict:  # not in one of an older version
+                setattr(self, name, state_dict[name])
 
     def train_dataloader(self) -> DataLoader[Any]:
         return self._loader("train", self.seed)

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import importlib.util
 import os
 import time
 from collections import defaultdict
@@ -30,7 +31,12 @@ _NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 @functools.cache
 def formats() -> tuple[str, ...]:
+    """What Pillow decodes, and the plugins that are installed beside it."""
     Image.init()
+    if importlib.util.find_spec("pillow_heif"):
+        importlib.import_module("pillow_heif").register_heif_opener()
+    if importlib.util.find_spec("pillow_jxl"):
+        importlib.import_module("pillow_jxl")  # which registers itself
     return tuple(name for name in Image.ID if name not in _NOT_DECODED)
 
 
@@ -39,6 +45,20 @@ def image_suffixes() -> frozenset[str]:
     """What the names of image files end with, in lower case."""
     readable = set(formats())
     return frozenset(s for s, name in Image.registered_extensions().items() if name in readable)
+
+
+UNREAD = {
+    **dict.fromkeys((".heic", ".heif", ".hif"), "pip install -e '.[heic]' reads it"),
+    ".jxl": "pip install pillow-jxl-plugin reads it",
+    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"), "export it"),
+    **dict.fromkeys((".dcm", ".nii"), "convert it to PNG or TIFF of 16 bits"),
+}
+"""Suffixes of photos that Pillow does not read by itself, and what to do."""
+
+
+def photo_suffixes() -> frozenset[str]:
+    """What the names of photos end with, whether or not they can be read here."""
+    return image_suffixes().union(UNREAD)
 
 
 def printable(path: Path) -> str:

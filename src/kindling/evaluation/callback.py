@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from matplotlib import rc_context
@@ -147,6 +148,8 @@ class Evaluation(Callback):
         ours = isinstance(self._data, DataModule)
         names = self._data.target_names if ours else {head: head for head in self._module.heads}
         table = results.predictions_table(self._module, rows, names, outcome)
+        if split == "predict" and (unread := getattr(self._data, "unread", [])):
+            table = pd.concat([table.assign(error=None), pd.DataFrame(unread)])
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file's name need not be UTF-8, and stands there as it is.
         with replaced(path) as unfinished:

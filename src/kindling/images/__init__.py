@@ -3,7 +3,7 @@
 from kindling.images.augment import Augment, sample_seeds
 from kindling.images.blocks import ConvBlocks, check_size
 from kindling.images.cache import load_images
-from kindling.images.folder import find_images, scan
+from kindling.images.folder import class_name, find_images, scan
 from kindling.images.folder_datamodule import ImageBatch, ImageFolderDataModule
 from kindling.images.listed import listed_images
 from kindling.images.module import ImageModule, Pixels
@@ -18,6 +18,7 @@ __all__ = [
     "ImageModule",
     "Pixels",
     "check_size",
+    "class_name",
     "find_images",
     "listed_images",
     "load_images",

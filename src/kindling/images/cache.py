@@ -5,6 +5,7 @@ N: images, H: height, W: width
 
 import contextlib
 import hashlib
+import json
 import logging
 import math
 import mmap
@@ -22,18 +23,23 @@ from torch import Tensor
 
 from kindling.data.files import digests, printable
 from kindling.errors import UserError
-from kindling.images.read import STACK, read_images
+from kindling.images.read import STACK, BadFiles, Rendering, read_images
 
 log = logging.getLogger(__name__)
 
-_VERSION = 2  # of the keys: to be raised when the same file is read to other pixels than before
+_VERSION = 3  # of the keys: to be raised when the same file is read to other pixels than before
 _ABANDONED_AFTER = 24 * 3600.0  # seconds
 # Python names this flag from 3.13 on. Without it Linux refuses to map more than there is memory.
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 
 
 def load_images(
-    files: Sequence[Path], size: tuple[int, int], cache: Path | None, limit: int = 20 * 2**30
+    files: Sequence[Path],
+    size: tuple[int, int],
+    cache: Path | None,
+    limit: int = 20 * 2**30,
+    rendering: Rendering = Rendering(),  # noqa: B008
+    faults: dict[int, str] | None = None,
 ) -> Tensor:
     """All images in one tensor: ``images.index_select(0, index)`` is a batch.
 
@@ -49,25 +55,38 @@ def load_images(
         cache: Folder of decoded images; none decodes them into memory, at every start.
         limit: Bytes that the folder may hold. What was not used for longest makes way; a set that
             does not fit at all is held in memory, and the log says so.
+        rendering: How a file becomes pixels.
+        faults: Gets what is wrong with the images that cannot be read, by their index in
+            ``files``; none is an error.
 
     Raises:
         UserError: An image cannot be read, or the set fits neither in the cache nor in memory.
     """
     if cache is None or not files:
-        return _in_memory(files, size)
+        return _in_memory(files, size, rendering, faults)
     try:
-        return _cached(files, size, cache, limit)
+        return _cached(files, size, cache, limit, rendering, faults)
     except OSError as error:
         log.warning("%s: photos are held in memory, not in this cache: %s", cache, error)
-        return _in_memory(files, size)
+        return _in_memory(files, size, rendering, faults)
 
 
-def _cached(files: Sequence[Path], size: tuple[int, int], cache: Path, limit: int) -> Tensor:
-    key, shape = _key(files), (len(files), 3, *size)
+def _cached(
+    files: Sequence[Path], size: tuple[int, int], cache: Path, limit: int,
+    rendering: Rendering, faults: dict[int, str] | None,
+) -> Tensor:  # fmt: skip
+    content, shape = content_key(files), (len(files), 3, *size)
+    key = hashlib.sha256(f"{content} {tuple(rendering)}".encode()).hexdigest()[:32]
     path = cache / f"{'x'.join(map(str, shape))}-{key}.u8"
+    beside = path.with_suffix(".bad")  # what could not be read, and is black
     if path.is_file() and path.stat().st_size == math.prod(shape):
         with contextlib.suppress(OSError):  # in a folder that may only be read
             os.utime(path)
+        if beside.is_file():
+            found = {int(k): fault for k, fault in json.loads(beside.read_text()).items()}
+            if faults is None:
+                raise BadFiles(files, found)
+            faults |= found
         return _mapped(path, shape)
     cache.mkdir(parents=True, exist_ok=True)
     _make_room(cache, math.prod(shape), limit)
@@ -76,20 +95,23 @@ def _cached(files: Sequence[Path], size: tuple[int, int], cache: Path, limit: in
     part = path.with_suffix(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
-            for stack in read_images(files, size):
+            for stack in read_images(files, size, rendering, faults):
                 file.write(stack.numpy().data)
             file.flush()
             os.fsync(file.fileno())
-        if _key(files) != key:
+        if content_key(files) != content:
             raise UserError(f"{printable(files[0].parent)}: photos changed while read; start again")
         images = _mapped(part, shape)
+        if faults:
+            beside.write_text(json.dumps(faults))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return images
 
 
-def _key(files: Sequence[Path]) -> str:
+def content_key(files: Sequence[Path]) -> str:
+    """A name for these files' contents, in this order."""
     digest = hashlib.sha256(str(_VERSION).encode())
     for content in digests(files):
         digest.update(content)
@@ -120,6 +142,7 @@ def _make_room(cache: Path, need: int, limit: int) -> None:
     for _, length, path in stored:
         if held + need > room:
             path.unlink(missing_ok=True)  # who has it mapped keeps it
+            path.with_suffix(".bad").unlink(missing_ok=True)
             held -= length
 
 
@@ -132,12 +155,17 @@ def _entries(cache: Path, pattern: str) -> list[tuple[float, int, Path]]:
     return sorted(entries)
 
 
-def _in_memory(files: Sequence[Path], size: tuple[int, int]) -> Tensor:
+def _in_memory(
+    files: Sequence[Path],
+    size: tuple[int, int],
+    rendering: Rendering,
+    faults: dict[int, str] | None,
+) -> Tensor:
     shape = (len(files), 3, *size)
     if math.prod(shape) > psutil.virtual_memory().total / 2:
         what = f"{len(files):,} photos of {size[0]}x{size[1]} fill more than half of the memory"
         raise UserError(f"{what}: set a cache folder with room for them, or a smaller size")
     images = torch.empty(shape, dtype=torch.uint8)
-    for k, stack in enumerate(read_images(files, size)):
+    for k, stack in enumerate(read_images(files, size, rendering, faults)):
         images[k * STACK :][: len(stack)] = stack
     return images

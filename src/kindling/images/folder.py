@@ -1,54 +1,86 @@
 """Photos in folders: one folder for each class, or any folder with photos to predict."""
 
 import logging
-from collections.abc import Iterator
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from kindling.data.files import image_suffixes, printable
+from kindling.data.files import formats, photo_suffixes, printable
 from kindling.errors import UserError
+
+DIRT = {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}
+"""Folders that systems leave, with copies and previews of photos in them."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Photos by class."""
+    """Photos by class, in class folders or in a table."""
 
     path: Path
-    classes: list[str]  # sorted names of the class folders
-    files: list[Path]  # by class and then by name
+    classes: list[str]  # sorted names of the classes
+    files: list[Path]  # of folders, by class and then by name
     labels: NDArray[np.int64]  # index of each photo's class
+    groups: Sequence[str] = ()  # what photos have in common that belong in one split, if anything
+
+
+def class_name(written: str) -> str:
+    """An accent may be written as a letter of its own; the class is the same."""
+    return unicodedata.normalize("NFC", written)
 
 
 def scan(path: Path) -> ImageFolder:
     """Photos in the class folders of ``path``, at any depth; hidden files and folders are skipped.
 
-    What is no image by its suffix is logged in one line.
+    What is no photo is logged in one line, and so are photos that lie in no class folder.
 
     Raises:
         UserError: There is no such folder, no class folder in it, or no photo in one of them.
     """
-    _require_folder(path)
+    require_folder(path)
     entries = _visible(path)
     above = {path.resolve(), *path.resolve().parents}
-    found = {entry: _images(_walk(entry, set(above))) for entry in entries if entry.is_dir()}
-    for folder in found:
-        _require_text(folder)
-    if not found:
+    photos: dict[str, list[Path]] = defaultdict(list)
+    empty: list[str] = []
+    stray, ignored = split_images(entry for entry in entries if not entry.is_dir())
+    for entry in entries:
+        if entry.is_dir():
+            _require_text(entry)
+            images, others = split_images(_walk(entry, set(above)))
+            if not images:
+                empty.append(f"{printable(entry)} ({_listed(path, others) or 'empty'})")
+            photos[class_name(entry.name)] += images
+            ignored += others
+    if empty:
+        cure = "no photos in this class; add some or remove the folder"
+        raise UserError(f"{', '.join(empty)}: {cure}")
+    if not photos:
         cure = "put the photos of each class in one of its own"
         raise UserError(f"{printable(path)}: no class folders; {cure}")
-    if empty := [folder for folder, (images, _) in found.items() if not images]:
-        names = ", ".join(map(printable, empty))
-        raise UserError(f"{names}: no photos in this class; add some or remove the folder")
-    stray = [entry for entry in entries if entry not in found]
-    _report(path, stray + [file for _, others in found.values() for file in others])
-    files = [file for images, _ in found.values() for file in images]
-    labels = np.repeat(np.arange(len(found)), [len(images) for images, _ in found.values()])
-    return ImageFolder(path, [folder.name for folder in found], files, labels)
+    _report(path, "ignored what is no image", ignored)
+    _report(path, "left out photos that lie outside of a class folder", stray)
+    classes = sorted(photos)
+    warn_of_case(path, classes)
+    files = [file for name in classes for file in photos[name]]
+    labels = np.repeat(np.arange(len(classes)), [len(photos[name]) for name in classes])
+    return ImageFolder(path, classes, files, labels)
+
+
+def warn_of_case(path: Path, classes: Sequence[str]) -> None:
+    """Log names of classes that differ in large and small letters alone."""
+    spelt: dict[str, list[str]] = defaultdict(list)
+    for name in classes:
+        spelt[name.casefold()].append(name)
+    for names in spelt.values():
+        if len(names) > 1:
+            log.warning("%s: %s are different classes: are they?", path, " and ".join(names))
 
 
 def find_images(path: Path) -> list[Path]:
@@ -59,15 +91,15 @@ def find_images(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    _require_folder(path)
-    images, ignored = _images(_walk(path, {*path.resolve().parents}))
-    _report(path, ignored)
+    require_folder(path)
+    images, ignored = split_images(_walk(path, {*path.resolve().parents}))
+    _report(path, "ignored what is no image", ignored)
     if not images:
         raise UserError(f"{printable(path)}: no photos in this folder; check the path")
     return images
 
 
-def _require_folder(path: Path) -> None:
+def require_folder(path: Path) -> None:
     if not path.is_dir():
         raise UserError(f"{printable(path)}: no such folder; check the path")
 
@@ -81,10 +113,16 @@ def _require_text(folder: Path) -> None:
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         fault = f"cannot be listed ({error.strerror}); check its permissions"
         raise UserError(f"{printable(folder)}: {fault}") from error
+    return [entry for entry in entries if entry.name not in DIRT]
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder, without hidden ones and those that systems leave."""
+    return [entry for entry in _visible(folder) if entry.is_dir()]
 
 
 def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
@@ -99,16 +137,30 @@ def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
             yield entry
 
 
-def _images(files: Iterator[Path]) -> tuple[list[Path], list[Path]]:
-    """Images, and what is none."""
+def split_images(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Photos, whether or not they can be read, and what is none."""
     found: tuple[list[Path], list[Path]] = [], []
     for file in files:
-        found[file.suffix.lower() not in image_suffixes() or not file.is_file()].append(file)
+        found[not _is_image(file)].append(file)
     return found
 
 
-def _report(path: Path, ignored: list[Path]) -> None:
-    if ignored:
-        names = [printable(file.relative_to(path)) for file in ignored[:3]] + ["..."]
-        said = printable(path), len(ignored), ", ".join(names[: len(ignored)])
-        log.warning("%s: ignored what is no image: %d (%s)", *said)
+def _is_image(file: Path) -> bool:
+    """By its suffix, or without one by its content."""
+    if not file.is_file() or file.suffix:
+        return file.is_file() and file.suffix.lower() in photo_suffixes()
+    try:
+        with Image.open(file, formats=formats()):
+            return True
+    except Exception:  # whatever else it may be
+        return False
+
+
+def _report(path: Path, what: str, files: list[Path]) -> None:
+    if files:
+        log.warning("%s: %s: %d (%s)", printable(path), what, len(files), _listed(path, files))
+
+
+def _listed(path: Path, files: list[Path]) -> str:
+    names = [printable(file.relative_to(path)) for file in files[:3]] + ["..."]
+    return ", ".join(names[: len(files)])

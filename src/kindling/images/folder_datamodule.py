@@ -4,10 +4,13 @@ M: photos decoded, N: photos of a split, B: batch, H: height, W: width.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -15,17 +18,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kindling.data import paths
-from kindling.data.datamodule import STAGES, DataModule, SplitName
+from kindling.data.datamodule import DataModule, SplitName, Stage
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import duplicates
-from kindling.data.numbers import at_least
 from kindling.data.samples import write_folders
-from kindling.data.split import split_config, stratified_split
+from kindling.data.split import SplitConfig, split_config, stratified_cut
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.images.cache import load_images
 from kindling.images.folder import ImageFolder, find_images, scan
-from kindling.images.read import PHOTO
+from kindling.images.layout import AUTO, find_parts
+from kindling.images.levels import Levels, check_levels, find_levels
+from kindling.images.listed import read_listing
+from kindling.images.read import (
+    BadFiles,
+    BadFilesAre,
+    Fit,
+    ImageSize,
+    Rendering,
+    check_sides,
+    described,
+)
 
 Rows = NDArray[np.int64]
 NAMED = 10  # repeated photos that one line names
@@ -47,14 +60,26 @@ class ImageBatch(NamedTuple):
 
 
 class ImageFolderDataModule(DataModule):
-    """Photos by class, in a training and a test folder, or in one folder for both.
+    """Photos by class: in folders for the splits, in one folder that is cut, or in a table.
 
     Args:
-        root: Folder of the two folders; null is a generated sample.
+        root: Folder of the photos; null is a generated sample.
         input: Photo or folder of photos to predict.
-        train: Training folder, from which the validation photos are held out; "." is root itself.
-        test: Test folder, with the same classes; null holds test photos out of training too.
-        image_size: Pixels on a side, to which photos are resized.
+        train: Folder or CSV file of the training photos; "auto" finds it, "." is root itself, null
+            is for a score of the test photos alone.
+        val: Validation photos; null holds them out of training; "auto" does so if there are none.
+        test: Test photos; null holds them out of training too; "auto" does so if there are none.
+        file: Column of the photos' names, in a CSV file; null finds it.
+        label: Column of the class, in a CSV file; null finds it.
+        photos: Folder of the photos of a CSV file; null finds it.
+        suffix: What the photos' names end with, where a CSV file does not say it; null finds it.
+        group: Column, or pattern of a photo's path, that photos of one split have in common.
+        allow_missing_classes: Score a split that lacks some of the classes.
+        image_size: Pixels on a side, or height and width, to which photos are resized.
+        fit: A photo of another shape is stretched, cut, or padded with black.
+        levels: Values that are black and white in images of more than eight bits; null takes the
+            least and the largest of the training photos.
+        bad_files: End with an error if photos cannot be read, or leave them out and name them.
         val_fraction: Share of the training photos of each class that is held out for validation.
         test_fraction: Share of each class that is held out for the test, without a test folder.
         split_seed: Seed of the cut, apart from the run's own so that runs stay comparable.
@@ -66,15 +91,25 @@ class ImageFolderDataModule(DataModule):
         num_workers: Processes that load batches; 0 loads in the training process.
     """
 
-    restored: ClassVar[Sequence[str]] = ("classes",)
+    restored: ClassVar[Sequence[str]] = ("classes", "measured_levels", "cuts_test")
 
     def __init__(
         self,
         root: Path | None = None,
         input: Path | None = None,
-        train: str = "train",
-        test: str | None = "test",
-        image_size: int = 128,
+        train: str | None = AUTO,
+        val: str | None = AUTO,
+        test: str | None = AUTO,
+        file: str | None = None,
+        label: str | None = None,
+        photos: str | None = None,
+        suffix: str | None = None,
+        group: str | None = None,
+        allow_missing_classes: bool = False,
+        image_size: ImageSize = 128,
+        fit: Fit = "stretch",
+        levels: Sequence[float] | None = None,
+        bad_files: BadFilesAre = "error",
         val_fraction: float = 0.2,
         test_fraction: float = 0.2,
         split_seed: int = 0,
@@ -85,73 +120,159 @@ class ImageFolderDataModule(DataModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
-        self.train, self.test, self.drop_duplicates = train, test, drop_duplicates
-        self.image_size = at_least("data.image_size", image_size, 8, 10_000)
-        test_folder = test is not None
-        self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, test_folder)
+        self.named: dict[Stage, str | None] = {"train": train, "val": val, "test": test}
+        self.listing = {"file": file, "label": label, "photos": photos, "suffix": suffix}
+        self.group, self.allow_missing_classes = group, allow_missing_classes
+        self.drop_duplicates, self.bad_files = drop_duplicates, bad_files
+        self.image_size, self.fit, self.levels = image_size, fit, check_levels(levels)
+        self.size = check_sides(image_size)
+        self._training: list[Path] = []
+        self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, False)
 
     @cached_property
     def classes(self) -> list[str]:
-        """Names of the classes: of the checkpoint, or else of the training folder."""
+        """Names of the classes: of the checkpoint, or else of the training photos."""
         self.prepare_data()
-        return self._folders[0].classes
+        if "train" not in self._sets:
+            raise UserError("data.train=null: there is nothing to train on; name a folder")
+        return self._sets["train"].classes
+
+    @cached_property
+    def cuts_test(self) -> bool:
+        """Whether the checkpoint's test photos, or else these, are cut out of others."""
+        return "test" not in self._sets or self.cut.folds is not None
+
+    @cached_property
+    def measured_levels(self) -> Levels | None:
+        """The range of the checkpoint's training photos, or else of these."""
+        return find_levels(self._training, self.levels, paths.CACHE)
 
     @property
     def target_names(self) -> Mapping[str, str]:
         return {"class": "class"}
 
     def read(self) -> Mapping[SplitName, FieldDataset[ImageBatch]]:
-        train, files = self._folders[0], self.files()
-        if self.classes != train.classes:
-            here, trained = ", ".join(train.classes), ", ".join(self.classes)
-            message = f"holds {here}, but the checkpoint was trained on {trained}"
-            raise UserError(f"{train.path}: {message}")
-        parts = self.cut(stratified_split, np.array(train.classes)[train.labels])
-        parts = [*parts, np.arange(len(train.files), len(files))][:3]
-        rows = self._without_repeated(dict(zip(STAGES, parts, strict=True)))
-        labels = np.concatenate([folder.labels for folder in self._folders])
-        left = np.bincount(labels[rows["train"]], minlength=len(self.classes))
-        if not left.all():
-            fault = "all photos are in the test or validation split too"
-            empty = train.path / self.classes[int(left.argmin())]
-            raise UserError(f"{empty}: {fault}; add others, or --data.drop_duplicates=false")
-        whole = self._dataset(files, torch.from_numpy(labels), self.root, paths.CACHE)
+        files = list(self.files())
+        label = np.concatenate([self._labels(split) for split in self._sets])
+        parts = self._cut()
+        trains, rows = len(parts["train"]) > 0, self._without_repeated(parts)
+        self._training = [files[k] for k in rows["train"]]
+        whole = self._dataset(files, torch.from_numpy(label), self.root, paths.CACHE)
+        if self._faults:
+            log.warning("left out: %s", BadFiles(files, self._faults))
+            bad = list(self._faults)
+            rows = {split: index[~np.isin(index, bad)] for split, index in rows.items()}
+        if trains:
+            left = np.bincount(label[rows["train"]], minlength=len(self.classes))
+            if not left.all():
+                fault = "all photos are in the test or validation split too"
+                fault += " or cannot be read" if self._faults else ""
+                empty = self._sets["train"].path / self.classes[int(left.argmin())]
+                raise UserError(f"{empty}: {fault}; add others")
         return {split: whole.take(torch.from_numpy(index)) for split, index in rows.items()}
 
     def read_input(self, path: Path) -> FieldDataset[ImageBatch]:
         files = find_images(path)
         unknown = torch.full((len(files),), IGNORE_INDEX)
-        return self._dataset(files, unknown, path if path.is_dir() else path.parent, None)
+        whole = self._dataset(files, unknown, path if path.is_dir() else path.parent, None)
+        good = [k for k in range(len(files)) if k not in self._faults]
+        if not good:
+            raise BadFiles(files, self._faults)
+        names = whole.identifiers["file"]
+        self.unread = [{"file": names[k], "error": fault} for k, fault in self._faults.items()]
+        return whole.take(torch.tensor(good))
 
     def write_sample(self, folder: Path) -> None:
         """Photos of shapes, where a problem has no sample of its own."""
-        write_folders(folder, {self.train: 60, **({self.test: 20} if self.test else {})})
+        counts = {"train": 60, "test": 20}
+        names = {split: self.named[split] for split in counts}  # type: ignore[index]
+        named = {split if name == AUTO else name: counts[split] for split, name in names.items()}
+        write_folders(folder, {name: count for name, count in named.items() if name})
 
     def files(self) -> Sequence[Path]:
-        return [file for folder in self._folders for file in folder.files]
+        return [file for part in self._sets.values() for file in part.files]
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
-        return {"image": PHOTO}
+        return {"image": described(self.fit, self.levels or self.measured_levels)}
 
     @cached_property
-    def _folders(self) -> list[ImageFolder]:
-        """Training and test folder; the first names the classes before ``read`` is called."""
+    def _sets(self) -> dict[Stage, ImageFolder]:
+        """Photos of the splits that have some of their own, training first."""
         self.require_root()
-        named = {"train": self.train, "test": self.test}
-        folders = [self._scan(option, name) for option, name in named.items() if name is not None]
-        if differing := ", ".join(sorted(set(folders[0].classes) ^ set(folders[-1].classes))):
-            fault = f"{self.train} and {self.test} must hold the same classes"
-            raise UserError(f"{self.root}: {fault}; only one of them has {differing}")
-        return folders
+        parts = find_parts(self.root, self.named)
+        if not parts:
+            raise UserError("data.train and data.test are both null: one is needed")
+        return {split: self._scan(path) for split, path in parts.items()}
 
-    def _scan(self, option: str, name: str) -> ImageFolder:
-        folder = self.root / name
-        if not folder.is_dir():
-            there = ", ".join(sorted(f.name for f in self.root.iterdir() if f.is_dir())) or "none"
-            raise UserError(f"{folder}: no such folder (--data.{option}); folders there: {there}")
-        return scan(folder)
+    def _scan(self, path: Path) -> ImageFolder:
+        found = (
+            read_listing(path, **self.listing, group=self.group) if path.is_file() else scan(path)
+        )
+        if self.group is None or found.groups:
+            return found
+        return replace(found, groups=path_groups(self.group, self._names(found.files, self.root)))
 
-    def _without_repeated(self, rows: Mapping[SplitName, Rows]) -> dict[SplitName, Rows]:
+    def _labels(self, split: Stage) -> Rows:
+        """The indices of the photos' classes, in the order of ``classes``."""
+        part = self._sets[split]
+        unknown = sorted(set(part.classes) - set(self.classes))
+        lacking = sorted(set(self.classes) - set(part.classes))
+        if unknown or (lacking and not self.allow_missing_classes):
+            self._refuse_classes(part, sorted([*unknown, *lacking]), bool(unknown))
+        order = np.array([self.classes.index(name) for name in part.classes])
+        return order[part.labels]
+
+    def _refuse_classes(self, part: ImageFolder, differ: list[str], more: bool) -> NoReturn:
+        train, names = self._sets.get("train"), ", ".join(differ)
+        if train is None or self.classes != train.classes:
+            here, trained = ", ".join(part.classes), ", ".join(self.classes)
+            fault = f"{part.path}: holds {here}, but the checkpoint was trained on {trained}"
+        else:
+            both = f"{train.path.name} and {part.path.name}"
+            fault = f"{self.root}: {both} must hold the same classes; only one of them has {names}"
+        if len({name.casefold() for name in differ}) < len(differ):
+            fault += ", which differ in large and small letters alone: rename them"
+        elif not more:
+            fault += "; --data.allow_missing_classes=true scores the others"
+        raise UserError(fault)
+
+    def _cut(self) -> dict[Stage, Rows]:
+        """Each split, as indices among the photos of all sets, one after another."""
+        edges = np.cumsum([0, *(len(part.files) for part in self._sets.values())])
+        own = {s: np.arange(*edges[k : k + 2]) for k, s in enumerate(self._sets)}
+        none = np.arange(0)
+        if "train" not in own or ("test" not in own and not self.cuts_test):
+            # Trained on folders, a model is scored on all of a folder that has no such parts.
+            return {"train": none, "val": none, "test": own.get("test", own.get("train", none))}
+        folds = self.cut.folds is not None
+        pool = np.concatenate(
+            [own[s] for s in ("train", "val") if s in own and (folds or s == "train")]
+        )
+        if self.named["test"] == AUTO and "test" not in own and not folds:
+            held = f"{self.cut.test_fraction:g} of each class"
+            log.info("%s: no test photos of their own: %s is held out", self.root, held)
+        if folds or not {"val", "test"} <= own.keys():
+            cut = self.cut._replace(test_fraction=0.0) if "test" in own else self.cut
+            train, val, *test = (pool[part] for part in self._parts(cut, pool))
+        else:
+            train, val, test = pool, none, []
+        if "val" in own and not folds:
+            train, val = np.sort(np.concatenate([train, val])), own["val"]
+        return {"train": train, "val": val, "test": test[0] if test else own["test"]}
+
+    def _parts(self, cut: SplitConfig, pool: Rows) -> list[Rows]:
+        """Parts of ``pool`` with their share of each class, groups whole."""
+        labels = np.concatenate([np.array(p.classes)[p.labels] for p in self._sets.values()])[pool]
+        groups = [name for part in self._sets.values() for name in part.groups]
+        unit = np.array(groups)[pool] if groups else pool
+        _, first, which = np.unique(unit, return_index=True, return_inverse=True)
+        parts, rare = stratified_cut(cut, labels[first])
+        for name in rare:
+            what = "groups" if groups else "photos"
+            log.warning("class %s has too few %s for every split: in training alone", name, what)
+        return [np.flatnonzero(np.isin(which, part)) for part in parts]
+
+    def _without_repeated(self, rows: Mapping[Stage, Rows]) -> dict[SplitName, Rows]:
         """The splits without photos that a later one has: a score on those is not on new ones."""
         files = self.files()
         chosen: dict[str, list[Path]] = {s: [files[k] for k in rows[s]] for s in rows}
@@ -161,7 +282,7 @@ class ImageFolderDataModule(DataModule):
             repeated.update(file for several in earlier for file in several)
         if not repeated:
             return dict(rows)
-        names = sorted(file.relative_to(self.root).as_posix() for file in repeated)
+        names = sorted(self._names(repeated, self.root))
         done = "left out" if self.drop_duplicates else "kept (--data.drop_duplicates=false)"
         shown = ", ".join([*names[:NAMED], *["..."][: len(names) > NAMED]])
         log.warning("%d photos lie in a later split too, %s: %s", len(names), done, shown)
@@ -171,7 +292,30 @@ class ImageFolderDataModule(DataModule):
     def _dataset(
         self, files: Sequence[Path], label: Tensor, above: Path, cache: Path | None
     ) -> FieldDataset[ImageBatch]:
-        images = load_images(files, (self.image_size, self.image_size), cache)
-        names = [file.relative_to(above).as_posix() for file in files]
+        self._faults: dict[int, str] = {}
+        strict = cache is not None and self.bad_files == "error"
+        rendering, faults = (
+            Rendering(self.fit, self.levels or self.measured_levels),
+            None if strict else self._faults,
+        )
+        images = load_images(files, self.size, cache, rendering=rendering, faults=faults)
         fields = {"image": torch.arange(len(files)), "label": label}
-        return FieldDataset(ImageBatch, fields, {"image": images}, {"file": names})
+        names = {"file": self._names(files, above)}
+        return FieldDataset(ImageBatch, fields, {"image": images}, names)
+
+    @staticmethod
+    def _names(files: Iterable[Path], above: Path) -> list[str]:
+        return [Path(os.path.relpath(file, above)).as_posix() for file in files]
+
+
+def path_groups(pattern: str, names: Sequence[str]) -> list[str]:
+    """What a pattern finds in each path: its first group if it has one, or else all of it."""
+    try:
+        found = [re.search(pattern, name) for name in names]
+    except re.error as error:
+        raise UserError(f"data.group={pattern}: no pattern of a path: {error}") from error
+    groups = [match[bool(match.re.groups)] for match in found if match]
+    if len(groups) < len(names):
+        name = names[found.index(None)]
+        raise UserError(f"data.group={pattern}: not in {name}; a column, or a pattern of all paths")
+    return groups

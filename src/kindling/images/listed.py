@@ -1,32 +1,140 @@
-"""Photos that a table lists: a column of paths, relative to the CSV file.
+"""Photos that a table lists: a column of paths, or of names that a folder and a suffix complete.
 
 N: rows.
 """
 
+import logging
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from kindling.tables.read import refuse, require_columns
+from kindling.errors import UserError
+from kindling.images.folder import ImageFolder, class_name, folders, warn_of_case
+from kindling.tables.read import listed, read_table, refuse, require_columns
+
+SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".webp", ".tif", ".bmp", ".JPG", ".JPEG", ".PNG")
+LABELS = ("label", "class", "target", "category", "labels", "classes", "species", "breed")
+ADDRESS = "{cell} is an address: download the photos and name their files"
+SEVERAL = "{cell} are several photos: give each a column of its own"
+TRIED = 20  # rows that show where the photos lie
+log = logging.getLogger(__name__)
 
 
-def listed_images(table: pd.DataFrame, column: str, path: Path) -> list[Path]:
-    """The photo of each row, N paths.
+def photo_path(folder: Path, cell: str) -> Path:
+    """The file that a cell names, also by a path as Windows writes it."""
+    path = folder / cell
+    return path if "\\" not in cell or path.exists() else folder / cell.replace("\\", "/")
+
+
+def listed_images(
+    table: pd.DataFrame, columns: Sequence[str], path: Path, strict: bool = True
+) -> list[list[Path]]:
+    """The photos of each row, V paths for each of N.
+
+    Each row has a first photo; where it lacks another, the first is in its place, so that it adds
+    nothing that is not there.
 
     Args:
         table: As ``read_table`` returns it.
-        column: Paths relative to the folder of the CSV file, or absolute.
+        columns: Paths relative to the folder of the CSV file, or absolute.
         path: The CSV file.
+        strict: Whether files have to be there.
 
     Raises:
-        UserError: The column is absent, a cell is empty, or there is no such file.
+        UserError: A column is absent, a row has no first photo, or there is no such file.
     """
-    require_columns(table, [column], path)
-    cells = table[column]
-    refuse(cells.isna(), cells, path, "no photo: fill in its path or delete the row")
-    files: Sequence[Path] = [path.parent / cell for cell in cells]
+    require_columns(table, columns, path)
+    if not columns:
+        return [[] for _ in range(len(table))]
+    first = table[columns[0]]
+    refuse(first.isna(), first, path, "no photo: fill in its path or delete the row")
+    photos = []
+    for name in columns:
+        if lacking := int(table[name].isna().sum()):
+            said = "%s, column %r: rows without this photo, that of %r in its place: %d"
+            log.info(said, path, name, columns[0], lacking)
+        there = table[name].fillna(first)
+        files = [photo_path(path.parent, cell) for cell in there]
+        photos.append(_existing(files, there, path) if strict else files)
+    return [list(row) for row in zip(*photos, strict=True)]
+
+
+def _existing(files: list[Path], cells: "pd.Series[str]", path: Path) -> list[Path]:
     absent = np.array([not file.is_file() for file in files], bool)
+    for pattern, fault in ((r"\w+://", ADDRESS), (r"\s*\[", SEVERAL)):
+        refuse(absent & cells.str.match(pattern).to_numpy(bool), cells, path, fault)
     refuse(absent, cells, path, f"{{cell}}: no such file in {path.parent}: correct the path")
-    return list(files)
+    return files
+
+
+def read_listing(
+    path: Path,
+    file: str | None = None,
+    label: str | None = None,
+    photos: str | None = None,
+    suffix: str | None = None,
+    group: str | None = None,
+) -> ImageFolder:
+    """Photos and their classes from a table; what is not named is found if it is unambiguous.
+
+    Args:
+        path: CSV file.
+        file: Column of the photos' names or paths.
+        label: Column of the class.
+        photos: Folder of the photos, as seen from the table's.
+        suffix: What the photos' names end with, where the table does not say it.
+        group: Column that photos have in common that belong in one split.
+
+    Raises:
+        UserError: A column, a photo or a class is not there, or it is not clear which is meant.
+    """
+    table = read_table(path, text=True)
+    named = [name for name in (file, label) if name is not None]
+    require_columns(table, named, path)
+    names = [str(name) for name in table.columns]
+    found = {
+        name: where
+        for name in ([file] if file is not None else [n for n in names if n != label])
+        if (where := _places(table[name].dropna().head(TRIED), path, photos, suffix))
+    }
+    if not found:
+        cure = "name the column and folder, --data.file --data.photos --data.suffix"
+        raise UserError(f"{path}: no column of photos that are there ({listed(names)}); {cure}")
+    if len(found) > 1:
+        raise UserError(f"{path}: photos in {' and '.join(found)}; name one, --data.file")
+    [(file, (folder, ending))] = found.items()
+    if label is None:
+        others = [name for name in names if name not in (file, group)]
+        usual = [name for name in others if name.lower() in LABELS]
+        if len(choice := usual[:1] or others) != 1:
+            raise UserError(f"{path}: which column is the class? --data.label={'|'.join(others)}")
+        [label] = choice
+    cells, classes = table[file], table[label]
+    refuse(cells.isna(), cells, path, "no photo: fill in its name or delete the row")
+    refuse(classes.isna(), classes, path, "no class: fill it in or delete the row")
+    files = _existing([photo_path(folder, cell + ending) for cell in cells], cells, path)
+    kinds, labels = np.unique([class_name(c) for c in classes], return_inverse=True)
+    warn_of_case(path, kinds.tolist())
+    groups = table[group].fillna("").tolist() if group in table else ()
+    return ImageFolder(path, kinds.tolist(), files, labels.astype(np.int64), groups)
+
+
+def _places(
+    cells: "pd.Series[str]", path: Path, photos: str | None, suffix: str | None
+) -> tuple[Path, str] | None:
+    """The folder and the suffix with which all of these photos are there."""
+    above = path.parent
+    tried = [above / photos] if photos is not None else [above, *folders(above)]
+    there = [
+        (folder, ending)
+        for folder, ending in product(tried, SUFFIXES if suffix is None else [suffix])
+        if len(cells) and all(photo_path(folder, cell + ending).is_file() for cell in cells)
+    ]
+    by_name = [place for place in there if place[0].name == path.name.partition(".")[0]]
+    if len(there) > 1 and len(by_name) != 1:
+        where = ", ".join(f"{folder}/*{ending}" for folder, ending in there)
+        raise UserError(f"{path}: which photos are these, {where}? --data.photos --data.suffix")
+    return (by_name or there)[0] if there else None

@@ -4,8 +4,10 @@ N: rows, B: batch, V: photos of a row, M: different photos, F: numbers, C: categ
 W: width.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,15 +18,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kindling.data import paths
+from kindling.data.datamodule import SplitName
+from kindling.data.dataset import FieldDataset
 from kindling.data.files import identical
-from kindling.data.numbers import at_least
 from kindling.data.split import grouped_split, linked_rows, stratified_split
 from kindling.errors import UserError
 from kindling.images.cache import load_images
-from kindling.images.listed import listed_images
-from kindling.images.read import PHOTO
+from kindling.images.levels import Levels, check_levels, find_levels
+from kindling.images.listed import listed_images, photo_path
+from kindling.images.read import (
+    BadFiles,
+    BadFilesAre,
+    Fit,
+    ImageSize,
+    Rendering,
+    check_sides,
+    described,
+)
 from kindling.tables.columns import Columns, Kind, choose, looks_like
 from kindling.tables.datamodule import TableDataModule
+from kindling.tables.read import read_table
+
+log = logging.getLogger(__name__)
 
 
 class ImageTableBatch(NamedTuple):
@@ -53,11 +68,17 @@ class ImageTableDataModule(TableDataModule):
         photos: Columns of photos' paths, relative to the CSV; null is those that look like it.
         use_photos: Learn from photos.
         use_table: Learn from numbers and categories.
-        image_size: Pixels on a side, to which photos are resized.
+        image_size: Pixels on a side, or height and width, to which photos are resized.
+        fit: A photo of another shape is stretched, cut, or padded with black.
+        levels: Values that are black and white in images of more than eight bits; null takes the
+            least and the largest of the training photos.
+        bad_files: End with an error if photos cannot be read, or leave their rows out and name
+            them.
     """
 
     batch_class: ClassVar[type[Any]] = ImageTableBatch
-    fixed: ClassVar[Sequence[str]] = ("use_photos", "use_table", "image_size")
+    restored: ClassVar[Sequence[str]] = (*TableDataModule.restored, "measured_levels")
+    fixed: ClassVar[Sequence[str]] = ("use_photos", "use_table", "image_size", "fit")
 
     def __init__(
         self,
@@ -70,7 +91,10 @@ class ImageTableDataModule(TableDataModule):
         photos: Sequence[str] | None = None,
         use_photos: bool = True,
         use_table: bool = True,
-        image_size: int = 64,
+        image_size: ImageSize = 64,
+        fit: Fit = "stretch",
+        levels: Sequence[float] | None = None,
+        bad_files: BadFilesAre = "error",
         batch_size: int = 32,
         **settings: Any,
     ) -> None:
@@ -92,13 +116,25 @@ class ImageTableDataModule(TableDataModule):
         self.use_photos, self.use_table = use_photos, use_table
         self.named["photos"] = None if photos is None or not use_photos else list(photos)
         self.photo_columns = list(photos or ())
-        self.image_size = at_least("data.image_size", image_size, 8, 10_000)
+        self.image_size, self.size = image_size, check_sides(image_size)
+        self.fit, self.levels, self.bad_files = fit, check_levels(levels), bad_files
+        self._training: list[Path] = []
         self._files: list[Path] = []
+        self._faults: dict[int, str] = {}
+
+    @cached_property
+    def measured_levels(self) -> Levels | None:
+        """The range of the checkpoint's training photos, or else of these."""
+        return find_levels(self._training, self.levels, paths.CACHE)
 
     @property
     def views(self) -> int:
         """Photos of a row, V."""
         return len(self.columns.photos)
+
+    def load(self, path: Path) -> pd.DataFrame:
+        text = [self.target] if self.target_kind == "classes" else []
+        return read_table(path, self.missing, self.decimal, text)
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
         off: dict[Kind, Sequence[str]] = {} if self.use_photos else {"photos": []}
@@ -124,13 +160,36 @@ class ImageTableDataModule(TableDataModule):
         for name in map(str, table.columns):
             if name in self.photo_columns or looks_like(table[name]) == "photos":
                 for row, cell in zip(photos, table[name], strict=True):
-                    if cell is not None and (file := self.path.parent / cell).is_file():
+                    if cell is not None and (file := photo_path(self.path.parent, cell)).is_file():
                         row.append(file)
         return same_photos(photos)
 
+    def read(self) -> Mapping[SplitName, FieldDataset[Any]]:
+        splits = super().read().items()
+        return {split: rows.take((~self._bad(rows)).nonzero()[:, 0]) for split, rows in splits}
+
+    def read_input(self, path: Path) -> FieldDataset[Any]:
+        return self.readable(super().read_input(path))
+
+    def readable(self, rows: FieldDataset[Any]) -> FieldDataset[Any]:
+        """Input whose photos could be read; the rest is named in ``unread``."""
+        bad = self._bad(rows)
+        if bad.all() and self._faults:
+            raise BadFiles(self._files, self._faults)
+        for k in bad.nonzero()[:, 0]:
+            error = "; ".join(self._faults[p] for p in self._index[k].tolist() if p in self._faults)
+            names = {name: values[k] for name, values in rows.identifiers.items()}
+            self.unread.append({**names, "error": error})
+        return rows.take((~bad).nonzero()[:, 0])
+
+    def _bad(self, rows: FieldDataset[Any]) -> Tensor:
+        """Which rows have a photo that could not be read, ``(N,)`` bool."""
+        index = rows.fields[next(iter(rows.shared))].reshape(len(rows), -1)
+        return torch.isin(index, torch.tensor([*self._faults])).any(1)
+
     def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
-        columns = [listed_images(table, name, path) for name in self.columns.photos]
-        rows = zip(*columns, strict=True) if columns else [()] * len(table)
+        # Of input, the rows that are sound are predicted all the same.
+        rows = listed_images(table, self.columns.photos, path, self.input != path)
         return {"photos": self.index_photos(rows), **super().input_fields(table, path)}
 
     def shared_fields(self, labelled: bool) -> dict[str, Tensor]:
@@ -145,15 +204,27 @@ class ImageTableDataModule(TableDataModule):
         rows = list(rows)
         place = {file: k for k, file in enumerate(dict.fromkeys(f for row in rows for f in row))}
         self._files = list(place)
-        return torch.tensor([[place[file] for file in row] for row in rows], dtype=torch.int64)
+        self._index = torch.tensor([[place[file] for file in row] for row in rows]).long()
+        return self._index
 
     def decode(self, cached: bool) -> Tensor:
         """The photos that were indexed last, ``(M, 3, H, W)`` bytes, kept for later runs or not."""
-        size = (self.image_size, self.image_size)
-        return load_images(self._files, size, paths.CACHE if cached else None)
+        self._faults, cache = {}, paths.CACHE if cached else None
+        if cached:
+            training = self._index[self._parts[0]].unique().tolist()  # type: ignore[no-untyped-call]
+            self.measured_levels = find_levels(
+                [self._files[k] for k in training], self.levels, cache
+            )
+        rendering = Rendering(self.fit, self.levels or self.measured_levels)
+        faults = None if cached and self.bad_files == "error" else self._faults
+        images = load_images(self._files, self.size, cache, rendering=rendering, faults=faults)
+        if self._faults and cached:
+            log.warning("left out: %s", BadFiles(self._files, self._faults))
+        return images
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
-        return {"photos": {**PHOTO, "columns": self.columns.photos}, **super().io_schema()}
+        photo = described(self.fit, self.levels or self.measured_levels)
+        return {"photos": {**photo, "columns": self.columns.photos}, **super().io_schema()}
 
     def files(self) -> Sequence[Path]:
         return [*super().files(), *self._files]

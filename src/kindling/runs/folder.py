@@ -1,5 +1,6 @@
 """Run folders: made, found, and what lies in them. Nothing here imports torch."""
 
+import itertools
 import json
 import os
 import shutil
@@ -67,6 +68,19 @@ def followed(path: Path) -> Path:
             newest = max(configs, key=os.path.getmtime, default=None)
             return newest.parent / path.relative_to(part) if newest else path
     return path
+
+
+def predictions(run: Path, source: Path) -> Path:
+    """Where predictions of an input go: by its name, and a number if another has that name."""
+    folder, given = run / "predictions", str(source.absolute())
+    record = folder / "inputs.json"
+    inputs = json.loads(record.read_text()) if record.is_file() else {}
+    names = (f"{source.stem}{f'-{k}' if k > 1 else ''}.csv" for k in itertools.count(1))
+    name = next(name for name in names if inputs.get(name, given) == given)
+    if source.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write(record, json.dumps({**inputs, name: given}))  # in ASCII: a path need not be UTF-8
+    return folder / name
 
 
 def find(run: str, option: str = "--run") -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kindling.data.files import image_suffixes
+from kindling.data.files import photo_suffixes
 from kindling.errors import UserError
 from kindling.tables.dates import PARTS, dates, part_of, source
 from kindling.tables.formats import parse
@@ -92,16 +92,17 @@ def choose(
 def looks_like(cells: "pd.Series[str]") -> Kind | None:
     """What a column seems to be by its cells and its name; None if it is empty, or of dates.
 
-    Photos are paths that all end as images do. Of the others, a column is of numbers if nearly all
-    of its cells are, so that a cell mistyped is found, or all but one mark such as ``?``. But whole
-    numbers that all differ and rise from row to row, or lie close together, only count the rows:
-    an identifier. So is what is called an ID and seldom repeated, and text that seldom repeats.
-    Whole numbers are categories where the name says so (:data:`CODE`) or one begins with a zero.
+    Photos are paths, most of which end as images do. Of the others, a column is of numbers if
+    nearly all of its cells are, so that a cell mistyped is found, or all but one mark such as
+    ``?``. But whole numbers that all differ and rise from row to row, or lie close together, only
+    count the rows: an identifier. So is what is called an ID and seldom repeated, and text that
+    seldom repeats. Whole numbers are categories where the name says so (:data:`CODE`) or one
+    begins with a zero.
     """
     there = cells.dropna()
     if there.empty:
         return None
-    if all(Path(cell).suffix.lower() in image_suffixes() for cell in there):
+    if 2 * sum(map(_is_photo, there)) > len(there):
         return "photos"
     if cells.name == cells.attrs.get("unnamed"):  # as pandas writes its index
         return "identifiers"
@@ -120,6 +121,11 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
         return "identifiers"
     zero = there.str.match(r"0\d").any()
     return "categories" if zero or CODE.search(str(cells.name)) else "numbers"
+
+
+def _is_photo(cell: str) -> bool:
+    """Whether it ends as an image's name does, as an address or in a list as well."""
+    return Path(re.sub(r"[?#].*|['\"\]\s]+$", "", cell)).suffix.lower() in photo_suffixes()
 
 
 def unusable(table: pd.DataFrame) -> dict[str, str]:

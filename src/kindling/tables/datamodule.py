@@ -315,7 +315,11 @@ class TableDataModule(DataModule):
         trained = {**columns._asdict(), **state_dict["settings"]}
         settings = {name: getattr(self, name) for name in self.fixed}
         for name, value in [*self.named.items(), *settings.items()]:
-            if value is not None and name != "identifiers" and value != (was := trained[name]):
+            if (
+                value is not None
+                and name != "identifiers"
+                and value != (was := trained.get(name, value))
+            ):
                 said = listed(was) if isinstance(was, list) else was
                 name = self.option_names.get(name, name)
                 message = f"data.{name}: the checkpoint was trained with {said}; leave it out"

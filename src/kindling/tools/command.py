@@ -76,4 +76,6 @@ def ended(command: Callable[[], int | None]) -> int:
 
 def console() -> Console:
     terminal = sys.stdout.isatty()
-    return Console(highlight=False, soft_wrap=True, width=None if terminal else WIDTH)
+    width = None if terminal else WIDTH
+    # Names of classes and columns may have brackets and colons, which rich would take for its own.
+    return Console(highlight=False, soft_wrap=True, width=width, markup=False, emoji=False)

@@ -22,7 +22,8 @@ from kindling.data.sources import DatasetSources, TableSource
 from kindling.data.split import grouped_split, stratified_split
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
-from kindling.images import PHOTO, find_images, listed_images
+from kindling.images import class_name, find_images, listed_images
+from kindling.images.read import described
 from kindling.images.table_datamodule import ImageTableDataModule, same_photos
 from kindling.tables.columns import Columns
 from kindling.tables.read import numeric, read_table, refuse, require_columns
@@ -63,7 +64,7 @@ class FacesDataModule(ImageTableDataModule):
     """
 
     task = "faces"
-    restored = ("classes", "ages")
+    restored = ("classes", "ages", "measured_levels")
 
     def __init__(
         self,
@@ -105,7 +106,7 @@ class FacesDataModule(ImageTableDataModule):
 
     def load(self, path: Path) -> pd.DataFrame:
         """The photos, ``NOBODY`` or NaN where it is not known who it is or how old."""
-        table = read_table(path)
+        table = read_table(path, text=[self.identity] if self.identity else ())
         for option, column in (("identity", self.identity), ("age", self.age)):
             try:
                 require_columns(table, [column] if column else [], path)
@@ -118,14 +119,15 @@ class FacesDataModule(ImageTableDataModule):
             fault = f"{{cell}} is no age from 0 to {OLDEST}: correct it"
             refuse((age < 0) | (age > OLDEST), table[self.age], path, fault)
         who = table[self.identity] if self.identity else pd.Series(None, table.index, object)
-        who = who.where(who.notna(), NOBODY)
+        who = who.map(class_name, na_action="ignore").where(who.notna(), NOBODY)
         kept = (who != NOBODY) | ~np.isnan(age)
         if not kept.any():
             raise UserError(f"{path}: no row has an identity or an age: fill some in")
         if left_out := int((~kept).sum()):
             log.warning("%s: left out what has neither identity nor age: %d rows", path, left_out)
         faces = pd.DataFrame({"name": table[self.photo], "identity": who, "age": age})[kept]
-        return faces.assign(file=np.array(listed_images(table[kept], self.photo, path), object))
+        files = [file for [file] in listed_images(table[kept], [self.photo], path)]
+        return faces.assign(file=np.array(files, object))
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
         return Columns([], [], [self.photo], [])
@@ -160,7 +162,7 @@ class FacesDataModule(ImageTableDataModule):
         above = path if path.is_dir() else path.parent
         names = [file.relative_to(above).as_posix() for file in files]
         faces = pd.DataFrame({"name": names, "file": files, "identity": NOBODY, "age": np.nan})
-        return self.dataset(faces, path, labelled=False)
+        return self.readable(self.dataset(faces, path, labelled=False))
 
     def dataset(
         self, table: pd.DataFrame, path: Path, labelled: bool = True
@@ -177,7 +179,10 @@ class FacesDataModule(ImageTableDataModule):
         )
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
-        return {"image": PHOTO, "age": {"unit": "years"}}
+        return {
+            "image": described(self.fit, self.levels or self.measured_levels),
+            "age": {"unit": "years"},
+        }
 
     def sources(self) -> DatasetSources:
         targets = [name for name in (self.identity, self.age) if name is not None]

@@ -179,6 +179,22 @@ def test_photos_that_fit_nowhere_are_refused(
         load_images(photos, SIZE, None)
 
 
+def test_what_cannot_be_read_may_be_left_out_and_is_remembered(
+    photos: list[Path], cache: Path, opening: list[Any]
+) -> None:
+    photos[3].write_bytes(b"no photo")
+    for _ in range(2):
+        faults: dict[int, str] = {}
+        images = load_images(photos, SIZE, cache, faults=faults)
+        assert list(faults) == [3]
+        assert faults[3].startswith("not an image")
+        assert not images[3].any()
+        assert images[4].any()
+        opening[:] = [lambda path: pytest.fail("decoded again")]
+    with pytest.raises(UserError, match=r"3\.bmp: not an image"):
+        load_images(photos, SIZE, cache)
+
+
 def test_what_cannot_be_read_leaves_no_cache(
     photos: list[Path], cache: Path, opening: list[Any]
 ) -> None:

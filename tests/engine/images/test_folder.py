@@ -46,7 +46,12 @@ def test_images_are_found_in_a_folder_or_are_the_file_itself(
     ("read", "files", "path", "fault"),
     [
         (scan, ["1.jpg", "2.jpg"], "", "no class folders; put the photos"),
-        (scan, ["a/1.jpg", "b/x.txt", "c/.1.jpg"], "", "/b, .*/c: no photos in this class; add"),
+        (
+            scan,
+            ["a/1.jpg", "b/x.txt", "c/.1.jpg"],
+            "",
+            r"/b \(b/x.txt\), .*/c \(empty\): no photos in this class; add",
+        ),
         (scan, [], "missing", "missing: no such folder; check the path"),
         (scan, ["a.jpg"], "a.jpg", "a.jpg: no such folder; check the path"),
         (find_images, ["c.txt"], "", "no photos in this folder; check the path"),

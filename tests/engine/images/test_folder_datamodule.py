@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from kindling.errors import UserError
-from tests.engine.toy import COLORS, ToyPhotos, write_photos
+from tests.engine.toy import COLORS, ToyPhotos, write_photo, write_photos
 
 SPLITS = ("train", "val", "test")
 
@@ -115,7 +115,16 @@ def leak_class(root: Path) -> None:
     ("harm", "settings", "message"),
     [
         (remove(""), {}, "no such folder (--data.root)"),
-        (remove("test"), {}, "test: no such folder (--data.test); folders there: train"),
+        (
+            remove("test"),
+            {"test": "test"},
+            "test: no such folder (--data.test); folders there: train",
+        ),
+        (remove("train"), {}, "no folder of training photos (--data.train); folders there: test"),
+        (None, {"train": None}, "data.train=null: there is nothing to train on"),
+        (None, {"levels": [9, 1]}, "data.levels=[9, 1]: two numbers, black and white, that rise"),
+        (None, {"group": "x(["}, "data.group=x([: no pattern of a path: "),
+        (None, {"group": "b(.)ue"}, "data.group=b(.)ue: not in train/grey/0.png; a column, or a"),
         (None, {"train": "mine"}, "mine: no such folder (--data.train)"),
         (remove("test/blue"), {}, "must hold the same classes; only one of them has blue"),
         (leak_class, {}, "train/blue: all photos are in the test or validation split too; add"),
@@ -141,3 +150,151 @@ def test_a_checkpoint_of_other_classes_is_refused(root: Path) -> None:
     data.load_state_dict({"classes": ["cats", "dogs"]})
     with pytest.raises(UserError, match="but the checkpoint was trained on cats, dogs"):
         data.setup("test")
+
+
+def lay(root: Path, *folders: str, count: int = 6) -> Path:
+    """Folders of photos of any one colour; a name that ends with a dot is of files beside."""
+    for number, folder in enumerate(folders):
+        for k in range(count):
+            write_photo(root / folder / f"{k}.png", (40, 90, 20 * number), [number, k])
+    return root
+
+
+def test_the_folders_of_splits_are_found_by_their_names(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    classes = [f"{part}/{k}" for part in ("my_training", "valid", "Test-set") for k in "ab"]
+    data = module(lay(tmp_path, *classes))
+    assert data.sizes() == {"train": 12, "val": 12, "test": 12}
+    assert all(name.startswith("valid/") for name in names(data, "val"))
+    assert module(tmp_path, val=None).sizes() == {"train": 10, "val": 2, "test": 12}
+    assert "folders that are not used: valid" in caplog.text
+    folded = module(tmp_path, folds=3).sizes()
+    assert sum(folded.values()) == 24, "folds are of training and validation photos"
+
+
+def test_a_folder_of_classes_is_cut(tmp_path: Path) -> None:
+    data = module(lay(tmp_path / "one", "cat", "dog", count=10))
+    assert data.sizes() == {"train": 12, "val": 4, "test": 4}
+    kaggle = lay(lay(tmp_path / "kaggle", "train/cat", "train/dog", count=10), "test")
+    assert module(kaggle).sizes() == data.sizes()
+    with pytest.raises(UserError, match=r"holds kaggle alone; it is DATA=.*kaggle"):
+        module(lay(tmp_path / "wrapped", "kaggle/train/a", "kaggle/test/a"))
+
+
+def test_what_systems_leave_is_no_photo_and_no_class(tmp_path: Path) -> None:
+    dirt = ("train/__MACOSX/cat", "train/cat/@eaDir", "train/.ipynb_checkpoints")
+    root = lay(tmp_path, "train/cat", "train/dog", "test/cat", "test/dog", *dirt)
+    data = module(root)
+    assert data.classes == ["cat", "dog"]
+    assert data.sizes() == {"train": 10, "val": 2, "test": 12}
+
+
+def test_photos_without_suffix_or_outside_of_a_class(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = lay(tmp_path, "train/cat", "train/dog", "test/cat", "test/dog", "train")
+    for photo in (root / "train" / "cat").glob("*.png"):
+        photo.rename(photo.with_suffix(""))
+    (root / "train" / "cat" / "README").write_text("cats")
+    assert module(root).sizes() == {"train": 10, "val": 2, "test": 12}
+    assert "photos that lie outside of a class folder: 6 (0.png, " in caplog.text
+
+
+def test_names_of_classes_in_either_form_of_accents_are_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = lay(tmp_path, "train/Cafe\u0301", "train/bar", "test/Caf\u00e9", "test/bar")
+    assert module(root).classes == ["Caf\u00e9", "bar"]
+    with pytest.raises(UserError, match="which differ in large and small letters alone"):
+        module(lay(tmp_path / "case", "train/Dog", "train/cat", "test/dog", "test/cat"))
+    module(lay(tmp_path / "both", "train/Dog", "train/dog", "test/dog", "test/Dog"))
+    assert "Dog and dog are different classes: are they?" in caplog.text
+
+
+def test_a_rare_class_is_in_training_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = lay(tmp_path, "train/a", "train/b", "test/a", "test/b", "test/rare")
+    write_photo(root / "train" / "rare" / "0.png", (9, 9, 9), 1)
+    data = module(root)
+    assert "train/rare/0.png" in names(data, "train")
+    assert "class rare has too few photos for every split: in training alone" in caplog.text
+
+
+def test_a_class_that_the_test_lacks_is_scored_if_allowed(root: Path) -> None:
+    shutil.rmtree(root / "test" / "grey")
+    with pytest.raises(UserError, match=r"--data\.allow_missing_classes=true scores the others"):
+        module(root)
+    data = module(root, allow_missing_classes=True)
+    assert data.classes == ["blue", "grey", "white"]
+    assert sorted({*data.splits["test"].fields["label"].tolist()}) == [0, 2]  # type: ignore[attr-defined]
+
+
+def test_groups_stay_together(tmp_path: Path) -> None:
+    for k in range(40):
+        write_photo(tmp_path / "ab"[k % 2] / f"p{k // 4}_{k}.png", (9, 9, 9), k)
+    data = module(tmp_path, group=r"(p\d+)_")
+    home: dict[str, str] = {}
+    for split in SPLITS:
+        for name in names(data, split):
+            assert home.setdefault(Path(name).name.partition("_")[0], split) == split
+    assert len(home) == 10
+    assert all(size >= 4 for size in data.sizes().values())
+
+
+@pytest.mark.parametrize("kind", ["id", "path", "none"])
+def test_a_table_of_files_and_labels(tmp_path: Path, kind: str) -> None:
+    """Kaggle's way: names in a column, photos in a folder of another name or of none."""
+    lay(tmp_path / "images", *"ab", count=10)
+    classes = {"id": "cat dog", "path": "0 1", "none": "none Nan"}[kind].split()
+    rows = ["id,note,label" if kind == "id" else "image,breed"]
+    for number, folder in enumerate("ab"):
+        for k in range(10):
+            photo = tmp_path / "images" / folder / f"{k}.png"
+            if kind == "id":  # with zeros in front, that a number would lose
+                photo.rename(tmp_path / "images" / f"0{number}{k}.png")
+                rows.append(f"0{number}{k},x,{classes[number]}")
+            else:
+                rows.append(f"images\\{folder}\\{k}.png,{classes[number]}")
+    (tmp_path / "train.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "sample_submission.csv").write_text("id\n1\n")
+    data = module(tmp_path, train="train.csv")
+    assert data.classes == sorted(classes)
+    assert data.sizes() == {"train": 12, "val": 4, "test": 4}
+    if kind == "id":
+        assert module(tmp_path, file="id", photos="images", suffix=".png").sizes() == data.sizes()
+        with pytest.raises(UserError, match="which column is the class"):
+            (tmp_path / "train.csv").write_text("id,x,y\n" + "\n".join(rows[1:]))
+            module(tmp_path)
+
+
+def test_a_folder_is_scored_that_is_not_cut_as_the_one_trained_on(
+    root: Path, tmp_path: Path
+) -> None:
+    state, other = module(root).state_dict(), lay(tmp_path / "new", "blue", "grey", "white")
+    data = ToyPhotos(root=other, image_size=9)
+    data.load_state_dict(state)
+    data.setup("test")
+    assert data.sizes() == {"train": 0, "val": 0, "test": 18}
+    cut = ToyPhotos(root=other, image_size=9)
+    cut.load_state_dict(module(other).state_dict())
+    cut.setup("test")
+    assert cut.sizes() == {"train": 12, "val": 3, "test": 3}, "of one that was cut, its test alone"
+
+
+def test_bad_photos_are_left_out_and_named(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("train/blue/0.png", "test/grey/1.png"):
+        (root / name).write_bytes(b"no photo")
+    with pytest.raises(UserError, match=r"2 images cannot be read: .*blue/0\.png, .*grey/1\.png: "):
+        module(root)
+    data = module(root, bad_files="skip")
+    assert sum(data.sizes().values()) == 31
+    assert "left out: 2 images cannot be read: " in caplog.text
+    given = ToyPhotos(root=root, input=root / "test", image_size=9)
+    given.load_state_dict(data.state_dict())
+    given.setup("predict")
+    assert len(names(given, "predict")) == 8
+    [unread] = given.unread
+    assert unread["file"] == "grey/1.png"
+    assert unread["error"].startswith("not an image")

@@ -13,7 +13,8 @@ from torchvision.transforms import v2
 
 from kindling.errors import UserError
 from kindling.images import read
-from kindling.images.read import read_image, read_images
+from kindling.images.levels import find_levels
+from kindling.images.read import Rendering, read_image, read_images
 
 RED, BLUE, WHITE = [255, 0, 0], [0, 0, 255], [255, 255, 255]
 
@@ -64,8 +65,95 @@ def test_more_than_eight_bits_are_scaled_and_not_clipped(tmp_path: Path, name: s
     if floats:
         values[0, 0] = np.nan
     Image.fromarray(values).save(tmp_path / name)
-    image = read_image(tmp_path / name, (16, 256))
+    levels = (-3.0, 5.0) if floats else (0.0, 65535.0)
+    image = read_image(tmp_path / name, (16, 256), Rendering(levels=levels))
     assert torch.equal(image[1, 8], torch.arange(256, dtype=torch.uint8))
+    with pytest.raises(UserError, match=r"more than eight bits, as no training photo has; say"):
+        read_image(tmp_path / name, (16, 256))
+
+
+def test_a_scene_is_the_same_picture_in_every_file_of_more_than_eight_bits(tmp_path: Path) -> None:
+    scene = np.tile(np.linspace(300, 3499, 64), (64, 1)).astype(np.uint16)
+    Image.fromarray(scene).save(tmp_path / "a.png")
+    (tmp_path / "a.pgm").write_bytes(b"P5\n64 64\n65535\n" + scene.astype(">u2").tobytes())
+    Image.fromarray(scene.astype(np.int32)).save(tmp_path / "i.tif")
+    Image.fromarray(scene.astype(np.float32)).save(tmp_path / "f.tif")
+    Image.fromarray(scene.astype(np.float32) / 10).save(tmp_path / "dim.tif")
+    files = [tmp_path / name for name in ("a.png", "a.pgm", "i.tif", "f.tif")]
+    levels = find_levels(files, None, None)
+    assert levels == (300, 3499)
+    first, *others = (read_image(file, (64, 64), Rendering(levels=levels)) for file in files)
+    assert (first.min(), first.max()) == (0, 255)
+    assert all(torch.equal(first, other) for other in others)
+    dim = read_image(tmp_path / "dim.tif", (64, 64), Rendering(levels=levels))
+    assert dim.float().mean() < first.float().mean() / 10
+
+
+def test_levels_are_measured_once_and_files_of_few_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, most in (("wide", 50_000), ("narrow", 900)):
+        ramp = np.linspace(0, most, 64, dtype=np.uint16)
+        Image.fromarray(np.tile(ramp, (8, 1))).save(tmp_path / f"{name}.png")
+    two_halves().save(tmp_path / "eight.png")
+    (tmp_path / "broken.png").write_bytes(b"no photo")
+    files = sorted(tmp_path.glob("*.png"))
+    assert find_levels(files, None, tmp_path / "cache") == (0, 50_000)
+    [message] = caplog.messages
+    assert "1 of 2 images of more than eight bits" in message
+    assert "narrow.png" in message
+    monkeypatch.setattr("kindling.images.levels.value_range", None)
+    assert find_levels(files, None, tmp_path / "cache") == (0, 50_000)
+    assert find_levels([tmp_path / "eight.png"], None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "colour"),
+    [
+        ("dead.bmp", 0, RED),  # 32 bits a pixel, the last eight without a meaning
+        ("dead.tif", 0, RED),
+        ("band.tif", 137, RED),  # light of a fourth kind
+        ("empty.png", 0, WHITE),
+    ],
+)
+def test_a_fourth_band_that_is_no_alpha_whitens_nothing(
+    tmp_path: Path, name: str, alpha: int, colour: list[int]
+) -> None:
+    pixels = np.full((20, 20, 4), (*RED, alpha), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / name)
+    assert corners(tmp_path / name, 20) == (colour, colour)
+
+
+@pytest.mark.parametrize(
+    ("fit", "left", "right"),
+    [("stretch", RED, BLUE), ("crop", RED, BLUE), ("pad", [0] * 3, [0] * 3)],
+)
+def test_a_panorama_is_stretched_cut_or_padded(
+    tmp_path: Path, fit: Any, left: list[int], right: list[int]
+) -> None:
+    pixels = np.zeros((20, 80, 3), np.uint8)
+    pixels[:, :40], pixels[:, 40:] = RED, BLUE
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png", (16, 32), Rendering(fit))
+    assert image.shape == (3, 16, 32)
+    assert (image[:, 1, 1].tolist(), image[:, -2, -2].tolist()) == (left, right)
+    halves = image[0, 8].gt(128).sum().item(), image[2, 8].gt(128).sum().item()
+    assert halves == (16, 16), "the middle stays in the middle"
+
+
+def test_what_needs_another_package_says_which(tmp_path: Path) -> None:
+    for name in ("a.heic", "b.heic", "c.nef"):
+        (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic")
+    files = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError) as caught:
+        list(read_images(files, (8, 8)))
+    heic = ", ".join(map(str, files[:2]))
+    assert f"3 images cannot be read: {heic}: cannot be read here: pip install" in str(caught.value)
+    faults: dict[int, str] = {}
+    two_halves().save(tmp_path / "d.png")
+    [stack] = read_images([tmp_path / "d.png", *files], (8, 8), faults=faults)
+    assert sorted(faults) == [1, 2, 3]
+    assert stack.flatten(1).amax(1).tolist() == [255, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

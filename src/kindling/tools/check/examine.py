@@ -11,9 +11,10 @@ from kindling.cli.lightning_cli import KindlingCLI
 from kindling.cli.process import lightning_errors, quiet
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
+from kindling.images.read import BadFiles
 from kindling.runs.folder import shown
 from kindling.tools.check.leaks import check_leaks
-from kindling.tools.check.photos import check_photos
+from kindling.tools.check.photos import check_photos, check_shapes
 from kindling.tools.check.report import Report
 from kindling.tools.check.samples import collect
 from kindling.tools.check.series import check_series
@@ -72,7 +73,15 @@ def check(task: str, flags: Sequence[str]) -> None:
         data, refusal = examined.made, examined.refusal
         assert data is not None
         report = examine(data)
-    if refusal:
+    if isinstance(refusal, BadFiles):
+        each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
+        report.add(
+            "stop",
+            "images cannot be read; --data.bad_files=skip goes without them",
+            each,
+            len(each),
+        )
+    elif refusal:
         report.add("stop", " ".join(str(refusal).split()))
     sizes, out = data.sizes(), console()
     parts = (f"{k} {size:,} ({size / sum(sizes.values()):.0%})" for k, size in sizes.items())
@@ -91,6 +100,7 @@ def examine(data: DataModule) -> Report:
     for look in (check_identifiers, check_leaks, check_targets, check_repeated, check_photos):
         look(samples, report)
     with suppress(UserError):  # that training is refused by
+        check_shapes(data, report)
         sources = data.sources()
         check_series(sources.series, report)
         check_related(sources.tables, report)

@@ -1,15 +1,21 @@
-"""Photos that are the same in two splits.
+"""Photos that are the same in two splits, or squashed to another shape.
 
 M: photos.
 """
+
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from kindling.data.datamodule import DataModule
+from kindling.data.files import formats, image_suffixes
 from kindling.tools.check.report import Report
 from kindling.tools.check.samples import Samples
 
@@ -17,6 +23,8 @@ MOST = 20_000  # photos that are looked at
 SIZE = (64, 72)  # height and width to compare them at
 CHUNK = 512  # photos that are compared with all others at a time
 BITS = 10  # of 64, in which the difference hashes of two photos that are one may differ
+SQUASHED = 1.5  # of width to height, above which a photo looks like something else
+ORIENTATION = 0x0112  # in EXIF data
 DETAIL = 0.8  # correlation of fine detail above which two photos are one
 
 
@@ -40,6 +48,28 @@ def check_photos(samples: Samples, report: Report) -> None:
             found.setdefault(f"{one} and {other}", {})[" = ".join(names)] = None
     for splits, pairs in found.items():
         report.add("warn", f"the same photo, or nearly, in {splits}", [*pairs])
+
+
+def check_shapes(data: DataModule, report: Report) -> None:
+    """Add the photos that are stretched to quite another shape."""
+    size = getattr(data, "size", None)
+    if size is None or getattr(data, "fit", "") != "stretch":
+        return
+    files = [file for file in data.files() if file.suffix.lower() in image_suffixes()]
+    said = [text for file in files if (text := _squashed(file, size[1] / size[0]))]
+    if said:
+        report.add("note", "photos that are squashed; --data.fit=crop or pad keeps shapes", said, 5)
+
+
+def _squashed(file: Path, wanted: float) -> str | None:
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=formats()) as image:
+            turned = image.getexif().get(ORIENTATION, 1) > 4
+            width, height = image.size[::-1] if turned else image.size
+    except Exception:  # which is told of elsewhere
+        return None
+    ratio = width / height / wanted
+    return f"{file.name}: {width} x {height}" if max(ratio, 1 / ratio) > SQUASHED else None
 
 
 def _grey(images: Tensor, index: Tensor) -> NDArray[np.float32]:

@@ -16,11 +16,11 @@ class Report:
     def __init__(self) -> None:
         self.found: dict[Level, list[str]] = {"stop": [], "warn": [], "note": []}
 
-    def add(self, level: Level, text: str, each: Sequence[str] = ()) -> None:
-        """Add a finding, with the rows or photos concerned."""
-        more = [f"and {len(each) - LISTED:,} more"] if len(each) > LISTED else []
+    def add(self, level: Level, text: str, each: Sequence[str] = (), most: int = LISTED) -> None:
+        """Add a finding, with the rows or photos concerned, as many as are listed."""
+        more = [f"and {len(each) - most:,} more"] if len(each) > most else []
         first = f"{level} {text}: {len(each):,}" if each else f"{level} {text}"
-        self.found[level].append("\n     ".join([first, *each[:LISTED], *more]))
+        self.found[level].append("\n     ".join([first, *each[:most], *more]))
 
     def __str__(self) -> str:
         return "\n".join(finding for found in self.found.values() for finding in found)

@@ -24,7 +24,8 @@ def show(grid: Grid, console: Console, left: bool = False) -> None:
         table.add_row(*row)
     # What is cut off would be worse than lines that a narrow terminal wraps.
     needed = console.measure(table, options=console.options.update(width=UNLIMITED)).maximum
-    wide = Console(file=console.file, width=max(console.width, needed), highlight=False)
+    width = max(console.width, needed)
+    wide = Console(file=console.file, width=width, highlight=False, markup=False, emoji=False)
     wide.print(table)
 
 
