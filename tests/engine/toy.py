@@ -172,7 +172,7 @@ class ToyConv(ImageModule):
         self.save_hyperparameters(logger=False)
         self.pixels = Pixels()
         self.backbone = ConvBlocks(image_size, channels)
-        inputs = self.backbone.out_channels * self.backbone.side**2
+        inputs = self.backbone.out_channels * self.backbone.places
         self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(inputs, count))
         self.shares: Tensor
         self.register_buffer("shares", torch.full((count,), torch.nan))

@@ -1,21 +1,25 @@
 """Photos from files to augmented batches, for every problem that looks at pictures."""
 
 from kindling.images.augment import Augment, sample_seeds
+from kindling.images.backbone import Backbone
 from kindling.images.blocks import ConvBlocks, check_size
 from kindling.images.cache import load_images
 from kindling.images.folder import class_name, find_images, scan
 from kindling.images.folder_datamodule import ImageBatch, ImageFolderDataModule
 from kindling.images.listed import listed_images
-from kindling.images.module import ImageModule, Pixels
-from kindling.images.read import PHOTO, read_image
+from kindling.images.module import ImageModule
+from kindling.images.pixels import Pixels
+from kindling.images.read import PHOTO, ImageSize, read_image, sides
 
 __all__ = [
     "PHOTO",
     "Augment",
+    "Backbone",
     "ConvBlocks",
     "ImageBatch",
     "ImageFolderDataModule",
     "ImageModule",
+    "ImageSize",
     "Pixels",
     "check_size",
     "class_name",
@@ -25,4 +29,5 @@ __all__ = [
     "read_image",
     "sample_seeds",
     "scan",
+    "sides",
 ]

@@ -3,12 +3,14 @@
 B: batch, C: channels, H: height, W: width, K: blocks.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kindling.errors import UserError
+from kindling.images.read import ImageSize, sides
 
 
 class ConvBlocks(nn.Sequential):
@@ -25,32 +27,38 @@ class ConvBlocks(nn.Sequential):
         Clevert et al., Fast and Accurate Deep Network Learning by ELUs, 2016, arXiv:1511.07289
     """
 
-    def __init__(self, image_size: int, channels: Sequence[int], batch_norm: bool = True) -> None:
+    def __init__(
+        self, image_size: ImageSize, channels: Sequence[int], batch_norm: bool = True
+    ) -> None:
         if not channels or min(channels) < 1:
             raise UserError(f"model.channels={list(channels)}: one width a block, each 1 or more")
-        self.side, self.out_channels = image_size >> len(channels), channels[-1]
-        if self.side < 1:
-            fault = f"{len(channels)} blocks halve {image_size} pixels to nothing"
+        smallest = min(sides(image_size))
+        if not smallest >> len(channels):
+            fault = f"{len(channels)} blocks halve {smallest} pixels to nothing"
             raise UserError(
                 f"model.channels: {fault}; fewer of them, or a larger --data.image_size"
             )
+        self.out_channels = channels[-1]
+        self.places = math.prod(side >> len(channels) for side in sides(image_size))
         widths = zip([3, *channels], channels, strict=False)
         super().__init__(*(_block(*width, batch_norm) for width in widths))
 
 
-def check_size(net: nn.Module, setting: str, image_size: int) -> None:
-    """Show a net one black photo: some take one size alone, others none that is small.
+def check_size(net: nn.Module, setting: str, image_size: ImageSize) -> Tensor:
+    """What a net makes of one black photo: some take one size alone, others none that is small.
 
     Raises:
         UserError: It does not take photos of this size; ``setting`` names the net.
     """
     try:
         with torch.inference_mode():
-            net.eval()(torch.zeros(1, 3, image_size, image_size))
+            output: Tensor = net.eval()(torch.zeros(1, 3, *sides(image_size)))
     except (AssertionError, RuntimeError, ValueError) as error:
-        fault = f"cannot take photos of {image_size}x{image_size}; try --data.image_size=224"
+        size = "x".join(map(str, sides(image_size)))
+        fault = f"cannot take photos of {size}; try --data.image_size=224"
         raise UserError(f"{setting}: {fault}") from error
     net.train()
+    return output
 
 
 def _block(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:

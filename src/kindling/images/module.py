@@ -1,61 +1,26 @@
-"""What models of photos share: normalization of pixels, augmentation in training.
+"""What models of photos share: augmentation in training, and a net that sees photos already.
 
-B: batch, V: photos of a sample, M: photos decoded, N: photos of a split, H: height, W: width.
+B: batch, V: photos of a sample, H: height, W: width, D: features of the net.
 """
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from kindling.data.datamodule import DataModule
 from kindling.images.augment import Augment, Fill, sample_seeds
+from kindling.images.backbone import Backbone
 from kindling.training.metrics import Head
 from kindling.training.module import Module
-
-CHUNK = 256  # photos that are floats at a time, so that statistics of a large set fit in memory
-
-
-class Pixels(nn.Module):
-    """Turns bytes into floats whose channels have mean 0 and deviation 1 over the training photos.
-
-    Shape:
-        ``(B, 3, H, W)`` uint8 to the same in the weights' type, channels last in memory, which is
-        how convolutions are fastest.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()  # with those of a middling photo, until the training photos are known
-        self.register_buffer("mean", torch.full((3,), 0.45))
-        self.register_buffer("deviation", torch.full((3,), 0.225))
-
-    def fit(self, images: Tensor, rows: Tensor) -> None:
-        """Take the statistics of images ``(M, 3, H, W)`` uint8, of rows ``(N,)`` among them."""
-        count = images[0, 0].numel() * len(rows)
-        total, square = torch.zeros(2, 3, dtype=torch.float64)
-        for chunk in torch.split(rows, CHUNK):
-            pixels = images.index_select(0, chunk).float() / 255
-            total += pixels.sum((0, 2, 3))
-            square += pixels.square().sum((0, 2, 3))
-        mean = total / count
-        self.set(mean.float(), (square / count - mean**2).clamp(min=0).sqrt().float())
-
-    def set(self, mean: Tensor, deviation: Tensor) -> None:
-        """Use these, ``(3,)`` each, of pixels from 0 to 1."""
-        self.mean.copy_(mean)
-        self.deviation.copy_(deviation.clamp(min=1 / 255))  # of photos all of one grey
-
-    def forward(self, image: Tensor) -> Tensor:
-        scale, shift = 1 / (255 * self.deviation), self.mean / self.deviation
-        pixels = image.to(self.mean.dtype, memory_format=torch.channels_last)
-        return pixels * scale[:, None, None] - shift[:, None, None]
 
 
 class ImageModule(Module):
     """A module that sees training photos in a new view in every epoch.
+
+    With a frozen backbone, which a problem names as ``sight``, the views are made before the first
+    epoch, ``cached_views`` of each training photo, and the backbone looks at each of them once.
 
     What is drawn depends on the run's seed, the epoch and the photo alone, so that a resumed run
     draws what it would have drawn. A problem that does not offer a setting gives it to
@@ -70,6 +35,10 @@ class ImageModule(Module):
         contrast: A training photo's contrast is raised or lowered by up to 1 + contrast.
         fill: What comes into view at the edges of a rotated or scaled photo.
     """
+
+    sight: Backbone | None = None
+    backbone_weights: str | None = None
+    cached_views: int = 1
 
     image_field: ClassVar[str] = "image"
     """Of the batch: ``(B, 3, H, W)`` uint8, or ``(B, V, 3, H, W)`` of several photos a sample."""
@@ -89,8 +58,53 @@ class ImageModule(Module):
         super().__init__(heads, **settings)
         self.augment = Augment(rotation, flip, autocontrast, zoom, light, contrast, fill)
 
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        if stage == "fit" and self.sight is not None and not self.resumed:
+            self.sight.load(self.backbone_weights)
+            self.look_once(self.sight)  # now, since what looks for a learning rate is next
+
+    def on_fit_start(self) -> None:
+        if self.sight is not None and self.sight.seen is None:  # a resumed run has its weights now
+            self.look_once(self.sight)
+
+    def look_once(self, sight: Backbone) -> None:
+        """Look at the photos of training and validation, where the backbone is frozen."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not sight.frozen or not isinstance(data, DataModule):
+            return  # a loader of validation photos may have others than one knows of
+        splits: Any = {split: data.splits[split] for split in ("train", "val")}
+        self._index = {split: s.fields[self.image_field] for split, s in splits.items()}
+        shown = torch.cat([index.flatten() for index in self._index.values()])
+        sight.to(self.trainer.strategy.root_device)
+        images = splits["train"].shared[self.image_field]
+        sight.remember(images, shown, self._view, self.cached_views)
+
+    def on_fit_end(self) -> None:
+        if self.sight is not None:
+            self.sight.seen = None
+
+    def look(self, batch: Any) -> Tensor:
+        """What the backbone tells of a batch's photos, ``(B, D)`` or ``(B, V, D)``."""
+        images: Tensor = getattr(batch, self.image_field)
+        assert self.sight is not None
+        if self.sight.seen is None:
+            return self.sight.see(images.flatten(0, -4)).unflatten(0, images.shape[:-3])  # type: ignore[no-any-return]
+        training = self.trainer.training
+        index = self._index["train" if training else "val"].to(batch.indices.device)[batch.indices]
+        seeds = sample_seeds(self.seed, self.current_epoch, index)
+        return self.sight.recall(index, seeds % self.cached_views if training else 0)
+
+    def _view(self, photos: Tensor, index: Tensor, number: int) -> Tensor:
+        in_training = self.augment.training
+        view: Tensor = self.augment.train()(photos, sample_seeds(self.seed, number, index))
+        self.augment.train(in_training)
+        return view
+
     def augmented(self, batch: Any) -> Any:
         """The training batch with its photos augmented, each by a draw of its own."""
+        if self.sight is not None and self.sight.frozen:
+            return batch
         images: Tensor = getattr(batch, self.image_field)
         index = batch.indices
         if images.ndim == 5:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from kindling.errors import UserError, did_you_mean
 from kindling.images.blocks import check_size
+from kindling.images.read import ImageSize
 
 HEADED = 1000  # outputs of torchvision's classifiers, which are for ImageNet
 
@@ -30,7 +31,7 @@ class TorchvisionNet(nn.Module):
         UserError: There is no such net, no such weights, or none for photos of this size.
     """
 
-    def __init__(self, name: str, weights: str | None, image_size: int, classes: int) -> None:
+    def __init__(self, name: str, weights: str | None, image_size: ImageSize, classes: int) -> None:
         super().__init__()
         self.name, self.weights = name, _find_weights(name, weights)
         # No download here: a checkpoint brings its own weights.

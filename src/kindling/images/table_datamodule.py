@@ -176,6 +176,7 @@ class ImageTableDataModule(TableDataModule):
         bad = self._bad(rows)
         if bad.all() and self._faults:
             raise BadFiles(self._files, self._faults)
+        self.unread = []
         for k in bad.nonzero()[:, 0]:
             error = "; ".join(self._faults[p] for p in self._index[k].tolist() if p in self._faults)
             names = {name: values[k] for name, values in rows.identifiers.items()}
@@ -227,7 +228,7 @@ class ImageTableDataModule(TableDataModule):
         return {"photos": {**photo, "columns": self.columns.photos}, **super().io_schema()}
 
     def files(self) -> Sequence[Path]:
-        return [*super().files(), *self._files]
+        return [*super().files(), *(file for file in self._files if file.is_file())]
 
 
 def same_photos(photos: Sequence[Sequence[Path]]) -> NDArray[np.int64]:

@@ -4,7 +4,8 @@ N: pictures, h, w: height and width of a filter.
 """
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.axes import Axes
@@ -38,20 +39,20 @@ def draw_net(net: nn.Module, pixels: nn.Module, image: Tensor) -> dict[str, Figu
         image: The photo, ``(3, H, W)`` bytes.
     """
     figures = {}
-    if (filters := first_filters(net, image.shape[-1])) is not None:
+    if (filters := first_filters(net, image.shape[-2:])) is not None:
         figures["filters"] = _draw_filters(filters)
     if isinstance(blocks := getattr(net, "blocks", None), ConvBlocks):
         figures["feature_maps"] = _draw_feature_maps(blocks, image, pixels(image[None]))
     return figures
 
 
-def first_filters(net: nn.Module, image_size: int) -> Tensor | None:
+def first_filters(net: nn.Module, size: Sequence[int]) -> Tensor | None:
     """What the first layer looks for, as pictures ``(N, 3, h, w)``, if it looks at colours."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             return layer.weight.detach() if layer.weight.shape[1] == 3 else None
-        if isinstance(layer, nn.Linear):
-            return layer.weight.detach().reshape(-1, 3, image_size, image_size)
+        if isinstance(layer, nn.Linear) and layer.in_features == 3 * math.prod(size):
+            return layer.weight.detach().reshape(-1, 3, *size)
     return None
 
 

@@ -3,6 +3,7 @@
 B: batch, H: height, W: width, C: classes.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -18,10 +19,11 @@ from torchmetrics.classification import (
 )
 
 from kindling.data.dataset import FieldDataset
-from kindling.data.numbers import below_one
+from kindling.data.numbers import at_least, below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
-from kindling.images import ConvBlocks, ImageBatch, ImageModule, Pixels
+from kindling.images import Backbone, ConvBlocks, ImageBatch, ImageModule, ImageSize, Pixels, sides
+from kindling.images.backbone import Layers
 from kindling.images.pretrained import TorchvisionNet
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
@@ -39,8 +41,9 @@ class LinearNet(nn.Sequential):
         ``(B, 3, H, W)`` to ``(B, C)``.
     """
 
-    def __init__(self, image_size: int, classes: int) -> None:
-        super().__init__(nn.Flatten(), nn.Linear(3 * image_size**2, classes))
+    def __init__(self, image_size: ImageSize, classes: int) -> None:
+        pixels = 3 * math.prod(sides(image_size))
+        super().__init__(nn.Flatten(), nn.Linear(pixels, classes))
         # From zero, or the noise of 50,000 random weights outweighs what there is to learn.
         nn.init.zeros_(self[1].weight)  # type: ignore[arg-type]
 
@@ -57,7 +60,7 @@ class ConvNet(nn.Module):
 
     def __init__(
         self,
-        image_size: int,
+        image_size: ImageSize,
         classes: int,
         channels: Sequence[int],
         batch_norm: bool,
@@ -66,7 +69,7 @@ class ConvNet(nn.Module):
     ) -> None:
         super().__init__()
         self.blocks = ConvBlocks(image_size, channels, batch_norm)
-        places = self.blocks.side**2 if pool == "flatten" else 1
+        places = self.blocks.places if pool == "flatten" else 1
         squeeze = nn.Identity() if pool == "flatten" else nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(
             squeeze, nn.Flatten(), nn.Dropout(dropout), nn.Linear(places * channels[-1], classes)
@@ -81,6 +84,31 @@ class ConvNet(nn.Module):
         return self.classifier(self.blocks(x))  # type: ignore[no-any-return]
 
 
+class BackboneNet(nn.Module):
+    """A net that sees already, and one linear classifier of what it tells.
+
+    Shape:
+        ``(B, 3, H, W)`` uint8 to ``(B, C)``.
+    """
+
+    def __init__(self, sight: Backbone, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.sight = sight
+        norm, drop = nn.LayerNorm(sight.features), nn.Dropout(dropout)
+        self.classifier = nn.Sequential(norm, drop, nn.Linear(sight.features, classes))
+
+    @property
+    def backbone(self) -> nn.Module:
+        """All but the classifier."""
+        if self.sight.frozen:
+            fault = "stays frozen, its features are taken once"
+            raise UserError(f"model.backbone={self.sight.name}: {fault}; --model.freeze=false")
+        return self.sight
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.classifier(self.sight(image))  # type: ignore[no-any-return]
+
+
 class CloudsModule(ImageModule):
     """Tells the kind of cloud from a photo as bytes.
 
@@ -91,7 +119,12 @@ class CloudsModule(ImageModule):
         classes: Names of the classes.
         image_size: Pixels on a side.
         net: "conv", "linear" (one weight a pixel), or a torchvision net such as "resnet18".
-        weights: Pretrained weights of a torchvision net, such as "DEFAULT"; null starts afresh.
+        weights: Of the backbone, "default" or a file, or of a torchvision net, such as "DEFAULT";
+            null starts afresh.
+        backbone: A net of timm's that sees the photos, in the place of these.
+        freeze: Leave the backbone as it is, so that it looks at each photo once.
+        cached_views: Of each training photo that a frozen backbone looks at.
+        layers: What the backbone tells: its last layer, or the texture at each of its stages.
         channels: Of each block of "conv".
         batch_norm: Normalize after each convolution of "conv".
         pool: What the classifier of "conv" sees, each place ("flatten") or each channel's mean.
@@ -101,9 +134,13 @@ class CloudsModule(ImageModule):
     def __init__(
         self,
         classes: Sequence[str] = (),
-        image_size: int = 128,
+        image_size: ImageSize = 128,
         net: str = "conv",
         weights: str | None = None,
+        backbone: str | None = None,
+        freeze: bool = True,
+        cached_views: int = 1,
+        layers: Layers = "last",
         channels: Sequence[int] = (16, 32, 64, 128, 256),
         batch_norm: bool = True,
         pool: Pool = "average",
@@ -113,10 +150,15 @@ class CloudsModule(ImageModule):
         super().__init__({HEAD: _head(classes)}, **settings)
         self.save_hyperparameters(logger=False)
         below_one("model.dropout", dropout)
-        if weights is not None and net in ("conv", "linear"):
+        if weights is not None and backbone is None and net in ("conv", "linear"):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
-        self.net: LinearNet | ConvNet | TorchvisionNet
-        if net == "linear":
+        self.backbone_weights = weights
+        self.cached_views = at_least("model.cached_views", cached_views, 1)
+        self.net: LinearNet | ConvNet | TorchvisionNet | BackboneNet
+        if backbone is not None:
+            self.sight = Backbone(backbone, image_size, freeze, layers)
+            self.net = BackboneNet(self.sight, len(classes), dropout)
+        elif net == "linear":
             self.net = LinearNet(image_size, len(classes))
         elif net == "conv":
             self.net = ConvNet(image_size, len(classes), channels, batch_norm, pool, dropout)
@@ -143,7 +185,7 @@ class CloudsModule(ImageModule):
         """Take from the training photos what normalization and baseline need."""
         if isinstance(self.net, TorchvisionNet) and self.net.normalization is not None:
             self.pixels.set(*self.net.normalization)
-        else:
+        elif self.sight is None:
             self.pixels.fit(training.shared["image"], training.fields["image"])
         counts = torch.bincount(training.fields["label"], minlength=len(self.shares))
         self.shares.copy_(counts / counts.sum())
@@ -154,10 +196,11 @@ class CloudsModule(ImageModule):
         Shape:
             ``image`` ``(B, 3, H, W)`` uint8.
         """
-        return self.net(self.pixels(image))  # type: ignore[no-any-return]
+        return self.net(image if self.sight is not None else self.pixels(image))  # type: ignore[no-any-return]
 
     def step(self, batch: ImageBatch) -> StepOutput:
-        logits = self(batch.image)
+        seen = isinstance(self.net, BackboneNet)
+        logits = self.net.classifier(self.look(batch)) if seen else self(batch.image)
         loss = nn.functional.cross_entropy(logits, batch.label)
         return StepOutput(loss, {HEAD: logits.softmax(-1)}, {HEAD: batch.label})
 

@@ -19,11 +19,12 @@ from torchmetrics.classification import (
 
 from kindling.data.datamodule import DataModule
 from kindling.data.dataset import FieldDataset
-from kindling.data.numbers import below_one
+from kindling.data.numbers import at_least, below_one
 from kindling.data.targets import target_mask
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
-from kindling.images import ConvBlocks, ImageModule, Pixels
+from kindling.images import Backbone, ConvBlocks, ImageModule, ImageSize, Pixels
+from kindling.images.backbone import Layers
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
 from problems.faces.data import FacesBatch
@@ -41,28 +42,35 @@ PER_PERSON = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1"
 
 
 class FacesNet(nn.Module):
-    """Convolutional blocks, the mean of each channel, and a linear layer for each head.
+    """Convolutional blocks, or a net that sees already, and a linear layer for each head.
 
     Shape:
-        ``(B, 3, H, W)`` to ``(B, K)`` by head.
+        ``(B, 3, H, W)``, of blocks normalized, to ``(B, K)`` by head.
 
     References:
         Caruana, Multitask Learning, 1997, Machine Learning 28(1)
     """
 
     def __init__(
-        self, image_size: int, channels: Sequence[int], dropout: float, outputs: Mapping[str, int]
+        self, trunk: ConvBlocks | Backbone, dropout: float, outputs: Mapping[str, int]
     ) -> None:
         super().__init__()
-        self.trunk = ConvBlocks(image_size, channels)
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout))
-        width = self.trunk.out_channels
+        self.trunk, drop = trunk, nn.Dropout(dropout)
+        if isinstance(trunk, Backbone):
+            width, self.pool = trunk.features, nn.Sequential(nn.LayerNorm(trunk.features), drop)
+        else:
+            width = trunk.out_channels
+            self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop)
         self.heads = nn.ModuleDict({head: nn.Linear(width, k) for head, k in outputs.items()})
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        features = self.pool(self.trunk(x))
+    def tell(self, seen: Tensor) -> dict[str, Tensor]:
+        """The heads' outputs of what the trunk tells."""
+        features = self.pool(seen)
         return {head: layer(features) for head, layer in self.heads.items()}
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return self.tell(self.trunk(x))
 
 
 class FacesModule(ImageModule):
@@ -76,7 +84,12 @@ class FacesModule(ImageModule):
         ages: The youngest and the oldest in training.
         image_size: Pixels on a side.
         channels: Of each convolutional block.
-        dropout: Share of the last block's channels that is dropped in training.
+        backbone: A net of timm's in the place of the blocks.
+        weights: Of the backbone: "default", a file, or null to start afresh.
+        freeze: Leave the backbone as it is, so that it looks at each photo once.
+        cached_views: Of each training photo that a frozen backbone looks at.
+        layers: What the backbone tells: its last layer, or the texture at each of its stages.
+        dropout: Share of the heads' inputs that is dropped in training.
         use_identity: Tell who it is.
         use_age: Tell how old.
         age_output: Age as a number, or as the expectation over whole years.
@@ -90,8 +103,13 @@ class FacesModule(ImageModule):
         self,
         classes: Sequence[str] = (),
         ages: Sequence[float] = (),
-        image_size: int = 64,
+        image_size: ImageSize = 64,
         channels: Sequence[int] = (16, 32, 64, 128, 256),
+        backbone: str | None = None,
+        weights: str | None = "default",
+        freeze: bool = True,
+        cached_views: int = 1,
+        layers: Layers = "last",
         dropout: float = 0.0,
         use_identity: bool = True,
         use_age: bool = True,
@@ -106,24 +124,32 @@ class FacesModule(ImageModule):
             raise UserError("model.use_identity=false and model.use_age=false: nothing to learn")
         below_one("model.dropout", dropout)
         told: dict[str, Identity | Regression] = {}
-        heads, weights = {}, {}
+        heads, weighted = {}, {}
         if use_identity:
-            told["identity"], weights["identity"] = Identity(classes), identity_weight
+            told["identity"], weighted["identity"] = Identity(classes), identity_weight
             heads["identity"] = _identity_head(classes)
         if use_age:
             regression = age_output == "regression"
             told["age"] = Regression(ages) if regression else Classification(ages)
-            heads["age"], weights["age"] = _age_head(), age_weight
+            heads["age"], weighted["age"] = _age_head(), age_weight
         super().__init__(heads, rotation, **settings)
         self.save_hyperparameters(logger=False)
         self.told, self.pixels = nn.ModuleDict(told), Pixels()
         outputs = {head: part.outputs for head, part in told.items()}
-        self.net = FacesNet(image_size, channels, dropout, outputs)
-        self.weights = LossWeights(weights, weighting)
+        self.backbone_weights = weights
+        self.cached_views = at_least("model.cached_views", cached_views, 1)
+        if backbone is not None:
+            self.sight = Backbone(backbone, image_size, freeze, layers)
+        trunk = self.sight or ConvBlocks(image_size, channels)
+        self.net = FacesNet(trunk, dropout, outputs)
+        self.weights = LossWeights(weighted, weighting)
 
     @property
     def backbone(self) -> nn.Module:
         """What sees the photo, for callbacks such as BackboneFinetuning."""
+        if self.sight is not None and self.sight.frozen:
+            fault = "stays frozen, its features are taken once"
+            raise UserError(f"model.backbone={self.sight.name}: {fault}; --model.freeze=false")
         return self.net.trunk
 
     def setup(self, stage: str) -> None:
@@ -139,7 +165,8 @@ class FacesModule(ImageModule):
 
     def fit_statistics(self, training: FieldDataset[FacesBatch]) -> None:
         """Take from the training photos what normalization and baselines need."""
-        self.pixels.fit(training.shared["image"], training.fields["image"])
+        if self.sight is None:
+            self.pixels.fit(training.shared["image"], training.fields["image"])
         for head, part in self._parts():
             target = training.fields[head]
             part.fit(target[target_mask(target)])
@@ -150,10 +177,10 @@ class FacesModule(ImageModule):
         Shape:
             ``image`` ``(B, 3, H, W)`` uint8.
         """
-        return self.net(self.pixels(image))  # type: ignore[no-any-return]
+        return self.net(image if self.sight is not None else self.pixels(image))  # type: ignore[no-any-return]
 
     def step(self, batch: FacesBatch) -> StepOutput:
-        output = self(batch.image)
+        output = self(batch.image) if self.sight is None else self.net.tell(self.look(batch))
         targets = {head: getattr(batch, head) for head in self.heads}
         known = {head: target_mask(target).sum() for head, target in targets.items()}
         losses = {

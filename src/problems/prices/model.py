@@ -18,12 +18,11 @@ from torchmetrics import (
     R2Score,
 )
 
-from kindling.data.datamodule import DataModule
 from kindling.data.dataset import FieldDataset
 from kindling.data.numbers import at_least, below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
-from kindling.images import ImageModule
+from kindling.images import Backbone, ImageModule, ImageSize
 from kindling.images.frozen import FrozenFeatures
 from kindling.tables.layers import one_hot
 from kindling.tables.normalize import Logarithms, Normalize
@@ -61,7 +60,7 @@ class PricesModule(ImageModule):
         channels: Of each convolutional block.
         merge: Average the features of a row's photos, or keep each one's.
         backbone: Pretrained net of timm's for photos, frozen; null is these blocks.
-        weights: File of its weights in timm's format; null downloads them.
+        weights: Its weights, "default" or a file in timm's format.
         components: Principal components of its features kept of each photo.
         embedding: Width of a category.
         hidden: Widths of the table's layers.
@@ -92,12 +91,12 @@ class PricesModule(ImageModule):
         features: int = 0,
         vocabularies: Sequence[int] = (),
         views: int = 0,
-        image_size: int = 64,
+        image_size: ImageSize = 64,
         log_price: bool = True,
         channels: Sequence[int] = (8, 16, 32, 64, 64),
         merge: Merge = "average",
         backbone: str | None = None,
-        weights: str | None = None,
+        weights: str | None = "default",
         components: int = 3,
         embedding: int = 8,
         hidden: Sequence[int] = (128, 64),
@@ -147,7 +146,7 @@ class PricesModule(ImageModule):
         self.net = PricesNet(
             photos, numbers, vocabularies, embedding, hidden, readout, dropout, hide
         )
-        self.vocabularies, self.weights = tuple(vocabularies), weights
+        self.vocabularies, self.backbone_weights = tuple(vocabularies), weights
         grown = trees and self.net.table is not None
         self.trees = Trees("boosted", trees, quantile) if grown else None
         # Of the training prices, or their logarithms: mean, deviation, what a prediction may be
@@ -167,21 +166,22 @@ class PricesModule(ImageModule):
             raise UserError("the model sees no photos, so that it has no backbone")
         return self.net.photos
 
-    def setup(self, stage: str) -> None:
-        super().setup(stage)
-        if stage == "fit" and isinstance(self.net.photos, FrozenFeatures) and not self.resumed:
-            self.net.photos.load(self.weights)
-            self._look_once(self.net.photos)
+    @property
+    def sight(self) -> FrozenFeatures | None:  # type: ignore[override]
+        return self.net.photos if isinstance(self.net.photos, FrozenFeatures) else None
 
-    def on_fit_start(self) -> None:
-        data, photos = self.trainer.datamodule, self.net.photos  # type: ignore[attr-defined]
-        # A resumed run has its weights only now.
-        if isinstance(photos, FrozenFeatures) and photos.seen is None and data is not None:
-            self._look_once(photos)
-
-    def on_fit_end(self) -> None:
-        if isinstance(self.net.photos, FrozenFeatures):
-            self.net.photos.seen = None
+    def look_once(self, sight: Backbone) -> None:
+        super().look_once(sight)
+        training, known = self.training_split(), sight.seen is not None
+        if training is None or not isinstance(sight, FrozenFeatures):
+            return
+        if not sight.center.isnan().any():  # as a checkpoint has them
+            return
+        if not known:
+            sight.remember(training.shared["photos"], training.fields["photos"])
+        sight.fit(sight.recall(training.fields["photos"]))
+        if not known:
+            sight.seen = None
 
     def fit_statistics(self, training: FieldDataset[PricesBatch]) -> None:
         """Take from the training rows what normalization and baseline need."""
@@ -215,8 +215,7 @@ class PricesModule(ImageModule):
         return self._price(self._standardized(self.net.look(photos), numbers, codes))
 
     def augmented(self, batch: PricesBatch) -> PricesBatch:
-        learned = isinstance(self.net.photos, PhotoBranch)
-        return super().augmented(batch) if learned else batch
+        return super().augmented(batch) if self.net.photos is not None else batch  # type: ignore[no-any-return]
 
     def step(self, batch: PricesBatch) -> StepOutput:
         value = self._standardized(self._seen(batch), batch.numbers, batch.codes)
@@ -237,22 +236,10 @@ class PricesModule(ImageModule):
         drawn = PhotoOutcome(self.evaluated, "photos", names, outcome)
         return drawn.draw_numbers(HEAD, data.target, self.log_price)
 
-    def _look_once(self, frozen: FrozenFeatures) -> None:
-        """At the photos of the training and validation rows."""
-        if training := self.training_split():
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
-            known = isinstance(data, DataModule)
-            index, others = training.fields["photos"], data.splits["val"] if known else training
-            frozen.remember(training.shared["photos"], index, others.fields["photos"])
-            if not known:
-                frozen.seen = None  # a loader of validation photos may have others
-
     def _seen(self, batch: PricesBatch) -> Tensor:
         """What the net's branch of photos tells of a batch's, ``(B, width)``."""
-        photos = self.net.photos
-        if isinstance(photos, FrozenFeatures) and photos.seen is not None:
-            return photos.reduce(photos.recall(batch.photo_index))
-        return self.net.look(batch.photos)
+        photos = self.sight
+        return self.net.look(batch.photos) if photos is None else photos.reduce(self.look(batch))
 
     def _standardized(self, seen: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         """What the loss is of, ``(B,)``."""

@@ -12,7 +12,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from kindling.errors import UserError
-from kindling.images import ConvBlocks, Pixels
+from kindling.images import ConvBlocks, ImageSize, Pixels
 from kindling.images.frozen import FrozenFeatures
 from kindling.tables.layers import MLP, TableNet
 
@@ -36,7 +36,9 @@ class PhotoBranch(nn.Module):
         ``(B, V, 3, H, W)`` uint8 to ``(B, width)``.
     """
 
-    def __init__(self, views: int, image_size: int, channels: Sequence[int], merge: Merge) -> None:
+    def __init__(
+        self, views: int, image_size: ImageSize, channels: Sequence[int], merge: Merge
+    ) -> None:
         super().__init__()
         self.merge, self.pixels = merge, Pixels()
         self.blocks = ConvBlocks(image_size, channels).to(memory_format=torch.channels_last)

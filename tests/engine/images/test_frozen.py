@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from kindling.errors import UserError
-from kindling.images.frozen import CHUNK, FrozenFeatures
+from kindling.images.backbone import CHUNK, Backbone
+from kindling.images.frozen import FrozenFeatures
 
 NAME = "test_efficientnet"  # 0.1 million weights
 INDEX = torch.arange(40).reshape(20, 2)
@@ -50,7 +51,7 @@ def test_features_are_those_of_timm_s_net(weights: str, images: Tensor) -> None:
         expected = net((images / 255 - mean) / std)
     shown = torch.tensor([[3, 0], [39, 38], [5, 6], [7, 8]])
     own = frozen(weights).train()
-    own.remember(images, shown, torch.tensor([[20, 21]]))
+    own.remember(images, torch.cat([shown.flatten(), torch.tensor([20, 21])]))
     found = own.recall(torch.arange(40)[:, None])[:, 0]
     seen = [*shown.flatten().tolist(), 20, 21]
     torch.testing.assert_close(found[seen], expected[seen], rtol=1e-3, atol=1e-4)
@@ -59,23 +60,22 @@ def test_features_are_those_of_timm_s_net(weights: str, images: Tensor) -> None:
 
 def test_components_are_the_principal_ones_of_training(weights: str, images: Tensor) -> None:
     net = frozen(weights)
-    net.remember(images, INDEX[:15], INDEX[15:])
+    net.remember(images, INDEX)
     features = net.recall(INDEX)
+    net.fit(features[:15])
     kept = net(images.reshape(20, 2, 3, 16, 16)).reshape(20, 2, 3).double().numpy()
     for view in range(2):
         rows = features[:, view].double().numpy()
         values, axes = np.linalg.eigh(np.cov(rows[:15].T, bias=True))
         expected = (rows - rows[:15].mean(0)) @ axes[:, ::-1][:, :3] / np.sqrt(values[-1])
         np.testing.assert_allclose(np.abs(kept[:, view]), np.abs(expected), rtol=0.01, atol=0.01)
-    axes = net.axes.clone()
-    net.remember(images.flip(0), INDEX, INDEX)
-    assert torch.equal(net.axes, axes), "those of a checkpoint stay"
 
 
 def test_a_graph_of_it_takes_any_number_of_photos(weights: str, images: Tensor) -> None:
     """Also more than go through the net at a time."""
     net, rows = frozen(weights), images.reshape(20, 2, 3, 16, 16)
-    net.remember(images, INDEX, INDEX)
+    net.remember(images, INDEX)
+    net.fit(net.recall(INDEX))
     size = {0: torch.export.Dim("batch")}
     graph = torch.export.export(net, (rows[:3],), dynamic_shapes=(size,)).module()
     assert len(images) > 2 * CHUNK
@@ -85,11 +85,57 @@ def test_a_graph_of_it_takes_any_number_of_photos(weights: str, images: Tensor) 
 def test_training_leaves_it_as_it_was(weights: str, images: Tensor) -> None:
     net = frozen(weights).train()
     before = {name: value.clone() for name, value in net.net.state_dict().items()}
-    net.remember(images, INDEX, INDEX)
-    assert net.net.training, "as the Trainer left it"
+    net.remember(images, INDEX)
+    net.see(images)
+    assert net.dropout.training
     assert not any(parameter.requires_grad for parameter in net.parameters())
     for name, value in net.net.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+def test_views_of_a_photo_are_looked_at_once(weights: str, images: Tensor) -> None:
+    net = Backbone(NAME, (16, 16))
+    net.load(weights)
+    net.remember(images, torch.arange(8), lambda photos, index, view: photos.flip(-1), 2)
+    seen = net.recall(torch.arange(4), torch.tensor([0, 1, 0, 1]))
+    expected = net.see(torch.stack([images[0], images[1].flip(-1), images[2], images[3].flip(-1)]))
+    torch.testing.assert_close(seen, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_texture_is_told_by_the_channels_of_all_stages(images: Tensor) -> None:
+    net = Backbone(NAME, (16, 24), frozen=False, layers="stages").eval()
+    stages = net.net.forward_intermediates(net.pixels(images[:4]), intermediates_only=True)
+    told = net(images[:4])
+    assert told.shape == (4, net.features) == (4, 2 * sum(stage.shape[1] for stage in stages))
+    first = stages[0].shape[1]
+    torch.testing.assert_close(told[:, :first], stages[0].mean((2, 3)))
+    deviation = stages[0].std((2, 3), correction=0)
+    torch.testing.assert_close(told[:, first : 2 * first], deviation, rtol=1e-2, atol=1e-3)
+    net.train()(torch.zeros(2, 3, 16, 24)).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_weights_of_other_names_are_taken_by_order_and_shape(weights: str, tmp_path: Path) -> None:
+    named = torch.load(weights, weights_only=True)
+    torch.save({f"their.{k}": v for k, v in named.items()}, tmp_path / "theirs.pth")
+    net, other = Backbone(NAME, 16), Backbone(NAME, 16)
+    net.load(weights)
+    other.load(str(tmp_path / "theirs.pth"))
+    for value, same in zip(
+        net.net.state_dict().values(), other.net.state_dict().values(), strict=True
+    ):
+        assert torch.equal(value, same)
+    assert net.origin["sha256"] == other.origin["sha256"]
+    assert (net.origin["backbone"], other.origin["weights"]) == (NAME, "theirs.pth")
+
+
+def test_a_net_that_is_not_frozen_learns_and_may_start_afresh(images: Tensor) -> None:
+    net = Backbone(NAME, 16, frozen=False)
+    net.load(None)
+    net.train()(images[:4]).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    with pytest.raises(UserError, match="a frozen net without weights sees nothing"):
+        Backbone(NAME, 16).load(None)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +152,9 @@ def test_no_such_net_or_none_for_these_photos(
     weights: str, images: Tensor, wrong: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UserError) as caught:
-        frozen(weights, **wrong).remember(images, INDEX, INDEX)
+        net = frozen(weights, **wrong)
+        net.remember(images, INDEX)
+        net.fit(net.recall(INDEX))
     assert message in str(caught.value)
 
 
@@ -144,7 +192,7 @@ def test_no_connection_and_no_timm(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(timm, "create_model", refuse)
     with pytest.raises(UserError, match=r"cannot be downloaded \(no route to host\); name a file"):
-        net.load(None)
+        net.load("default")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs timm, which is not installed: pip install"):
         FrozenFeatures(NAME, 1, 16, 1, 0.0)

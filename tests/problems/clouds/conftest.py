@@ -5,7 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-KINDS = {"blue sky": (60, 110, 200), "grey layer": (140, 140, 140), "white heaps": (235, 235, 220)}
+KINDS = {
+    "blue sky": (60, 110, 200),
+    "[grey] layer": (140, 140, 140),
+    "white heaps": (235, 235, 220),
+}
 COUNTS = {"clouds_train": 10, "clouds_test": 4}
 
 

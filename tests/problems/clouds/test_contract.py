@@ -37,6 +37,10 @@ class TestClouds(ProblemContract):
         return {
             "no folder": super().faults()["no folder"],
             "no test": Fault("no such folder (--data.test)", data={"test": "mine"}),
+            "no weights": Fault(
+                "weights=null: a frozen net without weights",
+                model={"backbone": "test_efficientnet"},
+            ),
             "broken": Fault("3.png: not an image that Pillow reads; replace or", break_photo),
             "net": Fault("model.net=resnet19: neither a net of ours", model={"net": "resnet19"}),
             "weights": Fault("weights=DEFAULT: conv has none", model={"weights": "DEFAULT"}),
@@ -71,6 +75,12 @@ class TestClouds(ProblemContract):
         events.Reload()
         drawn = {f"figures/{name}" for name in shared | {"augmentation"}}
         assert drawn == set(events.Tags()["images"])
+
+    def test_brackets_in_the_name_of_a_class_are_no_markup(
+        self, trained: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["test", f"--run={trained}", "--trainer.enable_progress_bar=false"]) == 0
+        assert "[grey] layer" in capsys.readouterr().out
 
     @pytest.mark.parametrize("missing", ["nothing.jpg", "empty"])
     def test_an_input_that_is_not_there(

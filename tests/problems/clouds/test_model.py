@@ -103,6 +103,6 @@ def test_pretrained_weights_keep_their_own_normalization() -> None:
 
 def test_filters_are_of_the_first_layer_that_sees_colours() -> None:
     for net, shape in (("default", (8, 3, 3, 3)), ("linear", (3, 3, 32, 32))):
-        filters = first_filters(module(**NETS[net]).net, 32)
+        filters = first_filters(module(**NETS[net]).net, (32, 32))
         assert filters is not None
         assert filters.shape == shape
