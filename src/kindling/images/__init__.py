@@ -4,7 +4,7 @@ from kindling.images.augment import Augment, sample_seeds
 from kindling.images.backbone import Backbone
 from kindling.images.blocks import ConvBlocks, check_size
 from kindling.images.cache import load_images
-from kindling.images.folder import class_name, find_images, scan
+from kindling.images.folder import find_images, scan
 from kindling.images.folder_datamodule import ImageBatch, ImageFolderDataModule
 from kindling.images.listed import listed_images
 from kindling.images.module import ImageModule
@@ -22,7 +22,6 @@ __all__ = [
     "ImageSize",
     "Pixels",
     "check_size",
-    "class_name",
     "find_images",
     "listed_images",
     "load_images",

@@ -67,6 +67,7 @@ class Backbone(nn.Module):
         self.pixels = Pixels()
         self.pixels.set(*(torch.tensor(self.net.pretrained_cfg[k]) for k in ("mean", "std")))
         if layers == "stages":
+            self.net.prune_intermediate_layers(prune_norm=True, prune_head=True)
             self.features = self.embed(torch.zeros(1, 3, *sides(image_size))).shape[1]
         self.origin: dict[str, str] = {}  # of the weights
         self.seen: Tensor | None = None  # features of all photos, while there is training

@@ -281,7 +281,7 @@ class ImageFolderDataModule(DataModule):
             *earlier, _ = (alike[split] for split in rows if split in alike)
             repeated.update(file for several in earlier for file in several)
         if not repeated:
-            return dict(rows)
+            return {**rows}
         names = sorted(self._names(repeated, self.root))
         done = "left out" if self.drop_duplicates else "kept (--data.drop_duplicates=false)"
         shown = ", ".join([*names[:NAMED], *["..."][: len(names) > NAMED]])

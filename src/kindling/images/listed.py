@@ -19,6 +19,9 @@ SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".webp", ".tif", ".bmp", ".JPG", ".JPEG
 LABELS = ("label", "class", "target", "category", "labels", "classes", "species", "breed")
 ADDRESS = "{cell} is an address: download the photos and name their files"
 SEVERAL = "{cell} are several photos: give each a column of its own"
+EMPTY = frozenset({""})
+"""What means a missing label: a class may be called ``null``, and a person Nan."""
+
 TRIED = 20  # rows that show where the photos lie
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,16 @@ def photo_path(folder: Path, cell: str) -> Path:
     """The file that a cell names, also by a path as Windows writes it."""
     path = folder / cell
     return path if "\\" not in cell or path.exists() else folder / cell.replace("\\", "/")
+
+
+def with_names(
+    table: pd.DataFrame, column: str | None, path: Path, missing: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The table with the names of classes or people in a column as they are written."""
+    if column is None or column not in table:
+        return table
+    names = read_table(path, missing, absent=EMPTY)[column]
+    return table.assign(**{column: names.map(class_name, na_action="ignore")})
 
 
 def listed_images(
@@ -91,7 +104,7 @@ def read_listing(
     Raises:
         UserError: A column, a photo or a class is not there, or it is not clear which is meant.
     """
-    table = read_table(path, text=True)
+    table = read_table(path, absent=EMPTY)
     named = [name for name in (file, label) if name is not None]
     require_columns(table, named, path)
     names = [str(name) for name in table.columns]

@@ -36,7 +36,6 @@ class ImageModule(Module):
         fill: What comes into view at the edges of a rotated or scaled photo.
     """
 
-    sight: Backbone | None = None
     backbone_weights: str | None = None
     cached_views: int = 1
 
@@ -57,6 +56,11 @@ class ImageModule(Module):
     ) -> None:
         super().__init__(heads, **settings)
         self.augment = Augment(rotation, flip, autocontrast, zoom, light, contrast, fill)
+
+    @property
+    def sight(self) -> Backbone | None:
+        """The net that sees already, if there is one."""
+        return None
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
@@ -89,7 +93,7 @@ class ImageModule(Module):
         images: Tensor = getattr(batch, self.image_field)
         assert self.sight is not None
         if self.sight.seen is None:
-            return self.sight.see(images.flatten(0, -4)).unflatten(0, images.shape[:-3])  # type: ignore[no-any-return]
+            return self.sight.see(images.flatten(0, -4)).reshape(*images.shape[:-3], -1)
         training = self.trainer.training
         index = self._index["train" if training else "val"].to(batch.indices.device)[batch.indices]
         seeds = sample_seeds(self.seed, self.current_epoch, index)

@@ -209,9 +209,13 @@ def deep(image: Image.Image) -> bool:
 def _eight_bits(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
     values = np.asarray(image, dtype=np.float64)
     if levels is None:
-        low, high = (f"{v:g}" for v in value_range(image))
-        what = f"values from {low} to {high}, of more than eight bits, as no training photo has"
-        raise UserError(f"{what}; say which are black and white, --data.levels=[{low},{high}]")
+        least, most = value_range(image)
+        what = (
+            f"values from {least:g} to {most:g}, of more than eight bits, as no training photo has"
+        )
+        raise UserError(
+            f"{what}; say which are black and white, --data.levels=[{least:g},{most:g}]"
+        )
     low, high = levels
     scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / (high - low)
     return Image.fromarray((255 * scaled.clip(0, 1)).round().astype(np.uint8))

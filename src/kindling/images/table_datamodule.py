@@ -25,7 +25,7 @@ from kindling.data.split import grouped_split, linked_rows, stratified_split
 from kindling.errors import UserError
 from kindling.images.cache import load_images
 from kindling.images.levels import Levels, check_levels, find_levels
-from kindling.images.listed import listed_images, photo_path
+from kindling.images.listed import listed_images, photo_path, with_names
 from kindling.images.read import (
     BadFiles,
     BadFilesAre,
@@ -37,7 +37,6 @@ from kindling.images.read import (
 )
 from kindling.tables.columns import Columns, Kind, choose, looks_like
 from kindling.tables.datamodule import TableDataModule
-from kindling.tables.read import read_table
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +132,8 @@ class ImageTableDataModule(TableDataModule):
         return len(self.columns.photos)
 
     def load(self, path: Path) -> pd.DataFrame:
-        text = [self.target] if self.target_kind == "classes" else []
-        return read_table(path, self.missing, self.decimal, text)
+        is_class = self.target_kind == "classes"
+        return with_names(super().load(path), self.target if is_class else None, path, self.missing)
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
         off: dict[Kind, Sequence[str]] = {} if self.use_photos else {"photos": []}

@@ -67,9 +67,9 @@ def recorded(
 def _built(model: LightningModule) -> dict[str, Any]:
     """What the model is made of: packages, and parameters that are trained."""
     used = [name for module, name in OPTIONAL.items() if module in sys.modules]
-    sight = getattr(model, "sight", None)
+    origin = getattr(getattr(model, "sight", None), "origin", None)
     return {
-        **({"backbone": sight.origin} if getattr(sight, "origin", None) else {}),
+        **({"backbone": origin} if origin else {}),
         "packages": {name: importlib.metadata.version(name) for name in (*PACKAGES, *used)},
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }

@@ -42,7 +42,7 @@ def read_table(
     path: Path,
     missing: Collection[str] = (),
     decimal: str | None = None,
-    text: bool | Collection[str] = (),
+    absent: frozenset[str] = MISSING,
 ) -> pd.DataFrame:
     """Read a table as text, so that a later error can quote a cell as it stands in the file.
 
@@ -54,7 +54,7 @@ def read_table(
         path: The file.
         missing: Words that mean a missing value, beside an empty cell and :data:`MISSING`.
         decimal: The decimal mark of its numbers, where they do not say it themselves.
-        text: Columns, or all, in which ``null`` and ``Nan`` are words, such as the name of a class.
+        absent: What means a missing value in any table.
 
     Returns:
         Columns of ``str`` without outer blanks, None where a cell is missing. The index is the
@@ -63,10 +63,11 @@ def read_table(
     Raises:
         UserError: The file cannot be read, or is not a table with a header and rows.
     """
+    words = absent.union(missing)
     last: UnicodeError | None = None
     for encoding in encodings(path):
         try:
-            table = _read(path, encoding, missing, text)
+            table = _read(path, encoding, words)
         except UnicodeError as error:
             last = error
             continue
@@ -166,21 +167,14 @@ def refuse(
         raise UserError(f"{path}, row {wrong.index[0]}, column {cells.name!r}: {what}{others}")
 
 
-def _read(
-    path: Path, encoding: str, missing: Collection[str], text: bool | Collection[str]
-) -> pd.DataFrame:
+def _read(path: Path, encoding: str, missing: Collection[str]) -> pd.DataFrame:
     separator, rows = records(path, encoding)
     start, first = next(rows, (1, []))
     if not first:
         raise UserError(f"{path}: the file is empty: it needs a header and rows")
     header = [name.strip() for name in first]
     index: list[int] = []
-    are_text = [text is True or name in (text or ()) for name in header]
-    words = [{"", *missing} if is_text else MISSING.union(missing) for is_text in are_text]
-    columns = _columns(_whole(rows, len(header), separator, path), index, words)
-    columns = [
-        c if is_text else _without_none(c) for c, is_text in zip(columns, are_text, strict=True)
-    ]
+    columns = _columns(_whole(rows, len(header), separator, path), len(header), index, missing)
     if not index:
         raise UserError(f"{path}: a header and no rows: add the data below it")
     filled = [
@@ -221,17 +215,16 @@ def _whole(rows: Iterator[Record], width: int, separator: str, path: Path) -> It
 
 
 def _columns(
-    rows: Iterator[Record], index: list[int], missing: Sequence[Collection[str]]
+    rows: Iterator[Record], width: int, index: list[int], missing: Collection[str]
 ) -> list[Cells]:
     """The cells of each column, and in ``index`` the lines of the rows."""
     # Python's garbage collector walks through lists, but not through arrays, again and again.
-    parts: list[list[Cells]] = [[] for _ in missing]
+    parts: list[list[Cells]] = [[] for _ in range(width)]
     while together := list(islice(rows, _TOGETHER)):
         index += [row for row, _ in together]
-        columns = zip(*(record for _, record in together), strict=True)
-        for part, cells, words in zip(parts, columns, missing, strict=True):
-            part.append(_cells(cells, words))
-    return [np.concatenate(part) if part else np.empty(0, object) for part in parts]
+        for part, cells in zip(parts, zip(*(r for _, r in together), strict=True), strict=True):
+            part.append(_cells(cells, missing))
+    return [_without_none(np.concatenate(part)) if part else np.empty(0, object) for part in parts]
 
 
 def _cells(written: Sequence[str], missing: Collection[str]) -> Cells:

@@ -156,8 +156,8 @@ class CloudsModule(ImageModule):
         self.cached_views = at_least("model.cached_views", cached_views, 1)
         self.net: LinearNet | ConvNet | TorchvisionNet | BackboneNet
         if backbone is not None:
-            self.sight = Backbone(backbone, image_size, freeze, layers)
-            self.net = BackboneNet(self.sight, len(classes), dropout)
+            sight = Backbone(backbone, image_size, freeze, layers)
+            self.net = BackboneNet(sight, len(classes), dropout)
         elif net == "linear":
             self.net = LinearNet(image_size, len(classes))
         elif net == "conv":
@@ -175,6 +175,10 @@ class CloudsModule(ImageModule):
         if isinstance(self.net, LinearNet):
             raise UserError("model.net=linear has no backbone")
         return self.net.backbone
+
+    @property
+    def sight(self) -> Backbone | None:
+        return self.net.sight if isinstance(self.net, BackboneNet) else None
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
@@ -199,8 +203,10 @@ class CloudsModule(ImageModule):
         return self.net(image if self.sight is not None else self.pixels(image))  # type: ignore[no-any-return]
 
     def step(self, batch: ImageBatch) -> StepOutput:
-        seen = isinstance(self.net, BackboneNet)
-        logits = self.net.classifier(self.look(batch)) if seen else self(batch.image)
+        if isinstance(self.net, BackboneNet):
+            logits = self.net.classifier(self.look(batch))
+        else:
+            logits = self(batch.image)
         loss = nn.functional.cross_entropy(logits, batch.label)
         return StepOutput(loss, {HEAD: logits.softmax(-1)}, {HEAD: batch.label})
 

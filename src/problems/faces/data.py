@@ -22,7 +22,8 @@ from kindling.data.sources import DatasetSources, TableSource
 from kindling.data.split import grouped_split, stratified_split
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
-from kindling.images import class_name, find_images, listed_images
+from kindling.images import find_images, listed_images
+from kindling.images.listed import with_names
 from kindling.images.read import described
 from kindling.images.table_datamodule import ImageTableDataModule, same_photos
 from kindling.tables.columns import Columns
@@ -106,7 +107,7 @@ class FacesDataModule(ImageTableDataModule):
 
     def load(self, path: Path) -> pd.DataFrame:
         """The photos, ``NOBODY`` or NaN where it is not known who it is or how old."""
-        table = read_table(path, text=[self.identity] if self.identity else ())
+        table = with_names(read_table(path), self.identity, path)
         for option, column in (("identity", self.identity), ("age", self.age)):
             try:
                 require_columns(table, [column] if column else [], path)
@@ -119,7 +120,7 @@ class FacesDataModule(ImageTableDataModule):
             fault = f"{{cell}} is no age from 0 to {OLDEST}: correct it"
             refuse((age < 0) | (age > OLDEST), table[self.age], path, fault)
         who = table[self.identity] if self.identity else pd.Series(None, table.index, object)
-        who = who.map(class_name, na_action="ignore").where(who.notna(), NOBODY)
+        who = who.where(who.notna(), NOBODY)
         kept = (who != NOBODY) | ~np.isnan(age)
         if not kept.any():
             raise UserError(f"{path}: no row has an identity or an age: fill some in")

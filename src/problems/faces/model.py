@@ -138,9 +138,11 @@ class FacesModule(ImageModule):
         outputs = {head: part.outputs for head, part in told.items()}
         self.backbone_weights = weights
         self.cached_views = at_least("model.cached_views", cached_views, 1)
-        if backbone is not None:
-            self.sight = Backbone(backbone, image_size, freeze, layers)
-        trunk = self.sight or ConvBlocks(image_size, channels)
+        trunk: ConvBlocks | Backbone
+        if backbone is None:
+            trunk = ConvBlocks(image_size, channels)
+        else:
+            trunk = Backbone(backbone, image_size, freeze, layers)
         self.net = FacesNet(trunk, dropout, outputs)
         self.weights = LossWeights(weighted, weighting)
 
@@ -151,6 +153,10 @@ class FacesModule(ImageModule):
             fault = "stays frozen, its features are taken once"
             raise UserError(f"model.backbone={self.sight.name}: {fault}; --model.freeze=false")
         return self.net.trunk
+
+    @property
+    def sight(self) -> Backbone | None:
+        return self.net.trunk if isinstance(self.net.trunk, Backbone) else None
 
     def setup(self, stage: str) -> None:
         super().setup(stage)

@@ -167,7 +167,7 @@ class PricesModule(ImageModule):
         return self.net.photos
 
     @property
-    def sight(self) -> FrozenFeatures | None:  # type: ignore[override]
+    def sight(self) -> FrozenFeatures | None:
         return self.net.photos if isinstance(self.net.photos, FrozenFeatures) else None
 
     def look_once(self, sight: Backbone) -> None:
@@ -215,7 +215,7 @@ class PricesModule(ImageModule):
         return self._price(self._standardized(self.net.look(photos), numbers, codes))
 
     def augmented(self, batch: PricesBatch) -> PricesBatch:
-        return super().augmented(batch) if self.net.photos is not None else batch  # type: ignore[no-any-return]
+        return super().augmented(batch) if self.net.photos is not None else batch
 
     def step(self, batch: PricesBatch) -> StepOutput:
         value = self._standardized(self._seen(batch), batch.numbers, batch.codes)

@@ -126,6 +126,24 @@ def test_rows_that_share_a_photo_stay_together_also_through_others(
         assert home(module(root, kind, target=target, split_seed=seed, **off)) == split
 
 
+def test_a_row_that_lacks_a_further_photo_has_the_first_in_its_place(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    change(root, back={2: None, 9: None}, front={3: "photos\\1_front.png"})
+    with caplog.at_level(logging.INFO, logger="kindling"):
+        data = module(root, photos=["front", "back"])
+    assert "column 'back': rows without this photo, that of 'front' in its place: 2" in caplog.text
+    split = home(data)[2]
+    sample = dataset(data, split)[dataset(data, split).identifiers["row"].index(2)]
+    assert torch.equal(*sample.photos)
+
+
+def test_a_class_may_have_the_name_of_what_is_missing(root: Path) -> None:
+    change(root, place={row: ("Nan", "null", "?")[row % 3] for row in range(2, ROWS + 2)})
+    assert module(root, Kinds, target="place").classes == ["?", "Nan", "null"]
+    assert module(root, Kinds, target="place", missing=["?"]).classes == ["Nan", "null"]
+
+
 def test_without_photos_none_is_decoded(root: Path) -> None:
     shutil.rmtree(root / "photos")
     (root / "photos").mkdir()
@@ -217,6 +235,9 @@ def test_the_fingerprint_is_of_table_and_photos_wherever_they_lie(
         ({}, {"image_size": 2}, "data.image_size=2: must be at least 8"),
         ({"front": {5: "photos/x.png"}}, {}, "row 5, column 'front': 'photos/x.png': no such file"),
         ({"front": {5: None}}, {"photos": ["front"]}, "row 5, column 'front': no photo"),
+        ({"front": {5: "x"}}, {}, "row 5, column 'front': 'x': no such file"),
+        ({"front": {5: "https://a.b/c.png?w=1"}}, {}, "'https://a.b/c.png?w=1' is an address: d"),
+        ({"front": {5: "['a.png', 'b.png']"}}, {}, "are several photos: give each a column of"),
         ({"back": {5: "lots.csv"}}, {"photos": ["back"]}, "lots.csv: not an image that Pillow"),
     ],
 )

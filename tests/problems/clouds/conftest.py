@@ -7,7 +7,7 @@ from PIL import Image
 
 KINDS = {
     "blue sky": (60, 110, 200),
-    "[grey] layer": (140, 140, 140),
+    "grey [layer]": (140, 140, 140),
     "white heaps": (235, 235, 220),
 }
 COUNTS = {"clouds_train": 10, "clouds_test": 4}

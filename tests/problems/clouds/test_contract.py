@@ -80,7 +80,7 @@ class TestClouds(ProblemContract):
         self, trained: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["test", f"--run={trained}", "--trainer.enable_progress_bar=false"]) == 0
-        assert "[grey] layer" in capsys.readouterr().out
+        assert "grey [layer]" in capsys.readouterr().out
 
     @pytest.mark.parametrize("missing", ["nothing.jpg", "empty"])
     def test_an_input_that_is_not_there(

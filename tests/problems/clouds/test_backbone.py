@@ -1,0 +1,53 @@
+"""Clouds through a net that sees already: frozen, resumed, and learned on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from kindling.__main__ import main
+from tests.problems.clouds.conftest import write_photos
+
+NAME = "test_efficientnet"  # 0.1 million weights
+
+
+@pytest.fixture
+def flags(tmp_path: Path) -> list[str]:
+    torch.manual_seed(7)
+    torch.save(timm.create_model(NAME).state_dict(), tmp_path / "net.pth")
+    root = write_photos(tmp_path / "photos")
+    given = [f"--data.root={root}", "--data.image_size=[24, 32]", "--data.batch_size=8"]
+    net = [f"--model.backbone={NAME}", f"--model.weights={tmp_path / 'net.pth'}"]
+    return ["--config=clouds", *given, *net, "--model.layers=stages", "--model.schedule=constant"]
+
+
+def test_a_frozen_net_looks_once_and_a_resumed_run_goes_on_as_it_would_have(
+    flags: list[str], tmp_path: Path, kindling: Callable[..., int], logs: Path
+) -> None:
+    flags = [*flags, "--model.cached_views=3"]
+    assert kindling("train", *flags, "--trainer.max_epochs=4") == 0
+    assert kindling("fit", *flags, "--trainer.max_epochs=2") == 0
+    whole, stopped = (logs / "clouds" / f"version_{k}" for k in range(2))
+    assert (whole / "results.json").exists()
+    assert '"weights": "net.pth"' in (whole / "provenance.json").read_text()
+    (tmp_path / "net.pth").unlink()
+    assert main(["fit", f"--run={stopped}", "--trainer.max_epochs=4"]) == 0
+    one, other = (
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for run in (whole, stopped)
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    rows = [(run / "metrics.csv").read_text() for run in (whole, stopped)]
+    assert rows[0] == rows[1]
+
+
+def test_a_net_that_is_not_frozen_is_trained(
+    flags: list[str], kindling: Callable[..., int], logs: Path, tmp_path: Path
+) -> None:
+    assert kindling("fit", *flags, "--model.freeze=false", "--trainer.max_epochs=1") == 0
+    last = logs / "clouds" / "version_0" / "checkpoints" / "last.ckpt"
+    after = torch.load(last, weights_only=True)["state_dict"]["net.sight.net.conv_stem.weight"]
+    before = torch.load(tmp_path / "net.pth", weights_only=True)["conv_stem.weight"]
+    assert not torch.equal(after, before)
