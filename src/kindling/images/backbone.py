@@ -18,6 +18,7 @@ from kindling.errors import UserError, did_you_mean, require_package
 from kindling.images.blocks import check_size
 from kindling.images.pixels import Pixels
 from kindling.images.read import ImageSize, sides
+from kindling.tables.normalize import Normalize
 
 CHUNK = 16
 """Photos that go through the net at a time: more are slower on a CPU, and take more memory."""
@@ -71,6 +72,10 @@ class Backbone(nn.Module):
             self.features = self.embed(torch.zeros(1, 3, *sides(image_size))).shape[1]
         self.origin: dict[str, str] = {}  # of the weights
         self.seen: Tensor | None = None  # features of all photos, while there is training
+
+    def normalization(self) -> nn.Module:
+        """A layer that makes features alike in size: of a frozen net, by the training photos'."""
+        return Normalize(self.features) if self.frozen else nn.LayerNorm(self.features)
 
     def load(self, weights: str | None) -> None:
         """Take pretrained weights: ``default``, of a package or by download, or a file's.
@@ -159,6 +164,12 @@ class Backbone(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.see(image)
+
+
+def fit_once(layer: nn.Module, features: Tensor) -> None:
+    """Give a frozen net's normalization the training photos' features, unless it has some."""
+    if isinstance(layer, Normalize) and layer.center.isnan().any():
+        layer.fit(features.flatten(0, -2))
 
 
 def _timm(name: str) -> Any:

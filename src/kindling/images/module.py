@@ -74,15 +74,25 @@ class ImageModule(Module):
 
     def look_once(self, sight: Backbone) -> None:
         """Look at the photos of training and validation, where the backbone is frozen."""
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        if not sight.frozen or not isinstance(data, DataModule):
-            return  # a loader of validation photos may have others than one knows of
-        splits: Any = {split: data.splits[split] for split in ("train", "val")}
+        data, training = self.trainer.datamodule, self.training_split()  # type: ignore[attr-defined]
+        if not sight.frozen or training is None:
+            return
+        known = isinstance(data, DataModule)  # a loader may have others than one knows of
+        splits = {"train": training, **({"val": data.splits["val"]} if known else {})}
         self._index = {split: s.fields[self.image_field] for split, s in splits.items()}
         shown = torch.cat([index.flatten() for index in self._index.values()])
         sight.to(self.trainer.strategy.root_device)
-        images = splits["train"].shared[self.image_field]
-        sight.remember(images, shown, self._view, self.cached_views)
+        sight.remember(training.shared[self.image_field], shown, self._view, self.cached_views)
+        self.fit_features(sight.recall(self._index["train"]))
+        if not known:
+            sight.seen = None
+
+    def fit_features(self, features: Tensor) -> None:
+        """Take statistics of what a frozen backbone tells of the training photos.
+
+        Shape:
+            ``(N, D)``, or ``(N, V, D)`` of several photos a sample.
+        """
 
     def on_fit_end(self) -> None:
         if self.sight is not None:

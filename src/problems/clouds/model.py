@@ -23,7 +23,7 @@ from kindling.data.numbers import at_least, below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import Backbone, ConvBlocks, ImageBatch, ImageModule, ImageSize, Pixels, sides
-from kindling.images.backbone import Layers
+from kindling.images.backbone import Layers, fit_once
 from kindling.images.pretrained import TorchvisionNet
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
@@ -94,8 +94,9 @@ class BackboneNet(nn.Module):
     def __init__(self, sight: Backbone, classes: int, dropout: float) -> None:
         super().__init__()
         self.sight = sight
-        norm, drop = nn.LayerNorm(sight.features), nn.Dropout(dropout)
-        self.classifier = nn.Sequential(norm, drop, nn.Linear(sight.features, classes))
+        self.classifier = nn.Sequential(
+            sight.normalization(), nn.Dropout(dropout), nn.Linear(sight.features, classes)
+        )
 
     @property
     def backbone(self) -> nn.Module:
@@ -184,6 +185,10 @@ class CloudsModule(ImageModule):
         super().setup(stage)
         if stage == "fit" and isinstance(self.net, TorchvisionNet) and not self.resumed:
             self.net.load_pretrained()
+
+    def fit_features(self, features: Tensor) -> None:
+        if isinstance(self.net, BackboneNet):
+            fit_once(self.net.classifier[0], features)
 
     def fit_statistics(self, training: FieldDataset[ImageBatch]) -> None:
         """Take from the training photos what normalization and baseline need."""

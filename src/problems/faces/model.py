@@ -24,7 +24,7 @@ from kindling.data.targets import target_mask
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import Backbone, ConvBlocks, ImageModule, ImageSize, Pixels
-from kindling.images.backbone import Layers
+from kindling.images.backbone import Layers, fit_once
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
 from problems.faces.data import FacesBatch
@@ -57,7 +57,7 @@ class FacesNet(nn.Module):
         super().__init__()
         self.trunk, drop = trunk, nn.Dropout(dropout)
         if isinstance(trunk, Backbone):
-            width, self.pool = trunk.features, nn.Sequential(nn.LayerNorm(trunk.features), drop)
+            width, self.pool = trunk.features, nn.Sequential(trunk.normalization(), drop)
         else:
             width = trunk.out_channels
             self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop)
@@ -168,6 +168,9 @@ class FacesModule(ImageModule):
                     f"no validation photo has a known {' or '.join(self.heads)} to choose the "
                     f"epoch by (data.by={data.by}); cut by image, or use both heads"  # type: ignore[attr-defined]
                 )
+
+    def fit_features(self, features: Tensor) -> None:
+        fit_once(self.net.pool[0], features)
 
     def fit_statistics(self, training: FieldDataset[FacesBatch]) -> None:
         """Take from the training photos what normalization and baselines need."""

@@ -22,7 +22,7 @@ from kindling.data.dataset import FieldDataset
 from kindling.data.numbers import at_least, below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
-from kindling.images import Backbone, ImageModule, ImageSize
+from kindling.images import ImageModule, ImageSize
 from kindling.images.frozen import FrozenFeatures
 from kindling.tables.layers import one_hot
 from kindling.tables.normalize import Logarithms, Normalize
@@ -170,18 +170,9 @@ class PricesModule(ImageModule):
     def sight(self) -> FrozenFeatures | None:
         return self.net.photos if isinstance(self.net.photos, FrozenFeatures) else None
 
-    def look_once(self, sight: Backbone) -> None:
-        super().look_once(sight)
-        training, known = self.training_split(), sight.seen is not None
-        if training is None or not isinstance(sight, FrozenFeatures):
-            return
-        if not sight.center.isnan().any():  # as a checkpoint has them
-            return
-        if not known:
-            sight.remember(training.shared["photos"], training.fields["photos"])
-        sight.fit(sight.recall(training.fields["photos"]))
-        if not known:
-            sight.seen = None
+    def fit_features(self, features: Tensor) -> None:
+        if self.sight is not None and self.sight.center.isnan().any():  # no checkpoint has any
+            self.sight.fit(features)
 
     def fit_statistics(self, training: FieldDataset[PricesBatch]) -> None:
         """Take from the training rows what normalization and baseline need."""

@@ -23,7 +23,6 @@ ALONE = {**LISTED, "numbers": [], "categories": []}
 BOTH = {"table": "sample.csv", "target": "label", "amount": "amount", **PHOTOS}
 SERIES = {"train": "series.csv", "test": None, "time": "timestamp", "value": "value", "window": 24}
 BLOCKS = {"channels": [16, 32, 64], "lr": 3e-3}
-ANY_ANGLE = {**BLOCKS, "rotation": 180.0}
 
 
 class Kind(NamedTuple):
@@ -51,7 +50,7 @@ KINDS = {
         "Columns of a table to a number", "table_number", TABLES, TABLE
     ),
     ("images", "classification"): Kind(
-        "Photos in a folder for each class", "photo_class", FOLDERS, {"image_size": 32}, ANY_ANGLE
+        "Photos in a folder for each class", "photo_class", FOLDERS, {"image_size": 32}, BLOCKS
     ),
     ("images", "regression"): Kind(
         "Photos in a table to a number", "photo_number", PHOTO_TABLES, ALONE, BLOCKS
@@ -63,7 +62,7 @@ KINDS = {
         "Photos and columns of a table to a number", "photo_number", PHOTO_TABLES, LISTED, BLOCKS
     ),
     ("multi-output", "both"): Kind(
-        "Photos in a table to a class and a number", "photo_both", "", BOTH, ANY_ANGLE
+        "Photos in a table to a class and a number", "photo_both", "", BOTH, BLOCKS
     ),
 }
 """By what is given and what is predicted; of a kind's targets, the first where none is named."""

@@ -12,7 +12,7 @@ from torchmetrics import MeanAbsoluteError, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from kindling.data.dataset import FieldDataset
-from kindling.images import ConvBlocks, ImageModule, Pixels
+from kindling.images import ConvBlocks, ImageModule, ImageSize, Pixels
 from kindling.training.metrics import Head, Heads, StepOutput
 from problems.task_name.data import TaskNameBatch
 
@@ -24,6 +24,9 @@ class TaskNameModule(ImageModule):
         classes: Names of the classes.
         image_size: Pixels on a side.
         channels: Of each convolutional block, which halves the photo.
+        rotation: Largest rotation of a training photo in degrees; 180 if it has no top.
+        flip: Probability that a training photo is flipped; 0.5 if left and right are the same.
+        autocontrast: Probability that a training photo's channels are stretched to full range.
     """
 
     image_field = "photos"
@@ -34,10 +37,14 @@ class TaskNameModule(ImageModule):
     def __init__(
         self,
         classes: Sequence[str] = (),
-        image_size: int = 64,
+        image_size: ImageSize = 64,
         channels: Sequence[int] = (16, 32, 64),
+        rotation: float = 10.0,
+        flip: float = 0.0,
+        autocontrast: float = 0.0,
         **settings: Any,
     ) -> None:
+        settings |= {"rotation": rotation, "flip": flip, "autocontrast": autocontrast}
         count = len(classes)
         accuracy = MetricCollection({"accuracy": MulticlassAccuracy(count, average="micro")})
         error = MetricCollection({"mae": MeanAbsoluteError()})

@@ -12,7 +12,7 @@ from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
-from kindling.images import ConvBlocks, ImageModule, Pixels
+from kindling.images import ConvBlocks, ImageModule, ImageSize, Pixels
 from kindling.images.table_datamodule import ImageTableBatch
 from kindling.tables.layers import MLP, TableNet
 from kindling.tables.normalize import Normalize
@@ -28,6 +28,9 @@ class TaskNameModule(ImageModule):
         views: Photos of a row.
         image_size: Pixels on a side.
         channels: Of each convolutional block, which halves the photo.
+        rotation: Largest rotation of a training photo in degrees; 180 if it has no top.
+        flip: Probability that a training photo is flipped; 0.5 if left and right are the same.
+        autocontrast: Probability that a training photo's channels are stretched to full range.
         hidden: Widths of the layers of numbers and categories.
         readout: Width of the layer behind photos and table.
     """
@@ -41,12 +44,16 @@ class TaskNameModule(ImageModule):
         features: int = 0,
         vocabularies: Sequence[int] = (),
         views: int = 1,
-        image_size: int = 64,
+        image_size: ImageSize = 64,
         channels: Sequence[int] = (16, 32, 64),
         hidden: Sequence[int] = (64, 32),
         readout: int = 32,
+        rotation: float = 10.0,
+        flip: float = 0.0,
+        autocontrast: float = 0.0,
         **settings: Any,
     ) -> None:
+        settings |= {"rotation": rotation, "flip": flip, "autocontrast": autocontrast}
         if not views:
             raise UserError("no photos to learn from: name their columns (--data.photos)")
         rmse = MeanSquaredError(squared=False)
