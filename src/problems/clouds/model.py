@@ -31,6 +31,9 @@ from problems.clouds.figures import draw_augmentation, draw_net
 
 HEAD = "cloud"
 SCORES = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}
+TOP, MANY = 5, 10
+"""Of more than many classes, whether the right one is among the likeliest is scored too."""
+
 Pool = Literal["flatten", "average"]
 
 
@@ -129,7 +132,9 @@ class CloudsModule(ImageModule):
         channels: Of each block of "conv".
         batch_norm: Normalize after each convolution of "conv".
         pool: What the classifier of "conv" sees, each place ("flatten") or each channel's mean.
-        dropout: Share of the classifier's inputs that is dropped in training, of "conv".
+        dropout: Share of the classifier's inputs that is dropped in training.
+        label_smoothing: Of the training targets, the share that all classes have alike.
+        class_weights: Weigh training photos so that each class counts alike, or all alike.
     """
 
     def __init__(
@@ -146,11 +151,15 @@ class CloudsModule(ImageModule):
         batch_norm: bool = True,
         pool: Pool = "average",
         dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        class_weights: Literal["balanced"] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__({HEAD: _head(classes)}, **settings)
         self.save_hyperparameters(logger=False)
         below_one("model.dropout", dropout)
+        below_one("model.label_smoothing", label_smoothing)
+        self.label_smoothing, self.class_weights = label_smoothing, class_weights
         if weights is not None and backbone is None and net in ("conv", "linear"):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
         self.backbone_weights = weights
@@ -212,8 +221,18 @@ class CloudsModule(ImageModule):
             logits = self.net.classifier(self.look(batch))
         else:
             logits = self(batch.image)
-        loss = nn.functional.cross_entropy(logits, batch.label)
+        loss = self.loss(logits, batch.label)
         return StepOutput(loss, {HEAD: logits.softmax(-1)}, {HEAD: batch.label})
+
+    def loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        """The cross-entropy; smoothed and weighted in training alone, so that epochs compare."""
+        if not self.training:
+            return nn.functional.cross_entropy(logits, label)
+        weight = 1 / (len(self.shares) * self.shares).clamp(min=1e-6)
+        balanced = weight.to(logits.dtype) if self.class_weights == "balanced" else None
+        return nn.functional.cross_entropy(
+            logits, label, balanced, label_smoothing=self.label_smoothing
+        )
 
     def predict(self, batch: ImageBatch) -> Heads:
         return {HEAD: self(batch.image).softmax(-1)}
@@ -239,6 +258,8 @@ def _head(classes: Sequence[str]) -> Head:
         raise UserError(f"{len(classes)} classes ({', '.join(classes)}): it takes two or more")
     count = len(classes)
     metrics: dict[str, Any] = {"accuracy": MulticlassAccuracy(count, average="micro")}
+    if count > MANY:
+        metrics[f"top{TOP}"] = MulticlassAccuracy(count, top_k=TOP, average="micro")
     for average in ("macro", "weighted", "micro"):
         metrics |= {f"{n}_{average}": m(count, average=average) for n, m in SCORES.items()}
     per_class: dict[str, Any] = {n: m(count, average=None) for n, m in SCORES.items()}

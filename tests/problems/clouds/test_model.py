@@ -86,6 +86,31 @@ def test_metrics_against_numpy() -> None:
         assert value.tolist() == pytest.approx(scores[name].tolist(), rel=1e-5)
 
 
+def test_the_training_loss_may_be_smoothed_and_balanced() -> None:
+    torch.manual_seed(0)
+    logits, label = torch.randn(6, 3), torch.tensor([0, 0, 0, 0, 1, 2])
+    grey = torch.full((6, 3, 32, 32), 128, dtype=torch.uint8)
+    fields = {"image": torch.arange(6), "label": label}
+    log = logits.log_softmax(-1)
+    plain = -log[torch.arange(6), label]
+    weight = 6 / (3 * torch.bincount(label))[label]
+    balanced, smoothed = (weight * plain).sum() / weight.sum(), 0.9 * plain - 0.1 * log.mean(1)
+    for settings, expected in (
+        ({"class_weights": "balanced"}, balanced),
+        ({"label_smoothing": 0.1}, smoothed.mean()),
+    ):
+        model = module(**settings)
+        model.fit_statistics(FieldDataset(ImageBatch, fields, {"image": grey}))
+        torch.testing.assert_close(model.loss(logits, label), expected)
+        torch.testing.assert_close(model.eval().loss(logits, label), plain.mean())
+
+
+def test_of_many_classes_the_five_likeliest_are_scored() -> None:
+    metrics = CloudsModule([f"class {k}" for k in range(12)], 32).heads[HEAD].metrics
+    likelihood = torch.arange(12.0).expand(2, 12) / 66
+    assert metrics["top5"](likelihood, torch.tensor([7, 6])) == 0.5
+
+
 def test_the_baseline_is_the_training_majority() -> None:
     model, grey = module(), torch.full((4, 3, 32, 32), 128, dtype=torch.uint8)
     fields = {"image": torch.arange(4), "label": torch.tensor([0, 1, 2, 1])}
