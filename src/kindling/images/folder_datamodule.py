@@ -236,7 +236,7 @@ class ImageFolderDataModule(DataModule):
             fault += "; --data.allow_missing_classes=true scores the others"
         raise UserError(fault)
 
-    def _cut(self) -> dict[Stage, Rows]:
+    def _cut(self) -> dict[SplitName, Rows]:
         """Each split, as indices among the photos of all sets, one after another."""
         edges = np.cumsum([0, *(len(part.files) for part in self._sets.values())])
         own = {s: np.arange(*edges[k : k + 2]) for k, s in enumerate(self._sets)}
@@ -272,7 +272,7 @@ class ImageFolderDataModule(DataModule):
             log.warning("class %s has too few %s for every split: in training alone", name, what)
         return [np.flatnonzero(np.isin(which, part)) for part in parts]
 
-    def _without_repeated(self, rows: Mapping[Stage, Rows]) -> dict[SplitName, Rows]:
+    def _without_repeated(self, rows: Mapping[SplitName, Rows]) -> dict[SplitName, Rows]:
         """The splits without photos that a later one has: a score on those is not on new ones."""
         files = self.files()
         chosen: dict[str, list[Path]] = {s: [files[k] for k in rows[s]] for s in rows}
@@ -281,7 +281,7 @@ class ImageFolderDataModule(DataModule):
             *earlier, _ = (alike[split] for split in rows if split in alike)
             repeated.update(file for several in earlier for file in several)
         if not repeated:
-            return {**rows}
+            return dict(rows)
         names = sorted(self._names(repeated, self.root))
         done = "left out" if self.drop_duplicates else "kept (--data.drop_duplicates=false)"
         shown = ", ".join([*names[:NAMED], *["..."][: len(names) > NAMED]])

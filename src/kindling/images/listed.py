@@ -4,6 +4,7 @@ N: rows.
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -131,6 +132,10 @@ def read_listing(
     files = _existing([photo_path(folder, cell + ending) for cell in cells], cells, path)
     kinds, labels = np.unique([class_name(c) for c in classes], return_inverse=True)
     warn_of_case(path, kinds.tolist())
+    for kind in kinds.tolist():
+        if len(parts := re.split(r"[\s,;|]+", kind)) > 1 and set(parts) <= {*kinds.tolist()}:
+            fault = "several classes of one photo, which no model here tells: give it one"
+            raise UserError(f"{path}, column {label!r}: {kind!r} are {fault}")
     groups = table[group].fillna("").tolist() if group in table else ()
     return ImageFolder(path, kinds.tolist(), files, labels.astype(np.int64), groups)
 

@@ -269,6 +269,14 @@ def test_a_table_of_files_and_labels(tmp_path: Path, kind: str) -> None:
             module(tmp_path)
 
 
+def test_several_classes_of_a_photo_are_no_class_of_their_own(tmp_path: Path) -> None:
+    lay(tmp_path, "images", count=9)
+    rows = [f"{k}.png,{('cat', 'dog', 'cat dog')[k % 3]}" for k in range(9)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,tags", *rows, ""]))
+    with pytest.raises(UserError, match="column 'tags': 'cat dog' are several classes of one"):
+        module(tmp_path)
+
+
 def test_a_folder_is_scored_that_is_not_cut_as_the_one_trained_on(
     root: Path, tmp_path: Path
 ) -> None:

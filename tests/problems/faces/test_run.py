@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import timm
+import torch
 
 from kindling.__main__ import main
 from tests.problems.faces.conftest import results_of, rows_of
@@ -29,6 +31,18 @@ def test_by_person_the_identity_is_trained_and_not_scored(
     last = rows_of(run / "metrics.csv")[-1]
     assert "train/identity/accuracy" in last
     assert "val/identity/accuracy" not in last
+
+
+def test_a_frozen_net_may_see_the_faces(faces: Path, tmp_path: Path) -> None:
+    torch.save(timm.create_model("test_efficientnet").state_dict(), tmp_path / "net.pth")
+    net = ["--model.backbone=test_efficientnet", f"--model.weights={tmp_path / 'net.pth'}"]
+    flags = [f"--data.root={faces}", f"--logs={tmp_path}", "--model.cached_views=2"]
+    assert main(["train", *SMALL, *net, *flags]) == 0
+    run = (tmp_path / "faces" / "latest").resolve()
+    assert {"identity/accuracy", "age/mae"} <= set(results_of(run)["metrics"])
+    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    given = torch.load(tmp_path / "net.pth", weights_only=True)
+    assert torch.equal(saved["net.trunk.net.conv_stem.weight"], given["conv_stem.weight"])
 
 
 @pytest.mark.parametrize("head", ["identity", "age"])
