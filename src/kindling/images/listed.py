@@ -106,12 +106,33 @@ def read_listing(
         UserError: A column, a photo or a class is not there, or it is not clear which is meant.
     """
     table = read_table(path, absent=EMPTY)
-    named = [name for name in (file, label) if name is not None]
-    require_columns(table, named, path)
-    names = [str(name) for name in table.columns]
+    require_columns(table, [name for name in (file, label) if name is not None], path)
+    file, folder, ending = _file_column(table, path, file, label, photos, suffix)
+    label = label or _label_column([str(n) for n in table.columns if n not in (file, group)], path)
+    cells, classes = table[file], table[label]
+    refuse(cells.isna(), cells, path, "no photo: fill in its name or delete the row")
+    refuse(classes.isna(), classes, path, "no class: fill it in or delete the row")
+    files = _existing([photo_path(folder, cell + ending) for cell in cells], cells, path)
+    names, labels = np.unique([class_name(c) for c in classes], return_inverse=True)
+    kinds = names.tolist()
+    warn_of_case(path, kinds)
+    for kind in kinds:
+        if len(parts := re.split(r"[\s,;|]+", kind)) > 1 and set(parts) <= {*kinds}:
+            fault = "several classes of one photo, which no model here tells: give it one"
+            raise UserError(f"{path}, column {label!r}: {kind!r} are {fault}")
+    groups = table[group].fillna("").tolist() if group in table else ()
+    return ImageFolder(path, kinds, files, labels.astype(np.int64), groups)
+
+
+def _file_column(
+    table: pd.DataFrame, path: Path, file: str | None, label: str | None,
+    photos: str | None, suffix: str | None,
+) -> tuple[str, Path, str]:  # fmt: skip
+    """The column of photos' names, their folder, and what the names lack."""
+    names = [str(name) for name in table.columns if name != label]
     found = {
         name: where
-        for name in ([file] if file is not None else [n for n in names if n != label])
+        for name in ([file] if file is not None else names)
         if (where := _places(table[name].dropna().head(TRIED), path, photos, suffix))
     }
     if not found:
@@ -119,25 +140,15 @@ def read_listing(
         raise UserError(f"{path}: no column of photos that are there ({listed(names)}); {cure}")
     if len(found) > 1:
         raise UserError(f"{path}: photos in {' and '.join(found)}; name one, --data.file")
-    [(file, (folder, ending))] = found.items()
-    if label is None:
-        others = [name for name in names if name not in (file, group)]
-        usual = [name for name in others if name.lower() in LABELS]
-        if len(choice := usual[:1] or others) != 1:
-            raise UserError(f"{path}: which column is the class? --data.label={'|'.join(others)}")
-        [label] = choice
-    cells, classes = table[file], table[label]
-    refuse(cells.isna(), cells, path, "no photo: fill in its name or delete the row")
-    refuse(classes.isna(), classes, path, "no class: fill it in or delete the row")
-    files = _existing([photo_path(folder, cell + ending) for cell in cells], cells, path)
-    kinds, labels = np.unique([class_name(c) for c in classes], return_inverse=True)
-    warn_of_case(path, kinds.tolist())
-    for kind in kinds.tolist():
-        if len(parts := re.split(r"[\s,;|]+", kind)) > 1 and set(parts) <= {*kinds.tolist()}:
-            fault = "several classes of one photo, which no model here tells: give it one"
-            raise UserError(f"{path}, column {label!r}: {kind!r} are {fault}")
-    groups = table[group].fillna("").tolist() if group in table else ()
-    return ImageFolder(path, kinds.tolist(), files, labels.astype(np.int64), groups)
+    [(name, (folder, ending))] = found.items()
+    return name, folder, ending
+
+
+def _label_column(names: list[str], path: Path) -> str:
+    usual = [name for name in names if name.lower() in LABELS]
+    if len(choice := usual[:1] or names) != 1:
+        raise UserError(f"{path}: which column is the class? --data.label={'|'.join(names)}")
+    return choice[0]
 
 
 def _places(
