@@ -11,7 +11,10 @@ from kindling.errors import UserError
 FREE = ("data.root", "data.input", "data.num_workers")
 """Settings that change nothing in what is trained; what lies in the root has a fingerprint."""
 
-SPLIT = ("split_seed", "val_fraction", "test_fraction", "by", "folds", "fold")
+SPLIT = (
+    *("split_seed", "val_fraction", "test_fraction", "by", "folds", "fold"),
+    *("train", "val", "test", "group", "time"),
+)
 CUT = tuple(f"data.{name}" for name in SPLIT)
 """Settings that would move training samples into the test split."""
 

@@ -57,6 +57,18 @@ def test_what_is_predicted_and_scored_after_training(
     assert "test split, 24 samples" in capsys.readouterr().out
 
 
+def test_a_folder_that_was_cut_is_not_scored_whole(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Most of it is what the run was trained on."""
+    root = write_photos(tmp_path / "photos") / "train"
+    run = train(*PHOTOS, f"--data.root={root}").folder
+    assert len(pd.read_csv(run / "predictions.csv")) == 6
+    whole = ["--data.train=null", "--data.test=."]
+    assert main(["test", f"--run={run}", *whole, QUIET]) == 2
+    assert "the run was trained with auto; leave it out" in capsys.readouterr().err
+
+
 def test_rows_whose_photo_is_bad_are_left_out_or_named(
     train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
