@@ -171,7 +171,9 @@ def _write_photo(photo: Any, number: int, file: Path) -> str:
             what = f"an array {photo.shape} is no image; give (H, W, 3)"
             raise UserError(f"{name}: {what}") from error
     if not isinstance(photo, Image.Image):
-        raise UserError(f"{name}: {type(photo).__name__} is no image; give a path or a Pillow image")
+        raise UserError(
+            f"{name}: {type(photo).__name__} is no image; give a path or a Pillow image"
+        )
     if photo.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F"):  # that PNG does not have
         photo = photo.convert("RGB")
     photo.save(file, "PNG", exif=photo.getexif())

@@ -32,8 +32,8 @@ def runs(task: str | None = None, logs: str | Path | None = None) -> pd.DataFram
 
     Example:
         >>> import kindling
-        >>> kindling.runs("potability")[["task", "sample"]].iloc[0].tolist()
-        ['potability', True]
+        >>> kindling.runs("potability")["run"].tolist()
+        ['logs/potability/version_0']
     """
     logs = paths.LOGS if logs is None else Path(logs).expanduser()
     found = [path.parent for path in logs.glob(f"{task or '*'}/version_*/{folders.CONFIG}")]
@@ -63,14 +63,14 @@ def _row(run: Path) -> Iterator[tuple[str, Any]]:
 def _best(run: Path) -> Iterator[tuple[str, float]]:
     """The validation scores of the epoch that the best checkpoint is of."""
     file, chosen = run / "metrics.csv", settings(run / folders.CONFIG).get("checkpoint", {})
-    curves = pd.read_csv(file) if file.is_file() else pd.DataFrame()
-    monitor = chosen.get("monitor") or "val/loss"
-    if monitor not in curves or curves[monitor].isna().all():
-        return
-    best = curves[monitor].idxmax() if chosen.get("mode") == "max" else curves[monitor].idxmin()
-    for name, value in curves.loc[best].items():
-        if str(name).startswith("val"):
-            yield str(name), float(value)
+    rows = pd.read_csv(file).to_dict("records") if file.is_file() else []
+    monitor, choose = (
+        chosen.get("monitor") or "val/loss",
+        max if chosen.get("mode") == "max" else min,
+    )
+    rows = [row for row in rows if not math.isnan(row.get(monitor, math.nan))]
+    best = choose(rows, key=lambda row: row[monitor], default={})
+    yield from ((str(name), value) for name, value in best.items() if str(name).startswith("val"))
 
 
 def _settings(run: Path) -> Iterator[tuple[str, Any]]:

@@ -81,8 +81,9 @@ class Run:
         Run('potability', 'logs/potability/version_0')
         >>> type(run.model).__name__, run.config["model"]["init_args"]["hidden"]
         ('PotabilityModule', [8])
-        >>> sorted(run.data.sizes())
-        ['test', 'train', 'val']
+        >>> run.data.sizes()["test"]
+        columns: numbers ph, Hardness, ...
+        656
     """
 
     def __init__(self, loaded: Loaded) -> None:
@@ -107,7 +108,8 @@ class Run:
         """
         with contained(), lightning_errors():
             self._loaded.set_up("test")
-        return self._loaded.datamodule
+        data: LightningDataModule = self._loaded.datamodule
+        return data
 
     @property
     def results(self) -> dict[str, Any]:

@@ -40,10 +40,10 @@ def train(
         ...     "potability",
         ...     overrides={"model.hidden": [8], "trainer.enable_progress_bar": False},
         ...     presets=["smoke"],
-        ... )  # doctest: +ELLIPSIS
-        data         the generated sample: ...
+        ... )
+        columns: numbers ph, Hardness, ...
         >>> sorted(run.results["metrics"])
-        ['accuracy', 'auroc', 'average_precision', 'brier', 'f1', 'precision', 'recall']
+        ['accuracy', 'auroc', 'f1', 'precision', 'recall']
     """
     configs = [f"--config={name}" for name in (task, *presets)]
     root = {} if data is None else {"data.root": Path(data).expanduser().absolute()}

@@ -55,8 +55,8 @@ def conclude(cli: "KindlingCLI") -> None:
         _say("done", "nothing is kept of such a run")
     elif cli.evaluation.results is not None:
         results.show(cli.evaluation.results, cli.folder, Console(highlight=False, soft_wrap=True))
-    elif cli.command == "predict":
-        _say("predictions", runs.shown(cli.evaluation.output))
+    elif (written := cli.evaluation.output) is not None:
+        _say("predictions", runs.shown(written))
     elif (cli.folder / runs.BEST).is_file():
         _say("trained", f"score it with: make evaluate RUN={runs.shown(cli.folder)}")
     else:
