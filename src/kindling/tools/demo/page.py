@@ -1,0 +1,99 @@
+"""The page: fields, a button, the answer, samples of the test split, and what the run is."""
+
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from kindling.api.loaded import Run, load
+from kindling.data.datamodule import DataModule
+from kindling.errors import UserError, short
+from kindling.runs import folder as runs
+from kindling.tools.demo.forms import form
+from kindling.training.module import Module
+
+
+def serve(run: str, host: str, port: int) -> None:
+    """Show the page until Ctrl-C."""
+    page = build(load(run))
+    # Fonts of the reader's own machine: nothing is fetched.
+    theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
+    try:
+        _, address, _ = page.launch(
+            server_name=host, server_port=port or None, quiet=True, prevent_thread_lock=True,
+            theme=theme, footer_links=["api"], enable_monitoring=False,
+        )  # fmt: skip
+    except OSError as error:
+        raise UserError(f"--port {port}: {error}; --port 0 takes any that is free") from error
+    who = "this machine alone" if host in ("127.0.0.1", "localhost") else f"whoever reaches {host}"
+    print(f"page         {address} (for {who}; Ctrl-C ends it)", flush=True)
+    page.block_thread()
+
+
+def build(run: Run) -> gr.Blocks:
+    """The page of a run."""
+    if not (isinstance(run.model, Module) and isinstance(run.data, DataModule)):
+        raise UserError(f"{type(run.model).__name__}: only Kindling's own classes have a page")
+    file, shown = run.folder / "predictions.csv", runs.shown(run.folder)
+    if not file.is_file():
+        raise UserError(f"{shown}: has no predictions.csv; first: make evaluate RUN={shown}")
+    outputs = [_output(run, head) for head in run.model.heads]
+    with gr.Blocks(title=f"Kindling: {run.task}", analytics_enabled=False) as page:
+        gr.Markdown(f"# {run.task}")
+        with gr.Row():
+            with gr.Column(scale=3):
+                with gr.Row():
+                    made = form(run, pd.read_csv(file, dtype=str))
+                button = gr.Button("Predict", variant="primary")
+            with gr.Column(scale=2):
+                for output in outputs:
+                    output.render()
+                answer = gr.Textbox(label="true answer of the example", interactive=False)
+                gr.Markdown(_about(run))
+        gr.Examples(made.examples, [*made.fields, answer], label="samples of the test split")
+
+        def predict(*values: Any) -> Any:
+            try:
+                rows = run.predict(made.given(*values))
+            except UserError as error:
+                raise gr.Error(str(error), duration=None, print_exception=False) from error
+            told = [_told(run, head, rows) for head in run.model.heads]
+            return told if len(told) > 1 else told[0]
+
+        button.click(predict, made.fields, outputs, api_name="predict")
+    return page
+
+
+def _output(run: Run, head: str) -> Any:
+    """Bars for classes, text for a number."""
+    name = run.data.target_names[head]
+    if classes := run.model.heads[head].classes:
+        return gr.Label(label=name, num_top_classes=min(10, len(classes)), render=False)
+    return gr.Textbox(label=name, render=False)
+
+
+def _told(run: Run, head: str, rows: pd.DataFrame) -> Any:
+    """The answer for the last row: of a series, the step after what was given."""
+    row, suffix = rows.iloc[-1], f"_{head}" if len(run.model.heads) > 1 else ""
+    if classes := run.model.heads[head].classes:
+        return {name: float(row[f"probability{suffix}_{name}"]) for name in classes}
+    unit = run.data.io_schema().get(head, {}).get("unit", "of")
+    value = short(row[f"prediction{suffix}"]) + (f" {unit}" if not unit.startswith("of") else "")
+    beside = {
+        c.removeprefix(f"prediction{suffix}_"): row[c] for c in rows if c.startswith("predic")
+    }
+    words = [f"{name} {short(cell)}" for name, cell in beside.items() if name not in row]
+    return f"{value} ({', '.join(words)})" if words else value
+
+
+def _about(run: Run) -> str:
+    """Scores, data and date, for a corner."""
+    results, made = run.results, runs.read_json(run.folder / "provenance.json")
+    data = results.get("data", {})
+    lines = [f"**run** {runs.shown(run.folder)}, {made.get('start', '')[:10]}"]
+    sample = "the generated sample: not a score on real data"
+    lines.append(f"**data** {sample if data.get('sample') else data.get('root')}")
+    for name, score in results.get("metrics", {}).items():
+        interval = f" ({short(score['low'])} to {short(score['high'])})" if "low" in score else ""
+        lines.append(f"{name} {short(score['value'])}{interval}")
+    return "  \n".join(lines)
