@@ -44,7 +44,7 @@ def form(run: Run, tested: pd.DataFrame) -> Form:
 
 def _ranges(data: TableDataModule) -> dict[str, list[float]]:
     """The lowest, the middle and the highest value of each number in the training split."""
-    found = {}
+    found: dict[str, list[float]] = {}
     for field, names in data.training.names.items():
         values = data.training.fields[field]
         if values.is_floating_point():

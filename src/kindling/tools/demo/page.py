@@ -10,6 +10,7 @@ from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
 from kindling.tools.demo.forms import form
+from kindling.training.metrics import Head
 from kindling.training.module import Module
 
 
@@ -32,12 +33,13 @@ def serve(run: str, host: str, port: int) -> None:
 
 def build(run: Run) -> gr.Blocks:
     """The page of a run."""
-    if not (isinstance(run.model, Module) and isinstance(run.data, DataModule)):
-        raise UserError(f"{type(run.model).__name__}: only Kindling's own classes have a page")
+    model, data = run.model, run.data
+    if not (isinstance(model, Module) and isinstance(data, DataModule)):
+        raise UserError(f"{type(model).__name__}: only Kindling's own classes have a page")
     file, shown = run.folder / "predictions.csv", runs.shown(run.folder)
     if not file.is_file():
         raise UserError(f"{shown}: has no predictions.csv; first: make evaluate RUN={shown}")
-    outputs = [_output(run, head) for head in run.model.heads]
+    outputs = [_output(model.heads[name], data.target_names[name]) for name in model.heads]
     with gr.Blocks(title=f"Kindling: {run.task}", analytics_enabled=False) as page:
         gr.Markdown(f"# {run.task}")
         with gr.Row():
@@ -57,32 +59,29 @@ def build(run: Run) -> gr.Blocks:
                 rows = run.predict(made.given(*values))
             except UserError as error:
                 raise gr.Error(str(error), duration=None, print_exception=False) from error
-            told = [_told(run, head, rows) for head in run.model.heads]
+            told = [_told(model, data, name, rows) for name in model.heads]
             return told if len(told) > 1 else told[0]
 
         button.click(predict, made.fields, outputs, api_name="predict")
     return page
 
 
-def _output(run: Run, head: str) -> Any:
+def _output(head: Head, name: str) -> Any:
     """Bars for classes, text for a number."""
-    name = run.data.target_names[head]
-    if classes := run.model.heads[head].classes:
-        return gr.Label(label=name, num_top_classes=min(10, len(classes)), render=False)
+    if head.classes:
+        return gr.Label(label=name, num_top_classes=min(10, len(head.classes)), render=False)
     return gr.Textbox(label=name, render=False)
 
 
-def _told(run: Run, head: str, rows: pd.DataFrame) -> Any:
+def _told(model: Module, data: DataModule, head: str, rows: pd.DataFrame) -> Any:
     """The answer for the last row: of a series, the step after what was given."""
-    row, suffix = rows.iloc[-1], f"_{head}" if len(run.model.heads) > 1 else ""
-    if classes := run.model.heads[head].classes:
+    row, suffix = rows.iloc[-1], f"_{head}" if len(model.heads) > 1 else ""
+    if classes := model.heads[head].classes:
         return {name: float(row[f"probability{suffix}_{name}"]) for name in classes}
-    unit = run.data.io_schema().get(head, {}).get("unit", "of")
-    value = short(row[f"prediction{suffix}"]) + (f" {unit}" if not unit.startswith("of") else "")
-    beside = {
-        c.removeprefix(f"prediction{suffix}_"): row[c] for c in rows if c.startswith("predic")
-    }
-    words = [f"{name} {short(cell)}" for name, cell in beside.items() if name not in row]
+    unit, name = data.io_schema().get(head, {}).get("unit", "of"), f"prediction{suffix}"
+    value = short(row[name]) + (f" {unit}" if not unit.startswith("of") else "")
+    beside = [column for column in map(str, rows) if column.startswith(f"{name}_")]
+    words = [f"{column.removeprefix(f'{name}_')} {short(row[column])}" for column in beside]
     return f"{value} ({', '.join(words)})" if words else value
 
 
