@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -294,3 +295,20 @@ def test_the_classes_work_with_a_plain_trainer(tmp_path: Path, toy: Path) -> Non
     file = trainer.checkpoint_callback.best_model_path
     loaded = ToyNet.load_from_checkpoint(file)
     assert torch.equal(loaded.share, trainer.model.share)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
+@pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*")
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
+@pytest.mark.filterwarnings("ignore:No positive samples in targets")
+def test_the_page_on_python_runs_from_top_to_bottom(run_of: Runs, project: Path) -> None:
+    run_of("potability")
+    run_of("timeseries")
+    with contextlib.suppress(FileExistsError):
+        (project / "data").mkdir()
+        (project / "data" / "sample").symlink_to(paths.SAMPLES)
+    page = (paths.PROJECT / "docs" / "python.md").read_text()
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert names["run"].task == "timeseries"
