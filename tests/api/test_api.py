@@ -142,10 +142,13 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_the_process_is_as_it_was(toy: Path, tmp_path: Path) -> None:
+def test_the_process_is_as_it_was(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = state()
     settings = SMALL | {"threads": 2, "trainer.deterministic": True, "logs": tmp_path}
     run = kindling.train(str(toy), settings, presets=["smoke"])
+    assert capsys.readouterr().out.count("columns: ") == 1
     frame = pd.DataFrame({"a": [100.0, 120.0], "b": [0.1, None], "kind": ["x", "y"]})
     assert len(run.predict(frame)) == 2
     with pytest.raises(kindling.UserError):

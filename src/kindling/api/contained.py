@@ -11,7 +11,6 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from kindling.cli import processes
 from kindling.cli.lightning_cli import KindlingCLI
-from kindling.cli.process import quiet
 from kindling.cli.settings import shown
 from kindling.errors import UserError
 
@@ -20,14 +19,14 @@ from kindling.errors import UserError
 def contained() -> Iterator[None]:
     """Let a command run; errors are one line, and the process's settings are as before.
 
-    Random numbers, threads, determinism, environment, logging and warning filters.
+    Random numbers, threads, determinism and environment; ``quiet`` looks after logs and warnings.
     """
     cudnn, threads = torch.backends.cudnn, torch.get_num_threads()
     flags = cudnn.benchmark, cudnn.deterministic
     deterministic = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     try:
-        with processes.environment(), quiet(), isolate_rng():
+        with processes.environment(), isolate_rng():
             yield
     except UserError as error:
         error.args = (" ".join(str(error).split()),)
