@@ -129,6 +129,7 @@ tensorboard: $(STAMP)  ## Curves of all runs in the browser
 	@$(BIN)/tensorboard --logdir $(LOGDIR) $(ARGS)
 
 docs: $(STAMP)  ## The pages as a site in site/: [ARGS=--strict], or serve them: ARGS=serve
+	@test -x $(BIN)/mkdocs || { echo "docs needs MkDocs, which is not installed: pip install -e '.[docs]'" >&2; exit 2; }
 	@$(BIN)/mkdocs $(if $(filter serve,$(ARGS)),serve,build $(ARGS))
 
 test: $(STAMP)  ## The project's tests, but for the slow ones
@@ -160,7 +161,7 @@ format: $(STAMP)  ## Put the code in the project's style
 	@$(BIN)/ruff format
 
 clean:  ## Remove the environment, the samples and caches; runs stay
-	rm -rf $(VENV) data/sample data/cache .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
+	rm -rf $(VENV) data/sample data/cache site .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
 
 $(STAMP): pyproject.toml constraints.txt
 	@if command -v uv >/dev/null; then \

@@ -30,7 +30,7 @@ def runs(task: str | None = None, logs: str | Path | None = None) -> pd.DataFram
     Raises:
         UserError: There are no runs.
 
-    Example:
+    Examples:
         >>> import kindling
         >>> kindling.runs("potability")["run"].tolist()
         ['logs/potability/version_0']

@@ -66,15 +66,15 @@ class Loaded(InProcess):
 
 
 class Run:
-    """A trained run, made by :func:`kindling.load` and :func:`kindling.train`.
+    """A trained run, made by ``kindling.load`` and ``kindling.train``.
 
     Attributes:
-        folder: The run's folder; of a checkpoint that lies in no run, the checkpoint's.
+        folder: The run's folder; of a checkpoint that lies in no run, where its scores are written.
         task: What it was trained on.
         model: The LightningModule with the weights of the checkpoint, in evaluation mode.
         config: The whole configuration, as ``config.yaml`` has it.
 
-    Example:
+    Examples:
         >>> import kindling
         >>> run = kindling.load("logs/potability/latest")
         >>> run
@@ -91,7 +91,8 @@ class Run:
         # As it was before anything was read: each prediction has a data module of its own.
         self._data = copy.deepcopy(loaded.datamodule)
         assert loaded.checkpoint is not None
-        self.folder = loaded.given_run or loaded.checkpoint.parent
+        alone = loaded.checkpoint.with_name(f"{loaded.checkpoint.stem}-results")
+        self.folder = loaded.given_run or alone
         self.task = loaded.task
         self.model: LightningModule = loaded.model
         self.config: dict[str, Any] = loaded.whole
@@ -134,7 +135,7 @@ class Run:
             UserError: A column is missing, a cell or a photo cannot be read, or the model's
                 predictions are no table.
 
-        Example:
+        Examples:
             >>> import kindling, pandas as pd
             >>> run = kindling.load("logs/potability/latest")
             >>> table = pd.read_csv("data/sample/potability/water_potability.csv")
@@ -167,7 +168,7 @@ def load(run: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
         UserError: There is no such run, it has no checkpoint, or the checkpoint is damaged or was
             made by code that does not fit.
 
-    Example:
+    Examples:
         >>> import kindling
         >>> kindling.load("logs/potability/latest").results["split"]
         'test'

@@ -34,7 +34,7 @@ def train(
         UserError: There is no such task or setting, or the data cannot be trained on; its
             subclass Diverged where the loss became NaN, Stopped where a signal ended training.
 
-    Example:
+    Examples:
         >>> import kindling
         >>> run = kindling.train(
         ...     "potability",
