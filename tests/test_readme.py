@@ -41,9 +41,9 @@ TASKS = arguments.names(paths.CONFIGS)
 DELETED = {"clouds", "faces", "potability", "prices", "timeseries"} - {*TASKS}
 """Problems that the pages show, and that whoever has the project does not need."""
 
-# Of those that train several times in processes of their own.
+# Of those that train in several processes of their own, which are slow to start.
 SMALLER = {"compare": ["--seeds=1"], "crossval": ["--folds=2"], "sweep": ["--trials=1"]}
-SEVERAL = re.compile(r"make (compare TASK|crossval|sweep|reproduce)")
+SEVERAL = re.compile(r"make (compare TASK|crossval|sweep|reproduce|train .*PRESET=(ddp|fsdp))")
 
 
 @pytest.fixture
