@@ -69,7 +69,7 @@ def test_its_api_answers_as_the_run_does_and_refuses_in_a_sentence(runs: Path) -
 EXAMPLE = "document.querySelector('tbody tr, button.gallery-item').click()"
 PREDICT = "[...document.querySelectorAll('button')].find(b => b.innerText == 'Predict').click()"
 ANSWER = "[...document.querySelectorAll('input, textarea')].map(e => e.value).join('; ')"
-WRONG = {"toy_series": "paste rows of timestamp, value", "toy_photos": "drop a photo first"}
+WRONG = {"toy_series": "paste rows of timestamp,value", "toy_photos": "drop a photo first"}
 
 
 def fields(page: browser.Page, text: str) -> None:
@@ -97,7 +97,7 @@ def test_a_browser_shows_a_sample_and_its_answer(task: str, runs: Path, tmp_path
         fields(page, f"{target} {tested[target]}")
         page.evaluate(PREDICT)
         if task == "toy_series":
-            fields(page, short(float(tested["prediction"])))
+            page.wait_for(short(float(tested["prediction"])))
         else:
             share = float(tested[f"probability_{tested['prediction']}"])
             page.wait_for(f"{100 * share:.0f}%")

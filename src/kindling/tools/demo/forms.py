@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import gradio as gr
-import numpy as np
 import pandas as pd
 import torch
 
@@ -16,11 +15,10 @@ from kindling.api.loaded import Run
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, short
 from kindling.series.datamodule import SeriesDataModule
+from kindling.series.rows import read_header
 from kindling.tables.datamodule import TableDataModule
 from kindling.tables.dates import source
 from kindling.tables.read import numbers
-
-EXAMPLES = 6
 
 
 class Form(NamedTuple):
@@ -33,9 +31,9 @@ class Form(NamedTuple):
 
 def form(run: Run, tested: pd.DataFrame) -> Form:
     """The fields of a run, and samples that its ``predictions.csv`` names with their answers."""
-    data = run.data
-    assert isinstance(data, DataModule)
-    chosen = tested.iloc[:: max(1, len(tested) // EXAMPLES)].head(EXAMPLES)
+    data: Any = run.data
+    steps = getattr(data, "horizon", 1)  # a row each
+    chosen = tested.iloc[:: steps * max(1, len(tested) // steps // 6)].head(6)
     if isinstance(data, SeriesDataModule):
         return _series(data, chosen)
     of_columns = any("columns" in about for about in data.io_schema().values())
@@ -62,9 +60,9 @@ def _table(data: Any, chosen: pd.DataFrame) -> Form:
         if (column := source(name, raw)) != name:
             fields[column] = gr.Textbox(label=column, info="a date, such as 2024-01-31")
             continue
-        low, middle, high = known[name]
-        info = f"{short(low)} to {short(high)} in training"
-        fields[name] = gr.Number(value=float(f"{middle:.4g}"), label=name, info=info, min_width=160)
+        info = f"{short(known[name][0])} to {short(known[name][2])} in training"
+        middle = float(f"{known[name][1]:.4g}")
+        fields[name] = gr.Number(middle, label=name, info=info, min_width=160)
     for name in data.columns.categories:
         words, info = list(data.vocabulary[name]), "empty: missing, or none of these"
         fields[name] = gr.Dropdown(words, value=words[0], label=name, info=info)
@@ -94,32 +92,38 @@ def _photo(data: Any, chosen: pd.DataFrame) -> Form:
     return Form([field], given, _answered(files, data, chosen))
 
 
-def _series(data: Any, chosen: pd.DataFrame) -> Form:
-    """A CSV that is pasted or dropped; the forecast is of the step after its last row."""
-    times, value = data.columns.times, data.value
-    header, folder = [*times, value], tempfile.TemporaryDirectory(prefix="kindling-")
+def _series(data: Any, tested: pd.DataFrame) -> Form:
+    """A CSV that is pasted or dropped; the forecast is of what comes after its last row."""
+    path, times, dayfirst = data.files()[-1], data.columns.times, bool(data.columns.dayfirst)
+    mark, header = read_header(path)
+    folder, shown = tempfile.TemporaryDirectory(prefix="kindling-"), mark.join(header)
 
     def given(text: str, file: str | None) -> Path:
         if file is not None:
             return Path(file)
         if not (text or "").strip():
-            raise UserError(f"paste rows of {', '.join(header)}, or drop a CSV file")
-        (pasted := Path(folder.name, f"{uuid4().hex}.csv")).write_text(text)
-        return pasted
+            raise UserError(f"paste rows of {shown}, or drop a CSV file")
+        Path(folder.name, name := f"{uuid4().hex}.csv").write_text(text)
+        return Path(folder.name, name)
+
+    def moments(table: pd.DataFrame, columns: list[str]) -> "pd.Series[Any]":
+        written = table[columns].agg(" ".join, axis=1)
+        return pd.to_datetime(written, errors="coerce", format="mixed", dayfirst=dayfirst, utc=True)
 
     fields = [
-        gr.Textbox(lines=10, max_lines=10, label=f"rows of {', '.join(header)}, oldest first"),
+        gr.Textbox(lines=10, max_lines=10, label=f"rows of {shown}, oldest first"),
         gr.File(file_types=[".csv"], type="filepath", label="or a CSV file"),
     ]
-    series, steps = data.series["test"], data.splits["test"].locate(torch.tensor(chosen.index))[0]
+    rows = pd.read_csv(path, sep=mark, dtype=str, keep_default_na=False)
+    when, samples, places = moments(rows, times), [], []
     needed = data.window + max([0, *data.io_schema()["window"]["lags_in_steps"]]) + 1
-    examples = []
-    for step in steps.tolist():
-        before = np.arange(max(0, step - needed), step)
-        moments = [moment.split(" ", len(times) - 1) for moment in series.written(before)]
-        rows = pd.DataFrame(moments, columns=times).assign(**{value: series.values[before]})
-        examples.append([rows.to_csv(index=False), None])
-    return Form(fields, given, _answered(examples, data, chosen))
+    for place, moment in moments(tested, [" ".join(times)]).items():
+        before = rows[when < moment].tail(needed)
+        known_ahead = getattr(data.columns, "known", ())  # which a sample would have to bring
+        if (when == moment).sum() == 1 and len(before) == needed and not known_ahead:
+            samples.append([before.to_csv(index=False, sep=mark), None])
+            places.append(place)
+    return Form(fields, given, _answered(samples, data, tested.loc[places]))
 
 
 def _answered(samples: list[list[Any]], data: DataModule, chosen: pd.DataFrame) -> list[list[Any]]:

@@ -9,8 +9,8 @@ from kindling.api.loaded import Run, load
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
+from kindling.series.datamodule import SeriesDataModule
 from kindling.tools.demo.forms import form
-from kindling.training.metrics import Head
 from kindling.training.module import Module
 
 
@@ -39,7 +39,11 @@ def build(run: Run) -> gr.Blocks:
     file, shown = run.folder / "predictions.csv", runs.shown(run.folder)
     if not file.is_file():
         raise UserError(f"{shown}: has no predictions.csv; first: make evaluate RUN={shown}")
-    outputs = [_output(model.heads[name], data.target_names[name]) for name in model.heads]
+    kinds = [gr.Label if head.classes else gr.Textbox for head in model.heads.values()]
+    named = zip(kinds, (data.target_names[name] for name in model.heads), strict=True)
+    outputs = [kind(label=name, render=False) for kind, name in named]
+    if series := isinstance(data, SeriesDataModule):
+        outputs = [gr.Dataframe(label="forecast", render=False)]
     with gr.Blocks(title=f"Kindling: {run.task}", analytics_enabled=False) as page:
         gr.Markdown(f"# {run.task}")
         with gr.Row():
@@ -59,6 +63,9 @@ def build(run: Run) -> gr.Blocks:
                 rows = run.predict(made.given(*values))
             except UserError as error:
                 raise gr.Error(str(error), duration=None, print_exception=False) from error
+            if series:
+                last = rows.tail(getattr(data, "horizon", 1))
+                return last.map(lambda cell: short(cell) if isinstance(cell, float) else cell)
             told = [_told(model, data, name, rows) for name in model.heads]
             return told if len(told) > 1 else told[0]
 
@@ -66,15 +73,7 @@ def build(run: Run) -> gr.Blocks:
     return page
 
 
-def _output(head: Head, name: str) -> Any:
-    """Bars for classes, text for a number."""
-    if head.classes:
-        return gr.Label(label=name, num_top_classes=min(10, len(head.classes)), render=False)
-    return gr.Textbox(label=name, render=False)
-
-
 def _told(model: Module, data: DataModule, head: str, rows: pd.DataFrame) -> Any:
-    """The answer for the last row: of a series, the step after what was given."""
     row, suffix = rows.iloc[-1], f"_{head}" if len(model.heads) > 1 else ""
     if classes := model.heads[head].classes:
         return {name: float(row[f"probability{suffix}_{name}"]) for name in classes}
@@ -88,11 +87,9 @@ def _told(model: Module, data: DataModule, head: str, rows: pd.DataFrame) -> Any
 def _about(run: Run) -> str:
     """Scores, data and date, for a corner."""
     results, made = run.results, runs.read_json(run.folder / "provenance.json")
-    data = results.get("data", {})
-    lines = [f"**run** {runs.shown(run.folder)}, {made.get('start', '')[:10]}"]
-    sample = "the generated sample: not a score on real data"
-    lines.append(f"**data** {sample if data.get('sample') else data.get('root')}")
+    known, folder = results.get("data", {}), runs.shown(run.folder)
+    data = "the generated sample" if known.get("sample") else known.get("root")
+    lines = [f"**run** {folder}, {made.get('start', '')[:10]}", f"**data** {data}"]
     for name, score in results.get("metrics", {}).items():
-        interval = f" ({short(score['low'])} to {short(score['high'])})" if "low" in score else ""
-        lines.append(f"{name} {short(score['value'])}{interval}")
+        lines.append("{} {} ({} to {})".format(name, *map(short, score.values())))
     return "  \n".join(lines)
