@@ -1,5 +1,6 @@
 """A command in somebody's own program: one process, left as it was found."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -75,8 +76,6 @@ class InProcess(KindlingCLI):
 
 def in_notebook() -> bool:
     """Whether this is the kernel of a notebook."""
-    import sys
-
     shell = sys.modules.get("IPython")
     current = shell.get_ipython() if shell else None
     return type(current).__name__ == "ZMQInteractiveShell"
