@@ -39,7 +39,7 @@ LOGDIR = $(if $(wildcard logs/.tensorboard/*/*),logs/.tensorboard,logs)
 need = $(if $(value $(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume finetune compare crossval results sweep runs reproduce export data check new update remove tensorboard test test-all test-floor pictures bench lint format clean
+.PHONY: help install train evaluate predict resume finetune compare crossval results sweep runs reproduce export demo docs data check new update remove tensorboard test test-all test-floor pictures bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -95,6 +95,10 @@ export: $(STAMP)  ## ONNX and torch.export, checked: RUN=logs/t/latest [DATA=dir
 	$(call need,RUN,folder,logs/timeseries/latest)
 	@$(KINDLING) export --run $(call the,RUN) $(ROOT) $(FLAGS) $(ARGS)
 
+demo: $(STAMP)  ## A web page to try a run's model: RUN=logs/t/latest [ARGS="--port 8000"]
+	$(call need,RUN,folder,logs/timeseries/latest)
+	@$(KINDLING) demo --run $(call the,RUN) $(ARGS)
+
 data: $(STAMP)  ## Fetch the real data: TASK=timeseries|potability|clouds|prices [ARGS="--client MT_001"]
 	$(call need,TASK,name,timeseries)
 	@$(KINDLING) fetch --task $(call the,TASK) $(ARGS)
@@ -123,6 +127,10 @@ remove:  ## Take a problem out, by git rm: TASK=t
 
 tensorboard: $(STAMP)  ## Curves of all runs in the browser
 	@$(BIN)/tensorboard --logdir $(LOGDIR) $(ARGS)
+
+docs: $(STAMP)  ## The pages as a site in site/: [ARGS=--strict], or serve them: ARGS=serve
+	@test -x $(BIN)/mkdocs || { echo "docs needs MkDocs, which is not installed: pip install -e '.[docs]'" >&2; exit 2; }
+	@$(BIN)/mkdocs $(if $(filter serve,$(ARGS)),serve,build $(ARGS))
 
 test: $(STAMP)  ## The project's tests, but for the slow ones
 	@$(BIN)/pytest -n 2 $(ARGS)
@@ -153,7 +161,7 @@ format: $(STAMP)  ## Put the code in the project's style
 	@$(BIN)/ruff format
 
 clean:  ## Remove the environment, the samples and caches; runs stay
-	rm -rf $(VENV) data/sample data/cache .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
+	rm -rf $(VENV) data/sample data/cache site .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
 
 $(STAMP): pyproject.toml constraints.txt
 	@if command -v uv >/dev/null; then \

@@ -21,10 +21,11 @@ MAY_IMPORT = {
     "images": {"errors", "data", "tables", "training"},
     "series": {"errors", "data", "tables"},
     "testing": {*ENGINE, "__main__"},
-    "tools": {*ENGINE, "__main__", "testing"},
+    "tools": {*ENGINE, "__main__", "api", "testing"},
     "problems": {"errors", "data", "training", "evaluation", "tables", "images", "series"},
     "__main__": ENGINE,
-    "__init__": ENGINE,
+    "api": ENGINE,
+    "__init__": {*ENGINE, "api"},
 }
 FLAT = {"__init__.py", "__main__.py", "errors.py", "py.typed"}
 LONGEST = 45

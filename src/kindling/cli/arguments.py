@@ -4,7 +4,7 @@ Nothing here imports torch, so that a mistake is answered at once.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kindling.cli import tools
@@ -27,7 +27,8 @@ VALUE = re.compile(r"[^-]|-[\d.]|-?$")  # how a word begins that is no option
 class Invocation:
     """A command, its flags for the parser, and the run and checkpoint that they named.
 
-    What is inside a checkpoint that lies in no run is trusted only if a flag says so.
+    What is inside a checkpoint that lies in no run is trusted only if a flag says so. ``words`` are
+    the command as it was typed.
     """
 
     command: str
@@ -35,6 +36,7 @@ class Invocation:
     run: Path | None = None
     checkpoint: Path | None = None
     trust: bool = False
+    words: list[str] = field(default_factory=list)
 
 
 def read(argv: list[str]) -> Invocation:
@@ -54,7 +56,7 @@ def read(argv: list[str]) -> Invocation:
     if parent and (not trains or given or checkpoint):
         raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
     origin = run = runs.find(given) if given else None
-    invocation = Invocation(command, flags, run, trust=trust)
+    invocation = Invocation(command, flags, run, trust=trust, words=[*argv])
     if parent:
         origin = runs.find(parent, "--from_run")
         flags.append(f"--from_run={origin}")

@@ -50,16 +50,17 @@ IN_TRAINING = (stock.Checkpoint, stock.StochasticWeightAveraging, stock.WeightAv
 """Callbacks that have nothing to do outside of it, and some of which fail there."""
 
 
-def run(invocation: Invocation) -> "KindlingCLI":
+def run(invocation: Invocation, kind: type["KindlingCLI"] | None = None) -> "KindlingCLI":
     """Run a command; ``train`` is ``fit``, then ``test`` of the best checkpoint."""
+    kind = kind or KindlingCLI
     trains = invocation.command == "train"
     with quiet(), signals(), writer_errors():
-        cli = _run(replace(invocation, command="fit") if trains else invocation)
+        cli = _run(replace(invocation, command="fit") if trains else invocation, kind)
         if trains and not rank() and cli.can_be_tested():
             with _trained(cli.folder):
                 # As it was given: the run's own file lacks what is secret.
                 flags = [f"--config={shown(cli.unmasked)}"]
-                cli = _run(Invocation("test", flags, cli.folder, cli.folder / runs.BEST))
+                cli = _run(Invocation("test", flags, cli.folder, cli.folder / runs.BEST), kind)
     conclude(cli)
     return cli
 
@@ -76,9 +77,9 @@ def _trained(run: Path) -> Iterator[None]:
         raise Stopped(f"{how}; {score}", signum) from error
 
 
-def _run(invocation: Invocation) -> "KindlingCLI":
+def _run(invocation: Invocation, kind: type["KindlingCLI"]) -> "KindlingCLI":
     with lightning_errors(), setting_errors():
-        cli = KindlingCLI(invocation)
+        cli = kind(invocation)
     leave_group()
     return cli
 
@@ -90,6 +91,9 @@ class KindlingCLI(ParsingCLI):
     ``fit --run``, works in the folder of the run that it was given. What derives from our bases
     gets more: checked data before there is a folder, scores with intervals, figures, exact resume.
     """
+
+    tunes_process = True
+    """Whether the process is this command's alone, so that its memory may be managed for it."""
 
     def __init__(self, invocation: Invocation) -> None:
         with ExitStack() as self.held:
@@ -104,7 +108,7 @@ class KindlingCLI(ParsingCLI):
     def instantiate_classes(self) -> None:
         # Before there is a run folder: wrong data shall leave none behind.
         self._make_pair()
-        if not torch.cuda.is_available():
+        if self.tunes_process and not torch.cuda.is_available():
             # From here on, and not while files are read: parts of them need not stay.
             keep_freed()
         self._check_origin()
@@ -293,6 +297,7 @@ class KindlingCLI(ParsingCLI):
             return nullcontext()
         seed = self.settings.seed_everything
         more: dict[str, Any] = {"seed": None if seed is False else seed}
+        more["words"] = self.invocation.words
         if self.warm_start:
             more["parent"] = self.warm_start.provenance()
         parts = self.folder, self.trainer, self.model, self.datamodule

@@ -60,8 +60,8 @@ def conclude(cli: "KindlingCLI") -> None:
             cli.folder,
             Console(highlight=False, soft_wrap=True, markup=False, emoji=False),
         )
-    elif cli.command == "predict":
-        _say("predictions", runs.shown(cli.evaluation.output))
+    elif (written := cli.evaluation.output) is not None:
+        _say("predictions", runs.shown(written))
         if unread := getattr(cli.datamodule, "unread", []):
             first = ", ".join(str(value) for value in unread[0].values())
             raise Incomplete(f"{len(unread)} not predicted, see the column error ({first})")

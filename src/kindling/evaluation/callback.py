@@ -34,7 +34,7 @@ class Evaluation(Callback):
         task: What the results are of.
         checkpoint: What is evaluated; none in training.
         step: The optimizer step that the checkpoint was taken at.
-        output: Where predictions of raw input go.
+        output: Where predictions of raw input go; None keeps them in ``predictions``.
     """
 
     def __init__(
@@ -43,11 +43,12 @@ class Evaluation(Callback):
         task: str,
         checkpoint: Path | None = None,
         step: int = 0,
-        output: Path = Path(),
+        output: Path | None = None,
     ) -> None:
         self.run, self.task, self.checkpoint, self.step = run, task, checkpoint, step
         self.output = output
         self.results: results.Results | None = None
+        self.predictions: pd.DataFrame | None = None
         self._batches: list[Any] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -88,7 +89,10 @@ class Evaluation(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         batches = self._take()
-        if outcome := gathered(batches):
+        outcome = gathered(batches)
+        if self.output is None:
+            self.predictions = self._table("predict", outcome) if outcome else None
+        elif outcome:
             self._write_predictions("predict", outcome, self.output)
         else:
             self.output = results.write_outputs(batches, self.output)
@@ -140,7 +144,7 @@ class Evaluation(Callback):
                     with replaced(folder / f"{name}.png") as unfinished:
                         figure.savefig(unfinished, dpi=150)
 
-    def _write_predictions(self, split: SplitName, outcome: EvalOutput, path: Path) -> None:
+    def _table(self, split: SplitName, outcome: EvalOutput) -> pd.DataFrame:
         assert isinstance(self._module, Module)
         rows = self._identified(split, outcome)
         if rows is None:
@@ -150,6 +154,10 @@ class Evaluation(Callback):
         table = results.predictions_table(self._module, rows, names, outcome)
         if split == "predict" and (unread := getattr(self._data, "unread", [])):
             table = pd.concat([table.assign(error=None), pd.DataFrame(unread)])
+        return table
+
+    def _write_predictions(self, split: SplitName, outcome: EvalOutput, path: Path) -> None:
+        table = self._table(split, outcome)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file's name need not be UTF-8, and stands there as it is.
         with replaced(path) as unfinished:

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ def recorded(
     model: LightningModule,
     data: Any,
     settings: Mapping[str, Any],
+    words: Sequence[str],
     **more: Any,
 ) -> Iterator[None]:
     """Write a run's commit, data, versions, device, command and, when it has ended, wall time.
@@ -43,6 +44,7 @@ def recorded(
         model: What is trained.
         data: Its data module, read already.
         settings: The whole configuration, whose secrets the command is recorded without.
+        words: The command.
         **more: What else is to be recorded, such as the seed.
     """
     started = time.monotonic()
@@ -53,7 +55,7 @@ def recorded(
         "data": {**origin(data), "samples": data.sizes() if isinstance(data, DataModule) else {}},
         "python": platform.python_version(),
         "device": _device(trainer),
-        "command": shlex.join(["kindling", *masked_words(sys.argv[1:], settings)]),
+        "command": shlex.join(["kindling", *masked_words(words, settings)]),
         "start": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_time_s": None,
     }

@@ -2,6 +2,7 @@
 
 import math
 import signal
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -45,7 +46,8 @@ class GracefulStop(Callback):
         # From here to the sanity check the Trainer's own handler is in place, which would wait for
         # the other processes: the less they have to wait for one another, the shorter that is.
         trainer.strategy.barrier()
-        self._handlers = {signum: signal.getsignal(signum) for signum in SIGNALS}
+        if threading.current_thread() is threading.main_thread():  # no other may handle signals
+            self._handlers = {signum: signal.getsignal(signum) for signum in SIGNALS}
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._handle()

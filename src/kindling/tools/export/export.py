@@ -9,12 +9,11 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from kindling.api.loaded import Loaded
 from kindling.cli import arguments
-from kindling.cli.lightning_cli import KindlingCLI
 from kindling.cli.process import lightning_errors, quiet
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, require_package
-from kindling.runs import checkpoints
 from kindling.runs.folder import shown, write_json
 from kindling.tools.export import parity
 from kindling.tools.export.card import NAME, card
@@ -25,32 +24,21 @@ FOLDER = "export"
 SAMPLES = 100  # of the test split, that an export is checked on
 
 
-class Trained(KindlingCLI):
-    """``kindling test`` up to where the Trainer would be made, with a model as its checkpoint's."""
+class Trained(Loaded):
+    """``kindling test`` up to where the Trainer would be made, with samples to check with."""
 
     samples: Any  # a batch of the problem's own kind
 
     def instantiate_classes(self) -> None:
-        self.config_init = self.parser.instantiate_classes(self.config)
-        self.datamodule = self._get(self.config_init, "data")
-        self.model = self._get(self.config_init, "model")
-        self._check_task()
+        super().instantiate_classes()
         for part, base in ((self.model, Module), (self.datamodule, DataModule)):
             if not isinstance(part, base):
                 raise UserError(f"{type(part).__name__}: not a kindling {base.__name__}: no export")
-        self.datamodule.prepare_data()
-        self.datamodule.setup("test")
-        self._check_origin()
-        with checkpoints.fitting(self.checkpoint):
-            self.model.load_state_dict(self.origin["state_dict"])
-        self.model.eval()
+        self.set_up("test")
         test: Any = self.datamodule.splits["test"]
         if not len(test):
             raise UserError(f"{self.datamodule.root}: the test split has no sample to check with")
         self.samples = test[torch.arange(min(SAMPLES, len(test)))]
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        pass
 
 
 def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: Console) -> None:

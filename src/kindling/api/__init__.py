@@ -1,0 +1,1 @@
+"""Runs from Python: what ``import kindling`` offers, over the code of the command line."""

@@ -1,0 +1,81 @@
+"""A command in somebody's own program: one process, left as it was found."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback, ProgressBar, TQDMProgressBar
+from lightning.pytorch.utilities.seed import isolate_rng
+
+from kindling.cli import processes
+from kindling.cli.lightning_cli import KindlingCLI
+from kindling.cli.settings import shown
+from kindling.errors import UserError
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Let a command run; errors are one line, and the process's settings are as before.
+
+    Random numbers, threads, determinism and environment; ``quiet`` looks after logs and warnings.
+    """
+    cudnn, threads = torch.backends.cudnn, torch.get_num_threads()
+    flags = cudnn.benchmark, cudnn.deterministic
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        with processes.environment(), isolate_rng():
+            yield
+    except UserError as error:
+        error.args = (" ".join(str(error).split()),)
+        raise
+    except SystemExit as end:
+        raise UserError("a command line's option, such as help, is no setting") from end
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
+        cudnn.benchmark, cudnn.deterministic = flags
+
+
+def flags(overrides: Mapping[str, Any] | None) -> list[str]:
+    """Settings by name as the command line takes them."""
+    return [f"--{name}={shown(plain(value))}" for name, value in (overrides or {}).items()]
+
+
+def plain(value: Any) -> Any:
+    """Paths as text, and tuples as lists, which YAML has."""
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+class InProcess(KindlingCLI):
+    """A command that starts no other process and tunes nothing of this one for good."""
+
+    tunes_process = False
+
+    def _make_trainer(self) -> Trainer:
+        trainer = super()._make_trainer()
+        if trainer.world_size > 1:
+            what = f"{trainer.world_size} processes cannot be started from Python"
+            raise UserError(f"{what}: use the command line, kindling train --config {self.task}")
+        return trainer
+
+    def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
+        wanted = self.settings.trainer.enable_progress_bar is not False
+        if wanted and in_notebook() and not any(isinstance(c, ProgressBar) for c in chosen):
+            # The terminal's bar is drawn by rich, which needs ipywidgets there.
+            chosen = [*chosen, TQDMProgressBar(leave=True)]
+        return super()._callbacks(chosen)
+
+
+def in_notebook() -> bool:
+    """Whether this is the kernel of a notebook."""
+    shell = sys.modules.get("IPython")
+    current = shell.get_ipython() if shell else None
+    return type(current).__name__ == "ZMQInteractiveShell"

@@ -1,0 +1,183 @@
+"""``kindling.load``: a trained run as an object that predicts."""
+
+import copy
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+
+from kindling.api.contained import InProcess, contained, flags
+from kindling.api.inputs import Given, as_input
+from kindling.cli import arguments
+from kindling.cli.process import lightning_errors, quiet
+from kindling.data.datamodule import DataModule
+from kindling.errors import UserError
+from kindling.runs import checkpoints
+from kindling.runs import folder as runs
+from kindling.training.module import Module
+
+SILENT = {
+    "trainer.logger": False,
+    "trainer.enable_progress_bar": False,
+    "trainer.enable_model_summary": False,
+}
+
+
+class Loaded(InProcess):
+    """A command up to where the Trainer would be made, with a model as its checkpoint's."""
+
+    def instantiate_classes(self) -> None:
+        config = self.config.clone()
+        config.trainer.logger = None
+        self.config_init = self.parser.instantiate_classes(config)
+        self.datamodule = self._get(self.config_init, "data")
+        self.model = self._get(self.config_init, "model")
+        self._check_task()
+        with checkpoints.fitting(self.checkpoint):
+            self.model.load_state_dict(self.origin["state_dict"])
+        self.model.eval()
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+    def set_up(self, stage: str) -> None:
+        """Read the data, which for a score have to be cut as they were for training."""
+        self.datamodule.prepare_data()
+        self.datamodule.setup(stage)
+        self._check_origin()
+
+    @cached_property
+    def _predictor(self) -> Trainer:
+        self.folder = self._make_folder()
+        trainer = self._make_trainer()
+        self.evaluation.output = None
+        return trainer
+
+    def predicted(self, data: DataModule) -> pd.DataFrame:
+        """What ``kindling predict`` would write of the data's input."""
+        self._predictor.predict(self.model, data, return_predictions=False)
+        if self.evaluation.predictions is None:
+            what = f"{type(self.model).__name__} predicts what is no table"
+            raise UserError(f"{what}: use lightning's Trainer().predict(run.model, run.data)")
+        return self.evaluation.predictions
+
+
+class Run:
+    """A trained run, made by ``kindling.load`` and ``kindling.train``.
+
+    Attributes:
+        folder: The run's folder; of a checkpoint that lies in no run, where its scores are written.
+        task: What it was trained on.
+        model: The LightningModule with the weights of the checkpoint, in evaluation mode.
+        config: The whole configuration, as ``config.yaml`` has it.
+
+    Examples:
+        >>> import kindling
+        >>> run = kindling.load("logs/potability/latest")
+        >>> run
+        Run('potability', 'logs/potability/version_0')
+        >>> type(run.model).__name__, run.config["model"]["init_args"]["hidden"]
+        ('PotabilityModule', [8])
+        >>> run.data.sizes()["test"]
+        columns: numbers ph, Hardness, ...
+        656
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        # As it was before anything was read: each prediction has a data module of its own.
+        self._data = copy.deepcopy(loaded.datamodule)
+        assert loaded.checkpoint is not None
+        alone = loaded.checkpoint.with_name(f"{loaded.checkpoint.stem}-results")
+        self.folder = loaded.given_run or alone
+        self.task = loaded.task
+        self.model: LightningModule = loaded.model
+        self.config: dict[str, Any] = loaded.whole
+
+    def __repr__(self) -> str:
+        return f"Run({self.task!r}, {runs.shown(self.folder)!r})"
+
+    @cached_property
+    def data(self) -> LightningDataModule:
+        """The data module, which reads its files when it is first asked for.
+
+        Raises:
+            UserError: The files are no longer there, or are cut in another way.
+        """
+        with contained(), quiet(), lightning_errors():
+            self._loaded.set_up("test")
+        data: LightningDataModule = self._loaded.datamodule
+        return data
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What ``results.json`` holds; empty if the run was not tested."""
+        return runs.read_json(self.folder / "results.json")
+
+    def predict(self, x: Given) -> pd.DataFrame:
+        """Predict raw input, which needs no targets.
+
+        Args:
+            x: A file or a folder; a DataFrame with the columns of the training file; of a table,
+                an array ``(N, F)`` of the columns that were learned from, in that order. Photos: a
+                path, a Pillow image or an array ``(H, W, 3)`` of bytes, or a list of them. Paths
+                in a DataFrame are relative to the current folder.
+
+        Returns:
+            What ``kindling predict`` writes: a row for each sample, with what identifies it, the
+            prediction in the training file's own units, and for classes a probability for each.
+            A DataFrame's rows count from 2, as in a file with a header.
+
+        Raises:
+            UserError: A column is missing, a cell or a photo cannot be read, or the model's
+                predictions are no table.
+
+        Examples:
+            >>> import kindling, pandas as pd
+            >>> run = kindling.load("logs/potability/latest")
+            >>> table = pd.read_csv("data/sample/potability/water_potability.csv")
+            >>> run.predict(table.head(3))[["row", "prediction"]].shape
+            (3, 2)
+            >>> run.predict(table[["ph"]])
+            Traceback (most recent call last):
+            ...
+            kindling.errors.UserError: the DataFrame: no column 'Hardness': the columns are ph
+        """
+        data = self._data
+        if not (isinstance(data, DataModule) and isinstance(self.model, Module)):
+            names = f"{type(self.model).__name__} with {type(data).__name__}"
+            how = "use lightning's Trainer().predict(run.model, loader)"
+            raise UserError(f"{names}: not of Kindling's classes, so no raw input is read; {how}")
+        data = copy.deepcopy(data)
+        with contained(), quiet(), lightning_errors(), as_input(x, data) as given:
+            data.input = given.path
+            return given.named(self._loaded.predicted(data))
+
+
+def load(run: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
+    """Load a run's best checkpoint.
+
+    Args:
+        run: The run's folder, such as ``logs/timeseries/latest``, or a checkpoint's file.
+        overrides: Settings by name over the run's own, such as ``{"trainer.accelerator": "cpu"}``.
+
+    Raises:
+        UserError: There is no such run, it has no checkpoint, or the checkpoint is damaged or was
+            made by code that does not fit.
+
+    Examples:
+        >>> import kindling
+        >>> kindling.load("logs/potability/latest").results["split"]
+        'test'
+        >>> kindling.load("logs/potability/version_7")
+        Traceback (most recent call last):
+        ...
+        kindling.errors.UserError: logs/potability/version_7: no such run; runs lie in ...
+    """
+    name = "ckpt_path" if Path(run).expanduser().is_file() else "run"
+    settings = flags(SILENT | dict(overrides or {}))
+    with contained(), quiet(), lightning_errors():
+        return Run(Loaded(arguments.read(["predict", f"--{name}={run}", *settings])))

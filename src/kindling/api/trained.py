@@ -1,0 +1,55 @@
+"""``kindling.train``: a run from Python."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kindling.api.contained import InProcess, contained, flags
+from kindling.api.loaded import Run, load
+from kindling.cli import arguments
+from kindling.cli import lightning_cli as cli
+from kindling.errors import UserError
+
+
+def train(
+    task: str,
+    overrides: Mapping[str, Any] | None = None,
+    data: str | Path | None = None,
+    presets: Sequence[str] = (),
+) -> Run:
+    """Train a task, test its best checkpoint and return the run, as ``kindling train`` does.
+
+    It trains in this process, on one device. The run lies in ``logs/<task>/version_N``.
+
+    Args:
+        task: A task's name, or a YAML file of settings.
+        overrides: Settings by name, over the task's and the presets'.
+        data: Folder of the data; None is the task's own, or else the generated sample.
+        presets: Presets by name, or YAML files of settings.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UserError: There is no such task or setting, or the data cannot be trained on; its
+            subclass Diverged where the loss became NaN, Stopped where a signal ended training.
+
+    Examples:
+        >>> import kindling
+        >>> run = kindling.train(
+        ...     "potability",
+        ...     overrides={"model.hidden": [8], "trainer.enable_progress_bar": False},
+        ...     presets=["smoke"],
+        ... )
+        columns: numbers ph, Hardness, ...
+        >>> sorted(run.results["metrics"])
+        ['accuracy', 'auroc', 'f1', 'precision', 'recall']
+    """
+    configs = [f"--config={name}" for name in (task, *presets)]
+    root = {} if data is None else {"data.root": Path(data).expanduser().absolute()}
+    settings = flags({"trainer.devices": 1, **root, **(overrides or {})})
+    with contained():
+        done = cli.run(arguments.read(["train", *configs, *settings]), InProcess)
+    if not done.folder.is_dir():
+        raise UserError("trained; nothing is kept of such a run (trainer.fast_dev_run, barebones)")
+    return load(done.folder)

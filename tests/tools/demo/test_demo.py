@@ -1,0 +1,112 @@
+"""The page to try a model: by its API, and as headless Chromium shows it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import kindling
+from kindling.__main__ import main
+from kindling.data import paths
+from kindling.errors import short
+from scripts import browser
+from tests.engine.toy import PHOTOS, QUIET, SERIES, TABLE, write_photos, write_series, write_table
+
+FLAGS = {"toy": TABLE, "toy_photos": PHOTOS, "toy_series": SERIES}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each task has a run."""
+    pytest.importorskip("gradio", reason="needs the extra demo")
+    folder = tmp_path_factory.mktemp("demo")
+    write_table(folder / "toy")
+    write_photos(folder / "toy_photos")
+    write_series(folder / "toy_series")
+    for task, flags in FLAGS.items():
+        root = f"--data.root={folder / task}"
+        assert main(["train", *flags, root, QUIET, f"--logs={folder / 'logs'}"]) == 0
+    return folder / "logs"
+
+
+@contextmanager
+def served(run: Path) -> Iterator[str]:
+    """The page's address, while the command runs."""
+    command = [sys.executable, "-m", "kindling", "demo", "--run", str(run), "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=paths.PROJECT, stdout=subprocess.PIPE, text=True, env={**os.environ}
+    ) as process:
+        assert process.stdout is not None
+        try:
+            line = next(line for line in process.stdout if line.startswith("page"))
+            assert "for this machine alone" in line
+            yield line.split()[1]
+        finally:
+            process.terminate()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio_client")
+def test_its_api_answers_as_the_run_does_and_refuses_in_a_sentence(runs: Path) -> None:
+    client = pytest.importorskip("gradio_client")
+    run = kindling.load(runs / "toy" / "latest")
+    with served(run.folder) as address:
+        asked = client.Client(address, verbose=False)
+        answer = asked.predict(110, 0.5, "x", api_name="/predict")
+        frame = pd.DataFrame({"a": [110], "b": [0.5], "kind": ["x"]})
+        shown = {c["label"]: c["confidence"] for c in answer["confidences"]}
+        assert shown["1"] == pytest.approx(run.predict(frame)["probability_1"][0])
+        with pytest.raises(Exception, match="the DataFrame: a header and no rows"):
+            asked.predict(None, None, None, api_name="/predict")
+
+
+EXAMPLE = "document.querySelector('tbody tr, button.gallery-item').click()"
+PREDICT = "[...document.querySelectorAll('button')].find(b => b.innerText == 'Predict').click()"
+ANSWER = "[...document.querySelectorAll('input, textarea')].map(e => e.value).join('; ')"
+WRONG = {"toy_series": "paste rows of timestamp,value", "toy_photos": "drop a photo first"}
+
+
+def fields(page: browser.Page, text: str) -> None:
+    """Wait until a field holds the text."""
+    end = time.monotonic() + 30
+    while text not in (values := page.evaluate(ANSWER)):
+        assert time.monotonic() < end, f"{text!r} is not in {values!r}"
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser.find() is None, reason="there is no Chromium")
+@pytest.mark.parametrize("task", FLAGS)
+def test_a_browser_shows_a_sample_and_its_answer(task: str, runs: Path, tmp_path: Path) -> None:
+    run = kindling.load(runs / task / "latest")
+    tested = pd.read_csv(run.folder / "predictions.csv", dtype=str).iloc[0]
+    target = next(iter(run.data.target_names.values()))
+    with served(run.folder) as address, browser.chromium(1180, 900) as page:
+        page.open(address.replace("127.0.0.1", "localhost"))
+        page.wait_for("Predict", "samples of the test split", run.data.root.name)
+        if task != "toy":
+            page.evaluate(PREDICT)
+            page.wait_for(WRONG[task])
+        page.evaluate(EXAMPLE)
+        fields(page, f"{target} {tested[target]}")
+        page.evaluate(PREDICT)
+        if task == "toy_series":
+            page.wait_for(short(float(tested["prediction"])))
+        else:
+            share = float(tested[f"probability_{tested['prediction']}"])
+            page.wait_for(f"{100 * share:.0f}%")
+        (tmp_path / f"{task}.png").write_bytes(page.still())
+
+
+def test_without_the_extra_a_line_says_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["demo", "--run=logs/timeseries/latest"]) == 2
+    assert "needs Gradio" in capsys.readouterr().err
