@@ -123,6 +123,10 @@ class DataModule(LightningDataModule):
         """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""
         return 1
 
+    def groups(self, split: SplitName, index: Tensor) -> Mapping[str, Tensor]:
+        """Positions in ``index`` of samples that are scored apart too, by name."""
+        return {}
+
     def file(self, option: str, name: str) -> Path:
         """A file in ``root``, or an error that says which CSV files are there."""
         self.require_root()

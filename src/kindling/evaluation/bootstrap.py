@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from kindling.data.targets import target_mask
+from kindling.training.metrics import Head, update
 
 LEVEL = 0.95
 RESAMPLES = 400
@@ -24,32 +25,58 @@ class Interval(TypedDict):
 
 
 def score(
-    metrics: MetricCollection, prediction: Tensor, target: Tensor, block: int = 1, seed: int = 0
+    metrics: MetricCollection | Head,
+    prediction: Tensor,
+    target: Tensor,
+    block: int = 1,
+    seed: int = 0,
+    unit: Tensor | None = None,
 ) -> dict[str, Interval]:
     """Score the predictions that are not NaN where the target is known, by the name of the metric.
 
     Intervals are percentiles of a bootstrap. Where neighbouring samples depend on one another, as
     steps of a series do, whole blocks of neighbours are drawn, so that the interval does not
-    pretend to more information than there is.
+    pretend to more information than there is. Of several targets a sample, all are drawn together.
 
     References:
         Künsch, The Jackknife and the Bootstrap for General Stationary Observations, 1989,
         Annals of Statistics 17(3)
     """
-    there = target_mask(target) & ~torch.isnan(prediction.reshape(len(prediction), -1)).any(1)
-    prediction, target = prediction[there], target[there]
-    size = len(target)
+    head = metrics if isinstance(metrics, Head) else Head(metrics)
+    there = _there(prediction, target)
+    rows = there.reshape(len(there), -1).any(1)
+    prediction, target, unit = prediction[rows], target[rows], None if unit is None else unit[rows]
+    size, scored = len(target), int(there.sum())
     if size == 0:
         return {}
-    whole = _values(metrics, prediction, target)
+    whole = values(head, prediction, target, unit)
     generator = np.random.default_rng(seed)
     draws = []
-    for _ in range(int(np.clip(BUDGET // size, 50, RESAMPLES))):
+    for _ in range(int(np.clip(BUDGET // scored, 50, RESAMPLES))):
         # As many samples as there are, in blocks that wrap around at the end.
         starts = generator.integers(0, size, (-(-size // block), 1))
         index = torch.from_numpy((starts + np.arange(block)).ravel()[:size] % size)
-        draws.append(_values(metrics, prediction[index], target[index]))
+        units = None if unit is None else unit[index]
+        draws.append(values(head, prediction[index], target[index], units))
     return {name: _interval(whole[name], [draw[name] for draw in draws]) for name in whole}
+
+
+def values(
+    head: Head, prediction: Tensor, target: Tensor, unit: Tensor | None = None
+) -> dict[str, float]:
+    """The metrics of what can be scored; none where nothing can."""
+    there = _there(prediction, target)
+    head.metrics.reset()
+    update(head, head.metrics, prediction, target, unit, there)
+    found = head.metrics.compute().items() if there.any() else ()
+    return {name: float(value) for name, value in found}
+
+
+def _there(prediction: Tensor, target: Tensor) -> Tensor:
+    """Where there is a target, and a prediction that is not NaN."""
+    # Of the prediction's dimensions, those beyond the target's are classes or quantiles.
+    parts = prediction.reshape(*target.shape, prediction.numel() // max(1, target.numel()))
+    return target_mask(target) & ~torch.isnan(parts).any(-1)
 
 
 def skill(metric: nn.Module, model: float, baseline: float) -> float:
@@ -57,12 +84,6 @@ def skill(metric: nn.Module, model: float, baseline: float) -> float:
     if metric.higher_is_better:
         return (model - baseline) / (1 - baseline) if baseline != 1 else 0.0
     return 1 - model / baseline if baseline != 0 else 0.0
-
-
-def _values(metrics: MetricCollection, prediction: Tensor, target: Tensor) -> dict[str, float]:
-    metrics.reset()
-    metrics.update(prediction, target)
-    return {name: float(value) for name, value in metrics.compute().items()}
 
 
 def _interval(value: float, draws: list[float]) -> Interval:

@@ -113,7 +113,8 @@ class Evaluation(Callback):
         if (outcome := gathered(self._take())) and isinstance(self._module, Module):
             size, ours = len(outcome.indices), isinstance(self._data, DataModule)
             block = self._data.block_length(size) if ours else 1
-            self.results |= results.evaluate(self._module, outcome, block)
+            groups = self._data.groups(split, outcome.indices) if ours else {}
+            self.results |= results.evaluate(self._module, outcome, block, groups)
         else:
             values = self._trainer.callback_metrics.items()
             logged = {name: float(value) for name, value in values if name != "step"}

@@ -1,6 +1,7 @@
 """A run's results: ``results.json``, ``predictions.csv`` and the table in the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from torch import Tensor
 from kindling.data.targets import IGNORE_INDEX, target_mask
 from kindling.data.whole import replaced
 from kindling.errors import short
-from kindling.evaluation.bootstrap import Interval, score, skill
+from kindling.evaluation.bootstrap import Interval, score, skill, values
 from kindling.runs.folder import logdir, shown
 from kindling.training.metrics import Heads
 from kindling.training.module import EvalOutput, Module
 
 Results = dict[str, Any]
+Scores = dict[str, dict[str, float]]
 Identified = Mapping[str, Sequence[Any]]
 """Columns that say which samples they are."""
 
@@ -27,21 +29,38 @@ CLASSES = 20
 """Classes that the terminal has room for, a line each."""
 
 
-def evaluate(module: Module, outcome: EvalOutput, block: int) -> Results:
-    """Metrics of the model and its baselines, and its skill against the first of them."""
-    targets = outcome.targets
-    metrics = score_heads(module, outcome.predictions, targets, block)
-    scored = {k: score_heads(module, v, targets, block) for k, v in outcome.baselines.items()}
+def evaluate(
+    module: Module, outcome: EvalOutput, block: int, groups: Mapping[str, Tensor] | None = None
+) -> Results:
+    """Metrics of the model and its baselines, and its skill against the first of them.
+
+    Args:
+        module: Whose heads have the metrics.
+        outcome: What it predicted.
+        block: Neighbouring samples that depend on one another.
+        groups: Samples that are scored apart too, such as those of each of several series.
+    """
+    targets, units = outcome.targets, outcome.units
+    metrics = score_heads(module, outcome.predictions, targets, block, units)
+    scored = {k: score_heads(module, v, targets, block, units) for k, v in outcome.baselines.items()}
     baseline, *others = ({"name": k, "metrics": scores} for k, scores in scored.items() if scores)
     known, by_class = _known_targets(outcome), _class_scores(module, outcome)
+    first = str(baseline["name"])
+    by_part = {
+        "per_step": partial(_step_scores, module, outcome),
+        "per_series": partial(_group_scores, module, outcome, groups or {}),
+    }
+    apart = {part: found for part, of in by_part.items() if (found := of(outcome.predictions))}
+    baseline |= {part: by_part[part](outcome.baselines[first]) for part in apart}
     return {
         "samples": len(outcome.indices),
         **({"known_targets": known} if known else {}),
         "metrics": metrics,
         "baseline": baseline,
         "other_baselines": others,
-        "skill": _skill(module, metrics, scored[str(baseline["name"])]),
+        "skill": _skill(module, metrics, scored[first]),
         **({"per_class": by_class} if by_class else {}),
+        **apart,
     }
 
 
@@ -82,7 +101,7 @@ def predictions_table(
 
     Args:
         module: Whose heads say what their predictions mean.
-        rows: Identifying columns.
+        rows: Identifying columns; of several steps a sample, a row for each step.
         targets: The file's own name for each head's target.
         outcome: Targets may be missing.
     """
@@ -90,25 +109,37 @@ def predictions_table(
     for head, prediction in outcome.predictions.items():
         suffix = f"_{head}" if len(outcome.predictions) > 1 else ""
         classes = module.heads[head].classes
-        predicted = _predicted(prediction, classes, suffix)
+        if quantiles := module.heads[head].quantiles:
+            predicted = _of_quantiles(prediction, quantiles, suffix)
+        else:
+            predicted = _predicted(prediction, classes, suffix)
         if head in outcome.targets:
             # A file may call its target as a column here is called.
             taken = targets[head] in columns.keys() | predicted.keys()
             name = f"{targets[head]}_target" if taken else targets[head]
-            columns[name] = _named(outcome.targets[head], classes)
+            columns[name] = _named(outcome.targets[head].flatten(), classes)
         columns |= predicted
     return pd.DataFrame(columns)
 
 
 def _predicted(prediction: Tensor, classes: Sequence[str], suffix: str) -> dict[str, Any]:
     if not classes:
-        return {f"prediction{suffix}": prediction.numpy()}
+        # Of several steps a sample, each is a row.
+        return {f"prediction{suffix}": prediction.flatten().numpy()}
     if prediction.ndim == 1:
         # Of the second of two classes alone. A tie is the first class, as it is for the metrics.
         prediction = torch.stack([1 - prediction, prediction], -1)
     names = [f"probability{suffix}_{name}" for name in classes]
     predicted = {f"prediction{suffix}": _named(prediction.argmax(-1), classes)}
     return predicted | dict(zip(names, prediction.numpy().T, strict=True))
+
+
+def _of_quantiles(prediction: Tensor, quantiles: Sequence[float], suffix: str) -> dict[str, Any]:
+    """The median is the prediction; the others are named by what they are."""
+    columns = prediction.flatten(0, -2).numpy().T
+    found = dict(zip(quantiles, columns, strict=True))
+    named = {f"prediction{suffix}": found.pop(0.5)}
+    return named | {f"prediction{suffix}_{q:g}": column for q, column in found.items()}
 
 
 def show(results: Results, run: Path, console: Console) -> None:
@@ -121,9 +152,14 @@ def show(results: Results, run: Path, console: Console) -> None:
     for other in results.get("other_baselines", ()):
         scores = ", ".join(f"{name} {short(v['value'])}" for name, v in other["metrics"].items())
         console.print(f"beside it    {other['name']}: {scores}")
+    steps = len(results.get("per_step", ()))
     for head, count in results.get("known_targets", {}).items():
         unscored = "" if count else ": not scored"
-        console.print(f"targets      {head}, {count:,} of {samples:,} samples{unscored}")
+        of = f"{samples:,} samples" + (f" of {steps} steps" if steps else "")
+        console.print(f"targets      {head}, {count:,} of {of}{unscored}")
+    for part, what in (("per_step", "step"), ("per_series", "series")):
+        if scores := results.get(part):
+            console.print(f"by {what:9} {_ends(scores)}; all {len(scores):,} in results.json")
     if by_class := results.get("per_class"):
         many = f"classes      {len(by_class):,}, scored one by one in results.json"
         console.print(many if len(by_class) > CLASSES else _class_table(by_class))
@@ -143,9 +179,18 @@ def _metric_table(results: Results, baseline: Results | None) -> Table:
         return _table("metric", ["model"], rows)
     for name, value in results["metrics"].items():
         rows[name].append(f"{short(value['low'])} to {short(value['high'])}")
-        rows[name].append(short(baseline["metrics"][name]["value"]))
-        rows[name].append(f"{results['skill'][name]:.1%}")
+        beside, skilled = baseline["metrics"].get(name), results["skill"].get(name)
+        rows[name].append("" if beside is None else short(beside["value"]))
+        rows[name].append("" if skilled is None else f"{skilled:.1%}")
     return _table("metric", ["model", "95 % interval", baseline["name"], "skill"], rows)
+
+
+def _ends(scores: Scores) -> str:
+    """The first metric of the first and the last part."""
+    ends = {name: row for name, row in scores.items() if row}
+    metric = next(iter(next(iter(ends.values()), {})), "")
+    shown_ends = [f"{short(ends[name][metric])} ({name})" for name in [*ends][:: max(1, len(ends) - 1)]]
+    return f"{metric} {' to '.join(shown_ends)}"
 
 
 def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:
@@ -165,14 +210,41 @@ def _table(first: str, others: Iterable[str], rows: Mapping[str, Iterable[str]])
 
 
 def score_heads(
-    module: Module, predictions: Heads, targets: Heads, block: int
+    module: Module, predictions: Heads, targets: Heads, block: int, units: Heads | None = None
 ) -> dict[str, Interval]:
     """Every head's metrics; a head without any known target has none."""
     scored: dict[str, Interval] = {}
     for head, prediction in predictions.items():
-        scores = score(module.heads[head].metrics, prediction, targets[head], block)
+        unit = (units or {}).get(head)
+        scores = score(module.heads[head], prediction, targets[head], block, unit=unit)
         scored |= {module.named(head, name): value for name, value in scores.items()}
     return scored
+
+
+def _step_scores(module: Module, outcome: EvalOutput, predictions: Heads) -> Scores:
+    """Scores by the number of the step, from 1 on, where several are predicted."""
+    steps = next((t.shape[1] for t in outcome.targets.values() if t.ndim > 1), 0)
+    parts = {str(k + 1): (slice(None), slice(k, k + 1)) for k in range(steps)}
+    return {name: _scores(module, outcome, predictions, part) for name, part in parts.items()}
+
+
+def _group_scores(
+    module: Module, outcome: EvalOutput, groups: Mapping[str, Tensor], predictions: Heads
+) -> Scores:
+    return {name: _scores(module, outcome, predictions, (part,)) for name, part in groups.items()}
+
+
+def _scores(
+    module: Module, outcome: EvalOutput, predictions: Heads, part: tuple[Any, ...]
+) -> dict[str, float]:
+    """The metrics of a part of what all heads predict, without intervals."""
+    found: dict[str, float] = {}
+    for name, head in module.heads.items():
+        unit = outcome.units.get(name)
+        units = None if unit is None else unit[part[0]]
+        scores = values(head, predictions[name][part], outcome.targets[name][part], units)
+        found |= {module.named(name, metric): value for metric, value in scores.items()}
+    return found
 
 
 def _skill(
@@ -183,6 +255,8 @@ def _skill(
         for head_name, head in module.heads.items()
         for metric_name, metric in head.metrics.items()
         if (name := module.named(head_name, metric_name)) in model
+        and name in baseline
+        and metric.higher_is_better is not None
     }
 
 
@@ -210,6 +284,7 @@ def _named(values: Tensor, classes: Sequence[str]) -> Sequence[Any]:
 
 
 def _known_targets(outcome: EvalOutput) -> dict[str, int]:
-    """Samples that have a target, by head, where some lack one."""
+    """How many targets there are, by head, where some are lacking."""
     counts = {head: int(target_mask(target).sum()) for head, target in outcome.targets.items()}
-    return counts if min(counts.values()) < len(outcome.indices) else {}
+    sizes = {head: target.numel() for head, target in outcome.targets.items()}
+    return counts if any(counts[head] < sizes[head] for head in counts) else {}

@@ -1,5 +1,6 @@
-"""The data module of series: windows over the last values and the value to come, split in time."""
+"""The data module of series: windows over the last values and those to come, split in time."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,20 +17,30 @@ from kindling.data.split import rolling_origin, split_config
 from kindling.errors import UserError
 from kindling.series.calendar import Calendar, span
 from kindling.series.clock import check_zone
-from kindling.series.read import Problems, Series, read_rows, read_series
+from kindling.series.panel import Panel
+from kindling.series.read import Problems, read_panel, read_rows
 from kindling.series.rows import SeriesColumns
 from kindling.series.windows import Segment, SeriesBatch, Windows, blocks, context
 
+Splits = dict[SplitName, list[Segment]]
+
+_log = logging.getLogger(__name__)
+
 
 class SeriesDataModule(DataModule):
-    """Windows of a regular series in one or two CSV files.
+    """Windows of a regular series, or of several, in one or two CSV files.
 
     Args:
         input: CSV file to forecast from, with the columns of the training file.
         train: Training file, from which validation blocks are held out.
         test: Test file; null cuts the last part off the training file.
         time: Name of the time column, or of two: the date and the time of day.
-        value: Name of the value column.
+        value: Name of the column to forecast, or of several.
+        inputs: Names of further columns, which are known once they were measured.
+        known: Names of further columns that are known ahead, such as a price or a holiday. The file
+            to forecast from has them for the steps to come too.
+        series: Name of the column that says which of several series a row is of. One model learns
+            all of them; each is cut in time and scaled by itself.
         dayfirst: Whether 01/02 is the first of February; null finds out, and asks where it cannot.
         timezone: Zone of times without an offset, such as "Europe/Berlin", whose clocks change.
         missing: What stands for a missing value, beside an empty cell, NA and the like: "?", "-".
@@ -39,6 +50,8 @@ class SeriesDataModule(DataModule):
             monthly series "1m", "1q", "1y"; of business days "5d" is "1w".
         calendar: Give the time of day and the day of the week of the step to come; of months, the
             month of the quarter and of the year.
+        horizon: Steps that are forecast at once.
+        stride: Steps from one evaluated forecast to the next, where all would be too many.
         val_fraction: Share of the training steps that is held out for validation.
         val_blocks: Blocks over which validation is spread, fewer where they would get too short;
             1 holds out the last part.
@@ -48,9 +61,11 @@ class SeriesDataModule(DataModule):
         fold: The part that is the test; the first has the least before it.
     """
 
-    restored: ClassVar[Sequence[str]] = ("step",)
+    restored: ClassVar[Sequence[str]] = ("step", "statistics")
     inputs: int  # of a step, F; what a model needs to know
-    values: int  # of the series among them, V
+    values: int  # of the series among them, V * (1 + lags)
+    targets: Sequence[str]  # the columns to forecast
+    panel: bool  # there are several series
 
     def __init__(
         self,
@@ -59,7 +74,10 @@ class SeriesDataModule(DataModule):
         train: str = "train.csv",
         test: str | None = None,
         time: str | Sequence[str] = "timestamp",
-        value: str = "value",
+        value: str | Sequence[str] = "value",
+        inputs: Sequence[str] = (),
+        known: Sequence[str] = (),
+        series: str | None = None,
         dayfirst: bool | None = None,
         timezone: str | None = None,
         missing: Sequence[str] = (),
@@ -67,6 +85,8 @@ class SeriesDataModule(DataModule):
         window: int = 96,
         lags: Sequence[str] = (),
         calendar: bool = False,
+        horizon: int = 1,
+        stride: int = 1,
         val_fraction: float = 0.1,
         val_blocks: int = 4,
         test_fraction: float = 0.2,
@@ -80,72 +100,133 @@ class SeriesDataModule(DataModule):
         test_file = self.test_file is not None
         self.cut = split_config(val_fraction, test_fraction, 0, folds, fold, test_file)
         zone = timezone and check_zone(timezone)
-        self.columns = SeriesColumns(time, value, dayfirst, zone, tuple(missing))
-        self.value, self.problems = value, problems
+        self.columns = SeriesColumns(
+            time, value, dayfirst, zone, tuple(missing), tuple(inputs), tuple(known), series
+        )
+        self.targets, self.panel, self.problems = self.columns.values, series is not None, problems
+        if not self.targets:
+            raise UserError("data.value=[]: names no column to forecast")
         self.window = at_least("data.window", window, 1)
+        self.horizon = at_least("data.horizon", horizon, 1)
+        self.stride = at_least("data.stride", stride, 1)
+        if known and window < horizon:
+            fault = f"data.window={window}: columns that are known ahead (data.known) lie in it"
+            raise UserError(f"{fault}; set --data.window={horizon}, the horizon, or more")
         self.lags = [lag for lag in lags if span(lag)]
-        self.calendar, self.values = calendar, 1 + len(lags)
-        self.inputs = self.values + 4 * calendar
+        self.calendar, self.values = calendar, len(self.targets) * (1 + len(lags))
+        self.inputs = self.values + 4 * calendar + len(inputs) + len(known)
         self.val_blocks = at_least("data.val_blocks", val_blocks, 1)
-        self.step: int | str = 0  # from the training file or a checkpoint
-        self.series: dict[SplitName, Series] = {}
+        self.step: int | str = 0  # from the training file or a checkpoint, as are the statistics
+        self.statistics: dict[str, list[list[float]]] = {}
 
     @property
     def target_names(self) -> Mapping[str, str]:
-        return {"value": self.value}
+        if len(self.targets) == 1:
+            return {"value": self.targets[0]}
+        return dict(zip(head_names(self.targets), self.targets, strict=True))
 
     def read(self) -> Mapping[SplitName, Windows]:
         whole = self._read(self.file("train", self.train_file))
-        self.step = whole.calendar.length
-        steps, test, held_out = self._hold_out(whole)
-        # As many validation blocks as leave each twice as long as what a window takes.
-        fitting = int(steps * self.cut.val_fraction) // (2 * context(self.window, self._lags()))
-        count = max(1, min(self.val_blocks, fitting))
-        kept, validation = blocks(steps, self.cut.val_fraction, count)
-        self.series = {"train": whole, "val": whole, "test": test, "predict": test}
-        parts = dict(zip(STAGES, (kept, validation, [held_out]), strict=True))
-        self._require_length(parts, steps)
-        return {split: self._windows(split, segments) for split, segments in parts.items()}
+        assert whole.timeline is not None
+        self.step = whole.timeline.calendar.length
+        tested = whole
+        if self.test_file is not None:
+            tested = self._read(self.file("test", self.test_file))
+        parts, left = self._cut(whole, tested)
+        self._require_length(parts, whole)
+        self.statistics = {
+            name: self._moments(whole, training)
+            for name, training in zip(whole.names, left, strict=True)
+            if training[0].stop > training[0].start
+        }
+        if new := [name for name in tested.names if name not in self.statistics]:
+            fault = f"the training part has no rows of {self.columns.series} {_named(new)}"
+            raise UserError(f"{fault}; leave these series out, or predict them")
+        whole, tested = (part.with_statistics(self.statistics) for part in (whole, tested))
+        return {
+            split: self._windows(split, tested if split == "test" else whole, segments)
+            for split, segments in parts.items()
+        }
 
     def read_input(self, path: Path) -> Windows:
-        self.series = {"predict": (whole := self._read(path))}
-        if len(whole) < (needed := context(self.window, self._lags())):
+        panel = self._read(path)
+        needed = context(self.window, self._lags())
+        ends = list(zip(panel.starts.tolist(), panel.stops.tolist(), strict=True))
+        longest = max(stop - start for start, stop in ends)
+        if longest < needed:
             raise UserError(
-                f"{path}: the predict part has {len(whole)} steps, but a window with its lags "
+                f"{path}: the predict part has {longest} steps, but a window with its lags "
                 f"takes {needed}; give more of the series"
             )
-        return self._windows("predict", [Segment(0, len(whole))], ahead=True)
+        self._require_known(path, panel)
+        known = dict(self.statistics)
+        if new := [name for name in panel.names if self.panel and name not in known]:
+            _log.warning("%s: not seen in training, scaled by themselves: %s", path, _named(new))
+            by_name = dict(zip(panel.names, ends, strict=True))
+            known |= {name: self._moments(panel, [Segment(*by_name[name])]) for name in new}
+        panel = panel.with_statistics(known)
+        return self._windows("predict", panel, [Segment(*segment) for segment in ends])
 
     def write_sample(self, folder: Path) -> None:
         """An hourly series, where a problem has no sample of its own."""
-        write_series(folder / self.train_file, " ".join(self.columns.times), self.value)
+        write_series(folder / self.train_file, " ".join(self.columns.times), self.targets[0])
 
     def files(self) -> Sequence[Path]:
         return [self.root / name for name in (self.train_file, self.test_file) if name]
 
     def describe(self, split: SplitName, index: Tensor) -> Mapping[str, Sequence[str]]:
+        """The time of each step that is forecast; several steps of a sample are rows one by one."""
         windows = self.splits[split]
         assert isinstance(windows, Windows)
-        steps = windows.locate(index)[0].numpy()
-        return {" ".join(self.columns.times): self.series[split].written(steps)}
+        target, segment = windows.locate(index)
+        steps = torch.arange(self.horizon).repeat(len(target))
+        target, home = (
+            part.repeat_interleave(self.horizon) for part in (target, windows.home[segment])
+        )
+        names = windows.panel.names
+        found: dict[str, Sequence[Any]] = {}
+        if self.columns.series:
+            found[self.columns.series] = [names[k] for k in home.tolist()]
+        time = " ".join(self.columns.times)
+        if self.horizon > 1:
+            taken = {time, *self.columns.roles, *found}
+            origin, step = (f"{name}_" if name in taken else name for name in ("origin", "step"))
+            found[origin] = windows.panel.written(target - 1, home)
+            found[step] = (steps + 1).tolist()
+        return found | {time: windows.panel.written(target + steps, home)}
+
+    def groups(self, split: SplitName, index: Tensor) -> Mapping[str, Tensor]:
+        """Which of the samples are of each series, where there are several."""
+        windows = self.splits[split]
+        if not self.panel or not isinstance(windows, Windows):
+            return {}
+        home = windows.home[windows.locate(index)[1]]
+        order, counts = home.argsort(stable=True), home.bincount(minlength=1)
+        parts = order.split(counts.tolist())
+        return {windows.panel.names[k]: part for k, part in enumerate(parts) if len(part)}
 
     def block_length(self, samples: int) -> int:
-        """A week, or a day of a series that is short."""
-        lengths = Calendar.of(self.step or 1).neighbours()
+        """A week, or a day of a series that is short; no shorter than what windows share."""
+        steps = [max(length, self.horizon) for length in Calendar.of(self.step or 1).neighbours()]
+        lengths = [-(-length // self.stride) for length in steps]
         return next((length for length in lengths if samples >= 10 * length), 1)
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         step = Calendar.of(self.step)
         monthly = step.kind == "months"
         periods = ("quarter", "year") if monthly else ("day", "week")
+        unit = f"of {', '.join(self.targets)}"
+        named = [f"{name} " for name in self.targets] if len(self.targets) > 1 else [""]
         window = {
             "meaning": "the last values of the series, oldest first; each lag beside them is "
             "counted from the step that follows the row's own",
-            "unit": f"of {self.value}",
-            "columns": [self.value, *(f"{lag} before" for lag in self.lags)],
+            "unit": unit,
+            "columns": [*self.targets, *(f"{n}{lag} before" for lag in self.lags for n in named)],
             "step": step.name,
             "lags_in_steps": self._lags(),
         }
+        angles = [f"{w} of the {p}" for p in periods for w in ("sine", "cosine")]
+        others, names = self.columns.numbers[len(self.targets) :], list(self.statistics)
         calendar = {
             "meaning": "where the step that follows the row's own lies in its "
             + (
@@ -154,10 +235,28 @@ class SeriesDataModule(DataModule):
                 else "day, counted from midnight, and in its week, counted from Monday's, as angles"
             ),
             "unit": "-1 to 1",
-            "columns": [f"{w} of the {p}" for p in periods for w in ("sine", "cosine")],
+            "columns": [*angles, *others] if self.calendar or not others else others,
         }
-        value = {"meaning": f"the next {self.value}", "unit": f"of {self.value}"}
-        return {"window": window, "calendar": calendar, "value": value}
+        if others:
+            calendar["meaning"] += (
+                "; further columns, less their mean and divided by their standard deviation: "
+                f"of the row's own step, and {self.horizon} later where they are known ahead"
+            )
+            moments = {name: table[len(self.targets) :] for name, table in self.statistics.items()}
+            calendar["mean_and_deviation"] = moments if self.panel else moments[names[0]]
+        value = {"meaning": f"the next {self.targets[0]}", "unit": f"of {self.targets[0]}"}
+        schema = {"window": window, "calendar": calendar}
+        if self.panel:
+            columns = ["mean", "standard deviation", "error of the seasonal naive forecast"]
+            meaning = "of the series in training, for each column to forecast"
+            schema["statistics"] = {"meaning": meaning, "columns": columns, "of": self.statistics}
+        if len(self.targets) == 1 and self.horizon == 1:
+            return {**schema, "value": value}
+        steps = f"the next {self.horizon} steps of" if self.horizon > 1 else "the next"
+        heads = self.target_names.items()
+        return schema | {
+            head: {"meaning": f"{steps} {name}", "unit": f"of {name}"} for head, name in heads
+        }
 
     def sources(self) -> DatasetSources:
         there = filter(Path.is_file, self.files())
@@ -171,54 +270,105 @@ class SeriesDataModule(DataModule):
             batch = SeriesBatch(*(t.float() if t.is_floating_point() else t for t in batch))
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
-    def _read(self, path: Path) -> Series:
+    def _read(self, path: Path) -> Panel:
         length = self.step or None
-        series = read_series(path, self.columns, problems=self.problems, length=length)
-        if length and series.calendar.length != length:
-            here, there = series.calendar.name, Calendar.of(length).name
+        series = read_panel(path, self.columns, problems=self.problems, length=length)
+        calendar = next(iter(series.values())).calendar
+        if length and calendar.length != length:
+            here, there = calendar.name, Calendar.of(length).name
             fault = f"a step is {here}, but {there} in the training series"
             raise UserError(f"{path}: {fault}; resample it")
-        return series
+        return Panel.of(series, len(self.targets), len(self.columns.known))
 
-    def _hold_out(self, whole: Series) -> tuple[int, Series, Segment]:
-        """How many steps are left to learn from, and where the test part lies."""
-        steps = len(whole)
+    def _cut(self, whole: Panel, tested: Panel) -> tuple[Splits, list[list[Segment]]]:
+        """Each split's segments in time of all series, and of each series those that train."""
+        parts: Splits = {split: [] for split in STAGES}
+        training = []
+        for start, stop in zip(whole.starts.tolist(), whole.stops.tolist(), strict=True):
+            steps, segment = self._hold_out(stop - start)
+            # As many validation blocks as leave each twice as long as what a window takes.
+            takes = context(self.window, self._lags()) + self.horizon - 1
+            fitting = int(steps * self.cut.val_fraction) // (2 * takes)
+            count = max(1, min(self.val_blocks, fitting))
+            kept, validation = blocks(steps, self.cut.val_fraction, count)
+            cuts = {"train": kept, "val": validation, "test": [segment] if segment else []}
+            for split, segments in cuts.items():
+                parts[split] += [Segment(start + a, start + b) for a, b in segments]  # type: ignore[index]
+            training.append(parts["train"][-len(kept) :])
+        if whole is not tested:
+            ends = zip(tested.starts.tolist(), tested.stops.tolist(), strict=True)
+            parts["test"] = [Segment(*segment) for segment in ends]
+        return parts, training
+
+    def _hold_out(self, steps: int) -> tuple[int, Segment | None]:
+        """How many steps of a series are left to learn from, and where the test part lies."""
         if self.test_file is not None:
-            test = self._read(self.file("test", self.test_file))
-            return steps, test, Segment(0, len(test))
+            return steps, None
         origin, stop = steps - round(steps * self.cut.test_fraction), steps
         if self.cut.folds is not None:
             origin, stop = rolling_origin(steps, self.cut.folds, self.cut.fold)
-        return origin, whole, Segment(origin, stop)
+        return origin, Segment(origin, stop)
 
-    def _require_length(self, parts: Mapping[Stage, Sequence[Segment]], steps: int) -> None:
-        """Refuse a series that is too short, naming a window that is not too long for it."""
-        needed = context(self.window, self._lags())
-        sizes = {split: max(s.stop - s.start for s in part) for split, part in parts.items()}
-        split, size = min(sizes.items(), key=lambda item: item[1])
-        if size > needed:
+    def _moments(self, panel: Panel, segments: list[Segment]) -> list[list[float]]:
+        """What scales each column of a series, and its error of the seasonal naive forecast."""
+        season = next((lag for lag in self._naive() if lag > 1), 1)
+        return [
+            [*panel.moments(c, segments), panel.naive_error(c, segments, season)]
+            for c in range(len(panel.values))
+        ]
+
+    def _require_length(self, parts: Splits, whole: Panel) -> None:
+        """Refuse series that are too short, naming a window that is not too long for them."""
+        takes = context(self.window, self._lags())
+        sizes = {split: [s.stop - s.start for s in segments] for split, segments in parts.items()}
+        split, size = min(((k, max(v)) for k, v in sizes.items()), key=lambda item: item[1])
+        if size >= takes + self.horizon:
+            if self.panel and (short := sum(n < takes + self.horizon for n in sizes["test"])):
+                _log.warning("test: %s of %s series too short for it", short, len(sizes["test"]))
             return
-        # One validation block, the longest there can be, and one step of it to predict.
+        # One validation block, the longest there can be, and one forecast in it.
+        steps = self._hold_out(int((whole.stops - whole.starts).max()))[0]
         held_out = round(steps * self.cut.val_fraction)
-        room = min(held_out, steps - held_out, sizes["test"]) - 1
+        there = min(held_out, steps - held_out, max(sizes["test"]))
+        room = there - self.horizon
         longest = room - max([0, *(lag - 1 for lag in self._lags())])
         cure = "give more of the series"
         if longest >= 1:
             cure = f"set --data.window={(longest + 1) // 2}"
         elif room >= 1:
             cure = f"set --data.window={(room + 1) // 2} --data.lags=[]"
+        elif there >= 2:
+            cure = f"set --data.horizon={there // 2} --data.window={there // 2} --data.lags=[]"
+        what = "one" if self.horizon == 1 else f"{self.horizon} (--data.horizon)"
         raise UserError(
             f"the {split} part has {size} steps, but a window (--data.window) with its lags "
-            f"(--data.lags) takes {needed} and one to predict; {cure}"
+            f"(--data.lags) takes {takes} and {what} to predict; {cure}"
         )
 
-    def _windows(self, split: SplitName, segments: list[Segment], ahead: bool = False) -> Windows:
-        series, lags = self.series[split], self._lags()
-        values, filled = torch.from_numpy(series.values), torch.from_numpy(series.filled)
-        phases = series.phases if self.calendar else None
-        # A season that is no baseline of its own, or no number of steps, is none.
-        naive = [1, *series.calendar.seasons()]
-        windows = Windows(values, segments, self.window, lags, naive, phases, ahead, filled)
+    def _require_known(self, path: Path, panel: Panel) -> None:
+        """Refuse a file without the columns that are known ahead for the steps to come."""
+        if not self.columns.known:
+            return
+        ends = torch.cat([panel.starts[1:], torch.tensor([panel.values.shape[1]])])
+        for k, (stop, end) in enumerate(zip(panel.stops.tolist(), ends.tolist(), strict=True)):
+            if end - stop < self.horizon:
+                home = torch.tensor([k, k])
+                last, needed = panel.written(torch.tensor([end - 1, stop + self.horizon - 1]), home)
+                name = f", series {panel.names[k]!r}" if self.panel else ""
+                raise UserError(
+                    f"{path}{name}: {', '.join(self.columns.known)} (--data.known) must be there "
+                    f"until {needed}, but the last row is {last}; add the rows between"
+                )
+
+    def _windows(self, split: SplitName, panel: Panel, segments: list[Segment]) -> Windows:
+        assert panel.timeline is not None
+        ahead, phases = split == "predict", panel.timeline.phases if self.calendar else None
+        # Each step of a file is predicted once; training takes all windows.
+        stride = {"train": 1, "predict": self.horizon}.get(split, self.stride)
+        windows = Windows(
+            panel, segments, self.window, self._lags(), self._naive(), phases, ahead,
+            horizon=self.horizon, stride=stride,
+        )  # fmt: skip
         if not len(windows):
             raise UserError(f"the {split} part has no measured value to predict; add to the file")
         return windows
@@ -226,3 +376,19 @@ class SeriesDataModule(DataModule):
     def _lags(self) -> list[int]:
         """The lags in steps of the series."""
         return [Calendar.of(self.step).lag(lag) for lag in self.lags]
+
+    def _naive(self) -> list[int]:
+        """What the baselines repeat; a season that is none of its own, or no steps, is 0."""
+        return [1, *Calendar.of(self.step).seasons()]
+
+
+def head_names(columns: Sequence[str]) -> list[str]:
+    """The outputs of a model for several columns; torch allows no point in a name."""
+    names = [name.replace(".", "_") for name in columns]
+    if len({*names}) < len(names):
+        raise UserError(f"data.value: {_named(columns)} are one name, with _ for each point")
+    return names
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

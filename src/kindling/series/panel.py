@@ -1,56 +1,145 @@
-"""Files of several series, or with the time of day in a column of its own: refused by name."""
+"""Several series of one step in one tensor, one after the other, and what scales each.
 
-import reprlib
-from pathlib import Path
+S: series, C: columns, V: those to forecast, K: those known ahead, N: steps of all series.
+"""
 
-import pandas as pd
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
-from kindling.errors import UserError
-from kindling.series.rows import SeriesColumns, read_header
+import numpy as np
+import torch
+from torch import Tensor
 
-LOOKED_AT = 100_000  # rows, at most
-OFTEN = 0.2  # share of rows whose time is another's too
+from kindling.series.gaps import Gaps
+from kindling.series.read import Series
+
+AT_ONCE = 1 << 20  # values that are looked at together, so that millions take little memory
 
 
-def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) -> None:
-    """Raise a UserError where a column tells rows of one time apart.
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Series of one step and clock.
 
     Args:
-        path: A file in which times come again.
-        columns: What is read of it.
-        certain: Times come again so often that the file is refused also without such a column.
+        values: ``(C, N)``: first the columns to forecast, last those that are known ahead.
+        filled: Which were not measured, in order, as positions in all columns together.
+        targets: Columns to forecast, V.
+        known: Columns that are known ahead, K.
+        names: What the file calls each series; "" is the only one of its file.
+        starts: ``(S,)``: where each series begins.
+        stops: ``(S,)``: where its measured values end.
+        firsts: ``(S,)``: the calendar's step that each series begins at.
+        timeline: The calendar and the clock that all go by, from step 0 on.
+        statistics: ``(S, C, 3)``, of what was trained on: mean, standard deviation, and mean
+            absolute error of the seasonal naive forecast; NaN where they are not known.
     """
-    separator, _ = read_header(path)
-    table = pd.read_csv(
-        path, sep=separator, dtype=str, nrows=LOOKED_AT, skipinitialspace=True,
-        encoding="utf-8-sig", index_col=False,
-    )  # fmt: skip
-    time, used = columns.times, [*columns.times, columns.value]
-    table = table.dropna(subset=used)
-    again = table.duplicated(time, keep=False)
-    for name in table.columns.drop(used):
-        cells = table[name]
-        # A column of measurements tells rows apart as well, by chance; it has many values.
-        few = cells.nunique() <= max(2, len(table) / 4)
-        told_apart = again.any() and not table.duplicated([*time, name]).any()
-        if told_apart and few and _names(cells, often=again.mean() >= OFTEN):
-            cells = cells[again]
-            if len(time) == 1 and _of_a_day(cells):
-                cure = f"two columns are the time: set --data.time=[{time[0]},{name}]"
-                raise UserError(f"{path}: times come again, told apart by column {name!r}; {cure}")
-            examples = ", ".join(reprlib.repr(cell) for cell in cells.unique()[:3])
-            fault = f"several series, told apart by column {name!r} ({examples})"
-            raise UserError(f"{path}: {fault}; keep the rows of one of them in a file")
-    if certain:
-        fault = "many rows repeat the time of an earlier one, as where a file has several series"
-        raise UserError(f"{path}: {fault}; keep one row for each time")
 
+    values: Tensor
+    filled: Tensor
+    targets: int = 1
+    known: int = 0
+    names: Sequence[str] = ("",)
+    starts: Tensor = torch.zeros(1, dtype=torch.int64)
+    stops: Tensor = torch.zeros(1, dtype=torch.int64)
+    firsts: Tensor = torch.zeros(1, dtype=torch.int64)
+    timeline: Series | None = None
+    statistics: Tensor | None = None
 
-def _names(cells: "pd.Series[str]", often: bool) -> bool:
-    """Text throughout, or whole numbers, which tell a few rows apart by chance."""
-    pattern = r"[+-]?\d*[.,]\d+" if often else r"[+-]?[\d.,]+"
-    return bool(cells.notna().all() and not cells.str.fullmatch(pattern).any())
+    @classmethod
+    def of(cls, series: dict[str, Series], targets: int, known: int) -> Self:
+        """All series of a file, which is emptied as they are taken from it."""
+        names, one = list(series), next(iter(series.values()))
+        lengths = torch.tensor([len(part) for part in series.values()])
+        starts = lengths.cumsum(0) - lengths
+        stops = starts + torch.tensor([part.stop for part in series.values()])
+        firsts = torch.tensor([part.first for part in series.values()])
+        timeline = replace(one, values=np.empty(0), first=0, filled=one.filled[:0])
+        values, total = torch.from_numpy(one.values), int(lengths.sum())
+        if several := len(series) > 1:
+            values = torch.empty(len(one.values), total, dtype=torch.float64)
+        filled = []
+        for name, start in zip(names, starts.tolist(), strict=True):
+            part = series.pop(name)
+            if several:
+                values[:, start : start + len(part)] = torch.from_numpy(part.values)
+            column, position = np.divmod(part.filled, len(part))
+            filled.append(torch.from_numpy(column * total + start + position))
+        gaps = torch.cat(filled).sort().values
+        return cls(
+            values.contiguous(), gaps, targets, known, names, starts, stops, firsts, timeline
+        )
 
+    @cached_property
+    def gaps(self) -> Gaps:
+        return Gaps(self.filled)
 
-def _of_a_day(cells: "pd.Series[str]") -> bool:
-    return bool(cells.str.fullmatch(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?").all())
+    @cached_property
+    def unmeasured_rows(self) -> Gaps:
+        """Steps at which no column to forecast was measured."""
+        columns, size = self.targets, self.values.shape[1]
+        rows = self.filled[self.filled < columns * size] % size
+        if columns == 1:
+            return Gaps(rows)
+        rows, counts = rows.unique(return_counts=True)
+        return Gaps(rows[counts == columns])
+
+    def steps(self, position: Tensor, home: Tensor) -> Tensor:
+        """The calendar's steps of positions in the series ``home``, also beyond its ends."""
+        return position + (self.firsts - self.starts)[home]
+
+    def written(self, position: Tensor, home: Tensor) -> Sequence[str]:
+        """The times of positions by the file's own clock."""
+        assert self.timeline is not None
+        return self.timeline.written(self.steps(position, home).numpy())
+
+    def with_statistics(self, known: Mapping[str, Sequence[Sequence[float]]]) -> Self:
+        """With statistics by the names of the series; NaN where one has none."""
+        nothing = [[torch.nan] * 3] * len(self.values)
+        table = [known.get(name, nothing) for name in self.names]
+        return replace(self, statistics=torch.tensor(table, dtype=torch.float64))
+
+    def measured(self, column: int, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        """A column's values from ``start`` on, and which were measured; None is all."""
+        part, first = self.values[column, start:stop], column * self.values.shape[1]
+        inside = self.gaps.between(first + start, first + stop)
+        if not len(inside):
+            return part, None
+        mask = torch.ones(len(part), dtype=torch.bool)
+        mask[inside] = False
+        return part, mask
+
+    def moments(self, column: int, segments: Sequence[tuple[int, int]]) -> tuple[float, float]:
+        """Mean and standard deviation of a column's measured values in these segments."""
+        parts = [self.measured(column, *segment) for segment in segments]
+        kept = [part if mask is None else part[mask] for part, mask in parts]
+        moments = [(len(part), *torch.var_mean(part, correction=0)) for part in kept if len(part)]
+        total = sum(n for n, _, _ in moments)
+        center = sum(n * float(mean) for n, _, mean in moments) / total
+        square = sum(n * (float(var) + (float(mean) - center) ** 2) for n, var, mean in moments)
+        # A constant series has nothing to scale.
+        return center, (square / total) ** 0.5 or 1.0
+
+    def naive_error(
+        self, column: int, segments: Sequence[tuple[int, int]], season: int
+    ) -> float:
+        """Mean absolute difference of values that are a season apart; NaN where there are none.
+
+        References:
+            Hyndman and Koehler, Another Look at Measures of Forecast Accuracy, 2006, International
+            Journal of Forecasting 22(4)
+        """
+        total, count = 0.0, 0
+        for start, stop in segments:
+            for begin in range(start + season, stop, AT_ONCE):
+                end = min(begin + AT_ONCE, stop)
+                later, there = self.measured(column, begin, end)
+                earlier, known = self.measured(column, begin - season, end - season)
+                difference = (later - earlier).abs()
+                for mask in (there, known):
+                    if mask is not None:
+                        difference = difference.where(mask, torch.nan)
+                total += float(difference.nansum())
+                count += int((~difference.isnan()).sum())
+        return total / count if total else torch.nan

@@ -1,4 +1,4 @@
-"""A series at regular steps, read from a CSV file of any length.
+"""Series at regular steps, read from a CSV file of any length.
 
 While a file is read each value goes to its step in a calendar, so that 50 million rows cost 8 bytes
 each and their timestamps nothing.
@@ -7,7 +7,7 @@ each and their timestamps nothing.
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -21,13 +21,14 @@ from kindling.data.sources import Recording
 from kindling.errors import UserError
 from kindling.series.calendar import DAY, MONDAY, WEEK, Calendar, Ticks, find_calendar
 from kindling.series.clock import Clock, ClockChanges, written, zone_clock
-from kindling.series.panel import refuse_several
+from kindling.series.several import refuse_several
 from kindling.series.rows import CELLS, Chunk, SeriesColumns, Values, count_lines, read_chunks
 
 Problems = Literal["error", "interpolate", "drop"]
 
 _SPARSEST = {"error": 1, "interpolate": 2, "drop": 10}  # steps for each row
 _REPEATED = 0.2  # share of rows that repeat a time, from which on they are no slips
+_CURE = "mend the file or set --data.problems=interpolate (or drop)"
 _log = logging.getLogger(__name__)
 
 
@@ -36,8 +37,10 @@ class Series:
     """Values that follow each other by the steps of a calendar.
 
     Shape:
-        ``values`` is ``(N,)``; value ``i`` was measured at step ``first + i`` of the calendar.
-        ``filled`` are the positions of those that were not measured, in order.
+        ``values`` is ``(N,)``, or ``(C, N)`` of several columns; those at ``i`` were measured at
+        step ``first + i`` of the calendar. ``filled`` are the positions of those that were not
+        measured, in order, counted through all columns. From ``stop`` on there are only columns
+        that are known ahead.
     """
 
     values: Values
@@ -45,9 +48,10 @@ class Series:
     first: int
     filled: Ticks
     clock: Clock | None = None
+    stop: int = 0
 
     def __len__(self) -> int:
-        return len(self.values)
+        return self.values.shape[-1]
 
     @property
     def start(self) -> np.datetime64:
@@ -85,7 +89,29 @@ def read_series(
     path: Path, time: str | SeriesColumns = "timestamp", value: str = "value",
     problems: Problems = "error", cells: int = CELLS, length: int | str | None = None,
 ) -> Series:  # fmt: skip
-    """Read two columns of a CSV file as a series with a regular step.
+    """Read two columns of a CSV file as a series with a regular step, as ``read_panel`` does.
+
+    Args:
+        path: The file.
+        time: Its column of times, or all that is known of its columns, with ``value``.
+        value: Its column of values.
+        problems: What is done about these.
+        cells: Cells that are read at a time.
+        length: Of the steps in training, for a file too short to show it.
+    """
+    columns = time if isinstance(time, SeriesColumns) else SeriesColumns(time, value)
+    [series] = read_panel(path, columns, problems, cells, length).values()
+    return replace(series, values=series.values[0])
+
+
+def read_panel(
+    path: Path,
+    columns: SeriesColumns,
+    problems: Problems = "error",
+    cells: int = CELLS,
+    length: int | str | None = None,
+) -> dict[str, Series]:
+    """Read the series of a CSV file, at one regular step, by their names.
 
     One layout of times holds for the whole file; of day first and month first, where both fit, the
     one that makes the file more regular. The calendar of the steps is found in the beginning of the
@@ -100,39 +126,37 @@ def read_series(
     - ``drop`` sorts, and keeps the longest segment without a gap: closing gaps would move lags.
 
     Of rows with the same time both keep the first that has a value; where most times come again,
-    the file holds several series and is refused. Both drop rows between two steps.
-
-    Args:
-        path: The file.
-        time: Its column of times, or all that is known of its columns, with ``value``.
-        value: Its column of values.
-        problems: What is done about these.
-        cells: Cells that are read at a time.
-        length: Of the steps in training, for a file too short to show it.
+    the file holds several series and is refused. Both drop rows between two steps. Rows at a
+    series' end with the columns alone that are known ahead are those to forecast.
 
     Raises:
         UserError: The file, a row or a cell cannot be used; the header is row 1.
     """
-    columns = time if isinstance(time, SeriesColumns) else SeriesColumns(time, value)
     calendar, chunks, clock = _opened(path, columns, cells, length)
-    grid = Grid(path, columns, count_lines(path) * _SPARSEST[problems], calendar)
+    capacity = count_lines(path) * _SPARSEST[problems]
+    grids: dict[str, Grid] = {}
     for chunk in _by_clock(chunks, clock):
-        if problems == "error":
-            grid.check(chunk)
-        grid.add(chunk)
-    values, start, filled = grid.mended(problems)
-    if columns.timezone is None:
-        return Series(values, calendar, start, filled, clock.clock())
-    begin, end = calendar.times([start, start + len(values)]).tolist()
-    own = zone_clock(columns.timezone, begin, end, clock.local)
-    return Series(values, calendar, start, filled, own)
+        for name, rows in chunk.by_series():
+            grid = grids.get(name)
+            if grid is None:
+                grids[name] = grid = Grid(path, columns, capacity, calendar, name)
+            if problems == "error":
+                grid.check(rows)
+            grid.add(rows)
+    own = clock.clock()
+    if columns.timezone is not None:
+        starts = [grid.start or 0 for grid in grids.values()]
+        ends = [(grid.start or 0) + grid.size for grid in grids.values()]
+        begin, end = calendar.times([min(starts), max(ends)]).tolist()
+        own = zone_clock(columns.timezone, begin, end, clock.local)
+    return {name: grids.pop(name).mended(problems, own) for name in list(grids)}
 
 
 def read_rows(path: Path, columns: SeriesColumns, most: int) -> Recording:
     """The first ``most`` rows, or a few more, as they stand there, however irregular."""
     parts: list[Recording] = []
     for chunk in _by_clock(*_opened(path, columns, CELLS)[1:]):
-        parts.append(Recording(chunk.rows, chunk.ticks, chunk.values))
+        parts.append(Recording(chunk.rows, chunk.ticks, chunk.values[:, 0]))
         if sum(len(part.lines) for part in parts) >= most:
             break
     return Recording(*map(np.concatenate, zip(*parts, strict=True)))
@@ -144,7 +168,8 @@ def _opened(
     """The calendar, all chunks, and what gathers the file's clock from them."""
     chunks = read_chunks(path, columns, cells)
     first = next(chunks)
-    local, calendar = _find_calendar(first, length)
+    longest = max((rows for _, rows in first.by_series()), key=lambda rows: len(rows.ticks))
+    local, calendar = _find_calendar(longest, length)
     if calendar.tolerance:
         reach = timedelta(microseconds=calendar.tolerance)
         _log.warning("%s: times up to %s off are taken for %s", path, reach, calendar.name)
@@ -175,32 +200,42 @@ def _by_clock(chunks: Iterator[Chunk], clock: ClockChanges) -> Iterator[Chunk]:
 
 
 class Grid:
-    """What was read for the steps from ``start`` on, NaN where nothing was.
+    """What was read of a series for the steps from ``start`` on, NaN where nothing was.
 
     Memory is taken as steps fill, ``capacity`` of them at most.
     """
 
     def __init__(
-        self, path: Path, columns: SeriesColumns, capacity: int, calendar: Calendar
+        self, path: Path, columns: SeriesColumns, capacity: int, calendar: Calendar, name: str = ""
     ) -> None:
-        self.path, self.columns, self.calendar = path, columns, calendar
+        self.path, self.columns, self.calendar, self.name = path, columns, calendar, name
         self.every = f"one every {calendar.name}"
-        self.values = np.empty(capacity)
+        self.past = len(columns.numbers) - len(columns.known)  # columns that are not known ahead
+        self.capacity = capacity
+        # What is not written to takes no memory, but of many series it cannot be set aside.
+        self.values = np.empty((len(columns.numbers), 0 if name else capacity))
         self.start: int | None = None
         self.size = self.rows = 0
         self.latest: int | None = None
         self.counts: Counter[str] = Counter()
 
+    @property
+    def title(self) -> str:
+        """The file, and which of its series."""
+        return f"{self.path}, series {self.name!r}" if self.name else f"{self.path}"
+
     def check(self, chunk: Chunk) -> None:
-        """Refuse the first row that does not hold the value of the next step."""
+        """Refuse the first row that does not hold the values of the next step."""
         index, off = self.calendar.index(chunk.ticks)
         expected = np.arange(len(index)) + self._next(index, off)
-        wrong = np.isnan(chunk.values) | off | (index != expected)
+        # Where columns are known ahead, the last rows may lack the others: see ``mended``.
+        empty = np.isnan(chunk.values[:, self.past if self.columns.known else 0 :]).any(1)
+        wrong = empty | off | (index != expected)
         if wrong.any():
             i = wrong.argmax()
             missing = index[i] - expected[i]
             what = f"rows missing above this one: {missing}, at {self.every}"
-            if np.isnan(chunk.values[i]):
+            if empty[i]:
                 what = "the value is missing or infinite"
             elif off[i]:
                 what = f"the timestamp is off the grid, {self.every}"
@@ -212,7 +247,7 @@ class Grid:
                     what = "the timestamp repeats an earlier one" + self._clock_change(chunk, i)
             else:
                 what += self._clock_change(chunk, i)
-            chunk.fail(i, f"{what}; mend the file or set --data.problems=interpolate (or drop)")
+            chunk.fail(i, f"{what}; {_CURE}")
 
     def _next(self, index: Ticks, off: npt.NDArray[np.bool_]) -> int:
         if self.start is not None:
@@ -228,9 +263,9 @@ class Grid:
         return " (where clocks change, set --data.timezone, such as Europe/Berlin)"
 
     def add(self, chunk: Chunk) -> None:
-        """Put each value where its time says; the first to come stays."""
+        """Put each row's values where its time says; the first to come stays."""
         steps, off = self.calendar.index(chunk.ticks)
-        empty = np.isnan(chunk.values)
+        empty = np.isnan(chunk.values).all(1)
         steps, values = steps[~empty & ~off], chunk.values[~empty & ~off]
         self.rows += len(chunk.ticks)
         self.counts["rows without a value"] += int(empty.sum())
@@ -239,8 +274,8 @@ class Grid:
             return
         start = self._reach(int(steps.min()), int(steps.max()))
         index, first = np.unique(steps - start, return_index=True)
-        free = np.isnan(self.values[index])
-        self.values[index[free]] = values[first[free]]
+        free = np.isnan(self.values[:, index]).all(0)
+        self.values[:, index[free]] = values[first[free]].T
         self.counts["repeated rows dropped"] += len(steps) - int(free.sum())
         back = np.diff(steps, prepend=steps[0] if self.latest is None else self.latest) < 0
         self.counts["rows out of order sorted"] += int(back.sum())
@@ -251,48 +286,101 @@ class Grid:
         start = earliest if self.start is None else min(self.start, earliest)
         before = 0 if self.start is None else self.start - start
         size = max(before + self.size, latest - start + 1)
-        if size > len(self.values):
+        if size > self.capacity:
             raise self._too_sparse(start, size)
-        if before:
-            self.values[before : before + self.size] = self.values[: self.size]
-            self.values[:before] = np.nan
-        self.values[before + self.size : size] = np.nan
+        values = self.values
+        if size > values.shape[1]:
+            self.values = np.empty((len(values), min(2 * size, self.capacity)))
+        if before or values is not self.values:
+            self.values[:, before : before + self.size] = values[:, : self.size]
+            self.values[:, :before] = np.nan
+        self.values[:, before + self.size : size] = np.nan
         self.start, self.size = start, size
         return start
 
-    def mended(self, problems: Problems) -> tuple[Values, int, Ticks]:
-        """Values without a missing one, the step of the first, and which of them were filled."""
+    def mended(self, problems: Problems, clock: Clock | None) -> Series:
+        """The series without a missing value, but for those of steps that are to come."""
         if self.start is None:
-            raise UserError(f"{self.path}: no row has a value; set --data.value to another column")
-        none = np.empty(0, np.int64)
-        if problems == "error":
-            return self.values[: self.size], self.start, none
-        if repeated := self.counts["repeated rows dropped"]:
+            raise UserError(f"{self.title}: no row has a value; set --data.value to another column")
+        if problems != "error" and (repeated := self.counts["repeated rows dropped"]):
             refuse_several(self.path, self.columns, repeated >= _REPEATED * self.rows)
-        missing = np.flatnonzero(np.isnan(self.values[: self.size]))
-        mend = self._fill if problems == "interpolate" else self._cut
-        first, last, filled = mend(missing)
+        first, stop, size = self._ends()
+        missing = np.isnan(self.values[:, first:size])
+        missing[: self.past, stop - first :] = False
+        if problems == "error":
+            self._refuse(missing, first, stop)
+        elif problems == "interpolate":
+            self._fill(missing, first, size)
+        else:
+            first, stop, size = self._cut(missing.any(0), first, stop, size)
+            missing = missing[:, :0]
         if counts := ", ".join(f"{count} {what}" for what, count in self.counts.items() if count):
-            _log.warning("%s mended by %s: %s", self.path, problems, counts)
-        return self.values[first:last], self.start + first, filled - first
+            _log.warning("%s mended by %s: %s", self.title, problems, counts)
+        values, filled = self.values[:, first:size], np.flatnonzero(missing[: self.past])
+        if self.name:
+            values = values.copy()  # which gives back what was set aside for more
+        return Series(values, self.calendar, self.start + first, filled, clock, stop - first)
 
-    def _fill(self, missing: Ticks) -> tuple[int, int, Ticks]:
-        if 2 * len(missing) > self.size:
-            raise self._too_sparse(self.start or 0, self.size)
-        if len(missing):
-            edges = np.setdiff1d(np.concatenate([missing - 1, missing + 1]), missing)
-            self.values[missing] = np.interp(missing, edges, self.values[edges])
-            self.counts["values interpolated"] = len(missing)
-        return 0, self.size, missing
+    def _ends(self) -> tuple[int, int, int]:
+        """The first step with all columns, and the end of what was measured and of what is known.
 
-    def _cut(self, missing: Ticks) -> tuple[int, int, Ticks]:
-        bounds = np.concatenate([[-1], missing, [self.size]])
-        longest = int(np.diff(bounds).argmax())
-        first, last = int(bounds[longest]) + 1, int(bounds[longest + 1])
-        self.counts["measured values cut away"] = self.size - len(missing) - (last - first)
-        return first, last, missing[:0] + first
+        Raises:
+            UserError: A column has no value, or one that is known ahead ends before the others.
+        """
+        there = ~np.isnan(self.values[:, : self.size])
+        for name, column in zip(self.columns.numbers, there, strict=True):
+            if not column.any():
+                raise UserError(f"{self.title}: no value in column {name!r}; name another")
+        first = int(there.argmax(1).max())
+        ends = self.size - there[:, ::-1].argmax(1)
+        stop, size = int(ends[: self.past].min()), int(ends[self.past :].min(initial=self.size))
+        if size < stop:
+            name, last = self.columns.numbers[int(ends.argmin())], self._written(size - 1)
+            fault = f"column {name!r} (--data.known) ends at {last}, before the values"
+            raise UserError(f"{self.title}: {fault}; add what is known")
+        if not self.columns.known:
+            size = stop
+        if stop <= first:
+            raise UserError(f"{self.title}: no step has a value in each column; name others")
+        self.counts["steps cut where a column has no value"] = first + self.size - size
+        return first, stop, size
+
+    def _refuse(self, missing: npt.NDArray[np.bool_], first: int, stop: int) -> None:
+        """What the rows alone could not show: a value that is missing, or a column's late begin."""
+        missing[: self.past, stop - first :] = False
+        if first or missing.any():
+            step = 0 if first else first + int(missing.any(0).argmax())
+            column = np.isnan(self.values[:, step]).argmax()
+            name = self.columns.numbers[int(column)]
+            what = f"timestamp {self._written(step)!r}: no value in column {name!r}"
+            raise UserError(f"{self.title}, {what}; {_CURE}")
+
+    def _fill(self, missing: npt.NDArray[np.bool_], first: int, size: int) -> None:
+        for column, gaps in zip(self.values[:, first:size], missing, strict=True):
+            if 2 * gaps.sum() > len(gaps):
+                raise self._too_sparse(self.start or 0, self.size)
+            if gaps.any():
+                # Only the values at the edges of gaps, which may be few of millions.
+                index = np.flatnonzero(gaps)
+                edges = np.setdiff1d(np.concatenate([index - 1, index + 1]), index)
+                column[index] = np.interp(index, edges, column[edges])
+                self.counts["values interpolated"] += len(index)
+
+    def _cut(
+        self, missing: npt.NDArray[np.bool_], first: int, stop: int, size: int
+    ) -> tuple[int, int, int]:
+        """The longest segment without a gap, with what is known ahead where it is the last."""
+        bounds = np.concatenate([[-1], np.flatnonzero(missing), [size - first]]) + first
+        longest = int(np.diff(np.minimum(bounds, stop)).argmax())
+        begin, end = int(bounds[longest]) + 1, int(bounds[longest + 1])
+        measured = stop - first - int(missing[: stop - first].sum())
+        self.counts["measured values cut away"] = measured - (min(end, stop) - begin)
+        return begin, min(end, stop), end
+
+    def _written(self, step: int) -> str:
+        return str(self.calendar.times([(self.start or 0) + step]).astype("M8[us]").astype("M8[s]")[0])
 
     def _too_sparse(self, start: int, size: int) -> UserError:
         ends = self.calendar.times([start, start + size - 1]).astype("M8[us]").astype("M8[s]")
         what = f"most of {size} rows from {ends[0]} to {ends[1]}, {self.every}, are missing"
-        return UserError(f"{self.path}: {what}; look for a wrong timestamp")
+        return UserError(f"{self.title}: {what}; look for a wrong timestamp")

@@ -30,25 +30,47 @@ class SeriesColumns(NamedTuple):
 
     Args:
         time: One column, or two: the date and the time of day.
-        value: The column of the values.
+        value: The column of the values, or several.
         dayfirst: Whether 01/02 is the first of February; None finds out.
         timezone: Of times without an offset.
         missing: What stands where a value is missing, beside an empty cell, NA and the like.
+        inputs: Further columns that are known once they were measured.
+        known: Further columns that are known ahead.
+        series: The column that says which of several series a row is of.
     """
 
     time: str | Sequence[str] = "timestamp"
-    value: str = "value"
+    value: str | Sequence[str] = "value"
     dayfirst: bool | None = None
     timezone: str | None = None
     missing: Sequence[str] = ()
+    inputs: Sequence[str] = ()
+    known: Sequence[str] = ()
+    series: str | None = None
 
     @property
     def times(self) -> list[str]:
         return [self.time] if isinstance(self.time, str) else list(self.time)
 
+    @property
+    def values(self) -> list[str]:
+        return [self.value] if isinstance(self.value, str) else list(self.value)
+
+    @property
+    def numbers(self) -> list[str]:
+        """All columns of numbers, those that are known ahead last."""
+        return [*self.values, *self.inputs, *self.known]
+
+    @property
+    def roles(self) -> list[tuple[str, str]]:
+        """The setting that names each column, and its name."""
+        named = {"time": self.times, "value": self.values, "inputs": self.inputs}
+        named |= {"known": self.known, "series": [self.series] if self.series else []}
+        return [(role, name) for role, names in named.items() for name in names]
+
 
 class Chunk(NamedTuple):
-    """Rows that follow each other; values are NaN where missing or infinite."""
+    """Rows that follow each other; values ``(rows, columns)`` are NaN where missing or infinite."""
 
     path: Path
     rows: Ticks  # line numbers in the file
@@ -56,11 +78,23 @@ class Chunk(NamedTuple):
     ticks: Ticks
     offsets: Ticks | None
     values: Values
+    series: "pd.Series[str] | None" = None  # the name of the series that each row is of
 
-    def take(self, mask: Mask) -> "Chunk":
+    def take(self, mask: Mask | Ticks) -> "Chunk":
         offsets = None if self.offsets is None else self.offsets[mask]
-        parts = (self.rows[mask], self.times[mask], self.ticks[mask], offsets, self.values[mask])
-        return Chunk(self.path, *parts)
+        rest = (self.rows[mask], self.times.iloc[mask], self.ticks[mask], offsets)
+        return Chunk(self.path, *rest, self.values[mask])
+
+    def by_series(self) -> Iterator[tuple[str, "Chunk"]]:
+        """The rows of each series, in their order; "" is the only one of its file."""
+        if self.series is None:
+            yield "", self
+            return
+        codes, names = pd.factorize(self.series)
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes))
+        for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
+            yield str(name), self.take(rows)
 
     def fail(self, index: np.intp, what: str) -> NoReturn:
         row, time = self.rows[index], self.times.iloc[index]
@@ -71,9 +105,9 @@ def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Itera
     """The rows that have anything in the columns; a UserError where there is none."""
     layout: Layout | None = None
     try:
-        for times, numbers in _read_columns(path, columns, cells):
+        for times, numbers, series in _read_columns(path, columns, cells):
             layout = layout or _find_layout(path, times, columns)
-            yield _parse(path, times, numbers, layout)
+            yield _parse(path, times, numbers, series, layout)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; name a CSV file") from error
     except UnicodeDecodeError as error:
@@ -94,33 +128,34 @@ def count_lines(path: Path) -> int:
 
 def _read_columns(
     path: Path, columns: SeriesColumns, cells: int
-) -> Iterator[tuple["pd.Series[str]", "pd.Series[Any]"]]:
-    """Times as written and numbers, of the rows that have either."""
+) -> Iterator[tuple["pd.Series[str]", pd.DataFrame, "pd.Series[str] | None"]]:
+    """Times as written, numbers and names of series, of the rows that have a time or a number."""
     separator, header = read_header(path)
-    if columns.value in columns.times:
-        fault = f"time and value are both {columns.value!r}"
-        raise UserError(f"{path}: {fault}; set --data.time or --data.value")
-    times = [_find_column(path, header, "time", name) for name in columns.times]
-    value = _find_column(path, header, "value", columns.value)
+    places = _find_columns(path, header, columns)
+    times = [places[name] for name in columns.times]
+    numbers = [places[name] for name in columns.numbers]
+    marks = dict.fromkeys(numbers, list(columns.missing)) if columns.missing else None
     settings: dict[str, Any] = {
         "sep": separator,
         "header": 0,
         "names": range(len(header)),
         "skipinitialspace": True,
-        "na_values": {value: list(columns.missing)} if columns.missing else None,
+        "na_values": marks,
         "skip_blank_lines": False,  # or row numbers would shift
     }
-    text = separator != "," and not _has_decimals(path, value, settings)
+    head = _head(path, numbers, settings) if separator != "," else None
+    text = [] if head is None else [k for k in numbers if not _has_decimals(head[k])]
+    series = [places[columns.series]] if columns.series else []
     with pd.read_csv(
         path,
         # Where commas do not part the cells they are decimal marks; so may be points.
         decimal="." if separator == "," else ",",
-        dtype=dict.fromkeys([*times, *([value] if text else [])], str),
+        dtype=dict.fromkeys([*times, *text, *series], str),
         chunksize=max(1, cells // len(header)),
         **settings,
     ) as reader:
         for frame in reader:
-            rows = frame[[*times, value]].dropna(how="all")
+            rows = frame[[*times, *numbers, *series]].dropna(how="all", subset=[*times, *numbers])
             if len(rows):
                 parts = [rows[time].fillna("") for time in times]
                 joined = (
@@ -128,16 +163,31 @@ def _read_columns(
                     if len(parts) == 1
                     else parts[0].str.cat(rows[times[1:]].fillna(""), sep=" ")
                 )
-                yield joined, _of_either_mark(path, rows[value]) if text else rows[value]
+                for column in text:
+                    rows[column] = _of_either_mark(path, rows[column])
+                yield joined, rows[numbers], _names(path, rows[series[0]]) if series else None
 
 
-def _has_decimals(path: Path, value: int, settings: Mapping[str, Any]) -> bool:
-    """Whether the first values say that their mark is of decimals, not of thousands."""
+def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
+    """The names of series, of which each row has one."""
+    if (missing := cells.isna().to_numpy()).any():
+        row = cells.index[int(missing.argmax())] + 2
+        raise UserError(f"{path}, row {row}: names no series; mend it or set --data.series")
+    return cells
+
+
+def _head(path: Path, columns: Sequence[int], settings: Mapping[str, Any]) -> pd.DataFrame:
+    """The first values as they are written."""
     with warnings.catch_warnings(action="ignore"):  # of what is said when the file is read
-        head = pd.read_csv(path, dtype=str, usecols=[value], nrows=PEEKED, **settings)
-    marked = head[value].dropna()[lambda cells: cells.str.contains("[.,]")]
+        return pd.read_csv(path, dtype=str, usecols=columns, nrows=PEEKED, **settings)
+
+
+def _has_decimals(cells: "pd.Series[str]") -> bool:
+    """Whether values say that their mark is of decimals, not of thousands."""
+    there = cells.dropna()
+    marked = there[there.str.contains("[.,]")]
     either = marked.str.fullmatch(EITHER)
-    return len(marked) > 0 and (len(marked) == len(head[value].dropna()) or not either.all())
+    return len(marked) > 0 and (len(marked) == len(there) or not either.all())
 
 
 def _of_either_mark(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
@@ -165,6 +215,18 @@ def read_header(path: Path) -> tuple[str, list[str]]:
     return separator, header
 
 
+def _find_columns(path: Path, header: list[str], columns: SeriesColumns) -> dict[str, int]:
+    """Where each column is, which has one role alone."""
+    found: dict[str, int] = {}
+    roles: dict[str, str] = {}
+    for role, name in columns.roles:
+        if name in found:
+            fault = f"{roles[name]} and {role} are both {name!r}"
+            raise UserError(f"{path}: {fault}; set --data.{roles[name]} or --data.{role}")
+        found[name], roles[name] = _find_column(path, header, role, name), role
+    return found
+
+
 def _find_column(path: Path, header: list[str], role: str, name: str) -> int:
     if header.count(name) > 1:
         raise UserError(f"{path}: several columns are named {name!r}; rename all but one")
@@ -186,23 +248,31 @@ def _find_layout(path: Path, times: "pd.Series[str]", columns: SeriesColumns) ->
     return layout
 
 
-def _parse(path: Path, times: "pd.Series[str]", cells: "pd.Series[Any]", layout: Layout) -> Chunk:
-    if cells.dtype.kind not in "iuf":  # as text, because pandas takes True for 1
-        cells = cells.map(str, na_action="ignore")
-    numbers = pd.to_numeric(cells, errors="coerce")
-    values = numbers.to_numpy(np.float64)
+def _parse(
+    path: Path, times: "pd.Series[str]", cells: pd.DataFrame, series: "pd.Series[str] | None",
+    layout: Layout,
+) -> Chunk:  # fmt: skip
+    columns = [_numbers(cells[name]) for name in cells]
+    values = np.stack([column.to_numpy(np.float64) for column in columns], -1)
     values = np.where(np.isfinite(values), values, np.nan)
     ticks, offsets = layout.parse(times)
-    chunk = Chunk(path, times.index.to_numpy() + 2, times, ticks, offsets, values)
+    chunk = Chunk(path, times.index.to_numpy() + 2, times, ticks, offsets, values, series)
     if (unread := ticks == NOT_A_TIME).any():
         where = f"in the file's layout, {layout.format}"
         if layout.zone:
             where += f", or an hour that the clock in {layout.zone} jumps over"
         chunk.fail(unread.argmax(), f"not a time {where}; mend it")
-    if (text := (numbers.isna() & cells.notna()).to_numpy()).any():
-        cell = cells.iloc[text.argmax()]
-        what = f"{cell!r} is not a number"
-        if not any(letter.isalnum() for letter in str(cell)):
-            what += f"; where it means a missing value, set --data.missing=[{cell!r}]"
-        chunk.fail(text.argmax(), f"{what}; mend it or set --data.value")
+    for name, numbers in zip(cells, columns, strict=True):
+        if (text := (numbers.isna() & cells[name].notna()).to_numpy()).any():
+            cell = str(cells[name].iloc[text.argmax()])
+            what = f"{cell!r} is not a number"
+            if not any(letter.isalnum() for letter in cell):
+                what += f"; where it means a missing value, set --data.missing=[{cell!r}]"
+            chunk.fail(text.argmax(), f"{what}; mend it or set --data.value")
     return chunk
+
+
+def _numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
+    if cells.dtype.kind not in "iuf":  # as text, because pandas takes True for 1
+        cells = cells.map(str, na_action="ignore")
+    return pd.to_numeric(cells, errors="coerce")

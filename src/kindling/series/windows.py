@@ -1,7 +1,7 @@
-"""Windows of a series as views of one tensor, in segments that no window leaves.
+"""Windows of series as views of one tensor, in segments that no window leaves.
 
-N: steps in the series, B: batch, T: steps in a window, V: values a step, C: calendar columns,
-K: baselines.
+N: steps of all series, B: batch, T: steps in a window, H: steps to forecast, V: columns to forecast,
+L: lags, C: what else is known of a step, K: baselines.
 """
 
 import math
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from kindling.data.dataset import BatchDataset
+from kindling.series.panel import Panel
 
 BASELINES = ("last value", "same time yesterday", "same time last week", "same time last year")
 """In the order of a batch's ``naive``, which may be fewer; the step rules some out."""
@@ -22,17 +23,21 @@ Phases = Callable[[Any], npt.NDArray[np.float64]]
 
 
 class SeriesBatch(NamedTuple):
-    """Windows and the value that follows each, all values in double precision.
+    """Windows and the values that follow each, all values in double precision.
 
     A model subtracts what it takes for the level, such as the last value, and goes on in single
     precision: a meter that stands at 1,234,567,890 moves by less than that tells apart.
 
     Shape:
-        ``window`` ``(B, T, V)``: the values, then one column a lag (the value that lag before the
-        step to come). ``calendar`` ``(B, T, C)``: of the step to come; C is 0 or 4. ``target``
-        ``(B,)``, NaN where it is still unknown. ``naive`` ``(B, K)``: the values that the
-        baselines repeat, NaN where they lie before the segment. ``indices`` ``(B,)``: of samples
-        in their split.
+        ``window`` ``(B, T, V * (1 + L))``: the columns to forecast, then the same a lag before the
+        step that follows each, lag by lag. ``calendar`` ``(B, T, C)``, in single precision: where
+        the step that follows lies in two periods, 4 columns or none; further columns of the step;
+        columns that are known ahead, of the step H later. These are standardized. ``target``
+        ``(B, H, V)``, NaN where it is still unknown or was not measured; without H where it is 1,
+        or without V. Of one value a step ahead, that is ``(B,)``. ``naive`` ``(B, K, ...)``: the
+        values that the baselines repeat, NaN where they lie before the segment. ``indices``
+        ``(B,)``: of samples in their split. ``statistics`` ``(B, V, 3)`` of the series in training:
+        mean, standard deviation, mean absolute error of the seasonal naive forecast.
     """
 
     window: Tensor
@@ -40,39 +45,46 @@ class SeriesBatch(NamedTuple):
     target: Tensor
     naive: Tensor
     indices: Tensor
+    statistics: Tensor
 
     def baselines(self) -> dict[str, Tensor]:
-        """The forecast ``(B,)`` of each baseline: the value at its lag, once more."""
+        """The forecast of each baseline, as ``target``: the value at its lag, once more.
+
+        Beyond its lag, a baseline repeats what is known when the forecast is made.
+        """
         return dict(zip(BASELINES, self.naive.unbind(1), strict=False))
 
 
 class Segment(NamedTuple):
-    """Steps ``start`` to ``stop`` (exclusive) of the series, which belong to one split."""
+    """Steps ``start`` to ``stop`` (exclusive) of a series, which belong to one split."""
 
     start: int
     stop: int
 
 
 class Windows(BatchDataset[SeriesBatch]):
-    """Every window whose context and target lie inside one segment, and whose target was measured.
+    """Every window whose context and H targets lie inside one segment.
 
-    A value that was filled in between two others is known once the later one is: in a window that
+    Those count of whose first step a target was measured; later targets that were not are NaN. A
+    value that was filled in between two others is known once the later one is: in a window that
     ends before that, the last measured value stands in its place.
 
     Args:
-        series: ``(N,)``, shared by all splits.
+        series: ``(N,)`` or ``(V, N)``, or series with further columns; shared by all splits.
         segments: Where this split lies.
         length: Steps in a window, T.
         lags: Further inputs, in steps before the step to come.
         naive: Lags that the baselines repeat, in steps; 0 is for one that the step rules out.
         phases: Of steps in two periods, where the calendar is an input: ``(...)`` to ``(..., 2)``.
-        filled: Steps whose values were not measured, in order.
-        ahead: Include the window after the last step, whose target is not known yet.
+        filled: Steps whose values were not measured, in order, of a series that is a tensor.
+        ahead: Include the window after the last step, whose targets are not known yet.
+        horizon: Steps to forecast, H.
+        stride: Take every so many-th window, back from each segment's last.
     """
 
     def __init__(
         self,
-        series: Tensor,
+        series: Tensor | Panel,
         segments: Sequence[Segment],
         length: int,
         lags: Sequence[int] = (),
@@ -80,102 +92,131 @@ class Windows(BatchDataset[SeriesBatch]):
         phases: Phases | None = None,
         ahead: bool = False,
         filled: Tensor | None = None,
+        horizon: int = 1,
+        stride: int = 1,
     ) -> None:
-        self.series, self.length, self.phases = series, length, phases
+        if isinstance(series, Tensor):
+            filled = torch.empty(0, dtype=torch.int64) if filled is None else filled
+            columns = series.reshape(-1, series.shape[-1])
+            series = Panel(columns, filled, len(columns))
+        self.panel, self.length, self.phases = series, length, phases
         self.segments, self.lags, self.naive = tuple(segments), tuple(lags), tuple(naive)
+        self.horizon, self.stride, self.targets = horizon, stride, series.targets
         self.context = context(length, lags)
-        self.filled = torch.empty(0, dtype=torch.int64) if filled is None else filled
-        # Values that were measured before each that was not.
-        self._before = self.filled - torch.arange(len(self.filled))
-        self.first = torch.tensor([s.start for s in segments])
+        self.first, self.stop = (torch.tensor(ends) for ends in zip(*segments, strict=True))
+        self.home = torch.bucketize(self.first, series.starts, right=True) - 1
         begin = self.first + self.context
-        end = torch.tensor([s.stop + ahead for s in segments]).maximum(begin)
-        self.skipped = self._measured_before(begin)
-        counts = self._measured_before(end) - self.skipped
+        end = (self.stop + 1 - (0 if ahead else horizon)).maximum(begin)
+        rows = series.unmeasured_rows
+        skipped = rows.measured_before(begin)
+        all_windows = rows.measured_before(end) - skipped
+        counts = (all_windows + stride - 1) // stride
+        self.anchor = skipped + all_windows - 1 - (counts - 1) * stride
         self.ends = counts.cumsum(0)
-        self.views = series.unfold(0, length, 1)
+        self.values = series.values.reshape(-1)  # no copy
+        self.views = self.values.unfold(0, length, 1)
+        self._lay_out(series)
+
+    def _lay_out(self, panel: Panel) -> None:
+        """How far from a target, in all columns together, each of what is gathered lies."""
+        columns = torch.arange(len(panel.values)) * panel.values.shape[1]
+        past = len(columns) - panel.known
+        own, further, known = columns.tensor_split([panel.targets, past])
+        shifts = [0, *(1 - lag for lag in self.lags)]
+        # Of the window, and of what else is known of its steps: the column, and its first value.
+        self.bases = own.repeat(len(shifts))
+        self.begins = torch.cat([own + shift for shift in shifts]) - self.length
+        self.others = torch.cat([further, known])
+        self.others_begin = torch.cat([further, known + self.horizon]) - self.length
+        # Columns that are known ahead have no value that was not known yet.
+        self.ahead = torch.cat([torch.zeros_like(further), torch.full_like(known, self.horizon)])
+        steps = torch.arange(self.horizon)
+        self.ahead_by = steps[:, None] + own  # (H, V)
+        lags = torch.tensor(self.naive)[:, None]
+        back = steps - lags * (steps // lags.clamp(min=1) + 1)
+        self.repeats = back[..., None] + own  # (K, H, V)
+        self.own = own
+        # The layout of a batch's targets: without H or V where it is 1.
+        values = [self.targets] if self.targets > 1 else []
+        self.shape = [self.horizon, *values] if self.horizon > 1 or values else []
 
     def __len__(self) -> int:
         return int(self.ends[-1])
 
     def gather(self, index: Tensor) -> SeriesBatch:
-        target, first = self.locate(index)
-        start = target - self.length
-        known = self._last_measured(target)
-        columns = [
-            self._view(begin, known) for begin in (start, *(start + 1 - lag for lag in self.lags))
-        ]
-        lags = torch.tensor(self.naive)
-        repeated = target[..., None] - lags
+        target, segment = self.locate(index)
+        home, given = self.home[segment], index.shape
+        window = self._view(target, self.begins, self.bases)
+        position = target[..., None, None] + self.ahead_by
+        known = position - self.own < self.stop[segment][..., None, None]
+        if self.shape and len(self.panel.gaps):
+            known &= self.panel.gaps.measured(position)
+        future = torch.where(known, self.values[torch.where(known, position, 0)], torch.nan)
         return SeriesBatch(
-            torch.stack(columns, -1),
-            self._calendar(start),
-            self._values(target, target < len(self.series)),
-            self._values(
-                repeated.minimum(known[..., None]), (repeated >= first[..., None]) & (lags > 0)
-            ),
+            window,
+            self._calendar(target, home),
+            future.reshape((*given, *self.shape)),
+            self._repeated(target, segment).reshape((*given, len(self.naive), *self.shape)),
             index,
+            self._statistics(home)[..., : self.targets, :],
         )
 
     @property
-    def statistics(self) -> tuple[float, float]:
-        """Mean and standard deviation of the measured values in its segments."""
-        parts = [self._measured(segment) for segment in self.segments]
-        moments = [(len(part), *torch.var_mean(part, correction=0)) for part in parts]
-        total = sum(n for n, _, _ in moments)
-        center = sum(n * float(mean) for n, _, mean in moments) / total
-        square = sum(n * (float(var) + (float(mean) - center) ** 2) for n, var, mean in moments)
-        # A constant series has nothing to scale.
-        return center, (square / total) ** 0.5 or 1.0
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the measured values in its segments.
+
+        Shape:
+            ``()`` each, or ``(V,)`` of several columns to forecast.
+        """
+        columns = range(self.targets)
+        moments = [self.panel.moments(column, self.segments) for column in columns]
+        center, scale = torch.tensor(moments, dtype=torch.float64).unbind(1)
+        return (center, scale) if self.targets > 1 else (center[0], scale[0])
 
     def locate(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions in the series: of each sample's target, and of its segment's first step."""
+        """Of each sample, the position of its first target, and its segment."""
         segment = torch.bucketize(index, self.ends, right=True)
         before = torch.where(segment > 0, self.ends[segment - 1], 0)
-        first = self.first[segment]
-        return self._position(self.skipped[segment] + index - before), first
+        rank = self.anchor[segment] + (index - before) * self.stride
+        return self.panel.unmeasured_rows.position(rank), segment
 
-    def _measured(self, segment: Segment) -> Tensor:
-        part, inside = self.series[segment.start : segment.stop], self.filled - segment.start
-        inside = inside[(inside >= 0) & (inside < len(part))]
-        if not len(inside):
-            return part  # no copy
-        measured = torch.ones(len(part), dtype=torch.bool)
-        measured[inside] = False
-        return part[measured]
+    def _view(self, target: Tensor, begins: Tensor, bases: Tensor, ahead: Any = 0) -> Tensor:
+        """Windows of columns, the last measured value in place of what came later."""
+        begin = target[..., None] + begins
+        view = self.views[begin]
+        if len(self.panel.gaps):
+            known = self.panel.gaps.last_measured(target[..., None] + bases + ahead)[..., None]
+            position = begin[..., None] + torch.arange(self.length)
+            view = torch.where(position > known, self.values[known], view)
+        return view.transpose(-1, -2).contiguous()
 
-    def _measured_before(self, position: Tensor) -> Tensor:
-        """How many values were measured before a position."""
-        return position - torch.searchsorted(self.filled, position)
+    def _repeated(self, target: Tensor, segment: Tensor) -> Tensor:
+        """What the baselines repeat, ``(..., K, H, V)``."""
+        position = target[..., None, None, None] + self.repeats
+        known = self.panel.gaps.last_measured(target[..., None] + self.own)[..., None, None, :]
+        first, lags = self.first[segment][..., None, None, None], torch.tensor(self.naive)
+        there = (position - self.own >= first) & (lags > 0)[:, None, None]
+        place = torch.where(there, position.minimum(known), 0)
+        return torch.where(there, self.values[place], torch.nan)
 
-    def _position(self, rank: Tensor) -> Tensor:
-        """Where the measured value of this rank lies, counted from 0."""
-        return rank + torch.searchsorted(self._before, rank, right=True)
+    def _calendar(self, target: Tensor, home: Tensor) -> Tensor:
+        """Sine and cosine of where the step to come lies in each of two periods, and the rest."""
+        parts = []
+        if self.phases is not None:
+            position = target[..., None] + torch.arange(1 - self.length, 1)
+            steps = self.panel.steps(position, home[..., None])
+            phases = torch.from_numpy(self.phases(steps.numpy())).float() * (2 * math.pi)
+            parts.append(torch.stack([torch.sin(phases), torch.cos(phases)], -1).flatten(-2))
+        if len(self.others):
+            view = self._view(target, self.others_begin, self.others, self.ahead)
+            center, scale, _ = self._statistics(home)[..., None, self.targets :, :].unbind(-1)
+            parts.append(((view - center) / scale).float())
+        return torch.cat(parts, -1) if parts else torch.empty(*target.shape, self.length, 0)
 
-    def _last_measured(self, target: Tensor) -> Tensor:
-        """The last position before a target that was measured."""
-        if not len(self.filled):
-            return target - 1
-        return self._position(self._measured_before(target) - 1)
-
-    def _view(self, start: Tensor, known: Tensor) -> Tensor:
-        """A window's worth of values, the last measured one in place of what came later."""
-        view = self.views[start]
-        if not len(self.filled):
-            return view
-        position = start[..., None] + torch.arange(self.length)
-        return torch.where(position > known[..., None], self.series[known][..., None], view)
-
-    def _values(self, position: Tensor, known: Tensor) -> Tensor:
-        return torch.where(known, self.series[torch.where(known, position, 0)], torch.nan)
-
-    def _calendar(self, start: Tensor) -> Tensor:
-        """Sine and cosine of where the step to come lies in each of two periods."""
-        if self.phases is None:
-            return torch.empty(*start.shape, self.length, 0)
-        position = start[..., None] + torch.arange(1, self.length + 1)
-        phases = torch.from_numpy(self.phases(position.numpy())).float() * (2 * math.pi)
-        return torch.stack([torch.sin(phases), torch.cos(phases)], -1).flatten(-2)
+    def _statistics(self, home: Tensor) -> Tensor:
+        if self.panel.statistics is None:
+            return torch.full((*home.shape, len(self.panel.values), 3), torch.nan)
+        return self.panel.statistics[home]
 
 
 def context(length: int, lags: Sequence[int]) -> int:

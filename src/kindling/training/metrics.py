@@ -30,26 +30,35 @@ class Head:
         classes: Names, where predictions are probabilities: ``(B, C)``, or ``(B,)`` of the second
             of two classes. Targets are places in this list.
         per_class: Metrics that yield ``(C,)``, reported by the name of the class.
-        optional: Whether samples may lack the target; those are not scored.
+        optional: Whether samples may lack the target, or some of several; those are not scored.
+        quantiles: Which ones predictions are of, ``(..., Q)``, the median among them. Metrics are
+            given the median, and all as ``quantiles``.
     """
 
     metrics: MetricCollection
     classes: Sequence[str] = ()
     per_class: MetricCollection | None = None
     optional: bool = False
+    quantiles: Sequence[float] = ()
+
+    def point(self, prediction: Tensor) -> Tensor:
+        """The prediction, or the median of several quantiles."""
+        return prediction[..., self.quantiles.index(0.5)] if self.quantiles else prediction
 
 
 class StepOutput(NamedTuple):
     """What a step yields: predictions and targets by head, as the metrics take them.
 
     ``losses`` are those of the heads, where there are several: means over the samples that have
-    the head's target, 0 if none has.
+    the head's target, 0 if none has. ``units`` ``(B,)`` of a head are what metrics that take a
+    ``unit`` divide its errors by.
     """
 
     loss: Tensor
     predictions: Heads
     targets: Heads
     losses: Heads = {}
+    units: Heads = {}
 
 
 class EpochMetrics(nn.Module):
@@ -72,10 +81,10 @@ class EpochMetrics(nn.Module):
 
     def update(self, step: StepOutput) -> None:
         """Count a batch."""
-        loss, predictions, targets, losses = step
+        loss, predictions, targets, losses, units = step
         predictions = {head: value.detach() for head, value in predictions.items()}
         losses = {head: value.detach() for head, value in losses.items()}
-        self._pending.append(StepOutput(loss.detach(), predictions, targets, losses))
+        self._pending.append(StepOutput(loss.detach(), predictions, targets, losses, units))
         if len(self._pending) >= PENDING:
             self._update()
 
@@ -128,11 +137,10 @@ class EpochMetrics(nn.Module):
         for head, metrics in self._collections():
             prediction = float32(torch.cat([step.predictions[head] for step in steps]))
             target = torch.cat([step.targets[head] for step in steps])
-            if self.heads[head].optional:
-                there = target_mask(target)
-                prediction, target = prediction[there], target[there]
-            if len(target):
-                metrics.update(prediction, target)
+            units = [step.units[head] for step in steps if head in step.units]
+            unit = torch.cat(units) if units else None
+            there = target_mask(target) if self.heads[head].optional else None
+            update(self.heads[head], metrics, prediction, target, unit, there)
         self._losses.append(_weighted_losses(steps))
         steps.clear()
 
@@ -143,6 +151,27 @@ class EpochMetrics(nn.Module):
         seen = any(metric.update_called for metric in metrics.values())
         number = torch.tensor(float(seen), device=strategy.root_device)
         return bool(strategy.reduce(number, reduce_op="sum") > 0)
+
+
+def update(
+    head: Head,
+    metrics: MetricCollection,
+    prediction: Tensor,
+    target: Tensor,
+    unit: Tensor | None = None,
+    there: Tensor | None = None,
+) -> None:
+    """Count predictions of a head, those alone whose target is ``there``, if that is given."""
+    given: Heads = {}
+    if unit is not None:
+        given["unit"] = unit.reshape(-1, *[1] * (target.ndim - 1)).expand_as(target)
+    if there is not None:
+        prediction, target = prediction[there], target[there]
+        given = {name: value[there] for name, value in given.items()}
+    if head.quantiles:
+        given["quantiles"] = prediction
+    if len(target):
+        metrics.update(head.point(prediction), target, **given)
 
 
 def named(heads: Mapping[str, Head], head: str, metric: str) -> str:

@@ -25,12 +25,14 @@ class EvalOutput(NamedTuple):
     """What an evaluated or predicted batch yields.
 
     ``indices`` ``(B,)`` says which samples of the split, ``baselines`` are by name, then by head.
+    ``units`` are those of a step.
     """
 
     indices: Tensor
     predictions: Heads
     targets: Heads
     baselines: Mapping[str, Heads]
+    units: Heads = {}
 
 
 class Module(LightningModule):
@@ -169,9 +171,9 @@ class Module(LightningModule):
     def _evaluate(self, stage: Stage, batch: Any) -> EvalOutput:
         step = self.step(batch)
         self.epoch_scores(stage).update(step)
-        return EvalOutput(
-            batch.indices, detach_float32(step.predictions), step.targets, self.baselines(batch)
-        )
+        predictions = detach_float32(step.predictions)
+        baselines = self.baselines(batch)
+        return EvalOutput(batch.indices, predictions, step.targets, baselines, step.units)
 
     def _log_scores(self, stage: Stage, beside: Mapping[str, float] | None = None) -> None:
         scores = self.epoch_scores(stage).compute(self.trainer.strategy)

@@ -1,7 +1,7 @@
-"""A recurrent network that forecasts the next value of a series.
+"""A recurrent network, or a linear one, that forecasts the next values of a series.
 
-B: batch, T: time steps, F: inputs a step, V: values among them, P: steps a patch, H: hidden width,
-M: nets.
+B: batch, T: time steps, F: inputs a step, P: steps a patch, O: numbers to forecast, which are H steps
+of V columns, and Q quantiles of each; M: nets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,18 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from kindling.data.numbers import MANY, at_least, below_one
 from kindling.errors import UserError
-from kindling.series.windows import SeriesBatch, Windows
+from kindling.series.datamodule import head_names
+from kindling.series.metrics import check_quantiles, forecast_metrics, pinball
+from kindling.series.windows import BASELINES, SeriesBatch, Windows
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput, Module
 from problems.timeseries.figures import draw
 
-Cell = Literal["rnn", "lstm", "gru"]
+Scaling = tuple[Tensor, Tensor]
+Cell = Literal["rnn", "lstm", "gru", "linear"]
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 OUTERMOST = 0.002  # share of the training numbers below the first edge, and above the last
@@ -67,7 +69,7 @@ class PiecewiseLinear(nn.Module):
 
 
 class RecurrentNet(nn.Module):
-    """Recurrent encoder of patches whose last state is read out to one number.
+    """Recurrent encoder of patches whose last state is read out.
 
     The readout starts at zero, so that an untrained net predicts no change.
 
@@ -77,7 +79,7 @@ class RecurrentNet(nn.Module):
             the first step.
 
     Shape:
-        ``(B, T, F)`` to ``(B,)``.
+        ``(B, T, F)`` to ``(B, O)``.
 
     References:
         Nie et al., A Time Series is Worth 64 Words, 2023, arXiv:2211.14730 (patches)
@@ -86,7 +88,14 @@ class RecurrentNet(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, cell: Cell, hidden: int, layers: int, dropout: float, patch: int = 1
+        self,
+        inputs: int,
+        cell: Cell,
+        hidden: int,
+        layers: int,
+        dropout: float,
+        patch: int = 1,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
         self.patch = patch
@@ -94,7 +103,7 @@ class RecurrentNet(nn.Module):
         columns = patch * inputs
         self.encoder = CELLS[cell](columns, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
-        self.readout = nn.Linear(hidden, 1)
+        self.readout = nn.Linear(hidden, outputs)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
 
@@ -103,15 +112,52 @@ class RecurrentNet(nn.Module):
             x = torch.cat([x[:, :1].expand(-1, lacking, -1), x], dim=1)
         patches = x.reshape(x.shape[0], -1, self.patch * x.shape[-1])  # (B, T / P, P * F)
         states, _ = self.encoder(patches)  # (B, T / P, H)
-        return self.readout(self.dropout(states[:, -1])).squeeze(-1)  # type: ignore[no-any-return]
+        return self.readout(self.dropout(states[:, -1]))  # type: ignore[no-any-return]
+
+
+class LinearNet(nn.Module):
+    """One linear layer from a column's last values to its next ones, the same for all columns.
+
+    With values relative to the last one it is NLinear. What else is known of the steps adds to it,
+    by another linear layer. It starts at zero, as the last value.
+
+    Args:
+        window: Steps, T.
+        columns: Columns to forecast, V, of which each has its values and those of its lags.
+        values: All these together.
+        others: Further inputs of a step.
+        outputs: Numbers to forecast of each column.
+
+    Shape:
+        ``(B, T, F)`` to ``(B, O)``.
+
+    References:
+        Zeng et al., Are Transformers Effective for Time Series Forecasting?, 2023, arXiv:2205.13504
+    """
+
+    def __init__(self, window: int, columns: int, values: int, others: int, outputs: int) -> None:
+        super().__init__()
+        self.columns, self.values, self.outputs = columns, values, outputs
+        self.own = nn.Linear(window * values // columns, outputs)
+        self.rest = nn.Linear(window * others, columns * outputs) if others else None
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        values, others = x.tensor_split([self.values], -1)
+        own = values.unflatten(-1, (-1, self.columns)).permute(0, 3, 1, 2)  # (B, V, T, 1 + lags)
+        found = self.own(own.flatten(2)).flatten(1)
+        if self.rest is not None:
+            found = found + self.rest(others.flatten(1))
+        return found  # type: ignore[no-any-return]
 
 
 class TimeseriesModule(Module):
-    """Forecasts the next value from a window, in the units of the series.
+    """Forecasts the next values from a window, in the units of the series.
 
     Values come in double precision, and the nets take differences of them in single precision.
     The loss is the squared error in standard deviations of the training series, which the
-    checkpoint carries; MSE, RMSE and MAE are in the series' own units.
+    checkpoint carries, or the pinball loss of quantiles; scores are in the series' own units.
 
     The value to come is near the last one: what the net looks for is which way it goes. Increments
     say so of the same time on other days; bins tell a load that is switched on from one that is
@@ -121,8 +167,13 @@ class TimeseriesModule(Module):
 
     Args:
         inputs: Inputs of a step, F: values of the series, then what the calendar gives.
-        values: How many of them are values of the series, V.
-        cell: Recurrent layer.
+        values: How many of them are values of the series, with their lags.
+        targets: Names of the columns to forecast, V.
+        horizon: Steps to forecast at once, H.
+        window: Steps that a forecast looks back on, T.
+        panel: Scale each of several series by its own statistics.
+        cell: Recurrent layer, or one linear layer in place of the net (NLinear), of which hidden,
+            layers, dropout and patch are no settings.
         hidden: Width of the state.
         layers: Recurrent layers on top of one another.
         dropout: Share of the state that is dropped in training.
@@ -135,6 +186,8 @@ class TimeseriesModule(Module):
             members take one each, in turn.
         members: Nets that are trained side by side, and whose mean is the forecast; one of each
             patch size by default.
+        quantiles: Forecast these quantiles, such as [0.1,0.5,0.9], which never cross; the median is
+            the forecast. None forecasts the mean.
 
     References:
         Members: Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation
@@ -144,11 +197,16 @@ class TimeseriesModule(Module):
     dataset_class = Windows
     center: Tensor
     scale: Tensor
+    naive_errors: Tensor
 
     def __init__(
         self,
         inputs: int = 1,
         values: int = 1,
+        targets: Sequence[str] = ("value",),
+        horizon: int = 1,
+        window: int = 96,
+        panel: bool = False,
         cell: Cell = "lstm",
         hidden: int = 64,
         layers: int = 1,
@@ -159,11 +217,15 @@ class TimeseriesModule(Module):
         folded: bool = False,
         patch: int | Sequence[int] = 1,
         members: int | None = None,
+        quantiles: Sequence[float] = (),
         **settings: Any,
     ) -> None:
-        mse, rmse = MeanSquaredError(), MeanSquaredError(squared=False)
-        metrics = MetricCollection({"mse": mse, "rmse": rmse, "mae": MeanAbsoluteError()})
-        super().__init__({"value": Head(metrics)}, **settings)
+        self.quantiles = check_quantiles(quantiles)
+        names = head_names(targets) if len(targets) > 1 else ["value"]
+        extended = horizon > 1 or len(names) > 1 or panel
+        metrics = forecast_metrics(extended, self.quantiles)
+        head = Head(metrics, optional=extended, quantiles=self.quantiles)
+        super().__init__(dict.fromkeys(names, head), **settings)
         self.save_hyperparameters(logger=False)
         at_least("model.hidden", hidden, 1)
         at_least("model.layers", layers, 1, MANY)
@@ -171,38 +233,99 @@ class TimeseriesModule(Module):
         patches = _patches(patch, members)
         below_one("model.dropout", dropout)
         self.change, self.increments, self.folded = change, increments, folded
+        self.horizon, self.names, self.panel, self.extended = horizon, names, panel, extended
         self.encode = PiecewiseLinear(bins) if bins else nn.Identity()
         columns = (1 + folded) * (values * ((bins or 1) + increments) + inputs - values)
-        nets = (RecurrentNet(columns, cell, hidden, layers, dropout, patch) for patch in patches)
-        self.nets = nn.ModuleList(nets)
-        self.register_buffer("center", torch.full((), torch.nan))
-        self.register_buffer("scale", torch.full((), torch.nan))
+        each = horizon * max(1, len(self.quantiles))
+        if cell == "linear":
+            if bins or increments or folded:
+                cure = "--model.bins=0 --model.increments=false --model.folded=false"
+                raise UserError(f"model.cell=linear: takes plain values; set {cure}")
+            sizes = (window, len(names), values, inputs - values, each)
+            self.nets = nn.ModuleList(LinearNet(*sizes) for _ in range(members or 1))
+        else:
+            outputs = each * len(names)
+            nets = (
+                RecurrentNet(columns, cell, hidden, layers, dropout, patch, outputs)
+                for patch in patches
+            )
+            self.nets = nn.ModuleList(nets)
+        size = (len(names),) if len(names) > 1 else ()
+        self.register_buffer("center", torch.full(size, torch.nan))
+        self.register_buffer("scale", torch.full(size, torch.nan))
+        if self.quantiles:
+            shape = (len(BASELINES), horizon, len(names), len(self.quantiles))
+            self.register_buffer("naive_errors", torch.full(shape, torch.nan))
 
     def fit_statistics(self, training: Windows) -> None:
-        """Take from the training windows what scales values and what bins them."""
+        """Take from the training windows what scales values, what bins them, and naive errors."""
         if self.folded and training.length % 2:
             raise UserError(f"model.folded: data.window={training.length} cannot be halved")
         center, scale = training.statistics
-        self.center.fill_(center)
-        self.scale.fill_(scale)
+        self.center.copy_(center)
+        self.scale.copy_(scale)
+        spread = torch.arange(0, len(training), len(training) // FITTED + 1)
         if isinstance(self.encode, PiecewiseLinear):
-            spread = torch.arange(0, len(training), len(training) // FITTED + 1)
-            self.encode.fit(self._relative(training[spread].window)[0])
+            batch = training[spread]
+            self.encode.fit(self._relative(batch.window, self._scaling(batch.statistics))[0])
+        if self.quantiles:
+            self._fit_naive_errors(training[spread])
 
-    def forward(self, window: Tensor, calendar: Tensor) -> Tensor:
-        """Forecasts ``(B,)`` from ``(B, T, V)``, both in the units of the series, and calendar."""
-        return self._forecasts(window, calendar).mean(0)
+    def _fit_naive_errors(self, batch: SeriesBatch) -> None:
+        """Quantiles of the baselines' errors in training, step by step, in deviations."""
+        target, scale = self._whole(batch.target), self._scaling(batch.statistics)[1]
+        levels = torch.tensor(self.quantiles, dtype=torch.float64)
+        for k, naive in enumerate(batch.naive.unbind(1)):
+            errors = ((target - self._whole(naive)) / scale).double()
+            for step, column in enumerate(errors.unbind(1)):  # (B, V)
+                found = torch.nanquantile(column, levels, 0).T
+                self.naive_errors[k, step] = found.nan_to_num(0)
 
-    def _forecasts(self, window: Tensor, calendar: Tensor) -> Tensor:
-        """Of each net, ``(M, B)``."""
-        values, level = self._relative(window)
+    def forward(self, window: Tensor, calendar: Tensor, statistics: Tensor | None = None) -> Tensor:
+        """Forecasts ``(B, H, V, Q)``, in the units of the series, without a size that is 1.
+
+        Args:
+            window: ``(B, T, ...)``, in the same units.
+            calendar: What else is known of the steps.
+            statistics: ``(B, V, 3)`` of each sample's series, where there are several.
+        """
+        forecasts = self._forecasts(window, calendar, self._scaling(statistics)).mean(0)
+        sizes = [self.horizon, len(self.names), len(self.quantiles)]
+        return forecasts.reshape(-1, *(size for size in sizes if size > 1))
+
+    def _forecasts(self, window: Tensor, calendar: Tensor, scaling: Scaling) -> Tensor:
+        """Of each net, ``(M, B, H, V, Q)``; without quantiles, Q is 1."""
+        values, level = self._relative(window, scaling)
         inputs = self._arranged(values, calendar)
-        return level.flatten() + self.scale * torch.stack([net(inputs) for net in self.nets])
+        changes = torch.stack([net(inputs) for net in self.nets])
+        changes = changes.unflatten(-1, (len(self.names), self.horizon, -1)).transpose(2, 3)
+        return level.unsqueeze(-1) + scaling[1].unsqueeze(-1) * self._rising(changes)
 
-    def _relative(self, window: Tensor) -> tuple[Tensor, Tensor]:
-        """The values as nets take them, ``(B, T, V)``, and what a forecast starts from."""
-        level = window[:, -1:, :1] if self.change else self.center
-        return ((window - level) / self.scale).to(self.scale.dtype), level
+    def _rising(self, changes: Tensor) -> Tensor:
+        """Quantiles that do not cross: each is a positive step away from the one before."""
+        if not self.quantiles:
+            return changes
+        median = self.quantiles.index(0.5)
+        below, middle, above = changes.tensor_split([median, median + 1], -1)
+        down = nn.functional.softplus(below.flip(-1)).cumsum(-1).flip(-1)
+        up = nn.functional.softplus(above).cumsum(-1)
+        return torch.cat([middle - down, middle, middle + up], -1)
+
+    def _scaling(self, statistics: Tensor | None) -> Scaling:
+        """Center and scale of forecasts ``(B, H, V)``: of training, or of each sample's series."""
+        if not self.panel or statistics is None:
+            return self.center, self.scale
+        return statistics[:, None, :, 0], statistics[:, None, :, 1]
+
+    def _relative(self, window: Tensor, scaling: Scaling) -> tuple[Tensor, Tensor]:
+        """The values as nets take them, as ``window``, and what a forecast starts from."""
+        center, scale = scaling
+        level = window[:, -1:, : len(self.names)] if self.change else center
+        if len(self.names) > 1:  # each column, and each lag of it, by its own
+            window = window.unflatten(-1, (-1, len(self.names)))
+            center, scale = (part.unsqueeze(-2) for part in (level, scale))
+            return ((window - center) / scale).flatten(-2).to(self.scale.dtype), level
+        return ((window - level) / scale).to(self.scale.dtype), level
 
     def _arranged(self, values: Tensor, calendar: Tensor) -> Tensor:
         """What is known of each step, of a folded window of two steps."""
@@ -215,17 +338,46 @@ class TimeseriesModule(Module):
         return inputs
 
     def step(self, batch: SeriesBatch) -> StepOutput:
-        forecasts = self._forecasts(batch.window, batch.calendar)
-        prediction = forecasts.mean(0)
+        scaling = self._scaling(batch.statistics)
+        forecasts = self._forecasts(batch.window, batch.calendar, scaling)
+        prediction, target = forecasts.mean(0), self._whole(batch.target).unsqueeze(-1)
         judged = forecasts if self.training else prediction
-        loss = ((judged - batch.target) / self.scale).to(self.scale.dtype).square().mean()
-        return StepOutput(loss, {"value": prediction}, {"value": batch.target})
+        errors = ((judged - target.nan_to_num()) / scaling[1].unsqueeze(-1)).to(self.scale.dtype)
+        if self.quantiles:
+            losses = pinball(errors, torch.zeros_like(errors[..., :1]), self.quantiles)
+        else:
+            losses = errors.square()
+        # Targets that were not measured count for nothing.
+        there = ~target.isnan().expand_as(losses)
+        loss = losses.where(there, 0).sum() / there.sum().clamp(min=1)
+        units = {name: batch.statistics[:, k, 2] for k, name in enumerate(self.names)}
+        targets = self._heads(target)
+        return StepOutput(loss, self._heads(prediction), targets, units=units if self.extended else {})
 
     def predict(self, batch: SeriesBatch) -> Heads:
-        return {"value": self(batch.window, batch.calendar)}
+        scaling = self._scaling(batch.statistics if self.panel else None)
+        return self._heads(self._forecasts(batch.window, batch.calendar, scaling).mean(0))
 
     def baselines(self, batch: SeriesBatch) -> Mapping[str, Heads]:
-        return {name: {"value": value} for name, value in batch.baselines().items()}
+        """What is known, once more; of several steps, first of all the same time of a season."""
+        scale, found = self._scaling(batch.statistics)[1].unsqueeze(-1), {}
+        for k, (name, naive) in enumerate(batch.baselines().items()):
+            values = self._whole(naive).unsqueeze(-1)
+            errors = scale * self.naive_errors[k] if self.quantiles else 0
+            found[name] = self._heads(values + errors)
+        last, *seasons = found.items()
+        return dict([*seasons, last] if self.horizon > 1 else [last, *seasons])
+
+    def _whole(self, values: Tensor) -> Tensor:
+        """As ``(B, H, V)``."""
+        return values.reshape(-1, self.horizon, len(self.names))
+
+    def _heads(self, values: Tensor) -> Heads:
+        """Each column of ``(B, H, V, Q)``, without sizes that are 1."""
+        values = values if values.shape[-1] > 1 else values.squeeze(-1)
+        values = values if self.horizon > 1 else values.squeeze(1)
+        dimension = 2 if self.horizon > 1 else 1
+        return dict(zip(self.names, values.unbind(dimension), strict=True))
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         return draw(rows, outcome)

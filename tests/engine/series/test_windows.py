@@ -14,7 +14,7 @@ HOUR = Calendar("time", 3_600_000_000)
 
 def test_a_sample_is_the_last_values_and_the_one_to_come() -> None:
     windows = Windows(SERIES, WHOLE, 5, [8], ahead=True)
-    window, calendar, target, naive, index = windows[3]
+    window, calendar, target, naive, index, _ = windows[3]
     assert window[:, 0].tolist() == [10, 11, 12, 13, 14]
     # Each step stands beside the value eight steps before its successor.
     assert window[:, 1].tolist() == [3, 4, 5, 6, 7]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kindling.errors import UserError
 from kindling.series.calendar import DAY, find_calendar
-from kindling.series.panel import refuse_several
+from kindling.series.several import refuse_several
 from kindling.series.read import read_rows
 from kindling.series.rows import SeriesColumns
 from kindling.series.times import NOT_A_TIME, find_layout

@@ -1,0 +1,56 @@
+"""Files of several series, or with the time of day in a column of its own: refused by name."""
+
+import reprlib
+from pathlib import Path
+
+import pandas as pd
+
+from kindling.errors import UserError
+from kindling.series.rows import SeriesColumns, read_header
+
+LOOKED_AT = 100_000  # rows, at most
+OFTEN = 0.2  # share of rows whose time is another's too
+
+
+def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) -> None:
+    """Raise a UserError where a column tells rows of one time apart.
+
+    Args:
+        path: A file in which times come again.
+        columns: What is read of it.
+        certain: Times come again so often that the file is refused also without such a column.
+    """
+    separator, _ = read_header(path)
+    table = pd.read_csv(
+        path, sep=separator, dtype=str, nrows=LOOKED_AT, skipinitialspace=True,
+        encoding="utf-8-sig", index_col=False,
+    )  # fmt: skip
+    time, used = columns.times, [*columns.times, *columns.numbers]
+    table = table.dropna(subset=used)
+    again = table.duplicated(time, keep=False)
+    for name in table.columns.drop(used):
+        cells = table[name]
+        # A column of measurements tells rows apart as well, by chance; it has many values.
+        few = cells.nunique() <= max(2, len(table) / 4)
+        told_apart = again.any() and not table.duplicated([*time, name]).any()
+        if told_apart and few and _names(cells, often=again.mean() >= OFTEN):
+            cells = cells[again]
+            if len(time) == 1 and _of_a_day(cells):
+                cure = f"two columns are the time: set --data.time=[{time[0]},{name}]"
+                raise UserError(f"{path}: times come again, told apart by column {name!r}; {cure}")
+            examples = ", ".join(reprlib.repr(cell) for cell in cells.unique()[:3])
+            fault = f"several series, told apart by column {name!r} ({examples})"
+            raise UserError(f"{path}: {fault}; set --data.series={name}")
+    if certain:
+        fault = "many rows repeat the time of an earlier one, as where a file has several series"
+        raise UserError(f"{path}: {fault}; keep one row for each time")
+
+
+def _names(cells: "pd.Series[str]", often: bool) -> bool:
+    """Text throughout, or whole numbers, which tell a few rows apart by chance."""
+    pattern = r"[+-]?\d*[.,]\d+" if often else r"[+-]?[\d.,]+"
+    return bool(cells.notna().all() and not cells.str.fullmatch(pattern).any())
+
+
+def _of_a_day(cells: "pd.Series[str]") -> bool:
+    return bool(cells.str.fullmatch(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?").all())
