@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 FACTORS = (1, 10, 100)
+CLIENTS = 370
 EPOCHS = 3
 
 
@@ -65,6 +66,18 @@ def write_windows(folder: Path, samples: int) -> None:
         table.to_csv(folder / f"electricity_{name}.csv", index=False)
 
 
+def write_panel(folder: Path, samples: int) -> None:
+    """The layout of the UCI electricity set, a row for each client and step."""
+    rng, steps = np.random.default_rng(0), samples // CLIENTS
+    times = pd.date_range("2011-01-01", periods=steps, freq="15min").astype(str)
+    for client in range(CLIENTS):
+        values = (1 + client) * (2 + np.sin(np.arange(steps) / 15) + 0.1 * rng.normal(size=steps))
+        table = pd.DataFrame({"timestamp": times, "client": f"MT_{client:03}", "kW": values})
+        table.to_csv(
+            folder / "panel.csv", index=False, header=not client, mode="a", float_format="%.3f"
+        )
+
+
 def write_photos(folder: Path, samples: int) -> None:
     rng = np.random.default_rng(0)
     for part, count in (("train", samples), ("test", 20)):
@@ -101,6 +114,15 @@ PROBLEMS: dict[str, tuple[int, Write, Sequence[str]]] = {
         10_000,
         write_windows,
         ("--config=timeseries", "--model.hidden=8", "--data.lags=[]", "--data.calendar=false"),
+    ),
+    "panel": (
+        518_000,  # at most, 370 clients of four years by the quarter hour
+        write_panel,
+        (
+            *("--config=timeseries", "--data.train=panel.csv", "--data.test=null"),
+            *("--data.value=kW", "--data.series=client", "--data.stride=96", "--data.lags=[]"),
+            *("--model.hidden=8", "--trainer.limit_train_batches=300"),
+        ),
     ),
     "photos": (
         150,

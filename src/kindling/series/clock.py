@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -43,14 +44,18 @@ class ClockChanges:
 
     def __init__(self, local: bool) -> None:
         self.local = local
+        self.panel: Path | None = None  # of several series
         self.parts: list[tuple[Ticks, Ticks]] = []
 
-    def add(self, ticks: Ticks, offsets: Ticks | None) -> None:
+    def add(self, ticks: Ticks, offsets: Ticks | None, panel: Path | None = None) -> None:
+        """Note when the offset changes, and at the end: one of several series, of a file."""
         if offsets is None:
             return
+        self.panel = panel
         order = np.argsort(ticks, kind="stable")
         first = np.flatnonzero(np.diff(offsets[order], prepend=offsets[order[0]] - 1))
-        self.parts.append((ticks[order][first], offsets[order][first]))
+        kept = order[np.append(first, len(order) - 1)]
+        self.parts.append((ticks[kept], offsets[kept]))
 
     def clock(self) -> Clock | None:
         """The whole clock; None where the file's times have no offset."""
@@ -58,7 +63,11 @@ class ClockChanges:
             return None
         ticks, offsets = (np.concatenate(part) for part in zip(*self.parts, strict=True))
         order = np.argsort(ticks, kind="stable")
-        return Clock(ticks[order], offsets[order], self.local)
+        clock = Clock(ticks[order], offsets[order], self.local)
+        if self.panel and (clock.at(ticks) != offsets).any():
+            fault = "its series are of different time zones"
+            raise UserError(f"{self.panel}: {fault}; write all times in one, such as UTC")
+        return clock
 
 
 def check_zone(name: str) -> str:

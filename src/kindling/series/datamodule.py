@@ -24,6 +24,9 @@ from kindling.series.windows import Segment, SeriesBatch, Windows, blocks, conte
 
 Splits = dict[SplitName, list[Segment]]
 
+MOST = 20_000_000
+"""Values to forecast, at most, in a part that is evaluated: all are kept until it is scored."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -371,6 +374,13 @@ class SeriesDataModule(DataModule):
         )  # fmt: skip
         if not len(windows):
             raise UserError(f"the {split} part has no measured value to predict; add to the file")
+        forecasts = len(windows) * self.horizon * len(self.targets)
+        if split != "train" and forecasts > MOST:
+            stride = -(-forecasts * self.stride // MOST)
+            stride = -(-stride // self.horizon) * self.horizon  # each step as often as any other
+            fault = f"the {split} part has {forecasts:,} values to forecast, more than {MOST:,}"
+            cure = f"set --data.stride={stride}, which takes every so many-th window"
+            raise UserError(f"{fault}; {cure if split != 'predict' else 'give less of the series'}")
         return windows
 
     def _lags(self) -> list[int]:

@@ -153,9 +153,18 @@ def read_panel(
 
 
 def read_rows(path: Path, columns: SeriesColumns, most: int) -> Recording:
-    """The first ``most`` rows, or a few more, as they stand there, however irregular."""
+    """The first ``most`` rows, or a few more, as they stand there, however irregular.
+
+    Of several series, those of the first.
+    """
     parts: list[Recording] = []
-    for chunk in _by_clock(*_opened(path, columns, CELLS)[1:]):
+    first: str | None = None
+    for whole in _by_clock(*_opened(path, columns, CELLS)[1:]):
+        by_series = dict(whole.by_series())
+        first = next(iter(by_series)) if first is None else first
+        chunk = by_series.get(first)
+        if chunk is None:
+            break
         parts.append(Recording(chunk.rows, chunk.ticks, chunk.values[:, 0]))
         if sum(len(part.lines) for part in parts) >= most:
             break
@@ -195,8 +204,10 @@ def _by_clock(chunks: Iterator[Chunk], clock: ClockChanges) -> Iterator[Chunk]:
         ticks = chunk.ticks
         if clock.local and chunk.offsets is not None:
             ticks = ticks + chunk.offsets
-        clock.add(ticks, chunk.offsets)
-        yield chunk._replace(ticks=ticks)
+        chunk = chunk._replace(ticks=ticks)
+        for name, rows in chunk.by_series() if chunk.offsets is not None else ():
+            clock.add(rows.ticks, rows.offsets, chunk.path if name else None)
+        yield chunk
 
 
 class Grid:

@@ -1,4 +1,4 @@
-"""Files of several series, or with the time of day in a column of its own: refused by name."""
+"""Files of several series, or with the time of day in a column of its own: told by their times."""
 
 import reprlib
 from pathlib import Path
@@ -20,12 +20,28 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
         columns: What is read of it.
         certain: Times come again so often that the file is refused also without such a column.
     """
+    found = find_series(path, columns)
+    if found:
+        name, cells = found
+        if len(columns.times) == 1 and _of_a_day(cells):
+            cure = f"two columns are the time: set --data.time=[{columns.times[0]},{name}]"
+            raise UserError(f"{path}: times come again, told apart by column {name!r}; {cure}")
+        examples = ", ".join(reprlib.repr(cell) for cell in cells.unique()[:3])
+        fault = f"several series, told apart by column {name!r} ({examples})"
+        raise UserError(f"{path}: {fault}; set --data.series={name}")
+    if certain:
+        fault = "many rows repeat the time of an earlier one, as where a file has several series"
+        raise UserError(f"{path}: {fault}; keep one row for each time, or set --data.series")
+
+
+def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str]"] | None:
+    """The column that tells rows of one time apart, and its cells in these rows."""
     separator, _ = read_header(path)
     table = pd.read_csv(
         path, sep=separator, dtype=str, nrows=LOOKED_AT, skipinitialspace=True,
         encoding="utf-8-sig", index_col=False,
     )  # fmt: skip
-    time, used = columns.times, [*columns.times, *columns.numbers]
+    time, used = columns.times, [name for _, name in columns.roles]
     table = table.dropna(subset=used)
     again = table.duplicated(time, keep=False)
     for name in table.columns.drop(used):
@@ -34,16 +50,8 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
         few = cells.nunique() <= max(2, len(table) / 4)
         told_apart = again.any() and not table.duplicated([*time, name]).any()
         if told_apart and few and _names(cells, often=again.mean() >= OFTEN):
-            cells = cells[again]
-            if len(time) == 1 and _of_a_day(cells):
-                cure = f"two columns are the time: set --data.time=[{time[0]},{name}]"
-                raise UserError(f"{path}: times come again, told apart by column {name!r}; {cure}")
-            examples = ", ".join(reprlib.repr(cell) for cell in cells.unique()[:3])
-            fault = f"several series, told apart by column {name!r} ({examples})"
-            raise UserError(f"{path}: {fault}; set --data.series={name}")
-    if certain:
-        fault = "many rows repeat the time of an earlier one, as where a file has several series"
-        raise UserError(f"{path}: {fault}; keep one row for each time")
+            return str(name), cells[again]
+    return None
 
 
 def _names(cells: "pd.Series[str]", often: bool) -> bool:

@@ -178,11 +178,13 @@ class ProblemContract:
         step = model.step(batch)
         assert step.loss.shape == ()
         assert step.predictions.keys() == step.targets.keys() == model.heads.keys()
-        assert all(target.shape == (size,) for target in step.targets.values())
+        assert all(len(target) == size for target in step.targets.values())
         for heads in (step.predictions, model.predict(batch), *model.baselines(batch).values()):
             for name, value in heads.items():
-                classes = len(model.heads[name].classes)
-                assert value.shape == ((size, classes) if classes > 2 else (size,))
+                classes, levels = len(model.heads[name].classes), len(model.heads[name].quantiles)
+                several = levels or (classes if classes > 2 else 0)
+                shape = tuple(step.targets[name].shape)
+                assert value.shape == ((*shape, several) if several else shape)
 
     def test_every_parameter_gets_a_finite_gradient(self, samples: DataModule) -> None:
         model = self.make(samples)

@@ -16,13 +16,30 @@ Values = npt.NDArray[Any]
 
 
 def draw(rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
-    """Forecast against actual, residuals over time, residuals as a histogram."""
+    """Forecast against actual, residuals over time, residuals as a histogram.
+
+    Of several steps, forecasts from a few moments, and the error step by step; of several columns,
+    of the first.
+    """
     # By the file's own clock: without the offset, if it has one.
-    time = np.array([moment[:19] for moment in next(iter(rows.values()))], "datetime64[s]")
+    time = np.array([moment[:19] for moment in [*rows.values()][-1]], "datetime64[s]")
+    head = next(iter(outcome.targets))
     actual, forecast, naive = (
-        heads["value"].numpy()
+        heads[head].numpy()
         for heads in (outcome.targets, outcome.predictions, outcome.baselines["last value"])
     )
+    if actual.ndim > 1:
+        season = next(iter(outcome.baselines))
+        beside = {name: outcome.baselines[name][head].numpy() for name in (season, "last value")}
+        time = time.reshape(actual.shape)
+        return {
+            "fan": _fan(time, actual, forecast, head),
+            "error_by_step": _by_step(actual, forecast, beside),
+        }
+    if forecast.ndim > 1:  # the quantile in the middle is the forecast
+        forecast, naive = (_middle(values) for values in (forecast, naive))
+    known = ~np.isnan(actual)  # of several columns, one may lack what another has
+    time, actual, forecast, naive = (v[known] for v in (time, actual, forecast, naive))
     return {
         "forecast": _forecast(time, actual, forecast, naive),
         "residuals": _residuals(time, forecast - actual),
@@ -47,6 +64,47 @@ def _forecast(time: Values, actual: Values, forecast: Values, naive: Values) -> 
     lower.legend(loc="upper left", ncols=2, fontsize="small")
     _dates(lower)
     return figure
+
+
+def _fan(time: Values, actual: Values, forecast: Values, name: str) -> Figure:
+    """Forecasts from three moments of one series, with all of their quantiles."""
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    chosen = np.linspace(0, len(time) - 1, 5).astype(int)[1:4]
+    for axes, k in zip(figure.subplots(3, 1), chosen, strict=True):
+        lines = forecast[k] if forecast.ndim > 2 else forecast[k, :, None]
+        for outer in range(lines.shape[-1] // 2):
+            band = lines[:, outer], lines[:, -1 - outer]
+            axes.fill_between(time[k], *band, color="C1", alpha=0.25, linewidth=0)
+        middle = _middle(lines)
+        axes.plot(time[k], actual[k], color="black", linewidth=1, label="actual")
+        axes.plot(time[k], middle, color="C1", linewidth=1, label="forecast")
+        axes.set_ylabel(name)
+        _dates(axes)
+    figure.axes[0].set_title("Forecasts from three moments", loc="left")
+    figure.axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+    return figure
+
+
+def _by_step(actual: Values, forecast: Values, baselines: Mapping[str, Values]) -> Figure:
+    """How the error grows with the steps ahead."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes, steps = figure.subplots(), np.arange(1, actual.shape[1] + 1)
+    for (name, values), color in zip(baselines.items(), ("0.7", "0.4"), strict=False):
+        axes.plot(steps, _step_errors(actual, values), color=color, label=name)
+    axes.plot(steps, _step_errors(actual, forecast), color="C1", label="forecast")
+    axes.set(xlabel="steps ahead", ylabel="mean absolute error", ylim=(0, None))
+    axes.legend(loc="best")
+    return figure
+
+
+def _step_errors(actual: Values, forecast: Values) -> Values:
+    middle = _middle(forecast) if forecast.ndim > actual.ndim else forecast
+    errors = np.ma.masked_invalid(np.abs(middle - actual))
+    return errors.mean(0).filled(np.nan)  # type: ignore[no-any-return]
+
+
+def _middle(values: Values) -> Values:
+    return values[..., values.shape[-1] // 2]
 
 
 def _residuals(time: Values, residual: Values) -> Figure:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from kindling.errors import UserError
-from kindling.series.calendar import DAY, find_calendar
-from kindling.series.several import refuse_several
+from kindling.series.calendar import DAY, Calendar, find_calendar
+from kindling.series.several import find_series, refuse_several
 from kindling.series.read import read_rows
 from kindling.series.rows import SeriesColumns
 from kindling.series.times import NOT_A_TIME, find_layout
@@ -137,31 +137,45 @@ def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any
     time = next((name for name in likely if name != value and _is_time(table[name])), None)
     if time is None:
         raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
-    rows = read_rows(path, SeriesColumns(time, value), len(table))
+    columns = SeriesColumns(time, value)
+    if table[time].duplicated().any() and (found := find_series(path, columns)):
+        columns = columns._replace(series=found[0])
+    rows = read_rows(path, columns, len(table))
     if (fit := find_calendar(rows.ticks)) is None:
         raise UserError(f"{path}: one time shows no step; add rows to the file")
-    repeated = len(np.unique(rows.ticks)) < len(rows.ticks)
-    if repeated:
-        refuse_several(path, SeriesColumns(time, value))
+    if len(np.unique(rows.ticks)) < len(rows.ticks):
+        refuse_several(path, columns)
     index, off = fit.calendar.index(rows.ticks)
     regular = bool((np.diff(index) == 1).all() and not (off | np.isnan(rows.values)).any())
-    _, day = fit.calendar.neighbours()
+    length = _of_length(len(index), table[columns.series].nunique() if columns.series else 1)
     return {
         "train": path.name,
         "time": time,
         "value": value,
+        **({"series": columns.series} if columns.series else {}),
         "problems": "error" if regular else "interpolate",
-        "lags": ["1d"] if fit.calendar.seasons()[0] and day < len(index) / SPARE else [],
-        **_of_length(len(index)),
+        "lags": _lags(fit.calendar, len(index), length.get("window", 24)),
+        **length,
     }
 
 
-def _of_length(steps: int) -> dict[str, Any]:
+def _lags(calendar: Calendar, steps: int, window: int) -> list[str]:
+    """A day, a week or a year before, where the series is long enough to look back so far."""
+    day, *longer = calendar.seasons()
+    if day:
+        return ["1d"] if day < steps / SPARE else []
+    season = next((lag for lag in longer if lag), 0)
+    # Validation is a single block of a sixth, of which some steps are to predict.
+    fits = season and 1.2 * (window + season) < steps * 0.16
+    return ["1y" if calendar.kind == "months" else "1w"] if fits else []
+
+
+def _of_length(steps: int, series: int) -> dict[str, Any]:
     """What a series of less than some thousand steps takes: its validation is a tenth at most."""
     if steps >= LONG:
         return {}
     window = max(1, min(12, steps // 20))
-    return {"window": window, "val_fraction": 0.2, "batch_size": 32}
+    return {"window": window, "val_fraction": 0.2, "batch_size": 32 if series * steps < LONG else 256}
 
 
 def _is_time(cells: "pd.Series[str]") -> bool:
