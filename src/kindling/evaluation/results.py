@@ -42,7 +42,9 @@ def evaluate(
     """
     targets, units = outcome.targets, outcome.units
     metrics = score_heads(module, outcome.predictions, targets, block, units)
-    scored = {k: score_heads(module, v, targets, block, units) for k, v in outcome.baselines.items()}
+    scored = {
+        k: score_heads(module, v, targets, block, units) for k, v in outcome.baselines.items()
+    }
     baseline, *others = ({"name": k, "metrics": scores} for k, scores in scored.items() if scores)
     known, by_class = _known_targets(outcome), _class_scores(module, outcome)
     first = str(baseline["name"])
@@ -189,7 +191,9 @@ def _ends(scores: Scores) -> str:
     """The first metric of the first and the last part."""
     ends = {name: row for name, row in scores.items() if row}
     metric = next(iter(next(iter(ends.values()), {})), "")
-    shown_ends = [f"{short(ends[name][metric])} ({name})" for name in [*ends][:: max(1, len(ends) - 1)]]
+    shown_ends = [
+        f"{short(ends[name][metric])} ({name})" for name in [*ends][:: max(1, len(ends) - 1)]
+    ]
     return f"{metric} {' to '.join(shown_ends)}"
 
 

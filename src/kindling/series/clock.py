@@ -44,30 +44,37 @@ class ClockChanges:
 
     def __init__(self, local: bool) -> None:
         self.local = local
-        self.panel: Path | None = None  # of several series
-        self.parts: list[tuple[Ticks, Ticks]] = []
+        self.parts: dict[str, list[tuple[Ticks, Ticks]]] = {}  # by the name of the series
 
-    def add(self, ticks: Ticks, offsets: Ticks | None, panel: Path | None = None) -> None:
-        """Note when the offset changes, and at the end: one of several series, of a file."""
+    def add(self, ticks: Ticks, offsets: Ticks | None, series: str = "") -> None:
+        """Note when the offset changes, and what it is at the end."""
         if offsets is None:
             return
-        self.panel = panel
         order = np.argsort(ticks, kind="stable")
         first = np.flatnonzero(np.diff(offsets[order], prepend=offsets[order[0]] - 1))
         kept = order[np.append(first, len(order) - 1)]
-        self.parts.append((ticks[kept], offsets[kept]))
+        self.parts.setdefault(series, []).append((ticks[kept], offsets[kept]))
 
-    def clock(self) -> Clock | None:
-        """The whole clock; None where the file's times have no offset."""
-        if not self.parts:
+    def clock(self, path: Path) -> Clock | None:
+        """The whole clock of all series; None where the file's times have no offset."""
+        clocks = [_joined(parts, self.local) for parts in self.parts.values()]
+        if not clocks:
             return None
-        ticks, offsets = (np.concatenate(part) for part in zip(*self.parts, strict=True))
-        order = np.argsort(ticks, kind="stable")
-        clock = Clock(ticks[order], offsets[order], self.local)
-        if self.panel and (clock.at(ticks) != offsets).any():
-            fault = "its series are of different time zones"
-            raise UserError(f"{self.panel}: {fault}; write all times in one, such as UTC")
-        return clock
+        whole = _joined([(clock.changes, clock.offsets) for clock in clocks], self.local)
+        for clock in clocks if len(clocks) > 1 else ():
+            after = np.searchsorted(clock.changes, whole.changes).clip(max=len(clock.changes) - 1)
+            known = (clock.at(whole.changes), clock.offsets[after])
+            inside = (whole.changes >= clock.changes[0]) & (whole.changes <= clock.changes[-1])
+            if (inside & (whole.offsets != known[0]) & (whole.offsets != known[1])).any():
+                fault = "its series are of different time zones"
+                raise UserError(f"{path}: {fault}; write all times in one, such as UTC")
+        return whole
+
+
+def _joined(parts: Sequence[tuple[Ticks, Ticks]], local: bool) -> Clock:
+    ticks, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.argsort(ticks, kind="stable")
+    return Clock(ticks[order], offsets[order], local)
 
 
 def check_zone(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from kindling.data.datamodule import STAGES, DataModule, SplitName, Stage
+from kindling.data.datamodule import STAGES, DataModule, SplitName
 from kindling.data.numbers import at_least
 from kindling.data.samples import write_series
 from kindling.data.sources import DatasetSources, SeriesSource

@@ -143,7 +143,7 @@ def forecast_metrics(extended: bool, quantiles: Sequence[float] = ()) -> MetricC
 def check_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
     """Rising numbers between 0 and 1, the median among them; or none."""
     rising = all(a < b for a, b in zip(quantiles, quantiles[1:], strict=False))
-    if quantiles and not (rising and 0 < quantiles[0] and quantiles[-1] < 1 and 0.5 in quantiles):
+    if quantiles and not (rising and quantiles[0] > 0 and quantiles[-1] < 1 and 0.5 in quantiles):
         fault = f"model.quantiles={list(quantiles)}: must rise between 0 and 1, with 0.5 among them"
         raise UserError(f"{fault}, such as [0.1,0.5,0.9]")
     return tuple(quantiles)

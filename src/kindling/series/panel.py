@@ -121,9 +121,7 @@ class Panel:
         # A constant series has nothing to scale.
         return center, (square / total) ** 0.5 or 1.0
 
-    def naive_error(
-        self, column: int, segments: Sequence[tuple[int, int]], season: int
-    ) -> float:
+    def naive_error(self, column: int, segments: Sequence[tuple[int, int]], season: int) -> float:
         """Mean absolute difference of values that are a season apart; NaN where there are none.
 
         References:

@@ -21,8 +21,8 @@ from kindling.data.sources import Recording
 from kindling.errors import UserError
 from kindling.series.calendar import DAY, MONDAY, WEEK, Calendar, Ticks, find_calendar
 from kindling.series.clock import Clock, ClockChanges, written, zone_clock
-from kindling.series.several import refuse_several
 from kindling.series.rows import CELLS, Chunk, SeriesColumns, Values, count_lines, read_chunks
+from kindling.series.several import refuse_several
 
 Problems = Literal["error", "interpolate", "drop"]
 
@@ -143,7 +143,7 @@ def read_panel(
             if problems == "error":
                 grid.check(rows)
             grid.add(rows)
-    own = clock.clock()
+    own = clock.clock(path)
     if columns.timezone is not None:
         starts = [grid.start or 0 for grid in grids.values()]
         ends = [(grid.start or 0) + grid.size for grid in grids.values()]
@@ -206,7 +206,7 @@ def _by_clock(chunks: Iterator[Chunk], clock: ClockChanges) -> Iterator[Chunk]:
             ticks = ticks + chunk.offsets
         chunk = chunk._replace(ticks=ticks)
         for name, rows in chunk.by_series() if chunk.offsets is not None else ():
-            clock.add(rows.ticks, rows.offsets, chunk.path if name else None)
+            clock.add(rows.ticks, rows.offsets, name)
         yield chunk
 
 
@@ -389,7 +389,9 @@ class Grid:
         return begin, min(end, stop), end
 
     def _written(self, step: int) -> str:
-        return str(self.calendar.times([(self.start or 0) + step]).astype("M8[us]").astype("M8[s]")[0])
+        return str(
+            self.calendar.times([(self.start or 0) + step]).astype("M8[us]").astype("M8[s]")[0]
+        )
 
     def _too_sparse(self, start: int, size: int) -> UserError:
         ends = self.calendar.times([start, start + size - 1]).astype("M8[us]").astype("M8[s]")

@@ -352,7 +352,9 @@ class TimeseriesModule(Module):
         loss = losses.where(there, 0).sum() / there.sum().clamp(min=1)
         units = {name: batch.statistics[:, k, 2] for k, name in enumerate(self.names)}
         targets = self._heads(target)
-        return StepOutput(loss, self._heads(prediction), targets, units=units if self.extended else {})
+        return StepOutput(
+            loss, self._heads(prediction), targets, units=units if self.extended else {}
+        )
 
     def predict(self, batch: SeriesBatch) -> Heads:
         scaling = self._scaling(batch.statistics if self.panel else None)

@@ -9,9 +9,9 @@ import pandas as pd
 
 from kindling.errors import UserError
 from kindling.series.calendar import DAY, Calendar, find_calendar
-from kindling.series.several import find_series, refuse_several
 from kindling.series.read import read_rows
 from kindling.series.rows import SeriesColumns
+from kindling.series.several import find_series, refuse_several
 from kindling.series.times import NOT_A_TIME, find_layout
 from kindling.tables.columns import Kind, choose, looks_like, not_used, related_rows
 from kindling.tables.formats import parse
@@ -175,7 +175,11 @@ def _of_length(steps: int, series: int) -> dict[str, Any]:
     if steps >= LONG:
         return {}
     window = max(1, min(12, steps // 20))
-    return {"window": window, "val_fraction": 0.2, "batch_size": 32 if series * steps < LONG else 256}
+    return {
+        "window": window,
+        "val_fraction": 0.2,
+        "batch_size": 32 if series * steps < LONG else 256,
+    }
 
 
 def _is_time(cells: "pd.Series[str]") -> bool:
