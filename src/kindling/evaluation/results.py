@@ -160,7 +160,7 @@ def show(results: Results, run: Path, console: Console) -> None:
         of = f"{samples:,} samples" + (f" of {steps} steps" if steps else "")
         console.print(f"targets      {head}, {count:,} of {of}{unscored}")
     for part, what in (("per_step", "step"), ("per_series", "series")):
-        if scores := results.get(part):
+        if any(scores := results.get(part, {})):
             console.print(f"by {what:9} {_ends(scores)}; all {len(scores):,} in results.json")
     if by_class := results.get("per_class"):
         many = f"classes      {len(by_class):,}, scored one by one in results.json"
@@ -189,12 +189,11 @@ def _metric_table(results: Results, baseline: Results | None) -> Table:
 
 def _ends(scores: Scores) -> str:
     """The first metric of the first and the last part."""
-    ends = {name: row for name, row in scores.items() if row}
-    metric = next(iter(next(iter(ends.values()), {})), "")
-    shown_ends = [
-        f"{short(ends[name][metric])} ({name})" for name in [*ends][:: max(1, len(ends) - 1)]
-    ]
-    return f"{metric} {' to '.join(shown_ends)}"
+    scored = [name for name, row in scores.items() if row]
+    metric = next(iter(scores[scored[0]]))
+    names = dict.fromkeys([scored[0], scored[-1]])
+    ends = (f"{short(scores[name][metric])} ({name})" for name in names)
+    return f"{metric} {' to '.join(ends)}"
 
 
 def _class_table(scores: Mapping[str, Mapping[str, float]]) -> Table:

@@ -205,7 +205,7 @@ class SeriesDataModule(DataModule):
             return {}
         home = windows.home[windows.locate(index)[1]]
         order, counts = home.argsort(stable=True), home.bincount(minlength=1)
-        parts = order.split(counts.tolist())
+        parts = torch.split(order, counts.tolist())
         return {windows.panel.names[k]: part for k, part in enumerate(parts) if len(part)}
 
     def block_length(self, samples: int) -> int:
@@ -220,7 +220,7 @@ class SeriesDataModule(DataModule):
         periods = ("quarter", "year") if monthly else ("day", "week")
         unit = f"of {', '.join(self.targets)}"
         named = [f"{name} " for name in self.targets] if len(self.targets) > 1 else [""]
-        window = {
+        window: dict[str, Any] = {
             "meaning": "the last values of the series, oldest first; each lag beside them is "
             "counted from the step that follows the row's own",
             "unit": unit,
@@ -230,7 +230,7 @@ class SeriesDataModule(DataModule):
         }
         angles = [f"{w} of the {p}" for p in periods for w in ("sine", "cosine")]
         others, names = self.columns.numbers[len(self.targets) :], list(self.statistics)
-        calendar = {
+        calendar: dict[str, Any] = {
             "meaning": "where the step that follows the row's own lies in its "
             + (
                 "quarter and in its year, as angles"
@@ -248,7 +248,7 @@ class SeriesDataModule(DataModule):
             moments = {name: table[len(self.targets) :] for name, table in self.statistics.items()}
             calendar["mean_and_deviation"] = moments if self.panel else moments[names[0]]
         value = {"meaning": f"the next {self.targets[0]}", "unit": f"of {self.targets[0]}"}
-        schema = {"window": window, "calendar": calendar}
+        schema: dict[str, Mapping[str, Any]] = {"window": window, "calendar": calendar}
         if self.panel:
             columns = ["mean", "standard deviation", "error of the seasonal naive forecast"]
             meaning = "of the series in training, for each column to forecast"

@@ -4,6 +4,7 @@ Q: quantiles.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from kindling.errors import UserError
 class _Mean(Metric):
     """A sum over another sum; the first grows with what is wrong."""
 
-    higher_is_better = False
+    higher_is_better: bool | None = False
     full_state_update = False
     total: Tensor
     weight: Tensor
@@ -142,7 +143,7 @@ def forecast_metrics(extended: bool, quantiles: Sequence[float] = ()) -> MetricC
 
 def check_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
     """Rising numbers between 0 and 1, the median among them; or none."""
-    rising = all(a < b for a, b in zip(quantiles, quantiles[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(quantiles))
     if quantiles and not (rising and quantiles[0] > 0 and quantiles[-1] < 1 and 0.5 in quantiles):
         fault = f"model.quantiles={list(quantiles)}: must rise between 0 and 1, with 0.5 among them"
         raise UserError(f"{fault}, such as [0.1,0.5,0.9]")

@@ -15,6 +15,7 @@ from torch import Tensor
 from kindling.series.gaps import Gaps
 from kindling.series.read import Series
 
+START = torch.zeros(1, dtype=torch.int64)
 AT_ONCE = 1 << 20  # values that are looked at together, so that millions take little memory
 
 
@@ -41,9 +42,9 @@ class Panel:
     targets: int = 1
     known: int = 0
     names: Sequence[str] = ("",)
-    starts: Tensor = torch.zeros(1, dtype=torch.int64)
-    stops: Tensor = torch.zeros(1, dtype=torch.int64)
-    firsts: Tensor = torch.zeros(1, dtype=torch.int64)
+    starts: Tensor = START
+    stops: Tensor = START
+    firsts: Tensor = START
     timeline: Series | None = None
     statistics: Tensor | None = None
 
@@ -82,7 +83,7 @@ class Panel:
         rows = self.filled[self.filled < columns * size] % size
         if columns == 1:
             return Gaps(rows)
-        rows, counts = rows.unique(return_counts=True)
+        rows, counts = torch.unique(rows, return_counts=True)
         return Gaps(rows[counts == columns])
 
     def steps(self, position: Tensor, home: Tensor) -> Tensor:

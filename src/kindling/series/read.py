@@ -19,7 +19,7 @@ import pandas as pd
 
 from kindling.data.sources import Recording
 from kindling.errors import UserError
-from kindling.series.calendar import DAY, MONDAY, WEEK, Calendar, Ticks, find_calendar
+from kindling.series.calendar import DAY, MONDAY, WEEK, Calendar, Mask, Ticks, find_calendar
 from kindling.series.clock import Clock, ClockChanges, written, zone_clock
 from kindling.series.rows import CELLS, Chunk, SeriesColumns, Values, count_lines, read_chunks
 from kindling.series.several import refuse_several
@@ -51,7 +51,7 @@ class Series:
     stop: int = 0
 
     def __len__(self) -> int:
-        return self.values.shape[-1]
+        return int(self.values.shape[-1])
 
     @property
     def start(self) -> np.datetime64:
@@ -240,7 +240,7 @@ class Grid:
         index, off = self.calendar.index(chunk.ticks)
         expected = np.arange(len(index)) + self._next(index, off)
         # Where columns are known ahead, the last rows may lack the others: see ``mended``.
-        empty = np.isnan(chunk.values[:, self.past if self.columns.known else 0 :]).any(1)
+        empty: Mask = np.isnan(chunk.values[:, self.past if self.columns.known else 0 :]).any(1)
         wrong = empty | off | (index != expected)
         if wrong.any():
             i = wrong.argmax()
@@ -260,7 +260,7 @@ class Grid:
                 what += self._clock_change(chunk, i)
             chunk.fail(i, f"{what}; {_CURE}")
 
-    def _next(self, index: Ticks, off: npt.NDArray[np.bool_]) -> int:
+    def _next(self, index: Ticks, off: Mask) -> int:
         if self.start is not None:
             return self.start + self.size
         return int(index[(~off).argmax()]) - int((~off).argmax())
@@ -323,7 +323,8 @@ class Grid:
         elif problems == "interpolate":
             self._fill(missing, first, size)
         else:
-            first, stop, size = self._cut(missing.any(0), first, stop, size)
+            gaps: Mask = missing.any(0)
+            first, stop, size = self._cut(gaps, first, stop, size)
             missing = missing[:, :0]
         if counts := ", ".join(f"{count} {what}" for what, count in self.counts.items() if count):
             _log.warning("%s mended by %s: %s", self.title, problems, counts)
@@ -356,7 +357,7 @@ class Grid:
         self.counts["steps cut where a column has no value"] = first + self.size - size
         return first, stop, size
 
-    def _refuse(self, missing: npt.NDArray[np.bool_], first: int, stop: int) -> None:
+    def _refuse(self, missing: Mask, first: int, stop: int) -> None:
         """What the rows alone could not show: a value that is missing, or a column's late begin."""
         missing[: self.past, stop - first :] = False
         if first or missing.any():
@@ -366,7 +367,7 @@ class Grid:
             what = f"timestamp {self._written(step)!r}: no value in column {name!r}"
             raise UserError(f"{self.title}, {what}; {_CURE}")
 
-    def _fill(self, missing: npt.NDArray[np.bool_], first: int, size: int) -> None:
+    def _fill(self, missing: Mask, first: int, size: int) -> None:
         for column, gaps in zip(self.values[:, first:size], missing, strict=True):
             if 2 * gaps.sum() > len(gaps):
                 raise self._too_sparse(self.start or 0, self.size)
@@ -377,9 +378,7 @@ class Grid:
                 column[index] = np.interp(index, edges, column[edges])
                 self.counts["values interpolated"] += len(index)
 
-    def _cut(
-        self, missing: npt.NDArray[np.bool_], first: int, stop: int, size: int
-    ) -> tuple[int, int, int]:
+    def _cut(self, missing: Mask, first: int, stop: int, size: int) -> tuple[int, int, int]:
         """The longest segment without a gap, with what is known ahead where it is the last."""
         bounds = np.concatenate([[-1], np.flatnonzero(missing), [size - first]]) + first
         longest = int(np.diff(np.minimum(bounds, stop)).argmax())

@@ -134,7 +134,7 @@ def _read_columns(
     places = _find_columns(path, header, columns)
     times = [places[name] for name in columns.times]
     numbers = [places[name] for name in columns.numbers]
-    marks = dict.fromkeys(numbers, list(columns.missing)) if columns.missing else None
+    marks = {k: list(columns.missing) for k in numbers} if columns.missing else None
     settings: dict[str, Any] = {
         "sep": separator,
         "header": 0,
@@ -179,7 +179,9 @@ def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
 def _head(path: Path, columns: Sequence[int], settings: Mapping[str, Any]) -> pd.DataFrame:
     """The first values as they are written."""
     with warnings.catch_warnings(action="ignore"):  # of what is said when the file is read
-        return pd.read_csv(path, dtype=str, usecols=columns, nrows=PEEKED, **settings)
+        usecols = np.asarray(columns)
+        head: pd.DataFrame = pd.read_csv(path, dtype=str, usecols=usecols, nrows=PEEKED, **settings)
+        return head
 
 
 def _has_decimals(cells: "pd.Series[str]") -> bool:
@@ -253,8 +255,8 @@ def _parse(
     layout: Layout,
 ) -> Chunk:  # fmt: skip
     columns = [_numbers(cells[name]) for name in cells]
-    values = np.stack([column.to_numpy(np.float64) for column in columns], -1)
-    values = np.where(np.isfinite(values), values, np.nan)
+    values: Values = np.stack([column.to_numpy(np.float64) for column in columns], -1)
+    values[~np.isfinite(values)] = np.nan
     ticks, offsets = layout.parse(times)
     chunk = Chunk(path, times.index.to_numpy() + 2, times, ticks, offsets, values, series)
     if (unread := ticks == NOT_A_TIME).any():

@@ -1,7 +1,7 @@
 """Windows of series as views of one tensor, in segments that no window leaves.
 
-N: steps of all series, B: batch, T: steps in a window, H: steps to forecast, V: columns to forecast,
-L: lags, C: what else is known of a step, K: baselines.
+N: steps of all series, B: batch, T: steps in a window, H: steps to forecast, V: columns to
+forecast, L: lags, C: what else is known of a step, K: baselines.
 """
 
 import math

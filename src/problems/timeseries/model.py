@@ -1,7 +1,7 @@
 """A recurrent network, or a linear one, that forecasts the next values of a series.
 
-B: batch, T: time steps, F: inputs a step, P: steps a patch, O: numbers to forecast, which are H steps
-of V columns, and Q quantiles of each; M: nets.
+B: batch, T: time steps, F: inputs a step, P: steps a patch, O: numbers to forecast, which are H
+steps of V columns, and Q quantiles of each; M: nets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -145,7 +145,8 @@ class LinearNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         values, others = x.tensor_split([self.values], -1)
-        own = values.unflatten(-1, (-1, self.columns)).permute(0, 3, 1, 2)  # (B, V, T, 1 + lags)
+        own = values.reshape(*values.shape[:-1], -1, self.columns)
+        own = own.permute(0, 3, 1, 2)  # (B, V, T, 1 + lags)
         found = self.own(own.flatten(2)).flatten(1)
         if self.rest is not None:
             found = found + self.rest(others.flatten(1))
@@ -298,7 +299,8 @@ class TimeseriesModule(Module):
         values, level = self._relative(window, scaling)
         inputs = self._arranged(values, calendar)
         changes = torch.stack([net(inputs) for net in self.nets])
-        changes = changes.unflatten(-1, (len(self.names), self.horizon, -1)).transpose(2, 3)
+        changes = changes.reshape(*changes.shape[:2], len(self.names), self.horizon, -1)
+        changes = changes.transpose(2, 3)
         return level.unsqueeze(-1) + scaling[1].unsqueeze(-1) * self._rising(changes)
 
     def _rising(self, changes: Tensor) -> Tensor:
@@ -322,7 +324,7 @@ class TimeseriesModule(Module):
         center, scale = scaling
         level = window[:, -1:, : len(self.names)] if self.change else center
         if len(self.names) > 1:  # each column, and each lag of it, by its own
-            window = window.unflatten(-1, (-1, len(self.names)))
+            window = window.reshape(*window.shape[:-1], -1, len(self.names))
             center, scale = (part.unsqueeze(-2) for part in (level, scale))
             return ((window - center) / scale).flatten(-2).to(self.scale.dtype), level
         return ((window - level) / scale).to(self.scale.dtype), level

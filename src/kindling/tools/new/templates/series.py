@@ -60,8 +60,8 @@ class TaskNameModule(Module):
         # Differences of values in double precision are exact, and small enough for single.
         values = ((window - last.repeat(1, 1, lags)) / scale.repeat(1, 1, lags)).to(calendar.dtype)
         states, _ = self.encoder(torch.cat([values, calendar], -1))
-        change = self.readout(states[:, -1]).unflatten(-1, (self.horizon, len(self.names)))
-        return last + scale * change
+        change = self.readout(states[:, -1]).reshape(-1, self.horizon, len(self.names))
+        return last + scale * change  # type: ignore[no-any-return]
 
     def _scale(self, statistics: Tensor | None) -> Tensor:
         """Of the training series, or of each sample's own of several, ``(B, 1, V)``."""
