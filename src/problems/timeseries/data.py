@@ -1,5 +1,6 @@
 """The electricity load of a client of the Portuguese grid, every quarter of an hour."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ class TimeseriesDataModule(SeriesDataModule):
         self,
         train: str = "electricity_train.csv",
         test: str | None = "electricity_test.csv",
-        value: str = "consumption",
+        value: str | Sequence[str] = "consumption",
         **settings: Any,
     ) -> None:
         super().__init__(train=train, test=test, value=value, **settings)
