@@ -26,6 +26,9 @@ CHURN = "id;Tariff;Minutes;Fee;constant;Churn\n" + "".join(
 LOAD = "when,wind,load\n" + "".join(
     f"2024-01-{1 + k // 24:02d} {k % 24:02d}:00,{k % 5},{k % 24}.5\n" for k in range(700)
 )
+SHOPS = "month,shop,sold\n" + "".join(
+    f"{1990 + k // 12}-{1 + k % 12:02d},{shop},{k}.5\n" for k in range(200) for shop in "ab"
+)
 WRITTEN = (f"src/problems/{TASK}", f"tests/problems/{TASK}", f"configs/{TASK}.yaml")
 
 
@@ -158,6 +161,12 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             LOAD.replace("2024-01-03 05:00,3,5.5\n", ""),
             "not used: load",
             {"value": "wind", "problems": "interpolate"},
+        ),
+        (
+            ["--kind=series"],
+            SHOPS,
+            "400 rows",
+            {"value": "sold", "series": "shop", "problems": "error", "window": 10, "lags": ["1y"]},
         ),
     ],
 )

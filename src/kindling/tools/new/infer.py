@@ -27,6 +27,9 @@ SPARE = 40
 LONG = 1000
 """Steps from which on the data module's own window and batch suit a series."""
 
+STEPS = 2000
+"""Of the optimizer, at least, that a short series is trained for."""
+
 SEEN = 1000
 """Rows that show whether a column is of times."""
 
@@ -171,15 +174,14 @@ def _lags(calendar: Calendar, steps: int, window: int) -> list[str]:
 
 
 def _of_length(steps: int, series: int) -> dict[str, Any]:
-    """What a series of less than some thousand steps takes: its validation is a tenth at most."""
-    if steps >= LONG:
-        return {}
-    window = max(1, min(12, steps // 20))
-    return {
-        "window": window,
-        "val_fraction": 0.2,
-        "batch_size": 32 if series * steps < LONG else 256,
-    }
+    """What short series take: a small window, and so many epochs that there are steps enough."""
+    found: dict[str, Any] = {}
+    if steps < LONG:  # of which validation is a tenth at most
+        found = {"window": max(1, min(12, steps // 20)), "val_fraction": 0.2}
+    if steps * series < 10 * LONG:
+        batches = max(1, round(0.7 * steps * series / 32))
+        found |= {"batch_size": 32, "max_epochs": min(300, max(50, STEPS // batches))}
+    return found
 
 
 def _is_time(cells: "pd.Series[str]") -> bool:

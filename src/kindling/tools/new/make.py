@@ -36,6 +36,7 @@ class Kind(NamedTuple):
     base: str
     data: Mapping[str, Any]
     model: Mapping[str, Any] = {"lr": 3e-3}
+    epochs: int = 50
 
 
 TABLES = "kindling.tables.datamodule.TableDataModule"
@@ -82,7 +83,8 @@ def make(
         print(f"{data}: {found.about}")
         for name, value in found.settings.items():
             print(f"  {name:11} {', '.join(value) if isinstance(value, list) else value}")
-        chosen = chosen._replace(data={**chosen.data, **found.settings})
+        epochs = found.settings.pop("max_epochs", chosen.epochs)
+        chosen = chosen._replace(data={**chosen.data, **found.settings}, epochs=epochs)
     create(task, chosen)
     for path in places(task):
         print(f"wrote   {path.relative_to(paths.PROJECT)}")
@@ -167,8 +169,8 @@ def _config(task: str, kind: Kind) -> str:
     content = {
         "data": {"class_path": name.format("data", "DataModule"), "init_args": data},
         "model": {"class_path": name.format("model", "Module"), "init_args": dict(kind.model)},
-        "trainer": {"max_epochs": 50},
-        "early_stopping": {"patience": 10},
+        "trainer": {"max_epochs": kind.epochs},
+        "early_stopping": {"patience": kind.epochs // 5},
     }
     style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "allow_unicode": True}
     # A list takes one line, however long it is.
