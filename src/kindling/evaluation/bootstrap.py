@@ -76,7 +76,7 @@ def values(
     """The metrics of what can be scored; none where nothing can."""
     there = _there(prediction, target)
     head.metrics.reset()
-    update(head, head.metrics, prediction, target, unit, there)
+    update(head, head.metrics, prediction, target, unit, None if there.all() else there)
     found = head.metrics.compute().items() if there.any() else ()
     return {name: float(value) for name, value in found}
 

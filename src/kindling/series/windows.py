@@ -102,6 +102,7 @@ class Windows(BatchDataset[SeriesBatch]):
         self.panel, self.length, self.phases = series, length, phases
         self.segments, self.lags, self.naive = tuple(segments), tuple(lags), tuple(naive)
         self.horizon, self.stride, self.targets = horizon, stride, series.targets
+        self.ahead = ahead
         self.context = context(length, lags)
         self.first, self.stop = (torch.tensor(ends) for ends in zip(*segments, strict=True))
         self.home = torch.bucketize(self.first, series.starts, right=True) - 1
@@ -129,13 +130,13 @@ class Windows(BatchDataset[SeriesBatch]):
         self.others = torch.cat([further, known])
         self.others_begin = torch.cat([further, known + self.horizon]) - self.length
         # Columns that are known ahead have no value that was not known yet.
-        self.ahead = torch.cat([torch.zeros_like(further), torch.full_like(known, self.horizon)])
+        self.later = torch.cat([torch.zeros_like(further), torch.full_like(known, self.horizon)])
         steps = torch.arange(self.horizon)
         self.ahead_by = steps[:, None] + own  # (H, V)
         lags = torch.tensor(self.naive)[:, None]
         back = steps - lags * (steps // lags.clamp(min=1) + 1)
         self.repeats = back[..., None] + own  # (K, H, V)
-        self.own = own
+        self.repeatable, self.own = lags[:, None] > 0, own
         # The layout of a batch's targets: without H or V where it is 1.
         values = [self.targets] if self.targets > 1 else []
         self.shape = [self.horizon, *values] if self.horizon > 1 or values else []
@@ -148,10 +149,12 @@ class Windows(BatchDataset[SeriesBatch]):
         home, given = self.home[segment], index.shape
         window = self._view(target, self.begins, self.bases)
         position = target[..., None, None] + self.ahead_by
-        known = position - self.own < self.stop[segment][..., None, None]
-        if self.shape and len(self.panel.gaps):
+        if self.ahead or (self.shape and len(self.panel.gaps)):
+            known = position - self.own < self.stop[segment][..., None, None]
             known &= self.panel.gaps.measured(position)
-        future = torch.where(known, self.values[torch.where(known, position, 0)], torch.nan)
+            future = torch.where(known, self.values[torch.where(known, position, 0)], torch.nan)
+        else:
+            future = self.values[position]
         return SeriesBatch(
             window,
             self._calendar(target, home),
@@ -193,10 +196,12 @@ class Windows(BatchDataset[SeriesBatch]):
     def _repeated(self, target: Tensor, segment: Tensor) -> Tensor:
         """What the baselines repeat, ``(..., K, H, V)``."""
         position = target[..., None, None, None] + self.repeats
-        known = self.panel.gaps.last_measured(target[..., None] + self.own)[..., None, None, :]
-        first, lags = self.first[segment][..., None, None, None], torch.tensor(self.naive)
-        there = (position - self.own >= first) & (lags > 0)[:, None, None]
-        place = torch.where(there, position.minimum(known), 0)
+        first = self.first[segment][..., None, None, None]
+        there = (position - self.own >= first) & self.repeatable
+        if len(self.panel.gaps):
+            known = self.panel.gaps.last_measured(target[..., None] + self.own)
+            position = position.minimum(known[..., None, None, :])
+        place = torch.where(there, position, 0)
         return torch.where(there, self.values[place], torch.nan)
 
     def _calendar(self, target: Tensor, home: Tensor) -> Tensor:
@@ -208,7 +213,7 @@ class Windows(BatchDataset[SeriesBatch]):
             phases = torch.from_numpy(self.phases(steps.numpy())).float() * (2 * math.pi)
             parts.append(torch.stack([torch.sin(phases), torch.cos(phases)], -1).flatten(-2))
         if len(self.others):
-            view = self._view(target, self.others_begin, self.others, self.ahead)
+            view = self._view(target, self.others_begin, self.others, self.later)
             center, scale, _ = self._statistics(home)[..., None, self.targets :, :].unbind(-1)
             parts.append(((view - center) / scale).float())
         return torch.cat(parts, -1) if parts else torch.empty(*target.shape, self.length, 0)
