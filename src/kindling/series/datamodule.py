@@ -247,18 +247,15 @@ class SeriesDataModule(DataModule):
             )
             moments = {name: table[len(self.targets) :] for name, table in self.statistics.items()}
             calendar["mean_and_deviation"] = moments if self.panel else moments[names[0]]
-        value = {"meaning": f"the next {self.targets[0]}", "unit": f"of {self.targets[0]}"}
         schema: dict[str, Mapping[str, Any]] = {"window": window, "calendar": calendar}
         if self.panel:
             columns = ["mean", "standard deviation", "error of the seasonal naive forecast"]
             meaning = "of the series in training, for each column to forecast"
             schema["statistics"] = {"meaning": meaning, "columns": columns, "of": self.statistics}
-        if len(self.targets) == 1 and self.horizon == 1:
-            return {**schema, "value": value}
         steps = f"the next {self.horizon} steps of" if self.horizon > 1 else "the next"
-        heads = self.target_names.items()
         return schema | {
-            head: {"meaning": f"{steps} {name}", "unit": f"of {name}"} for head, name in heads
+            head: {"meaning": f"{steps} {name}", "unit": f"of {name}"}
+            for head, name in self.target_names.items()
         }
 
     def sources(self) -> DatasetSources:

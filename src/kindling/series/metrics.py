@@ -69,7 +69,7 @@ class WeightedQuantileLoss(_Mean):
 class Coverage(_Mean):
     """Share of targets that lie in the interval between two of the quantiles."""
 
-    higher_is_better = None  # it shall be what the interval says
+    higher_is_better: bool | None = None  # it shall be what the interval says
 
     def __init__(self, levels: Sequence[float], low: float) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ each and their timestamps nothing.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
@@ -143,13 +143,21 @@ def read_panel(
             if problems == "error":
                 grid.check(rows)
             grid.add(rows)
-    own = clock.clock(path)
-    if columns.timezone is not None:
-        starts = [grid.start or 0 for grid in grids.values()]
-        ends = [(grid.start or 0) + grid.size for grid in grids.values()]
-        begin, end = calendar.times([min(starts), max(ends)]).tolist()
-        own = zone_clock(columns.timezone, begin, end, clock.local)
+    own = _whole_clock(path, columns, grids.values(), clock)
     return {name: grids.pop(name).mended(problems, own) for name in list(grids)}
+
+
+def _whole_clock(
+    path: Path, columns: SeriesColumns, grids: Collection["Grid"], clock: ClockChanges
+) -> Clock | None:
+    """The clock of all series, or of the zone that the settings name."""
+    if columns.timezone is None:
+        return clock.clock(path)
+    starts = [grid.start or 0 for grid in grids]
+    ends = [(grid.start or 0) + grid.size for grid in grids]
+    calendar = next(iter(grids)).calendar
+    begin, end = calendar.times([min(starts), max(ends)]).tolist()
+    return zone_clock(columns.timezone, begin, end, clock.local)
 
 
 def read_rows(path: Path, columns: SeriesColumns, most: int) -> Recording:
@@ -240,7 +248,8 @@ class Grid:
         index, off = self.calendar.index(chunk.ticks)
         expected = np.arange(len(index)) + self._next(index, off)
         # Where columns are known ahead, the last rows may lack the others: see ``mended``.
-        empty: Mask = np.isnan(chunk.values[:, self.past if self.columns.known else 0 :]).any(1)
+        needed = chunk.values[:, self.past if self.columns.known else 0 :]
+        empty = np.asarray(np.isnan(needed).any(1))
         wrong = empty | off | (index != expected)
         if wrong.any():
             i = wrong.argmax()
@@ -323,7 +332,7 @@ class Grid:
         elif problems == "interpolate":
             self._fill(missing, first, size)
         else:
-            gaps: Mask = missing.any(0)
+            gaps = np.asarray(missing.any(0))
             first, stop, size = self._cut(gaps, first, stop, size)
             missing = missing[:, :0]
         if counts := ", ".join(f"{count} {what}" for what, count in self.counts.items() if count):
