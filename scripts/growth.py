@@ -3,10 +3,13 @@
 python scripts/growth.py
 
 Writes data of three sizes, trains a small net of each problem on them, and draws both. The first
-epoch, which decodes photos, is left out.
+epoch, which decodes photos, is left out. With --reading, it only measures how long a large table
+takes to be read and split, and in how much memory.
 """
 
 import argparse
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +29,11 @@ def main(args: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("logs/growth.csv"))
     parser.add_argument("--scale", type=float, default=1.0, help="of all sizes, to try it out")
+    parser.add_argument("--reading", action="store_true", help="read large tables alone")
     chosen = parser.parse_args(args)
+    if chosen.reading:
+        read_tables(chosen.scale)
+        return
     rows = []
     for name, (size, write, flags) in PROBLEMS.items():
         for factor in FACTORS:
@@ -48,6 +55,42 @@ def main(args: Sequence[str] | None = None) -> None:
     table.to_csv(chosen.output, index=False)
     draw(table).savefig(chosen.output.with_suffix(".png"), dpi=100)
     print(f"chart  {chosen.output.with_suffix('.png')}")
+
+
+READING = {"long": (1_000_000, 20), "wide": (2_000, 5_000)}
+"""Rows and columns of tables that are read alone."""
+
+READ = """
+import resource, sys, time
+from pathlib import Path
+from kindling.tables.datamodule import TableDataModule
+class Table(TableDataModule):
+    task = "reading"
+from kindling.tables.read import read_table
+start = time.process_time()
+read_table(Path(sys.argv[1]), typed=True)
+read = time.process_time() - start
+data = Table(Path(sys.argv[1]).parent, target="x0")
+data.setup("fit")
+both = time.process_time() - start - read
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(f"read {read:.1f} s, read and split {both:.1f} s (CPU), {peak:.0f} MiB at most")
+"""
+
+
+def read_tables(scale: float) -> None:
+    """Print what reading takes: of the file alone, then by a data module up to its tensors."""
+    for name, (rows, columns) in READING.items():
+        rng, size = np.random.default_rng(0), round(rows * scale)
+        with tempfile.TemporaryDirectory() as folder:
+            table = pd.DataFrame(rng.normal(50, 9, (size, columns)).round(4))
+            table.columns = [f"x{k}" for k in range(columns)]
+            if name == "long":
+                table["x18"] = rng.integers(0, 1000, size)
+                table["x19"] = rng.choice(["north", "south", "west"], size)
+            table.to_csv(path := Path(folder, "table.csv"), index=False)
+            print(f"{name:10} {size:>9,} x {columns:,}", end="  ", flush=True)
+            subprocess.run([sys.executable, "-c", READ, str(path)], check=True)
 
 
 def write_rows(folder: Path, samples: int) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from kindling.data.files import photo_suffixes
 from kindling.errors import UserError
 from kindling.tables.dates import PARTS, dates, part_of, source
-from kindling.tables.formats import parse
-from kindling.tables.read import require_columns
+from kindling.tables.formats import format_of, parse
+from kindling.tables.read import require_columns, shown
 
 Kind = Literal["numbers", "categories", "photos", "identifiers"]
 KINDS: tuple[Kind, ...] = ("numbers", "categories", "photos", "identifiers")
@@ -48,6 +49,9 @@ GROUPS = 5
 LONG = 60
 """Letters of a cell from which text is prose rather than a name."""
 
+SAMPLED = 100
+"""Rows by which columns are seen to differ before all of their rows are compared."""
+
 
 class Columns(NamedTuple):
     """Names of columns by what they are."""
@@ -59,23 +63,29 @@ class Columns(NamedTuple):
 
 
 def choose(
-    table: pd.DataFrame, target: str, named: Mapping[Kind, Sequence[str] | None], path: Path
+    table: pd.DataFrame,
+    target: str | Sequence[str],
+    named: Mapping[Kind, Sequence[str] | None],
+    path: Path,
 ) -> Columns:
     """The columns that are named, and of each kind that is not named those that look like it.
+
+    But for the target, or what else is not learned from.
 
     Raises:
         UserError: A name is absent or named twice, or is the target, or nothing is left.
     """
     given = [name for names in named.values() for name in names or ()]
-    require_columns(table, [target, *given], path)
-    if target in given:
-        raise UserError(f"{path}: the target {target!r} is among the columns to learn from")
+    aside = [target] if isinstance(target, str) else [*target]
+    require_columns(table, [*aside, *given], path)
+    if among := [name for name in aside if name in given]:
+        raise UserError(f"{path}: the target {among[0]!r} is among the columns to learn from")
     if twice := [name for name in given if given.count(name) > 1]:
         raise UserError(f"{path}: column {twice[0]!r} is named twice: name it once")
     found: dict[Kind, list[str]] = {kind: list(named.get(kind) or ()) for kind in KINDS}
     useless = unusable(table)
     for name in map(str, table.columns):
-        if name == target or name in given or name in useless:
+        if name in aside or name in given or name in useless:
             continue
         kind = looks_like(table[name])
         # What a row is called is always of use: it names the row in the predictions.
@@ -85,7 +95,7 @@ def choose(
             found["numbers"] += _parts_of_dates(table[name])
     columns = Columns(**found)
     if not any(columns[:3]):
-        raise UserError(f"{path}: no column to learn from beside {target!r}: add or name one")
+        raise UserError(f"{path}: no column to learn from beside {aside[0]!r}: add or name one")
     return columns
 
 
@@ -102,9 +112,10 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
     there = cells.dropna()
     if there.empty:
         return None
-    if 2 * sum(map(_is_photo, there)) > len(there):
+    typed = there.dtype != object
+    if not typed and 2 * sum(map(_is_photo, there)) > len(there):
         return "photos"
-    if cells.name == cells.attrs.get("unnamed"):  # as pandas writes its index
+    if cells.name == format_of(cells).unnamed:  # as pandas writes its index
         return "identifiers"
     number, distinct = parse(there).values, there.nunique()
     if ID.search(str(cells.name)) and (
@@ -119,7 +130,7 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
         return "numbers"
     if len(there) == len(cells) and _counts_rows(number):
         return "identifiers"
-    zero = there.str.match(r"0\d").any()
+    zero = not typed and there.str.match(r"0\d").any()
     return "categories" if zero or CODE.search(str(cells.name)) else "numbers"
 
 
@@ -131,37 +142,75 @@ def _is_photo(cell: str) -> bool:
 def unusable(table: pd.DataFrame) -> dict[str, str]:
     """Columns that nothing can be learned from, and why: empty, constant, doubled, or prose."""
     found: dict[str, str] = {}
-    seen: dict[int, str] = {}
-    for name in map(str, table.columns):
-        cells = table[name]
-        there = cells.dropna()
-        first = seen.setdefault(hash(tuple(cells)), name)
-        if there.empty:
-            found[name] = "empty"
-        elif len(there) > 1 and len(there) == len(cells) and (there == there.iloc[0]).all():
-            found[name] = f"always {there.iloc[0]!r}"
-        elif first != name and cells.equals(table[first]):
-            found[name] = f"the same as {first!r}"
-        elif there.str.len().mean() > LONG and there.nunique() > max(FEW, len(there) / 2):
+    seen: dict[int, list[str]] = {}
+    # What differs in some rows differs.
+    some = table.iloc[np.unique(np.linspace(0, len(table) - 1, SAMPLED, dtype=np.int64))]
+    samples = some.astype(object).where(some.notna(), "").to_numpy().T
+    for name, sample in zip(map(str, table.columns), samples, strict=True):
+        cells, first = table[name], sample[0]
+        alike = seen.setdefault(hash(tuple(sample)), [])
+        if len(set(sample)) < 2 and cells.nunique(dropna=False) < 2:
+            if first == "" or len(cells) > 1:
+                found[name] = "empty" if first == "" else f"always {shown(first)!r}"
+        elif doubled := next((other for other in alike if cells.equals(table[other])), None):
+            found[name] = f"the same as {doubled!r}"
+        elif _is_prose(cells):
             found[name] = "long text"
+        alike.append(name)
     return found
 
 
+def _is_prose(cells: "pd.Series[str]") -> bool:
+    there = cells.dropna()
+    if there.dtype != object or there.str.len().mean() <= LONG:
+        return False
+    return there.nunique() > max(FEW, len(there) / 2)
+
+
 def report(
-    table: pd.DataFrame, columns: Columns, vocabulary: Mapping[str, Sequence[str]], target: str
+    table: pd.DataFrame,
+    columns: Columns,
+    vocabulary: Mapping[str, Sequence[str]],
+    targets: Sequence[str],
 ) -> None:
     """Say in one line what each column was taken for."""
     categories = [f"{name} ({len(vocabulary[name])})" for name in columns.categories]
-    parts = {**columns._asdict(), "categories": categories, "target": [target]}
-    parts["not used"] = not_used(table, [target, *(name for names in columns for name in names)])
+    parts = {**columns._asdict(), "categories": categories, "target": [*targets]}
+    parts["not used"] = not_used(table, [*targets, *(name for names in columns for name in names)])
     said = (f"{kind} {', '.join(names)}" for kind, names in parts.items() if names)
     log.info("columns: %s", "; ".join(said))
 
 
+def described(table: pd.DataFrame, columns: Columns, targets: Sequence[str]) -> dict[str, str]:
+    """What each column is taken for, and one of its cells."""
+    words = {"numbers": "number", "categories": "category", "photos": "photo"}
+    kinds = {
+        n: words.get(kind, "names the row")
+        for kind, names in columns._asdict().items()
+        for n in names
+    }
+    kinds |= dict.fromkeys(targets, "target")
+    used = {source(name, table): name for name in kinds}
+    why = unusable(table) if len(used) < len(table.columns) else {}
+    found = {}
+    for name in map(str, table.columns):
+        what = kinds.get(name) or ("date" if name in used else "not used")
+        if what == "category":
+            what = f"category of {table[name].nunique():,} values"
+        elif what == "not used":
+            what += f", {why[name]}" if name in why else ""
+        cell = table[name].dropna().head(1).map(shown).tolist()
+        short = textwrap.shorten(str(cell[0]), 40, placeholder=" ...") if cell else ""
+        example = parse(table[name]).example if what in ("number", "target") else ""
+        found[name] = what + (f"; {example}" if example else f", such as {short}" if cell else "")
+    return found
+
+
 def not_used(table: pd.DataFrame, used: Sequence[str]) -> list[str]:
     """The other columns, and why where that is seen by their cells."""
-    why, used = unusable(table), [source(name, table) for name in used]
-    names = (str(name) for name in table.columns if name not in used)
+    taken = {source(name, table) for name in used}
+    names = [str(name) for name in table.columns if name not in taken]
+    why = unusable(table) if names else {}
     return [f"{name} ({why[name]})" if name in why else name for name in names]
 
 
@@ -182,6 +231,8 @@ def related_rows(table: pd.DataFrame, targets: Sequence[str]) -> list[str]:
 
 
 def _are_numbers(there: "pd.Series[str]", number: NDArray[np.float64]) -> bool:
+    if there.dtype != object:
+        return True
     text = there[~np.isfinite(number)]
     if len(text) * 2 >= len(there):
         return False

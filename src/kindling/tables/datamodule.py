@@ -4,6 +4,7 @@ N: rows, B: batch, F: numbers, C: categories.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import ModuleDict
 
 from kindling.data.datamodule import STAGES, DataModule, SplitName
 from kindling.data.dataset import FieldDataset
@@ -32,6 +34,7 @@ from kindling.tables.read import (
     read_table,
     refuse,
     require_columns,
+    text,
 )
 from kindling.tables.splits import group_codes, moments, split_by_time
 from kindling.tables.vocabulary import UNSEEN, class_indices, encode, vocabularies
@@ -47,14 +50,16 @@ class TableBatch(NamedTuple):
 
     Shape:
         ``numbers`` ``(B, F)``, NaN where missing. ``codes`` ``(B, C)`` int64, 0 where unseen or
-        missing. ``target`` ``(B,)``: a number, NaN where unknown, or int64, the index of the class
-        or ``IGNORE_INDEX``. ``indices`` ``(B,)`` int64: of the samples in their split. Without B
-        for a single sample.
+        missing. ``target`` ``(B,)``, or ``(B, T)`` of several: a number, NaN where unknown, or
+        int64, the index of the class or ``IGNORE_INDEX``. ``weight`` ``(B,)``, 1 where no column
+        has it. ``indices`` ``(B,)`` int64: of the samples in their split. Without B for a single
+        sample.
     """
 
     numbers: Tensor
     codes: Tensor
     target: Tensor
+    weight: Tensor
     indices: Tensor
 
 
@@ -68,7 +73,8 @@ class TableDataModule(DataModule):
         input: CSV file to predict, with the columns that were learned from.
         table: CSV file to train on; null is the only one in the folder.
         test: CSV file of the test rows; null holds them out of the other.
-        target: Column to predict.
+        target: Column to predict, or several of one kind.
+        weight: Column of numbers by which rows count in the loss; null is all alike.
         numbers: Columns of numbers; null is those that look like it.
         categories: Columns of categories; null is those that look like it.
         ignore: Columns that are not learned from, and identify a row in the predictions.
@@ -91,7 +97,7 @@ class TableDataModule(DataModule):
     head: ClassVar[str] = "target"  # of the model, that predicts the target
     target_field: ClassVar[str] = "target"  # of a batch
     batch_class: ClassVar[type[Any]] = TableBatch
-    restored: ClassVar[Sequence[str]] = ("vocabulary", "classes")
+    restored: ClassVar[Sequence[str]] = ("vocabulary", "outputs", "classes")
     fixed: ClassVar[Sequence[str]] = ()  # settings and attributes that a trained model depends on
     option_names: ClassVar[Mapping[str, str]] = {}  # what a subclass calls settings, in errors
 
@@ -101,7 +107,8 @@ class TableDataModule(DataModule):
         input: Path | None = None,
         table: str | None = None,
         test: str | None = None,
-        target: str = "target",
+        target: str | list[str] = "target",
+        weight: str | None = None,
         numbers: Sequence[str] | None = None,
         categories: Sequence[str] | None = None,
         ignore: Sequence[str] = (),
@@ -121,7 +128,12 @@ class TableDataModule(DataModule):
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
         self.table, self.test_file = table, test if folds is None else None
-        self.target = target
+        self.targets = [target] if isinstance(target, str) else list(target)
+        if not self.targets or len(set(self.targets)) < len(self.targets):
+            raise UserError(f"data.target={target}: name a column, or several that differ")
+        self.target, self.weight = self.targets[0], weight
+        if weight is not None and "weight" not in self.batch_class._fields:
+            raise UserError(f"data.weight={weight}: {type(self).__name__} has no weights of rows")
         kinds = zip(KINDS, (numbers, categories, (), ignore), strict=True)
         self.named = {kind: names if names is None else list(names) for kind, names in kinds}
         self.category_limit = at_least("data.category_limit", category_limit, 1)
@@ -145,11 +157,27 @@ class TableDataModule(DataModule):
         return vocabularies(self._table, names, training, self.category_limit, self.path)
 
     @cached_property
-    def classes(self) -> list[str]:
-        """Names of the classes, if the target is one by name."""
+    def outputs(self) -> dict[str, list[str]]:
+        """The heads of a model that predicts the targets, and the classes of each, by name."""
         if self.target_kind != "classes":
-            return []
-        return class_indices(self._table, self.target, None, self.category_limit, self.path)[1]
+            return {head: [] for head in self.heads}
+        settings = None, self.category_limit, self.path
+        each = zip(self.heads, self.targets, strict=True)
+        return {head: class_indices(self._table, name, *settings)[1] for head, name in each}
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Names of the classes, if the target is one by name; of several, of the first."""
+        return next(iter(self.outputs.values()))
+
+    @property
+    def heads(self) -> list[str]:
+        """What a model calls the targets: of several, by letters, digits and _ alone."""
+        if len(self.targets) == 1:
+            return [self.head]
+        names = [re.sub(r"\W", "_", name) for name in self.targets]
+        plain = len(set(names)) == len(names) and not any(hasattr(ModuleDict, n) for n in names)
+        return names if plain else [f"target_{k}" for k in range(1, len(names) + 1)]
 
     @property
     def features(self) -> int:
@@ -170,7 +198,7 @@ class TableDataModule(DataModule):
 
     def load(self, path: Path) -> pd.DataFrame:
         """The rows of a file."""
-        return read_table(path, self.missing, self.decimal)
+        return read_table(path, self.missing, self.decimal, typed=True)
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
         """What each column is, by the settings and by its looks."""
@@ -179,7 +207,8 @@ class TableDataModule(DataModule):
             self.group in (names or ()) for names in named.values()
         ):
             named = {**named, "identifiers": [*(named["identifiers"] or ()), self.group]}
-        return choose(table, self.target, named, self.path)
+        aside = [*self.targets, *([self.weight] if self.weight else [])]
+        return choose(table, aside, named, self.path)
 
     def split_rows(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
         """Rows of training, validation and, unless there is a file of them, test."""
@@ -188,7 +217,7 @@ class TableDataModule(DataModule):
             return self.cut(grouped_split, group_codes(table[self.group]))
         if self.time is not None:
             return split_by_time(moments(table, self.time, self.path), self.cut)
-        if self.target_kind == "number":
+        if self.target_kind == "number" or len(self.targets) > 1:
             return self.cut(grouped_split, np.arange(len(table)))
         return self._stratified(table)
 
@@ -197,35 +226,40 @@ class TableDataModule(DataModule):
         label = self.read_target(table, self.path).numpy()
         classes, code, counts = np.unique(label, return_inverse=True, return_counts=True)
         rare = counts < self.cut.fewest
-        if (~rare).sum() < 2:
-            return self.cut(stratified_split, label)
         for k in np.flatnonzero(rare):
-            name, rows = self.classes[classes[k]] if self.classes else classes[k], counts[k]
-            log.warning(
-                "%s, column %r: class %r has %d rows, too few for every split: in training alone",
-                *(self.path, self.target, name, rows),
-            )
+            name = self.classes[classes[k]] if self.classes else str(classes[k])
+            where = f"{self.path}, column {self.target!r}: class {name!r} has {counts[k]} rows"
+            if (~rare).sum() < 2:  # and none is left to tell the others from
+                cure = f"too few for {self.cut.fewest} parts: add rows, or join it with another"
+                raise UserError(f"{where}, {cure}")
+            log.warning("%s, too few for every split: in training alone", where)
         common, few = np.flatnonzero(~rare[code]), np.flatnonzero(rare[code])
         train, *others = (common[part] for part in self.cut(stratified_split, label[common]))
         return [np.sort(np.concatenate([train, few])), *others]
 
     def labelled(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
-        """The rows that have a target, the others counted."""
-        if self.missing_target == "error" or self.target not in table:
+        """The rows that have all targets, the others counted."""
+        if self.missing_target == "error":
             return table
-        known = table[self.target].notna()
-        if not known.any():
-            raise UserError(f"{path}, column {self.target!r}: every row is without a target")
-        if left_out := int((~known).sum()):
-            where = (path, self.target, left_out)
-            log.warning("%s, column %r: rows without a target left out: %d", *where)
-        return table[known]
+        for name in self.targets:
+            known = table[name].notna() if name in table else np.ones(len(table), bool)
+            if not known.any():
+                raise UserError(f"{path}, column {name!r}: every row is without a target")
+            if left_out := int((~known).sum()):
+                where = (path, name, left_out)
+                log.warning("%s, column %r: rows without a target left out: %d", *where)
+                table = table[known]
+        return table
 
     def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
         """Rows of a file as tensors; raw input, which is not labelled, need not have the target."""
         unknown = torch.nan if self.target_kind == "number" else IGNORE_INDEX
-        target = self.read_target(table, path) if labelled else torch.full((len(table),), unknown)
+        several = [len(self.targets)] if len(self.targets) > 1 else []
+        none = torch.full((len(table), *several), unknown)
+        target = self.read_target(table, path) if labelled else none
         fields = {**self.input_fields(table, path), self.target_field: target}
+        if "weight" in self.batch_class._fields:
+            fields["weight"] = self._weights(table, path) if labelled else torch.ones(len(table))
         names = {f: about["columns"] for f, about in self.io_schema().items() if "columns" in about}
         shared = self.shared_fields(labelled)
         return FieldDataset(self.batch_class, fields, shared, self.identifiers(table), names)
@@ -241,14 +275,24 @@ class TableDataModule(DataModule):
         return {}
 
     def read_target(self, table: pd.DataFrame, path: Path) -> Tensor:
-        """The target of each row, ``(N,)``: a number, or int64, the index of the class."""
+        """The target of each row, ``(N,)``, or ``(N, T)`` of several.
+
+        A number, or int64, the index of the class.
+        """
+        each = zip(self.targets, self.outputs.values(), strict=True)
+        columns = [self._read_column(table, path, name, classes) for name, classes in each]
+        return columns[0] if len(columns) == 1 else torch.stack(columns, 1)
+
+    def _read_column(
+        self, table: pd.DataFrame, path: Path, name: str, classes: Sequence[str]
+    ) -> Tensor:
         if self.target_kind == "binary":
-            return torch.from_numpy(labels(table, self.target, path))
+            return torch.from_numpy(labels(table, name, path))
         if self.target_kind == "classes":
-            known, limit = self.classes, self.category_limit
-            return torch.from_numpy(class_indices(table, self.target, known, limit, path)[0])
-        number = numeric(table, [self.target], path)[:, 0]
-        cells = table[self.target]
+            limit = self.category_limit
+            return torch.from_numpy(class_indices(table, name, classes, limit, path)[0])
+        number = numeric(table, [name], path)[:, 0]
+        cells = table[name]
         fault = f"no {self.target_field}: fill it in or delete the row"
         refuse(np.isnan(number), cells, path, fault)
         exact = numbers(cells, path)
@@ -257,10 +301,18 @@ class TableDataModule(DataModule):
             refuse(exact == exact, cells, path, f"{fault}: subtract a constant from the column")
         return torch.from_numpy(number)
 
+    def _weights(self, table: pd.DataFrame, path: Path) -> Tensor:
+        if self.weight is None:
+            return torch.ones(len(table))
+        weight = numeric(table, [self.weight], path)[:, 0]
+        fault = "{cell} is no weight of a row: write a number above 0"
+        refuse(~(weight > 0), table[self.weight], path, fault)
+        return torch.from_numpy(weight)
+
     def identifiers(self, table: pd.DataFrame) -> dict[str, list[Any]]:
         """What the predictions call the rows: by their line in the file, then by its columns."""
         names = [name for name in self.columns.identifiers if name in table]
-        return {"row": table.index.tolist(), **{name: table[name].tolist() for name in names}}
+        return {"row": table.index.tolist(), **{name: text(table, name).tolist() for name in names}}
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         numbers = {"meaning": "numbers of a row, NaN where missing", "unit": "of the training file"}
@@ -275,11 +327,11 @@ class TableDataModule(DataModule):
 
     @property
     def target_names(self) -> Mapping[str, str]:
-        return {self.head: self.target}
+        return dict(zip(self.heads, self.targets, strict=True))
 
     def read(self) -> Mapping[SplitName, FieldDataset[Any]]:
         if self.target in self._table:  # a subclass may have targets of its own
-            report(self._table, self.columns, self.vocabulary, self.target)
+            report(self._table, self.columns, self.vocabulary, self.targets)
         whole = self.dataset(self._table, self.path)
         splits = [whole.take(torch.from_numpy(rows)) for rows in self._parts]
         del self._table, self._parts  # the tensors are all that is needed from here on
@@ -294,7 +346,8 @@ class TableDataModule(DataModule):
     def write_sample(self, folder: Path) -> None:
         """Rows of the columns that the settings name, where a problem has no sample of its own."""
         classes = {"number": (), "binary": ("0", "1"), "classes": tuple(SHAPES)}[self.target_kind]
-        write_table(folder / (self.table or "sample.csv"), self.named, {self.target: classes})
+        targets = dict.fromkeys(self.targets, classes)
+        write_table(folder / (self.table or "sample.csv"), self.named, targets)
 
     def files(self) -> Sequence[Path]:
         return [self.path, *([self.root / self.test_file] if self.test_file else [])]
@@ -325,7 +378,8 @@ class TableDataModule(DataModule):
                 message = f"data.{name}: the checkpoint was trained with {said}; leave it out"
                 raise UserError(message)
         self.columns = columns
-        super().load_state_dict(state_dict)
+        outputs = {self.head: state_dict.get("classes", [])}  # of checkpoints that lack them
+        super().load_state_dict({"outputs": outputs, **state_dict})
 
     @cached_property
     def _table(self) -> pd.DataFrame:

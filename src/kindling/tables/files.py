@@ -27,11 +27,15 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+FRAMES = (".xlsx", ".parquet")
+"""What the names of tables end with that are no text."""
+
 _SNIFFED = 100_000  # letters: far more than a header, yet below the csv module's limit for one cell
 
 
 @contextmanager
-def _archives(path: Path) -> Iterator[None]:
+def archives(path: Path) -> Iterator[None]:
+    """Say in one line that an archive is damaged."""
     try:
         yield
     except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
@@ -41,7 +45,7 @@ def _archives(path: Path) -> Iterator[None]:
 def encodings(path: Path) -> list[str]:
     """How the text may be encoded, the likeliest first; one that fails is followed by the next."""
     try:
-        with _archives(path), _open(path) as file:
+        with archives(path), open_bytes(path) as file:
             start = file.read(4)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}: give the path of a CSV file") from error
@@ -51,9 +55,9 @@ def encodings(path: Path) -> list[str]:
 
 def records(path: Path, encoding: str) -> tuple[str, Iterator[Record]]:
     """The separator of the cells, and each record that is not a blank line."""
-    if path.suffix.lower() in (".xlsx", ".parquet"):
+    if path.suffix.lower() in FRAMES:
         return ",", _frame_records(path)
-    with _archives(path), _open(path) as raw, io.TextIOWrapper(raw, encoding) as text:
+    with archives(path), open_bytes(path) as raw, io.TextIOWrapper(raw, encoding) as text:
         separator = separator_of(text.read(_SNIFFED))
     return separator, _text_records(path, encoding, separator)
 
@@ -72,8 +76,8 @@ def separator_of(text: str) -> str:
 def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]:
     row = 1
     with (
-        _archives(path),
-        _open(path) as raw,
+        archives(path),
+        open_bytes(path) as raw,
         io.TextIOWrapper(raw, encoding, newline="") as lines,
     ):
         reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
@@ -87,7 +91,7 @@ def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]
             raise UserError(f"{path}, row {row}: {error}: {cure}") from error
 
 
-def _open(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of the table, out of its archive if it is in one."""
     if path.suffix.lower() == ".gz":
         return cast(IO[bytes], gzip.open(path))

@@ -6,7 +6,8 @@ say. What could be both is not guessed.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,34 @@ EITHER = re.compile(r"^[+-]?[1-9]\d{0,2}([.,])\d{3}$")
 """A number whose mark may be of decimals or of thousands."""
 
 
+@dataclass(frozen=True)
+class FileFormat:
+    """What the columns of a table know of the file that they come from.
+
+    Args:
+        separator: Of its cells.
+        decimal: The mark that its columns show.
+        given: The mark that was said to be its own.
+        unnamed: What its first column is called here, where it has no name there.
+        text: A column by its name, as it is written.
+    """
+
+    separator: str = ","
+    decimal: str | None = None
+    given: str | None = None
+    unnamed: str | None = None
+    text: "Callable[[str], pd.Series[str]] | None" = None
+
+    def __deepcopy__(self, _: object) -> "FileFormat":
+        return self  # pandas copies it for each column that is asked for
+
+
+def format_of(table: "pd.DataFrame | pd.Series[str]") -> FileFormat:
+    """How a table, or a column of one, was written."""
+    found: FileFormat = table.attrs.get("format", FileFormat())
+    return found
+
+
 class Numbers(NamedTuple):
     """Cells as numbers.
 
@@ -69,32 +98,37 @@ def decimal_mark(columns: Iterable[Iterable[str]]) -> str | None:
 def parse(cells: "pd.Series[str]") -> Numbers:
     """A column's cells by the format that they have throughout.
 
-    Of the table that they come from they know ``separator``, the file's ``decimal`` mark and the
-    one that is ``given``, if any.
+    What they do not say themselves, the file's does.
     """
-    plain = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-    separator, given = cells.attrs.get("separator", ","), cells.attrs.get("given")
+    if cells.dtype != object:  # numbers already
+        return Numbers(cells.to_numpy(np.float64))
+    code, words = cells.factorize()  # each word is looked at once
+    written = pd.Series(words, dtype=object)
+    plain = _each(pd.to_numeric(written, errors="coerce").to_numpy(np.float64), code)
+    file = format_of(cells)
+    separator, given = file.separator, file.given
     unread = np.isnan(plain)
     missing = cells.isna().to_numpy() if unread.any() else unread
     if separator == "," and given != "," and not (unread & ~missing).any():
         return Numbers(plain)
-    known = cells[~missing]
-    written = pd.Series(known.unique(), dtype=object)
     parts = written.str.extract(rf"^{_CELL.pattern}$")
     number = parts["number"].str.replace(_BLANKS, "", regex=True)
-    mark = _decimal(number.dropna(), separator, given, cells.attrs.get("decimal"))
+    mark = _decimal(number.dropna(), separator, given, file.decimal)
     unclear = number.str.match(EITHER).fillna(False).astype(bool) if mark is None else None
     value = _values(number, mark or ".")
     value[(parts["sign"] + parts["minus"]).isin(["-"]).to_numpy()] *= -1
     affixes = parts["before"] + "|" + parts["after"]
     counts = affixes.dropna().value_counts()
     value[(affixes != (counts.index[0] if len(counts) else "")).to_numpy()] = np.nan
-    code = pd.Index(written).get_indexer(cells)
-    values = np.where(missing, np.nan, np.append(value, np.nan)[code])
-    values = np.where(np.isinf(plain), plain, values)  # which is refused as such
+    values = np.where(np.isinf(plain), plain, _each(value, code))  # which is refused as such
     example = _example(written, value, plain_too=mark == ",")
     spread = None if unclear is None else np.append(unclear.to_numpy(), False)[code] & ~missing
     return Numbers(values, mark or ".", spread, example)
+
+
+def _each(value: NDArray[np.float64], code: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The value of each cell by its word's; NaN of those that are missing, which have no word."""
+    return np.append(value, np.nan)[code]
 
 
 def _decimal(

@@ -6,14 +6,20 @@ B: batch, F: numbers, C: categories.
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kindling.data.numbers import at_least, below_one
+from kindling.tables.normalize import Normalize
 
 Activation = Literal["relu", "elu", "silu", "tanh", "sigmoid"]
 ACTIVATIONS = {kind.__name__.lower(): kind for kind in
                (nn.ReLU, nn.ELU, nn.SiLU, nn.Tanh, nn.Sigmoid)}  # fmt: skip
+
+
+EMBEDDING = 8
+"""Width of a category."""
 
 
 class MLP(nn.Sequential):
@@ -62,6 +68,51 @@ class MLP(nn.Sequential):
             self.add_module("output", nn.Linear(inputs, outputs))
 
 
+class PiecewiseLinear(nn.Module):
+    """How far each number has come through each of its bins, from 0 to 1.
+
+    The bins' edges are quantiles of the training rows. A linear layer on top is any function that
+    is linear within the bins, and constant beyond what training has seen. A column of few values
+    has a bin between each two of them; what is missing is in none.
+
+    Args:
+        bins: Bins of each feature, at most.
+
+    Shape:
+        ``(B, F)`` with NaN where missing, to ``(B, F * bins)``.
+
+    References:
+        Gorishniy et al., On Embeddings for Numerical Features in Tabular Deep Learning, 2022,
+        arXiv:2203.05556
+    """
+
+    low: Tensor
+    size: Tensor
+
+    def __init__(self, features: int, bins: int) -> None:
+        super().__init__()
+        self.width = features * at_least("model.bins", bins, 0)
+        self.register_buffer("low", torch.full((features, bins), torch.nan))
+        self.register_buffer("size", torch.full((features, bins), torch.nan))
+
+    def fit(self, values: Tensor) -> None:
+        """Take the edges from the training rows ``(N, F)``."""
+        features, bins = self.low.shape
+        shares = np.linspace(0, 1, bins + 1)
+        rows = values.detach().cpu().double().numpy()
+        # Bins that a column lacks begin where no number is.
+        low, size = np.full((features, bins), np.inf), np.ones((features, bins))
+        for k in range(features if bins else 0):
+            edges = np.unique(np.nanquantile(rows[:, k], shares))
+            low[k, : len(edges) - 1], size[k, : len(edges) - 1] = edges[:-1], np.diff(edges)
+        self.low.copy_(torch.from_numpy(low))
+        self.size.copy_(torch.from_numpy(size))
+
+    def forward(self, values: Tensor) -> Tensor:
+        parts = (values.unsqueeze(-1) - self.low) / self.size
+        return torch.where(values.isnan().unsqueeze(-1), 0, parts.clamp(0, 1)).flatten(1)
+
+
 class TableNet(nn.Module):
     """Each category as a learned vector, beside the numbers, through linear layers.
 
@@ -101,6 +152,52 @@ class TableNet(nn.Module):
             codes = codes * (torch.rand(codes.shape, device=codes.device) >= self.hide)
         embedded = [embed(codes[:, k]) for k, embed in enumerate(self.embeddings)]
         return self.layers(torch.cat([numbers, *embedded], 1))  # type: ignore[no-any-return]
+
+
+class RowNet(nn.Module):
+    """A table's rows as the file has them, through :class:`TableNet`.
+
+    Args:
+        features: Numbers of a row.
+        vocabularies: Known values of each category.
+        outputs: Width of the output.
+        bins: Of each number, for :class:`PiecewiseLinear`; 0 is the number alone.
+
+    Shape:
+        ``(B, F)``, NaN where missing, and ``(B, C)`` int64 to ``(B, outputs)``.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        vocabularies: Sequence[int],
+        outputs: int,
+        hidden: Sequence[int],
+        dropout: float = 0.0,
+        bins: int = 0,
+    ) -> None:
+        super().__init__()
+        self.vocabularies = list(vocabularies)
+        self.normalize = Normalize(features, indicators=True)
+        self.bins = PiecewiseLinear(features, bins)
+        width = self.normalize.out_features
+        self.columns_width = width + sum(self.vocabularies)
+        inputs = width + self.bins.width
+        self.net = TableNet(inputs, vocabularies, EMBEDDING, hidden, outputs, dropout)
+
+    def fit(self, numbers: Tensor, names: Sequence[str] | None = None) -> None:
+        """Take the statistics of the training rows ``(N, F)``."""
+        self.normalize.fit(numbers, names)
+        self.bins.fit(numbers)
+
+    def columns(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        """What trees and a linear model see: a column for each value of each category as well."""
+        normal = self.normalize(numbers)
+        return torch.cat([normal, one_hot(codes, self.vocabularies).to(normal)], 1)
+
+    def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        inputs = torch.cat([self.normalize(numbers), self.bins(numbers)], 1)
+        return self.net(inputs, codes)  # type: ignore[no-any-return]
 
 
 def one_hot(codes: Tensor, vocabularies: Sequence[int]) -> Tensor:

@@ -7,9 +7,10 @@ import difflib
 import logging
 import reprlib
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import compress, islice, product
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 
 from kindling.errors import UserError
 from kindling.tables.dates import date_parts, source
-from kindling.tables.files import Record, encodings, records
-from kindling.tables.formats import decimal_mark, parse
+from kindling.tables.files import Record, encodings
+from kindling.tables.files import records as rows_of
+from kindling.tables.formats import FileFormat, decimal_mark, format_of, parse
+from kindling.tables.large import parse_large, text_of
 
 
 def _spellings(*words: str) -> frozenset[str]:
@@ -43,6 +46,7 @@ def read_table(
     missing: Collection[str] = (),
     decimal: str | None = None,
     absent: frozenset[str] = MISSING,
+    typed: bool = False,
 ) -> pd.DataFrame:
     """Read a table as text, so that a later error can quote a cell as it stands in the file.
 
@@ -55,6 +59,8 @@ def read_table(
         missing: Words that mean a missing value, beside an empty cell and :data:`MISSING`.
         decimal: The decimal mark of its numbers, where they do not say it themselves.
         absent: What means a missing value in any table.
+        typed: Let columns of a large file that hold nothing but plain numbers be numbers, which
+            saves time and memory; their text is to be had by :func:`text`.
 
     Returns:
         Columns of ``str`` without outer blanks, None where a cell is missing. The index is the
@@ -67,7 +73,7 @@ def read_table(
     last: UnicodeError | None = None
     for encoding in encodings(path):
         try:
-            table = _read(path, encoding, words)
+            table = _read(path, encoding, words, decimal, typed)
         except UnicodeError as error:
             last = error
             continue
@@ -76,7 +82,6 @@ def read_table(
         if encoding not in ("utf-8", "utf-8-sig"):
             name = {"cp1252": "Latin-1 (Windows-1252)"}.get(encoding, encoding.upper())
             log.warning("%s: read as %s: it is not UTF-8", path, name)
-        table.attrs["given"] = decimal
         return table
     raise UserError(f"{path}: not text in UTF-8 or Latin-1: save the file as CSV UTF-8") from last
 
@@ -137,6 +142,17 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
+def text(table: pd.DataFrame, column: str) -> "pd.Series[str]":
+    """A column as the file has it, also where its cells were read as numbers."""
+    cells = table[column]
+    if cells.dtype == object:
+        return cells
+    if cells.dtype.kind == "i":  # all of which are written as Python does
+        return cells.astype(str).astype(object)
+    written = format_of(table).text
+    return cells if written is None else written(column)[table.index]
+
+
 def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     """Raise a UserError with the nearest name if the table lacks one of the columns.
 
@@ -156,6 +172,11 @@ def listed(names: Sequence[str]) -> str:
     return textwrap.shorten(", ".join(names), width=300, placeholder=" ...") or "none"
 
 
+def shown(cell: object) -> object:
+    """A cell as people write it, also where it was read as a number."""
+    return f"{cell:.15g}" if isinstance(cell, int | float | np.number) else cell
+
+
 def refuse(
     bad: "NDArray[np.bool_] | pd.Series[bool]", cells: "pd.Series[str]", path: Path, fault: str
 ) -> None:
@@ -163,38 +184,80 @@ def refuse(
     if np.any(bad):
         wrong = cells[bad]
         others = f" ({len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
-        what = fault.replace("{cell}", reprlib.repr(wrong.iloc[0]))
+        what = fault.replace("{cell}", reprlib.repr(shown(wrong.iloc[0])))
         raise UserError(f"{path}, row {wrong.index[0]}, column {cells.name!r}: {what}{others}")
 
 
-def _read(path: Path, encoding: str, missing: Collection[str]) -> pd.DataFrame:
-    separator, rows = records(path, encoding)
-    start, first = next(rows, (1, []))
-    if not first:
-        raise UserError(f"{path}: the file is empty: it needs a header and rows")
-    header = [name.strip() for name in first]
-    index: list[int] = []
-    columns = _columns(_whole(rows, len(header), separator, path), len(header), index, missing)
-    if not index:
-        raise UserError(f"{path}: a header and no rows: add the data below it")
+class _Raw(NamedTuple):
+    """A table before its columns are named: where the header and the rows stand, and the cells."""
+
+    separator: str
+    header: list[str]
+    start: int
+    rows: Sequence[int] | NDArray[np.int64]
+    columns: Sequence[NDArray[Any]]
+
+
+def _read(
+    path: Path, encoding: str, missing: Collection[str], given: str | None, typed: bool
+) -> pd.DataFrame:
+    typed = typed and encoding == "utf-8" and given != ","
+    large = parse_large(path, missing) if typed else None
+    raw = _of_large(*large, missing) if large else _of_records(path, encoding, missing)
+    header, width = [name.strip() for name in raw.header], len(raw.header)
     filled = [
-        bool(name) or not pd.isna(cells).all() for name, cells in zip(header, columns, strict=True)
+        bool(name) or not pd.isna(cells).all()
+        for name, cells in zip(header, raw.columns, strict=True)
     ]
     unnamed = None
-    if not header[0] and len(header) > 1 and filled[0]:  # as pandas writes its index
+    if not header[0] and width > 1 and filled[0]:  # as pandas writes its index
         header[0] = unnamed = "index" if "index" not in header else "row index"
     if left_out := filled.count(False):
         log.info("%s: columns without name and cells left out: %d", path, left_out)
-    header, columns = list(compress(header, filled)), list(compress(columns, filled))
-    _check_header(header, start, path)
-    mark = None
-    if separator != "," or any("," in "".join(filter(None, cells)) for cells in columns):
-        mark = decimal_mark(filter(None, cells) for cells in columns)
-    named = dict(enumerate(columns))
-    table = pd.DataFrame(named, pd.Index(index, name="row"), dtype=object)
-    table.columns = pd.Index(header, dtype=object)
-    table.attrs |= {"separator": separator, "decimal": mark, "unnamed": unnamed}
+    places = list(compress(range(width), filled))
+    _check_header([header[k] for k in places], raw.start, path)
+    rows = pd.Index(raw.rows, name="row")
+    series = {k: pd.Series(raw.columns[k], rows, raw.columns[k].dtype) for k in places}
+    table = pd.DataFrame(series, copy=False)
+    table.columns = pd.Index([header[k] for k in places], dtype=object)
+
+    def written(column: str) -> "pd.Series[str]":
+        place = header.index(column)
+        cells = _cells(text_of(path, width, [place])[place], missing)
+        return pd.Series(cells, rows, dtype=object, name=column)
+
+    mark = _decimal_mark([raw.columns[k] for k in places], raw.separator)
+    table.attrs["format"] = FileFormat(raw.separator, mark, given, unnamed, written)
     return table
+
+
+def _of_large(header: list[str], columns: Sequence[NDArray[Any]], missing: Collection[str]) -> _Raw:
+    rows = np.arange(2, len(columns[0]) + 2)
+    read = [
+        _without_none(_cells(cells, missing)) if cells.dtype == object else cells
+        for cells in columns
+    ]
+    return _Raw(",", header, 1, rows, read)
+
+
+def _of_records(path: Path, encoding: str, missing: Collection[str]) -> _Raw:
+    separator, records = rows_of(path, encoding)
+    start, header = next(records, (1, []))
+    if not header:
+        raise UserError(f"{path}: the file is empty: it needs a header and rows")
+    rows: list[int] = []
+    whole = _whole(records, len(header), separator, path)
+    columns = _columns(whole, len(header), rows, missing)
+    if not rows:
+        raise UserError(f"{path}: a header and no rows: add the data below it")
+    return _Raw(separator, header, start, rows, columns)
+
+
+def _decimal_mark(columns: Sequence[Cells], separator: str) -> str | None:
+    texts = [cells for cells in columns if cells.dtype == object]
+    if separator == "," and not any("," in "".join(filter(None, cells)) for cells in texts):
+        return None
+    return decimal_mark(filter(None, cells) for cells in texts)
 
 
 def _whole(rows: Iterator[Record], width: int, separator: str, path: Path) -> Iterator[Record]:
@@ -227,7 +290,7 @@ def _columns(
     return [_without_none(np.concatenate(part)) if part else np.empty(0, object) for part in parts]
 
 
-def _cells(written: Sequence[str], missing: Collection[str]) -> Cells:
+def _cells(written: Iterable[str], missing: Collection[str]) -> Cells:
     """Cells without outer blanks, None where missing, each word kept once in memory."""
     cells = list(map(str.strip, written))
     words = set(cells)

@@ -19,6 +19,9 @@ Kind = Literal["extra", "boosted"]
 RATE = 0.05
 """What each boosted tree counts for."""
 
+SEEN = 10_000
+"""Rows that a boosted tree is fitted to, at most."""
+
 
 class Trees(nn.Module):
     """Trees on a table's columns, for the mean with a net that sees the same columns.
@@ -26,7 +29,8 @@ class Trees(nn.Module):
     On tables, nets and trees err in different places, so that their mean is often better than
     either. ``extra`` trees are split at random thresholds, the best of one for each feature, and
     their mean counts. ``boosted`` ones are fitted in turn, each on a part of the rows, to the
-    error that those before it leave, and aim at a quantile of the target, given the row.
+    error that those before it leave, and aim at a quantile of the target, given the row, or at
+    its mean; of many rows, each sees no more than some thousand.
 
     Nothing here is trained by gradient: :meth:`fit` takes the training rows once. Until then every
     output is NaN. The checkpoint carries the trees, so that predicting needs no scikit-learn.
@@ -48,7 +52,7 @@ class Trees(nn.Module):
     below: Tensor  # the two nodes that follow; a leaf is followed by itself
     value: Tensor  # of a row that ends there
 
-    def __init__(self, kind: Kind, number: int, quantile: float = 0.5) -> None:
+    def __init__(self, kind: Kind, number: int, quantile: float | None = 0.5) -> None:
         super().__init__()
         if number < 1:
             raise UserError(f"model.trees={number}: must be at least 1, or 0 for the net alone")
@@ -62,10 +66,10 @@ class Trees(nn.Module):
             self.register_buffer(name, torch.zeros(0))
         self.levels = 0
 
-    def fit(self, rows: Tensor, target: Tensor) -> None:
+    def fit(self, rows: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Grow the trees on rows ``(N, F)`` without missing values, to a target ``(N,)``.
 
-        Which trees, follows from the run's seed.
+        Rows count by their weight ``(N,)``, if any. Which trees, follows from the run's seed.
 
         Raises:
             UserError: There is no scikit-learn.
@@ -76,8 +80,10 @@ class Trees(nn.Module):
         varies = np.flatnonzero(inputs.min(0) < inputs.max(0))
         varies = varies if len(varies) else np.zeros(1, np.int64)
         wanted = target.detach().double().cpu().numpy()
-        offset = np.quantile(wanted, self.quantile)
-        fitted = self._estimator().fit(inputs[:, varies], wanted - offset)
+        q = self.quantile
+        offset = wanted.mean() if q is None else np.quantile(wanted, q)
+        counts = None if weight is None else weight.cpu().numpy()
+        fitted = self._estimator(len(wanted)).fit(inputs[:, varies], wanted - offset, counts)
         self._take([each.tree_ for each in np.ravel(fitted.estimators_)], varies)
         self.offset.fill_(float(offset))
 
@@ -89,17 +95,20 @@ class Trees(nn.Module):
             node = _at(2 * node + above, below)
         return self.offset + _at(node, self.value).sum(1)
 
-    def _estimator(self) -> Any:
+    def _estimator(self, rows: int) -> Any:
         # Here and not above: what never grows trees, as `--help`, does not wait for scikit-learn.
         from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 
         seed = torch.initial_seed() % 2**32
         if self.kind == "extra":
             return ExtraTreesRegressor(self.number, min_samples_leaf=2, random_state=seed)
+        loss = {"loss": "squared_error"} if self.quantile is None else {
+            "loss": "quantile", "alpha": self.quantile
+        }  # fmt: skip
         return GradientBoostingRegressor(
-            loss="quantile", alpha=self.quantile, learning_rate=RATE, n_estimators=self.number,
-            subsample=0.6, max_features=0.5, max_depth=4, min_samples_leaf=5, init="zero",
-            random_state=seed,
+            **loss, learning_rate=RATE, n_estimators=self.number,
+            subsample=min(0.6, SEEN / rows), max_features=0.5, max_depth=4, min_samples_leaf=5,
+            init="zero", random_state=seed,
         )  # fmt: skip
 
     def _take(self, trees: Sequence[Any], columns: NDArray[np.int64]) -> None:

@@ -4,15 +4,17 @@ N: rows, C: categorical columns.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
-from kindling.tables.read import listed, refuse, require_columns
+from kindling.tables.read import listed, refuse, require_columns, text
 
 UNSEEN = 0
 """The index of a category that is missing, rare, or that no training row has."""
@@ -29,7 +31,7 @@ def vocabularies(
     """
     found = {}
     for column in columns:
-        counts = _normal(table[column].iloc[training]).value_counts()
+        counts = _normal(text(table, column).iloc[training]).value_counts()
         if len(counts) > limit:
             counts = counts.sort_index().sort_values(ascending=False, kind="stable")
             rest, rows = len(counts) - limit, counts.iloc[limit:].sum()
@@ -49,8 +51,8 @@ def encode(
     require_columns(table, list(vocabulary), path)
     codes = np.empty((len(table), len(vocabulary)), np.int64)
     for index, (column, values) in enumerate(vocabulary.items()):
-        code = {value: k for k, value in enumerate(values, 1)}
-        codes[:, index] = [code.get(cell, UNSEEN) for cell in _normal(table[column])]
+        known: Any = pd.Index(np.array(values, object), dtype=object)
+        codes[:, index] = known.get_indexer(_normal(text(table, column))) + 1  # -1 + 1 is UNSEEN
     return codes
 
 
@@ -63,7 +65,7 @@ def class_indices(
         UserError: The column is absent, a cell is empty or of no known class, or all are the same.
     """
     require_columns(table, [column], path)
-    cells = table[column]
+    cells = text(table, column)
     refuse(cells.isna(), cells, path, "no class: fill it in or delete the row")
     if classes is None:
         classes = sorted(_normal(cells).unique())
@@ -82,4 +84,6 @@ def class_indices(
 
 def _normal(cells: "pd.Series[str]") -> "pd.Series[str]":
     """Without the ".0" of programs that took a code of digits for a number."""
-    return cells.str.replace(r"^(\d+)\.0+\Z", r"\1", regex=True)
+    codes, words = cells.factorize()
+    normal = [re.sub(r"^(\d+)\.0+\Z", r"\1", word) for word in words]
+    return pd.Series(np.array([*normal, None], object)[codes], cells.index)

@@ -116,6 +116,6 @@ def test_excel_and_parquet(name: str, package: str, extra: str, tmp_path: Path) 
             read_table(path)
         return
     FRAME.to_excel(path, index=False) if extra == "excel" else FRAME.to_parquet(path)
-    table = read_table(path)
+    table = read_table(path, typed=True)
     assert table.where(table.notna(), None).to_dict("list") == CELLS
     assert table.index.tolist() == [2, 3, 4]

@@ -93,3 +93,16 @@ def test_the_real_clouds(real: Path, check: Check) -> None:
     doubles = [name for line in near.split(" clouds_")[1:] for name in line.split(" = ")]
     listed = (real / "clouds" / "leaky_test_files.txt").read_text()
     assert sum(Path(name.strip()).name in listed for name in doubles) >= 2
+
+
+def test_columns_are_listed_as_training_has_them(check: Check, tmp_path: Path) -> None:
+    path = toy.write_table(tmp_path) / "toy.csv"
+    header, first, *rows = path.read_text().splitlines()
+    cells = ["?", *first.split(",")[1:]]
+    path.write_text("\n".join([header, ",".join(cells), *rows]))
+    flags = (*toy.TABLE, f"--data.root={tmp_path}", '--data.missing=["?"]')
+    checked = check("smoke", *flags)
+    assert checked.status == 0, checked.err
+    listed = [line[12:].strip() for line in checked.out.splitlines() if ", such as " in line]
+    assert [line.partition(":")[0] for line in listed] == header.split(",")
+    assert listed[0].startswith(f"{header.split(',')[0]}: number, such as {rows[0].split(',')[0]}")

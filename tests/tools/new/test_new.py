@@ -183,6 +183,22 @@ def test_a_file_is_taken_for_what_it_is(
     assert ("Multiclass" in model) == (kind == "table_class")
 
 
+def test_what_each_column_was_taken_for_stands_beside_it(
+    inside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my.csv").write_text(CHURN)
+    data = f"--data={tmp_path / 'my.csv'}"
+    assert make("tabular", data, "--column=Churn,Tariff") == 0
+    assert "column constant: not used, always '1', such as 1" in capsys.readouterr().out
+    assert settings(inside)["target"] == ["Churn", "Tariff"]
+    text = (inside / "configs" / f"{TASK}.yaml").read_text()
+    assert "- Fee  # number; '0,5' is 0.5\n" in text
+    assert "- id  # names the row, such as A-0\n" in text
+    assert "batch_size: 16  # for 77 rows to train on\n" in text
+    assert make("tabular", data, "--column=Churn,Fee", task="other") == 2
+    assert "Churn, Fee: classes and numbers: say which by TARGET" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["images", "multi-input", "multi-output"])
 def test_a_table_of_photos_is_taken_for_what_it_is(kind: str, inside: Path, tmp_path: Path) -> None:
     columns = {"numbers": ["area"], "categories": ["town"], "photos": ["front"], "identifiers": []}

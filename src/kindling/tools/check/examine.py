@@ -23,6 +23,7 @@ from kindling.tools.check.tables import (
     check_related,
     check_repeated,
     check_targets,
+    column_lines,
 )
 from kindling.tools.command import console
 
@@ -73,6 +74,7 @@ def check(task: str, flags: Sequence[str]) -> None:
         data, refusal = examined.made, examined.refusal
         assert data is not None
         report = examine(data)
+        columns = [] if refusal else column_lines(data)
     if isinstance(refusal, BadFiles):
         each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
         report.add(
@@ -87,6 +89,8 @@ def check(task: str, flags: Sequence[str]) -> None:
     parts = (f"{k} {size:,} ({size / sum(sizes.values()):.0%})" for k, size in sizes.items())
     out.print(f"data         {'the generated sample' if data.is_sample else shown(data.root)}")
     out.print(f"samples      {', '.join(parts) or 'none yet'}")
+    for number, line in enumerate(columns):
+        out.print(f"{'' if number else 'columns':12} {line}", markup=False)
     out.print(report, end="\n" if str(report) else "")
     counts = ", ".join(f"{len(found)} {level}" for level, found in report.found.items())
     out.print(f"found        {counts}: training would {'be refused' if refusal else 'start'}")
@@ -101,7 +105,6 @@ def examine(data: DataModule) -> Report:
         look(samples, report)
     with suppress(UserError):  # that training is refused by
         check_shapes(data, report)
-        sources = data.sources()
-        check_series(sources.series, report)
-        check_related(sources.tables, report)
+        check_series(data.sources().series, report)
+        check_related(data, report)
     return report

@@ -39,6 +39,11 @@ def collect(data: DataModule) -> Samples:
         pd.Series([str(name) for name, split in splits.items() for _ in range(len(split))]),
     )
     fields = {name: torch.cat([s.fields[name] for s in splits.values()]) for name in one.fields}
+    fields.pop("weight", None)  # by which rows count, and which nothing is predicted from
+    several = getattr(data, "target_field", None)  # of a table, whose targets are its columns
+    if several in fields and fields[several].ndim == 2:
+        columns_of = zip(data.target_names, fields.pop(several).unbind(1), strict=True)
+        fields |= dict(columns_of)
     heads = [name for name, values in fields.items() if values.ndim == 1 and name not in one.shared]
     called = dict(zip(heads, data.target_names.values(), strict=False))
     columns: dict[str, object] = {}

@@ -1,13 +1,12 @@
 """Columns that name a row, targets that cannot be learned, and rows that lie in two splits."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from kindling.data.sources import TableSource
-from kindling.tables.columns import related_rows
+from kindling.data.datamodule import DataModule
+from kindling.tables.columns import described, related_rows
+from kindling.tables.datamodule import TableDataModule
 from kindling.tables.read import read_table
 from kindling.tools.check.report import Report, examples
 from kindling.tools.check.samples import Samples
@@ -17,6 +16,7 @@ NAMES = 0.95  # share of different values above which a category names its row
 FEW = {"train": 10, "val": 1, "test": 1}  # samples of a class below which it is rare
 NEAR = 1e-3  # interquartile ranges to which numbers are rounded to compare rows
 CHANCE = 0.02  # pairs of equal rows to expect by chance, above which equal rows mean little
+MOST = 200  # columns that are listed
 FINE = 0.5  # share of different values in a column that two rows are unlikely to share
 
 
@@ -36,11 +36,23 @@ def check_identifiers(samples: Samples, report: Report) -> None:
             report.add("warn", f"{name}: {what}, and is learned from")
 
 
-def check_related(tables: Sequence[TableSource], report: Report) -> None:
+def column_lines(data: DataModule) -> list[str]:
+    """What each column of a table that is trained on is taken for, with an example."""
+    if not isinstance(data, TableDataModule) or data.target not in data.target_names.values():
+        return []
+    found = described(data.load(data.path), data.columns, data.targets)
+    lines = [f"{name}: {what}" for name, what in found.items()]
+    more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
+    return [*lines[:MOST], *more]
+
+
+def check_related(data: DataModule, report: Report) -> None:
     """Add columns by which rows belong together, where the splits do not go by any."""
-    for source in tables:
+    settings = getattr(data, "missing", ()), getattr(data, "decimal", None)
+    for source in data.sources().tables:
         if not source.groups and len(source.splits) > 1:
-            for text in related_rows(read_table(source.path), source.targets):
+            table = read_table(source.path, *settings, typed=True)
+            for text in related_rows(table, source.targets):
                 report.add("note", text)
 
 

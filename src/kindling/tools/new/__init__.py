@@ -14,5 +14,7 @@ def main(argv: Words) -> None:
     options.add_argument("--kind", required=True, help=", ".join(dict(KINDS.keys())))
     options.add_argument("--target", help="classification or regression, where both make sense")
     options.add_argument("--data", type=Path, help="CSV file to take columns from")
-    options.add_argument("--column", help="of that file, to predict; the last one")
+    options.add_argument(
+        "--column", help="of that file, to predict, several with commas; the last one"
+    )
     make(**vars(options.parse_args(argv)))

@@ -13,7 +13,15 @@ from kindling.series.read import read_rows
 from kindling.series.rows import SeriesColumns
 from kindling.series.several import find_series, refuse_several
 from kindling.series.times import NOT_A_TIME, find_layout
-from kindling.tables.columns import Kind, choose, looks_like, not_used, related_rows
+from kindling.tables.columns import (
+    Columns,
+    Kind,
+    choose,
+    described,
+    looks_like,
+    not_used,
+    related_rows,
+)
 from kindling.tables.formats import parse
 from kindling.tables.read import numeric, read_table, require_columns
 
@@ -35,11 +43,17 @@ SEEN = 1000
 
 
 class Inferred(NamedTuple):
-    """What a file holds, in words; the kind of target; settings of the data module."""
+    """What a file holds, in words; the kind of target; settings of the data module.
+
+    ``columns`` says what each column of a table was taken for, with an example; ``size`` is how
+    many rows it has, and how many columns to learn from.
+    """
 
     about: str
     target: str | None
     settings: dict[str, Any]
+    columns: Mapping[str, str] = {}
+    size: tuple[int, int] | None = None
 
 
 def infer(kind: str, path: Path, column: str | None, target: str | None) -> Inferred:
@@ -48,7 +62,7 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
     Args:
         kind: As ``KIND=`` has it.
         path: CSV file.
-        column: To predict; where none is named, the last one that can be.
+        column: To predict, several with commas; where none is named, the last one that can be.
         target: ``classification`` or ``regression``, where it is not to be found out.
 
     Raises:
@@ -59,9 +73,11 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
             f"DATA={path}: photos of classes lie in folders; make the problem without DATA, then "
             "train on them by make train DATA=folder"
         )
-    table = read_table(path)
+    table = read_table(path, typed=kind != "series")
     missing = placeholders(table) if kind != "series" else []
-    table = read_table(path, missing) if missing else table
+    table = read_table(path, missing, typed=True) if missing else table
+    if kind == "tabular" and column is not None and column not in table and "," in column:
+        return _several(table, path, column.split(","), target, missing)
     if column is not None:
         require_columns(table, [column], path)
     related: list[str] = []
@@ -76,7 +92,32 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         if target == "regression" or kind == "multi-input":
             numeric(table, [column], path)
         settings = _rows(kind, table, path, column) | ({"missing": missing} if missing else {})
-    return Inferred("; ".join([_about(table, settings), *related]), target, settings)
+    about = "; ".join([_about(table, settings), *related])
+    if kind != "tabular":
+        return Inferred(about, target, settings)
+    return Inferred(about, target, settings, *_seen(table, settings))
+
+
+def _several(
+    table: pd.DataFrame, path: Path, names: Sequence[str], target: str | None, missing: list[str]
+) -> Inferred:
+    """Several targets of one kind in a table."""
+    require_columns(table, names, path)
+    kinds = {_target(table[name]) for name in names}
+    if target is None and len(kinds) > 1:
+        raise UserError(f"{path}: {', '.join(names)}: classes and numbers: say which by TARGET")
+    settings = _rows("tabular", table, path, names) | ({"missing": missing} if missing else {})
+    found = "; ".join([_about(table, settings), *related_rows(table, names)])
+    return Inferred(found, target or kinds.pop(), settings, *_seen(table, settings))
+
+
+def _seen(
+    table: pd.DataFrame, settings: Mapping[str, Any]
+) -> tuple[dict[str, str], tuple[int, int]]:
+    numbers, categories = settings["numbers"], settings["categories"]
+    columns = Columns(numbers, categories, [], settings.get("ignore", []))
+    targets = np.atleast_1d(settings["target"]).tolist()
+    return described(table, columns, targets), (len(table), len(numbers) + len(categories))
 
 
 def placeholders(table: pd.DataFrame) -> list[str]:
@@ -85,7 +126,7 @@ def placeholders(table: pd.DataFrame) -> list[str]:
     for name in table.columns:
         there = table[name].dropna()
         text = there[~np.isfinite(parse(there).values)].unique()
-        if looks_like(table[name]) == "numbers" and len(text) == 1:
+        if len(text) == 1 and looks_like(there) == "numbers" and there.dtype == object:
             found |= {word for word in text if not any(map(str.isalnum, word))}
     return sorted(found)
 
@@ -96,13 +137,16 @@ def _about(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
     return f"{len(table):,} rows" + (f"; not used: {unused}" if unused else "")
 
 
-def _rows(kind: str, table: pd.DataFrame, path: Path, column: str) -> dict[str, Any]:
+def _rows(
+    kind: str, table: pd.DataFrame, path: Path, column: str | Sequence[str]
+) -> dict[str, Any]:
     """Settings for a table with a row for each sample."""
     photos = kind != "tabular"
     columns = choose(table, column, {} if photos else {"photos": ()}, path)
     if photos and not columns.photos:
         raise UserError(f"{path}: no column of photos' paths; KIND=tabular is for a table alone")
-    settings: dict[str, Any] = {"table": path.name, "target": column}
+    target = column if isinstance(column, str) else [*column]
+    settings: dict[str, Any] = {"table": path.name, "target": target}
     if photos:
         settings["photos"] = columns.photos
     if kind == "multi-output":

@@ -5,16 +5,22 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
+from kindling.tools.new.budget import budget
+
+if TYPE_CHECKING:
+    from kindling.tools.new.infer import Inferred
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST = 30  # letters of a name
+LISTED_COLUMNS = 100  # that get a line each, with what they were taken for
+LISTS = ("numbers", "categories", "ignore")
 
 TABLE = {"table": "sample.csv", "target": "target", "numbers": ["age"], "categories": ["plan"]}
 PHOTOS = {"photos": ["photo"], "image_size": 32}
@@ -37,6 +43,9 @@ class Kind(NamedTuple):
     data: Mapping[str, Any]
     model: Mapping[str, Any] = {"lr": 3e-3}
     epochs: int = 50
+    patience: int | None = None  # a fifth of the epochs
+    notes: Mapping[str, str] = {}  # of settings
+    columns: Mapping[str, str] = {}  # what each was taken for
 
 
 TABLES = "kindling.tables.datamodule.TableDataModule"
@@ -83,12 +92,30 @@ def make(
         print(f"{data}: {found.about}")
         for name, value in found.settings.items():
             print(f"  {name:11} {', '.join(value) if isinstance(value, list) else value}")
-        epochs = found.settings.pop("max_epochs", chosen.epochs)
-        chosen = chosen._replace(data={**chosen.data, **found.settings}, epochs=epochs)
+        for name, what in list(found.columns.items())[:LISTED_COLUMNS]:
+            print(f"  column {name}: {what}")
+        chosen = _of_file(chosen, found)
     create(task, chosen)
     for path in places(task):
         print(f"wrote   {path.relative_to(paths.PROJECT)}")
     print(f"train   make train TASK={task}{f' DATA={data.parent}' if data is not None else ''}")
+
+
+def _of_file(kind: Kind, found: "Inferred") -> Kind:
+    """With what a file holds, and what its size takes."""
+    epochs = found.settings.pop("max_epochs", kind.epochs)
+    data = {**kind.data, **found.settings}
+    kind = kind._replace(data=data, epochs=epochs, columns=found.columns)
+    if found.size is None:
+        return kind
+    sized = budget(*found.size, found.target or "")
+    return kind._replace(
+        data={**kind.data, **sized.data},
+        model={**kind.model, **sized.model},
+        epochs=sized.epochs,
+        patience=sized.patience,
+        notes=sized.notes,
+    )
 
 
 def find(kind: str, target: str | None) -> Kind:
@@ -141,11 +168,14 @@ def create(task: str, kind: Kind) -> None:
         data = data.replace(placeholder, text)
     if kind.template == "table_class":
         data += '    target_kind = "classes"\n'
+    contract = _filled("test_contract", task)
+    if kind.template == "table_number":
+        contract += "    overfit = 0.3  # of what the linear model leaves, much of it noise\n"
     files = {
         source / "__init__.py": f'"""{kind.about}."""\n',
         source / "data.py": data,
         source / "model.py": _filled(kind.template, task),
-        tests / "test_contract.py": _filled("test_contract", task),
+        tests / "test_contract.py": contract,
         config: _config(task, kind),
     }
     try:
@@ -170,11 +200,32 @@ def _config(task: str, kind: Kind) -> str:
         "data": {"class_path": name.format("data", "DataModule"), "init_args": data},
         "model": {"class_path": name.format("model", "Module"), "init_args": dict(kind.model)},
         "trainer": {"max_epochs": kind.epochs},
-        "early_stopping": {"patience": kind.epochs // 5},
+        "early_stopping": {"patience": kind.patience or kind.epochs // 5},
     }
-    style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "allow_unicode": True}
+    lines = _dump(content).splitlines()
+    return "\n".join([f"# {kind.about}", *(_noted(line, kind) for line in lines), ""])
+
+
+def _dump(value: Any) -> str:
     # A list takes one line, however long it is.
-    return f"# {kind.about}\n{yaml.safe_dump(content, width=1_000_000, **style)}"
+    return yaml.safe_dump(
+        value, sort_keys=False, default_flow_style=None, allow_unicode=True, width=1_000_000
+    )
+
+
+def _noted(line: str, kind: Kind) -> str:
+    """A line of YAML with what is known of its setting; columns of a list get a line each."""
+    name, _, value = line.strip().partition(": ")
+    values = yaml.safe_load(value) if value else None
+    if name in LISTS and values and len(values) <= LISTED_COLUMNS and {*values} & {*kind.columns}:
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        each = [f"{indent}- {_dump([v]).strip()[1:-1]}{_comment(v, kind.columns)}" for v in values]
+        return "\n".join([line.partition(": ")[0] + ":", *each])
+    return line + _comment(name, kind.notes)
+
+
+def _comment(name: str, notes: Mapping[str, str]) -> str:
+    return f"  # {' '.join(notes[name].split())}" if name in notes else ""
 
 
 def _camel(name: str) -> str:

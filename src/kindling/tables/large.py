@@ -1,0 +1,127 @@
+"""Large CSV files by pandas' own parser, which has columns of plain numbers as numbers.
+
+It is many times as fast as the csv module, but says neither where a row is too short nor how a
+number was written. So it reads only what is well formed throughout, and a column's text is read
+once more where that is asked for.
+"""
+
+import csv
+import re
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kindling.tables.files import FRAMES, archives, open_bytes, separator_of
+
+LARGE = 1_000_000
+"""Bytes from which on it is worth it; smaller files are read before a run has started."""
+
+_CELLS = 4_000_000  # that are parsed at a time
+_QUOTED = re.compile(rb'"[^"]*"')
+_ODD_QUOTES = re.compile(rb'[^,\n\0]\0|\0[^,\r\n\0]|"')
+
+_SHAPE = bytes.maketrans(b'\n" 123456789', b",,,111111111")
+_NOT_AS_WRITTEN = (b",00", b",01", b",+", b",-00", b",-01", b",-0,")
+"""How whole numbers begin that are written otherwise than Python would: 007, +1, -0."""
+
+Cells = NDArray[np.object_]
+Columns = list[NDArray[Any]]
+
+
+def parse_large(path: Path, missing: Collection[str]) -> tuple[list[str], Columns] | None:
+    """The header's names and the cells of each column: text, or numbers with NaN where missing.
+
+    None if the file is small, not of commas, or not well formed throughout, of which the csv module
+    knows more. The rows stand on the lines from 2 on.
+    """
+    if path.suffix.lower() in FRAMES:
+        return None
+    with archives(path), open_bytes(path) as file:
+        content = file.read()
+    if len(content) < LARGE:
+        return None
+    header = content.partition(b"\n")[0].decode()
+    names = next(csv.reader([header], skipinitialspace=True), [])
+    if separator_of(header) != "," or not _is_regular(content, len(names)):
+        return None
+    shapes = content.translate(_SHAPE)
+    plain = not any(start in shapes for start in _NOT_AS_WRITTEN)
+    del content, shapes
+    try:
+        columns = _numbers(path, len(names), missing, plain)
+        others = [k for k, cells in enumerate(columns) if cells is None]
+        texts = text_of(path, len(names), others)
+    except pd.errors.ParserError:
+        return None
+    return names, [texts[k] if cells is None else cells for k, cells in enumerate(columns)]
+
+
+def text_of(path: Path, width: int, columns: Sequence[int]) -> dict[int, Cells]:
+    """Some columns of a file that :func:`parse_large` has read, as they are written."""
+    if not columns:
+        return {}
+    parts = list(_chunks(path, width, dtype=object, usecols=list(columns), na_filter=False))
+    return {k: np.concatenate([part[k].to_numpy(object) for part in parts]) for k in columns}
+
+
+def _numbers(
+    path: Path, width: int, missing: Collection[str], plain: bool
+) -> list[NDArray[Any] | None]:
+    """The cells of each column that is of numbers; None of any other, or if it may be of codes."""
+    parts: list[list[NDArray[Any]]] = [[] for _ in range(width)]
+    for chunk in _chunks(path, width, na_values=list(missing)):
+        for part, (_, cells) in zip(parts, chunk.items(), strict=True):
+            part.append(cells.to_numpy() if cells.dtype.kind in "if" else np.empty(0, bool))
+    found: list[NDArray[Any] | None] = []
+    for part in parts:
+        numbers = all(cells.dtype.kind in "if" for cells in part)
+        column = np.concatenate(part) if numbers else None
+        part.clear()
+        kept = column is not None and (plain or (column % 1 > 0).any())
+        found.append(column if kept else None)
+    return found
+
+
+def _chunks(path: Path, width: int, **settings: Any) -> Iterator[pd.DataFrame]:
+    with (
+        open_bytes(path) as file,
+        pd.read_csv(
+            file,
+            header=None,
+            skiprows=1,
+            names=list(range(width)),
+            skipinitialspace=True,
+            keep_default_na=False,
+            low_memory=False,
+            chunksize=max(1000, _CELLS // width),
+            **settings,
+        ) as chunks,
+    ):
+        yield from chunks
+
+
+def _is_regular(content: bytes, width: int) -> bool:
+    """Whether no row has fewer cells than the header, each quoted as a whole if at all."""
+    content = content.rstrip(b"\r\n")
+    lines = content.count(b"\n") + 1
+    if lines < 2:
+        return False
+    if b'"' in content:
+        if b"\0" in content:
+            return False
+        content = _QUOTED.sub(b"\0", content.replace(b'""', b""))
+        if content.count(b"\n") + 1 != lines or _ODD_QUOTES.search(content):
+            return False
+    if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
+        return False
+    if b"\n\n" in (content + b"\n").translate(None, b" ,\r"):
+        return False
+    commas = content.count(b",") == lines * (width - 1)
+    # By the first row pandas tells whether rows have a name; a later one that is too long it
+    # refuses, so that none is too short where the sum is right.
+    first = content.split(b"\n", 2)[1].count(b",") == width - 1
+    return commas and first and width > 1

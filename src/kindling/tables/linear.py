@@ -1,0 +1,81 @@
+"""Linear and logistic regression of a table's columns, as what a net has to beat.
+
+N: rows, D: columns, T: targets, K: classes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+PENALTY = 1.0
+"""What the squared weights count for, beside the sum over the rows; columns are standardized."""
+
+STEPS = 100
+"""Of LBFGS, at most."""
+
+SEEN = 50_000
+"""Rows that are fitted to, at most, drawn by a fixed seed."""
+
+
+class LinearModel(nn.Module):
+    """Ridge regression, or multinomial logistic regression with the same penalty.
+
+    Nothing here is trained by gradient with the net: :meth:`fit_numbers` or :meth:`fit_classes`
+    takes the training rows once. Until then every output is NaN.
+
+    Args:
+        columns: D.
+        outputs: Targets T, or classes K.
+
+    Shape:
+        ``(B, D)`` without missing values to ``(B, outputs)``: numbers, or logits.
+    """
+
+    coefficients: Tensor
+
+    def __init__(self, columns: int, outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("coefficients", torch.full((columns + 1, outputs), torch.nan))
+
+    def fit_numbers(self, columns: Tensor, target: Tensor) -> None:
+        """Ridge regression of targets ``(N, T)`` on columns ``(N, D)``."""
+        columns, target = _some_rows(columns, target)
+        rows, target = _with_one(columns).double(), target.double()
+        penalty = torch.full((rows.shape[1],), PENALTY, dtype=torch.float64)
+        penalty[-1] = 1e-9  # the constant is free
+        solved = torch.linalg.solve(rows.T @ rows + penalty.diag(), rows.T @ target)
+        self.coefficients.copy_(solved)
+
+    def fit_classes(self, columns: Tensor, target: Tensor) -> None:
+        """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``."""
+        columns, target = _some_rows(columns, target)
+        rows = _with_one(columns).double()
+        size = (rows.shape[1], self.coefficients.shape[1])
+        weight = torch.zeros(size, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS([weight], max_iter=STEPS, line_search_fn="strong_wolfe")
+
+        def loss() -> Tensor:
+            optimizer.zero_grad()
+            error = nn.functional.cross_entropy(rows @ weight, target, reduction="sum")
+            total = (error + PENALTY / 2 * weight[:-1].square().sum()) / len(rows)
+            total.backward()  # type: ignore[no-untyped-call]
+            return total
+
+        with torch.enable_grad():
+            optimizer.step(loss)  # type: ignore[no-untyped-call]
+        self.coefficients.copy_(weight.detach())
+
+    def forward(self, columns: Tensor) -> Tensor:
+        return _with_one(columns.to(self.coefficients)) @ self.coefficients
+
+
+def _some_rows(*values: Tensor) -> list[Tensor]:
+    """The rows of each, or of many of them as many as are fitted to."""
+    rows = len(values[0])
+    if rows <= SEEN:
+        return [*values]
+    index = torch.randperm(rows, generator=torch.Generator().manual_seed(0))[:SEEN]
+    return [value[index] for value in values]
+
+
+def _with_one(columns: Tensor) -> Tensor:
+    return nn.functional.pad(columns, (0, 1), value=1.0)

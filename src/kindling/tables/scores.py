@@ -1,0 +1,59 @@
+"""Scores that are defined for any split, however few rows it has or classes it lacks."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+
+class LogLoss(Metric):
+    """Mean negative logarithm of the probability of the true class.
+
+    Shape:
+        Probabilities ``(B, K)`` and class indices ``(B,)``.
+    """
+
+    is_differentiable, higher_is_better, full_state_update = True, False, False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("total", "count"):
+            self.add_state(name, torch.zeros(()), dist_reduce_fx="sum")
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        true = prediction.gather(1, target[:, None]).clamp(min=torch.finfo(torch.float32).tiny)
+        self.total += -true.log().sum()
+        self.count += len(target)
+
+    def compute(self) -> Tensor:
+        return self.total / self.count
+
+
+class R2(Metric):
+    """Share of the target's variance that the predictions explain; 0 where it has none.
+
+    Shape:
+        Predictions and targets ``(B,)``.
+    """
+
+    is_differentiable, higher_is_better, full_state_update = True, True, False
+    predicted: list[Tensor]
+    true: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("predicted", "true"):
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        self.predicted.append(prediction)
+        self.true.append(target)
+
+    def compute(self) -> Tensor:
+        predicted, true = dim_zero_cat(self.predicted), dim_zero_cat(self.true)
+        variance = (true - true.mean()).square().mean()
+        error = (predicted - true).square().mean()
+        varies = true.min() < true.max()
+        return torch.where(varies, 1 - error / torch.where(varies, variance, 1), 0)
