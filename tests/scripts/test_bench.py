@@ -89,6 +89,7 @@ def test_growth_is_measured_and_drawn(tmp_path: Path, bench: ModuleType) -> None
     assert (tmp_path / "growth.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_photos_are_counted_against_the_loops_own(
     bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

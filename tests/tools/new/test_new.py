@@ -263,6 +263,7 @@ def titanic(rows: int = 300) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_the_titanic_is_learned_from_as_it_is(tree: Path, python: Run, tmp_path: Path) -> None:
     titanic().to_csv(tmp_path / "titanic.csv", index=False)
     data = f"--data={tmp_path / 'titanic.csv'}"
