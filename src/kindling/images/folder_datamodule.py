@@ -20,7 +20,7 @@ from torch import Tensor
 from kindling.data import paths
 from kindling.data.datamodule import DataModule, SplitName, Stage
 from kindling.data.dataset import FieldDataset
-from kindling.data.files import duplicates
+from kindling.data.files import digests, duplicates
 from kindling.data.samples import write_folders
 from kindling.data.split import SplitConfig, split_config, stratified_cut
 from kindling.data.targets import IGNORE_INDEX
@@ -91,7 +91,7 @@ class ImageFolderDataModule(DataModule):
         num_workers: Processes that load batches; 0 loads in the training process.
     """
 
-    restored: ClassVar[Sequence[str]] = ("classes", "measured_levels", "cuts_test")
+    restored: ClassVar[Sequence[str]] = ("classes", "measured_levels", "cuts_test", "seen")
 
     def __init__(
         self,
@@ -127,6 +127,7 @@ class ImageFolderDataModule(DataModule):
         self.image_size, self.fit, self.levels = image_size, fit, check_levels(levels)
         self.size = check_sides(image_size)
         self._training: list[Path] = []
+        self._seen: list[Path] = []
         self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, False)
 
     @cached_property
@@ -147,6 +148,14 @@ class ImageFolderDataModule(DataModule):
         """The range of the checkpoint's training photos, or else of these."""
         return find_levels(self._training, self.levels, paths.CACHE)
 
+    @cached_property
+    def seen(self) -> str:
+        """Eight bytes of the digest of each photo of training and validation, as hexadecimals.
+
+        Of the checkpoint's, or else of these.
+        """
+        return "".join(sorted(_eight_bytes(self._seen)))
+
     @property
     def target_names(self) -> Mapping[str, str]:
         return {"class": "class"}
@@ -156,7 +165,9 @@ class ImageFolderDataModule(DataModule):
         label = np.concatenate([self._labels(split) for split in self._sets])
         parts = self._cut()
         trains, rows = len(parts["train"]) > 0, self._without_repeated(parts)
+        rows["test"] = self._without_seen(rows["test"])
         self._training = [files[k] for k in rows["train"]]
+        self._seen = [*self._training, *(files[k] for k in rows["val"])]
         whole = self._dataset(files, torch.from_numpy(label), self.root, paths.CACHE)
         if self._faults:
             log.warning("left out: %s", BadFiles(files, self._faults))
@@ -282,12 +293,28 @@ class ImageFolderDataModule(DataModule):
             repeated.update(file for several in earlier for file in several)
         if not repeated:
             return dict(rows)
+        self._report(repeated, "lie in a later split too")
+        drop = [k for k, file in enumerate(files) if file in repeated and self.drop_duplicates]
+        return {split: index[~np.isin(index, drop)] for split, index in rows.items()}
+
+    def _without_seen(self, test: Rows) -> Rows:
+        """The test photos without those that the checkpoint was trained on, wherever they lie."""
+        if "seen" not in vars(self):
+            return test
+        seen, files = {self.seen[k : k + 16] for k in range(0, len(self.seen), 16)}, self.files()
+        again = np.array([s in seen for s in _eight_bytes(files[k] for k in test)], dtype=bool)
+        if not again.any():
+            return test
+        if again.all():
+            raise UserError(f"{self.root}: the run was trained on all of these photos; give others")
+        self._report([files[k] for k in test[again]], "were trained on")
+        return test[~again] if self.drop_duplicates else test
+
+    def _report(self, repeated: Iterable[Path], fault: str) -> None:
         names = sorted(self._names(repeated, self.root))
         done = "left out" if self.drop_duplicates else "kept (--data.drop_duplicates=false)"
         shown = ", ".join([*names[:NAMED], *["..."][: len(names) > NAMED]])
-        log.warning("%d photos lie in a later split too, %s: %s", len(names), done, shown)
-        drop = [k for k, file in enumerate(files) if file in repeated and self.drop_duplicates]
-        return {split: index[~np.isin(index, drop)] for split, index in rows.items()}
+        log.warning("%d photos %s, %s: %s", len(names), fault, done, shown)
 
     def _dataset(
         self, files: Sequence[Path], label: Tensor, above: Path, cache: Path | None
@@ -306,6 +333,10 @@ class ImageFolderDataModule(DataModule):
     @staticmethod
     def _names(files: Iterable[Path], above: Path) -> list[str]:
         return [Path(os.path.relpath(file, above)).as_posix() for file in files]
+
+
+def _eight_bytes(files: Iterable[Path]) -> list[str]:
+    return [digest.hex()[:16] for digest in digests(files)]
 
 
 def path_groups(pattern: str, names: Sequence[str]) -> list[str]:

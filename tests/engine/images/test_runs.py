@@ -53,8 +53,16 @@ def test_what_is_predicted_and_scored_after_training(
     assert predict(tmp_path / "a" / "new")[0] == 2
     # A folder of class folders alone is scored whole.
     other = shutil.copytree(root / "train", tmp_path / "labelled")
+    assert main(["test", f"--run={run}", f"--data.root={other}", QUIET]) == 2
+    assert "the run was trained on all of these photos" in capsys.readouterr().err
+    # Behind its end a PNG may hold anything.
+    new = [file for file in sorted(other.rglob("*.png")) if file.name != "0.png"]
+    for file in new:
+        file.write_bytes(file.read_bytes() + b"new")
     assert main(["test", f"--run={run}", f"--data.root={other}", QUIET]) == 0
-    assert "test split, 24 samples" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert f"test split, {len(new)} samples" in captured.out
+    assert "were trained on, left out: " in captured.out + captured.err
 
 
 def test_a_folder_that_was_cut_is_not_scored_whole(
