@@ -21,7 +21,7 @@ COMMITTED = sorted(paths.CONFIGS.glob("*.yaml")) + sorted(paths.PRESETS.glob("*.
 OF_REAL_SETS = {"prices_houses": "houses"}
 """Presets that name columns of a real set, which the sample does not have."""
 
-QUICK = ("potability", "timeseries")
+QUICK = ("potability",)
 """Tasks whose half precision is tried in every run of the tests."""
 
 

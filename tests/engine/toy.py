@@ -208,7 +208,7 @@ class ToySeries(SeriesDataModule):
 
     @property
     def target_names(self) -> Mapping[str, str]:
-        return {"target": self.value}
+        return {"target": self.targets[0]}
 
 
 def write_series(folder: Path) -> Path:

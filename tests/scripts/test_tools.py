@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,8 +45,10 @@ def test_the_workflow_makes_targets_that_there_are() -> None:
 
 def test_the_hook_makes_a_target_that_there_is() -> None:
     hooks = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
-    assert [hook["entry"].split()[0] for hook in hooks] == ["make"]
-    assert {hook["entry"].split()[1] for hook in hooks} <= TARGETS
+    made = [hook["entry"].split() for hook in hooks]
+    assert [words[0] for words in made] == ["make", ".venv/bin/pytest"]
+    assert made[0][1] in TARGETS
+    assert Path(made[1][2]).is_file()
 
 
 def test_the_image_copies_what_there_is() -> None:

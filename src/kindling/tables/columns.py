@@ -112,7 +112,7 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
     there = cells.dropna()
     if there.empty:
         return None
-    typed = there.dtype != object
+    typed = pd.api.types.is_numeric_dtype(there)
     if not typed and 2 * sum(map(_is_photo, there)) > len(there):
         return "photos"
     if cells.name == format_of(cells).unnamed:  # as pandas writes its index
@@ -162,7 +162,7 @@ def unusable(table: pd.DataFrame) -> dict[str, str]:
 
 def _is_prose(cells: "pd.Series[str]") -> bool:
     there = cells.dropna()
-    if there.dtype != object or there.str.len().mean() <= LONG:
+    if pd.api.types.is_numeric_dtype(there) or there.str.len().mean() <= LONG:
         return False
     return there.nunique() > max(FEW, len(there) / 2)
 
@@ -231,7 +231,7 @@ def related_rows(table: pd.DataFrame, targets: Sequence[str]) -> list[str]:
 
 
 def _are_numbers(there: "pd.Series[str]", number: NDArray[np.float64]) -> bool:
-    if there.dtype != object:
+    if pd.api.types.is_numeric_dtype(there):
         return True
     text = there[~np.isfinite(number)]
     if len(text) * 2 >= len(there):

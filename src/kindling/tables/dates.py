@@ -30,7 +30,7 @@ def dates(cells: "pd.Series[str]") -> "pd.Series[pd.Timestamp] | None":
     None if they are not dates by one layout, or by two that differ, as 01/02/2024 might be.
     """
     there = cells.dropna()
-    if there.empty or there.dtype != object or not _DATE.match(there.iloc[0]):
+    if there.empty or pd.api.types.is_numeric_dtype(there) or not _DATE.match(there.iloc[0]):
         return None
     there = there.str.replace(_OFFSET, "", regex=True)
     found = None

@@ -100,7 +100,7 @@ def parse(cells: "pd.Series[str]") -> Numbers:
 
     What they do not say themselves, the file's does.
     """
-    if cells.dtype != object:  # numbers already
+    if pd.api.types.is_numeric_dtype(cells):  # numbers already
         return Numbers(cells.to_numpy(np.float64))
     code, words = cells.factorize()  # each word is looked at once
     written = pd.Series(words, dtype=object)

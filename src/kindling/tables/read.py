@@ -145,7 +145,7 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
 def text(table: pd.DataFrame, column: str) -> "pd.Series[str]":
     """A column as the file has it, also where its cells were read as numbers."""
     cells = table[column]
-    if cells.dtype == object:
+    if not pd.api.types.is_numeric_dtype(cells):
         return cells
     if cells.dtype.kind == "i":  # all of which are written as Python does
         return cells.astype(str).astype(object)
@@ -234,7 +234,7 @@ def _read(
 def _of_large(header: list[str], columns: Sequence[NDArray[Any]], missing: Collection[str]) -> _Raw:
     rows = np.arange(2, len(columns[0]) + 2)
     read = [
-        _without_none(_cells(cells, missing)) if cells.dtype == object else cells
+        _without_none(_cells(cells, missing)) if not pd.api.types.is_numeric_dtype(cells) else cells
         for cells in columns
     ]
     return _Raw(",", header, 1, rows, read)
@@ -254,7 +254,7 @@ def _of_records(path: Path, encoding: str, missing: Collection[str]) -> _Raw:
 
 
 def _decimal_mark(columns: Sequence[Cells], separator: str) -> str | None:
-    texts = [cells for cells in columns if cells.dtype == object]
+    texts = [cells for cells in columns if not pd.api.types.is_numeric_dtype(cells)]
     if separator == "," and not any("," in "".join(filter(None, cells)) for cells in texts):
         return None
     return decimal_mark(filter(None, cells) for cells in texts)

@@ -42,7 +42,9 @@ def grown(
 def test_they_say_what_scikit_learn_s_say(kind: Kind, rows: Tensor, target: Tensor) -> None:
     trees = grown(kind, rows, target)
     median = np.median(target.numpy())
-    reference = trees._estimator().fit(rows[:, :3].numpy(), target.double().numpy() - median)
+    reference = trees._estimator(len(rows)).fit(
+        rows[:, :3].numpy(), target.double().numpy() - median
+    )
     # New rows, and rows that lie on thresholds: midway between two training values.
     midway = (rows.sort(0).values[1:] + rows.sort(0).values[:-1]) / 2
     asked = torch.cat([rows, rows.flip(0) * 1.3, midway])

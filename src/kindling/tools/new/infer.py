@@ -126,7 +126,11 @@ def placeholders(table: pd.DataFrame) -> list[str]:
     for name in table.columns:
         there = table[name].dropna()
         text = there[~np.isfinite(parse(there).values)].unique()
-        if len(text) == 1 and looks_like(there) == "numbers" and there.dtype == object:
+        if (
+            len(text) == 1
+            and looks_like(there) == "numbers"
+            and not pd.api.types.is_numeric_dtype(there)
+        ):
             found |= {word for word in text if not any(map(str.isalnum, word))}
     return sorted(found)
 
