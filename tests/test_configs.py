@@ -24,12 +24,22 @@ OF_REAL_SETS = {"prices_houses": "houses"}
 QUICK = ("potability",)
 """Tasks whose half precision is tried in every run of the tests."""
 
+ELSEWHERE = re.compile("fsdp|mlflow|wandb|overfit|profile|.*_(pretrained|course|trees|linear)")
+"""Presets of packages, processes and nets that have quick tests of their own."""
+
 
 @pytest.mark.filterwarnings(
     # Of MLflow on SQLAlchemy 2.1, when it is imported.
     "ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"
 )
-@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if ELSEWHERE.match(path.stem) else [])
+        for path in COMMITTED
+    ],
+    ids=lambda path: path.stem,
+)
 def test_trains(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     task = path.stem if path.parent == paths.CONFIGS and path.stem != "trainer" else task_of(path)
     flags = [f"--config={task}"] + ([f"--config={path}"] if path.stem != task else [])

@@ -3,6 +3,7 @@
 What make would run is run here.
 """
 
+import functools
 import json
 import os
 import re
@@ -41,28 +42,41 @@ TASKS = arguments.names(paths.CONFIGS)
 DELETED = {"clouds", "faces", "potability", "prices", "timeseries"} - {*TASKS}
 """Problems that the pages show, and that whoever has the project does not need."""
 
-# Of those that train in several processes of their own, which are slow to start.
 SMALLER = {"compare": ["--seeds=1"], "crossval": ["--folds=2"], "sweep": ["--trials=1"]}
-SEVERAL = re.compile(r"make (compare TASK|crossval|sweep|reproduce|train .*PRESET=(ddp|fsdp))")
+SLOW = re.compile(
+    r"make (compare TASK|crossval|sweep|reproduce)"  # several processes
+    r"|.*(TASK=(clouds|faces|prices)|logs/(clouds|faces|prices)|_elu|_trees|Logger)"
+    r"|.*PRESET=(ddp|fsdp|mlflow|wandb|lr_find)"
+)
+"""Commands of processes, photos, packages and presets, which have quick tests of their own."""
 
 
 @pytest.fixture
-def logs(trained: Path, tmp_path: Path) -> Path:
+def logs(command: str, trained: Callable[[str], Path], tmp_path: Path) -> Path:
     """A command's own: one that resumes a run leaves another than the next command expects."""
-    return shutil.copytree(trained, tmp_path / "trained", symlinks=True)
+    logs = tmp_path / "trained"
+    for task in re.findall(r"logs/(\w+)/|make runs TASK=(\w+)", command):
+        name = "".join(task)
+        if name not in DELETED and not (logs / name).exists():
+            shutil.copytree(trained(name), logs / name, symlinks=True)
+    logs.mkdir(exist_ok=True)
+    return logs
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where each task that a command goes on with has a run."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Runs of the tasks that commands go on with, each trained once."""
     logs = tmp_path_factory.mktemp("logs")
-    short = [*limits("train"), f"--logs={logs}"]
-    for task in {task for task in TASKS if f"logs/{task}/" in SHOWN}:
-        assert main(["train", f"--config={task}", *short]) == 0
     demo = "lightning.pytorch.demos.boring_classes.Boring"
-    pair = [f"--model={demo}Model", f"--data={demo}DataModule"]
-    assert main(["train", *pair, *short]) == 0
-    return logs
+
+    @functools.cache
+    def run(task: str) -> Path:
+        pair = [f"--model={demo}Model", f"--data={demo}DataModule"]
+        what = pair if task == "boring_model" else [f"--config={task}"]
+        assert main(["train", *what, *limits("train"), f"--logs={logs}"]) == 0
+        return logs / task
+
+    return run
 
 
 def limits(command: str) -> list[str]:
@@ -82,7 +96,7 @@ def test_there_are_commands() -> None:
 )
 @pytest.mark.parametrize(
     "command",
-    [pytest.param(c, marks=pytest.mark.slow) if SEVERAL.match(c) else c for c in COMMANDS],
+    [pytest.param(c, marks=pytest.mark.slow) if SLOW.match(c) else c for c in COMMANDS],
 )
 def test_command(command: str, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "LOGS", tmp_path / "logs")

@@ -305,6 +305,7 @@ def test_the_classes_work_with_a_plain_trainer(tmp_path: Path, toy: Path) -> Non
 @pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*")
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
 @pytest.mark.filterwarnings("ignore:No positive samples in targets")
+@pytest.mark.slow
 def test_the_page_on_python_runs_from_top_to_bottom(run_of: Runs, project: Path) -> None:
     run_of("potability")
     run_of("timeseries")

@@ -64,6 +64,7 @@ def test_a_part_without_its_data_is_left_out_by_name(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
     pytest.importorskip("problems.potability.data")
     flags = ["--config=potability", "--config=smoke", "--trainer.max_epochs=3"]
@@ -74,6 +75,7 @@ def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
     assert 100 < timed["peak_mib"] < 20_000
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_says_why(bench: ModuleType) -> None:
     pytest.importorskip("problems.potability.data")
     with pytest.raises(SystemExit, match=r"no such option"):

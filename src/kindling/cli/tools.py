@@ -6,6 +6,7 @@ They are found by their folder's name, and read without being imported: torch wo
 import ast
 import importlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "tools"
@@ -13,7 +14,8 @@ FOLDER = Path(__file__).parents[1] / "tools"
 
 def described() -> dict[str, str]:
     """Each tool's name, with the first line of what its ``main`` says that it does."""
-    found = {path.parent.name: _docstring(path) for path in sorted(FOLDER.glob("*/__init__.py"))}
+    sources = {path.parent.name: path for path in sorted(FOLDER.glob("*/__init__.py"))}
+    found = {name: _docstring(path) for name, path in sources.items()}
     return {name: doc for name, doc in found.items() if doc is not None}
 
 
@@ -22,6 +24,7 @@ def run(name: str, args: Sequence[str]) -> int:
     return int(importlib.import_module(f"kindling.tools.{name}").main(args))
 
 
+@cache
 def _docstring(source: Path) -> str | None:
     """The first line of the docstring of a module's ``main``; ``None`` if it has no ``main``."""
     for node in ast.parse(source.read_text(encoding="utf-8")).body:

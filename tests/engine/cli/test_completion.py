@@ -32,6 +32,7 @@ REMEMBERED = {
 """Of a task whose settings are known: they are asked for once."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 def test_completes(tmp_path: Path) -> None:
     run = tmp_path / "logs" / "toy" / "version_3"

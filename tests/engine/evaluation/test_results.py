@@ -33,6 +33,7 @@ def test_leaves_out_what_a_baseline_cannot_predict() -> None:
     assert score(ERRORS, torch.full((3,), torch.nan), torch.zeros(3)) == {}
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     covered = 0
     mse = MetricCollection({"mse": MeanSquaredError()})

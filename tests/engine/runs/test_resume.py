@@ -168,6 +168,7 @@ class Rival(Callback):
         Rival.refused = f"{done.returncode} {done.stderr}"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_trained_is_not_gone_on_with_meanwhile(
     train: Train, refusal: Refusal
 ) -> None:

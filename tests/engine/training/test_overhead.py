@@ -38,6 +38,7 @@ def pages_faulted(**environment: str) -> tuple[bool, list[int]]:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator")
+@pytest.mark.slow
 def test_what_was_freed_serves_again_without_a_page_from_the_system() -> None:
     kept, faults = pages_faulted()
     assert kept

@@ -23,6 +23,7 @@ def flags(tmp_path: Path) -> list[str]:
     return ["--config=clouds", *given, *net, "--model.layers=stages", "--model.schedule=constant"]
 
 
+@pytest.mark.slow
 def test_a_frozen_net_looks_once_and_a_resumed_run_goes_on_as_it_would_have(
     flags: list[str], tmp_path: Path, kindling: Callable[..., int], logs: Path
 ) -> None:

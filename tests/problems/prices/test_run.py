@@ -21,6 +21,7 @@ NAME = "test_efficientnet"  # 0.1 million weights
 
 
 @pytest.mark.parametrize("branch", ["photos", "table"])
+@pytest.mark.slow
 def test_a_branch_alone_trains_and_predicts(branch: str, lots: Path, tmp_path: Path) -> None:
     flags = [f"--data.root={lots}", f"--logs={tmp_path}", "--trainer.max_epochs=2"]
     assert main(["train", *SMALL, f"--config=prices_{branch}", *flags]) == 0
@@ -44,6 +45,7 @@ def frozen(lots: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [*SMALL, f"--data.root={lots}", *net]
 
 
+@pytest.mark.slow
 def test_what_was_looked_up_scores_as_what_is_looked_at(
     frozen: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

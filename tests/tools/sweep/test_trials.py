@@ -140,6 +140,7 @@ def test_killed_before_a_checkpoint_it_starts_again(folder: Path) -> None:
     assert starts(folder) == {0: WHOLE, 1: WHOLE}
 
 
+@pytest.mark.slow
 def test_a_run_that_outlives_the_sweep_is_waited_for(folder: Path) -> None:
     first = elsewhere(folder, 1, seconds=0.7)
     wait(lambda: checkpoint(folder, 0))
@@ -167,6 +168,7 @@ def test_a_run_that_somebody_else_killed_goes_on(folder: Path) -> None:
     assert states(folder) == ["COMPLETE"]
 
 
+@pytest.mark.slow
 def test_two_at_once_never_do_the_same_trial(folder: Path) -> None:
     both = [elsewhere(folder, 8, seconds=0.1) for _ in range(2)]
     assert [process.wait(timeout=100) for process in both] == [0, 0]
