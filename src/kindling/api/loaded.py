@@ -30,12 +30,7 @@ class Loaded(InProcess):
     """A command up to where the Trainer would be made, with a model as its checkpoint's."""
 
     def instantiate_classes(self) -> None:
-        config = self.config.clone()
-        config.trainer.logger = None
-        self.config_init = self.parser.instantiate_classes(config)
-        self.datamodule = self._get(self.config_init, "data")
-        self.model = self._get(self.config_init, "model")
-        self._check_task()
+        self._instantiate()
         with checkpoints.fitting(self.checkpoint):
             self.model.load_state_dict(self.origin["state_dict"])
         self.model.eval()

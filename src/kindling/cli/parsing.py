@@ -159,13 +159,8 @@ class ParsingCLI(LightningCLI):
 
     def _make_pair(self) -> None:
         """The model, and the data with their splits."""
-        config = self.config.clone()
-        config.trainer.logger = None  # it writes into the run's folder, which is not there yet
         with memory.Allocations(memory.COPIES if self.command == "fit" else 1):
-            self.config_init = self.parser.instantiate_classes(config)
-        self.datamodule = self._get(self.config_init, "data")
-        self.model = self._get(self.config_init, "model")
-        self._check_task()
+            self._instantiate()
         self._check_epochs()
         memory.require_weights(self.model, self.command == "fit")
         if self.command == "fit":
@@ -178,6 +173,15 @@ class ParsingCLI(LightningCLI):
             parts = dict(self.model.named_children())
             for part in [parts[k] for k in ("net", "nets") if k in parts] or parts.values():
                 part.compile()
+
+    def _instantiate(self) -> None:
+        """The model and the data module, from which nothing is read."""
+        config = self.config.clone()
+        config.trainer.logger = None  # it writes into the run's folder, which is not there yet
+        self.config_init = self.parser.instantiate_classes(config)
+        self.datamodule = self._get(self.config_init, "data")
+        self.model = self._get(self.config_init, "model")
+        self._check_task()
 
     def _choose_optimizer(self) -> None:
         names = (*optimizers.CLASSES, "lr_scheduler_config")

@@ -9,7 +9,7 @@ import importlib.util
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -148,6 +148,17 @@ class Backbone(nn.Module):
         if in_training:
             self.net.train()
         return features
+
+    def trainable(self) -> Self:
+        """This net, for callbacks that train it later.
+
+        Raises:
+            UserError: It is frozen.
+        """
+        if self.frozen:
+            fault = "stays frozen, its features are taken once"
+            raise UserError(f"model.backbone={self.name}: {fault}; --model.freeze=false")
+        return self
 
     def see(self, image: Tensor) -> Tensor:
         """Features ``(B, D)``, with gradients unless the net is frozen."""

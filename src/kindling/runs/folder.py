@@ -73,8 +73,7 @@ def followed(path: Path) -> Path:
 def predictions(run: Path, source: Path) -> Path:
     """Where predictions of an input go: by its name, and a number if another has that name."""
     folder, given = run / "predictions", str(source.absolute())
-    record = folder / "inputs.json"
-    inputs = json.loads(record.read_text()) if record.is_file() else {}
+    inputs = read_json(record := folder / "inputs.json")
     names = (f"{source.stem}{f'-{k}' if k > 1 else ''}.csv" for k in itertools.count(1))
     name = next(name for name in names if inputs.get(name, given) == given)
     if source.exists():

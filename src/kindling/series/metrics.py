@@ -12,36 +12,15 @@ from torch import Tensor
 from torchmetrics import (
     MeanAbsoluteError,
     MeanSquaredError,
-    Metric,
     MetricCollection,
     SymmetricMeanAbsolutePercentageError,
 )
 
 from kindling.errors import UserError
+from kindling.tables.scores import MeanScore
 
 
-class _Mean(Metric):
-    """A sum over another sum; the first grows with what is wrong."""
-
-    higher_is_better: bool | None = False
-    full_state_update = False
-    total: Tensor
-    weight: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in ("total", "weight"):
-            self.add_state(name, torch.zeros(()), dist_reduce_fx="sum")
-
-    def count(self, values: Tensor, weights: Tensor | None = None) -> None:
-        self.total += values.sum()
-        self.weight += len(values) if weights is None else weights.sum()
-
-    def compute(self) -> Tensor:
-        return self.total / self.weight
-
-
-class MeanAbsoluteScaledError(_Mean):
+class MeanAbsoluteScaledError(MeanScore):
     """Mean absolute error, in units of the seasonal naive forecast's error in training.
 
     References:
@@ -54,7 +33,7 @@ class MeanAbsoluteScaledError(_Mean):
         self.count(scaled[scaled.isfinite()])
 
 
-class WeightedQuantileLoss(_Mean):
+class WeightedQuantileLoss(MeanScore):
     """Twice the pinball loss, as a mean over the quantiles, by the sum of all absolute targets."""
 
     def __init__(self, levels: Sequence[float]) -> None:
@@ -66,7 +45,7 @@ class WeightedQuantileLoss(_Mean):
         self.count(2 * loss.flatten(), target.abs())
 
 
-class Coverage(_Mean):
+class Coverage(MeanScore):
     """Share of targets that lie in the interval between two of the quantiles."""
 
     higher_is_better: bool | None = None  # it shall be what the interval says

@@ -234,7 +234,7 @@ def _read(
 def _of_large(header: list[str], columns: Sequence[NDArray[Any]], missing: Collection[str]) -> _Raw:
     rows = np.arange(2, len(columns[0]) + 2)
     read = [
-        _without_none(_cells(cells, missing)) if not pd.api.types.is_numeric_dtype(cells) else cells
+        cells if pd.api.types.is_numeric_dtype(cells) else _without_none(_cells(cells, missing))
         for cells in columns
     ]
     return _Raw(",", header, 1, rows, read)

@@ -6,29 +6,40 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 
-class LogLoss(Metric):
+class MeanScore(Metric):
+    """A sum over another sum; the first grows with what is wrong."""
+
+    higher_is_better: bool | None = False
+    full_state_update = False
+    total: Tensor
+    weight: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("total", "weight"):
+            self.add_state(name, torch.zeros(()), dist_reduce_fx="sum")
+
+    def count(self, values: Tensor, weights: Tensor | None = None) -> None:
+        """Add values, which count alike unless they have weights."""
+        self.total += values.sum()
+        self.weight += len(values) if weights is None else weights.sum()
+
+    def compute(self) -> Tensor:
+        return self.total / self.weight
+
+
+class LogLoss(MeanScore):
     """Mean negative logarithm of the probability of the true class.
 
     Shape:
         Probabilities ``(B, K)`` and class indices ``(B,)``.
     """
 
-    is_differentiable, higher_is_better, full_state_update = True, False, False
-    total: Tensor
-    count: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in ("total", "count"):
-            self.add_state(name, torch.zeros(()), dist_reduce_fx="sum")
+    is_differentiable = True
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         true = prediction.gather(1, target[:, None]).clamp(min=torch.finfo(torch.float32).tiny)
-        self.total += -true.log().sum()
-        self.count += len(target)
-
-    def compute(self) -> Tensor:
-        return self.total / self.count
+        self.count(-true[:, 0].log())
 
 
 class R2(Metric):

@@ -104,10 +104,7 @@ class BackboneNet(nn.Module):
     @property
     def backbone(self) -> nn.Module:
         """All but the classifier."""
-        if self.sight.frozen:
-            fault = "stays frozen, its features are taken once"
-            raise UserError(f"model.backbone={self.sight.name}: {fault}; --model.freeze=false")
-        return self.sight
+        return self.sight.trainable()
 
     def forward(self, image: Tensor) -> Tensor:
         return self.classifier(self.sight(image))  # type: ignore[no-any-return]

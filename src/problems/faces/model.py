@@ -149,10 +149,7 @@ class FacesModule(ImageModule):
     @property
     def backbone(self) -> nn.Module:
         """What sees the photo, for callbacks such as BackboneFinetuning."""
-        if self.sight is not None and self.sight.frozen:
-            fault = "stays frozen, its features are taken once"
-            raise UserError(f"model.backbone={self.sight.name}: {fault}; --model.freeze=false")
-        return self.net.trunk
+        return self.net.trunk if self.sight is None else self.sight.trainable()
 
     @property
     def sight(self) -> Backbone | None:
