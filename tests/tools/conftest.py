@@ -59,7 +59,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """A finished run with test scores; ``validation``, ``seed``, ``lr`` and so on say of what."""
-    record = pytest.importorskip("kindling.tools.runner.record")
+    record = pytest.importorskip("kindling.api.record")
 
     def write(
         name: str = "version_0", scores: dict[str, float] | None = None, **settings: Any

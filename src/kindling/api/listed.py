@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from kindling.api.record import Record
 from kindling.cli.settings import flat, settings
 from kindling.data import paths
 from kindling.errors import UserError
@@ -40,7 +41,9 @@ def runs(task: str | None = None, logs: str | Path | None = None) -> pd.DataFram
     if not found:
         what = f"runs of {task}" if task else "runs"
         raise UserError(f"{logs}: no {what} there; start one with kindling.train(task)")
-    rows = sorted((dict(_row(run)) for run in found), key=lambda row: (row["start"], row["run"]))
+    rows = sorted(
+        (dict(_row(Record(run))) for run in found), key=lambda row: (row["start"], row["run"])
+    )
     table = pd.DataFrame(rows)
     table["start"] = pd.to_datetime(table["start"], utc=True)
     chosen = pd.DataFrame([dict(_settings(Path(run))) for run in table["run"]], dtype=object)
@@ -48,29 +51,14 @@ def runs(task: str | None = None, logs: str | Path | None = None) -> pd.DataFram
     return table.join(chosen[[name for name in differ if name not in table]])
 
 
-def _row(run: Path) -> Iterator[tuple[str, Any]]:
-    made = folders.read_json(run / "provenance.json")
-    tested = folders.read_json(run / "results.json")
-    data = tested.get("data") or made.get("data", {})
-    yield from (("run", folders.shown(run)), ("task", tested.get("task", run.parent.name)))
-    yield from (("start", made.get("start", "")), ("seconds", made.get("wall_time_s") or math.nan))
+def _row(record: Record) -> Iterator[tuple[str, Any]]:
+    made, data = record.provenance, record.data() or record.data(test=False)
+    yield from (("run", folders.shown(record.folder)), ("task", record.task))
+    yield from (("start", made.get("start", "")), ("seconds", record.seconds or math.nan))
     yield from (("data", data.get("root")), ("sample", data.get("sample")))
-    yield from _best(run)
-    for name, score in tested.get("metrics", {}).items():
-        yield f"test/{name}", score["value"]
-
-
-def _best(run: Path) -> Iterator[tuple[str, float]]:
-    """The validation scores of the epoch that the best checkpoint is of."""
-    file, chosen = run / "metrics.csv", settings(run / folders.CONFIG).get("checkpoint", {})
-    rows = pd.read_csv(file).to_dict("records") if file.is_file() else []
-    monitor, choose = (
-        chosen.get("monitor") or "val/loss",
-        max if chosen.get("mode") == "max" else min,
-    )
-    rows = [row for row in rows if not math.isnan(row.get(monitor, math.nan))]
-    best = choose(rows, key=lambda row: row[monitor], default={})
-    yield from ((str(name), value) for name, value in best.items() if str(name).startswith("val"))
+    yield from ((name, value) for name, value in record.best.items() if name.startswith("val"))
+    for name, score in record.scores().items():
+        yield f"test/{name}", score
 
 
 def _settings(run: Path) -> Iterator[tuple[str, Any]]:

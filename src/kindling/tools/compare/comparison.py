@@ -7,6 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kindling.api.record import Record, existing
+from kindling.api.settings import differing
 from kindling.cli.settings import shown
 from kindling.errors import UserError, require_package
 from kindling.tools.compare.costs import costs
@@ -16,8 +18,6 @@ from kindling.tools.compare.scores import Comparison, Variant
 from kindling.tools.runner import executors, expected
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs
-from kindling.tools.runner.record import Record, existing
-from kindling.tools.runner.settings import differing
 from kindling.tools.runner.typed import check_name
 
 SCIPY = ("a comparison", "scipy", "SciPy", "compare")

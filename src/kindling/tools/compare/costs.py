@@ -3,9 +3,9 @@
 import statistics
 from collections.abc import Sequence
 
+from kindling.api.record import Record
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import usage
-from kindling.tools.runner.record import Record
 
 PARAMETERS = "parameters"
 TRAINING = "training, s"

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from kindling.api.record import VALIDATION
 from kindling.tools.compare.costs import TRAINING
 from kindling.tools.compare.scores import Comparison, aliases
 from kindling.tools.runner.charts import style
-from kindling.tools.runner.record import VALIDATION
 
 METRICS = 6
 """Of all, those that there is room for."""

@@ -6,10 +6,10 @@ Nothing here imports torch.
 from dataclasses import dataclass
 from pathlib import Path
 
+from kindling.api.settings import Settings
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.tools.runner import typed
-from kindling.tools.runner.settings import Settings
 
 FOLDER = paths.CONFIGS / "compare"
 SEEDS = 3

@@ -9,6 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
+from kindling.api.record import show_alone
+from kindling.api.settings import differing
 from kindling.cli.settings import shown
 from kindling.errors import short
 from kindling.runs.folder import shown as place
@@ -16,8 +18,6 @@ from kindling.tools.compare import figures
 from kindling.tools.compare.costs import MEMORY, PARAMETERS, TRAINING
 from kindling.tools.compare.scores import Comparison
 from kindling.tools.runner.grid import ABSENT, Grid, markdown, show
-from kindling.tools.runner.record import show_alone
-from kindling.tools.runner.settings import differing
 
 COLUMNS = 8
 """Of a table, at most; more variants than that have rows."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kindling.api.record import Record, Scores
 from kindling.errors import UserError
-from kindling.tools.runner.record import Record, Scores
 
 LEVEL = 0.95
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from kindling.api.record import RESULTS, Record
 from kindling.cli.settings import flat
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
@@ -14,7 +15,6 @@ from kindling.tools.runner.expected import examine
 from kindling.tools.runner.grid import show
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs
-from kindling.tools.runner.record import RESULTS, Record
 
 EACH = ("command", "start", "wall_time_s", "data.root")
 """What ``provenance.json`` has that differs in every run, or says nothing of how it was made."""

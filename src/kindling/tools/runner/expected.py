@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from kindling.api.settings import Settings, flat
 from kindling.cli import arguments
 from kindling.cli.lightning_cli import KindlingCLI
 from kindling.cli.process import lightning_errors, quiet
-from kindling.tools.runner.settings import Settings, flat
 
 
 class Parsed(KindlingCLI):

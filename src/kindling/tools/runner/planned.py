@@ -8,10 +8,10 @@ from typing import IO
 
 from filelock import lock_descriptor
 
+from kindling.api.record import RESULTS, Record
+from kindling.api.settings import Settings
 from kindling.errors import UserError
 from kindling.runs import folder as runs
-from kindling.tools.runner.record import RESULTS, Record
-from kindling.tools.runner.settings import Settings
 
 
 @dataclass(frozen=True)

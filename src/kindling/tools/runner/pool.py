@@ -11,11 +11,11 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn
 
+from kindling.api.record import Record
 from kindling.errors import Stopped
 from kindling.tools.runner.executors import Room
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import LOOK, Job, Work, note
-from kindling.tools.runner.record import Record
 
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 """Those of them that the system has."""

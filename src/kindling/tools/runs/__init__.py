@@ -5,6 +5,8 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from kindling.api.record import Record
+from kindling.api.settings import Settings
 from kindling.cli import arguments
 from kindling.cli.settings import shown
 from kindling.data import paths
@@ -13,8 +15,6 @@ from kindling.runs import folder as runs
 from kindling.tools.command import Words, console, entry, parser
 from kindling.tools.runner import typed
 from kindling.tools.runner.grid import ABSENT, show
-from kindling.tools.runner.record import Record
-from kindling.tools.runner.settings import Settings
 
 
 @entry

@@ -14,12 +14,12 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from kindling.api.settings import CLASSES, Settings
 from kindling.cli.settings import PARTS, shown
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.tools.runner import typed
 from kindling.tools.runner.expected import settings
-from kindling.tools.runner.settings import CLASSES, Settings
 
 FOLDER = paths.CONFIGS / "sweep"
 

@@ -15,10 +15,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from kindling.api.settings import Settings, differing
 from kindling.cli.settings import shown
 from kindling.errors import UserError
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.settings import Settings, differing
 from kindling.tools.sweep.space import Space, trial_flags
 
 DATABASE = "study.db"

@@ -8,12 +8,12 @@ import optuna
 from optuna.trial import TrialState
 from rich.console import Console
 
+from kindling.api.record import Record
 from kindling.errors import UserError, short
 from kindling.tools.runner.executors import Room
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Pool
 from kindling.tools.runner.process import Job
-from kindling.tools.runner.record import Record
 from kindling.tools.sweep.study import Study
 
 HOPELESS = 10  # trials that fail one after the other, and there is no point in going on

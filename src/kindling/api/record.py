@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
+from kindling.api.settings import LOADER, Settings, flat
 from kindling.cli import arguments
 from kindling.errors import UserError
 from kindling.runs import folder as runs
-from kindling.tools.runner.settings import LOADER, Settings, flat
 
 RESULTS = "results.json"
 
