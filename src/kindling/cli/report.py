@@ -36,7 +36,9 @@ def introduce(cli: "KindlingCLI") -> None:
         default = f"AdamW, lr {model.lr:g}", model.schedule
     if described := optimizers.described(cli.settings, *default):
         _say("optimizer", described)
-    _say("device", f"{cli.trainer.strategy.root_device}, {torch.get_num_threads()} threads")
+    threads = torch.get_num_threads()
+    many = "s" if threads > 1 else ""
+    _say("device", f"{cli.trainer.strategy.root_device}, {threads} thread{many}")
     if cli.keeps_run():
         _say("run", runs.shown(cli.folder))
     # A run of ours has refused another rate; of a plain Trainer's, nothing else is known.
