@@ -10,6 +10,7 @@ import torch
 
 from kindling.__main__ import main
 from kindling.data import paths
+from kindling.evaluation import bootstrap
 
 pytest.register_assert_rewrite("kindling.testing")
 
@@ -28,6 +29,14 @@ def _one_thread() -> None:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "CACHE", tmp_path_factory.mktemp("cache"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_resamples() -> Iterator[None]:
+    """Draw no more than large splits do: 400 are half of the time of a small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "RESAMPLES", 50)
         yield
 
 

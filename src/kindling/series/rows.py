@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -15,7 +16,7 @@ import pandas as pd
 from kindling.errors import UserError
 from kindling.series.calendar import Mask, Ticks
 from kindling.series.times import NOT_A_TIME, Layout, find_layout
-from kindling.tables.files import separator_of
+from kindling.tables.files import archives, open_text, separator_of, warn_encoding
 from kindling.tables.formats import EITHER
 
 Values = npt.NDArray[np.float64]
@@ -108,10 +109,9 @@ def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Itera
         for times, numbers, series in _read_columns(path, columns, cells):
             layout = layout or _find_layout(path, times, columns)
             yield _parse(path, times, numbers, series, layout)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; name a CSV file") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a text file in UTF-8; save it as CSV in UTF-8") from error
+        fault = "not text in UTF-8 or Latin-1 throughout; save it as CSV in UTF-8"
+        raise UserError(f"{path}: {fault}") from error
     except (csv.Error, pd.errors.ParserError) as error:
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise UserError(f"{path}: not a well-formed CSV file: {reason}") from error
@@ -121,7 +121,7 @@ def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Itera
 
 def count_lines(path: Path) -> int:
     """At least the number of lines, whichever way they end."""
-    with path.open("rb") as file:
+    with open_text(path)[0] as file:
         blocks = iter(partial(file.read, 1 << 16), b"")
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in blocks)
 
@@ -143,17 +143,23 @@ def _read_columns(
         "na_values": marks,
         "skip_blank_lines": False,  # or row numbers would shift
     }
+    file, settings["encoding"] = open_text(path)
+    warn_encoding(path, settings["encoding"])
     head = _head(path, numbers, settings) if separator != "," else None
     text = [] if head is None else [k for k in numbers if not _has_decimals(head[k])]
     series = [places[columns.series]] if columns.series else []
-    with pd.read_csv(
-        path,
-        # Where commas do not part the cells they are decimal marks; so may be points.
-        decimal="." if separator == "," else ",",
-        dtype=dict.fromkeys([*times, *text, *series], str),
-        chunksize=max(1, cells // len(header)),
-        **settings,
-    ) as reader:
+    with (
+        archives(path),
+        file,
+        pd.read_csv(
+            file,
+            # Where commas do not part the cells they are decimal marks; so may be points.
+            decimal="." if separator == "," else ",",
+            dtype=dict.fromkeys([*times, *text, *series], str),
+            chunksize=max(1, cells // len(header)),
+            **settings,
+        ) as reader,
+    ):
         for frame in reader:
             rows = frame[[*times, *numbers, *series]].dropna(how="all", subset=[*times, *numbers])
             if len(rows):
@@ -179,8 +185,9 @@ def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
 def _head(path: Path, columns: Sequence[int], settings: Mapping[str, Any]) -> pd.DataFrame:
     """The first values as they are written."""
     with warnings.catch_warnings(action="ignore"):  # of what is said when the file is read
-        usecols = np.asarray(columns)
-        head: pd.DataFrame = pd.read_csv(path, dtype=str, usecols=usecols, nrows=PEEKED, **settings)
+        file, settings = open_text(path)[0], {**settings, "usecols": np.asarray(columns)}
+        with file:
+            head: pd.DataFrame = pd.read_csv(file, dtype=str, nrows=PEEKED, **settings)
         return head
 
 
@@ -204,7 +211,8 @@ def _of_either_mark(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
 
 def read_header(path: Path) -> tuple[str, list[str]]:
     """The separator, and the names of the columns."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    raw, encoding = open_text(path)
+    with archives(path), raw, io.TextIOWrapper(raw, encoding, newline="") as file:
         separator = separator_of(file.readline(_HEADER))
         file.seek(0)
         reader = csv.reader(file, delimiter=separator, skipinitialspace=True)

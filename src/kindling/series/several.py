@@ -7,6 +7,7 @@ import pandas as pd
 
 from kindling.errors import UserError
 from kindling.series.rows import SeriesColumns, read_header
+from kindling.tables.files import open_text
 
 LOOKED_AT = 100_000  # rows, at most
 OFTEN = 0.2  # share of rows whose time is another's too
@@ -37,10 +38,12 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
 def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str]"] | None:
     """The column that tells rows of one time apart, and its cells in these rows."""
     separator, _ = read_header(path)
-    table = pd.read_csv(
-        path, sep=separator, dtype=str, nrows=LOOKED_AT, skipinitialspace=True,
-        encoding="utf-8-sig", index_col=False,
-    )  # fmt: skip
+    file, encoding = open_text(path)
+    with file:
+        table = pd.read_csv(
+            file, sep=separator, dtype=str, nrows=LOOKED_AT, skipinitialspace=True,
+            encoding=encoding, index_col=False,
+        )  # fmt: skip
     time, used = columns.times, [name for _, name in columns.roles]
     table = table.dropna(subset=used)
     again = table.duplicated(time, keep=False)

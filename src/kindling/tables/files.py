@@ -12,6 +12,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -91,6 +93,33 @@ def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]
             raise UserError(f"{path}, row {row}: {error}: {cure}") from error
 
 
+def open_text(path: Path) -> tuple[IO[bytes], str]:
+    """A table's text and its encoding, told by its beginning; a frame's as CSV in UTF-8."""
+    if path.suffix.lower() in FRAMES:
+        return io.BytesIO(_as_csv(path, path.stat().st_mtime_ns)), "utf-8"
+    likeliest, *others = encodings(path)
+    with archives(path), open_bytes(path) as file:
+        start = file.read(_SNIFFED)
+    try:
+        codecs.getincrementaldecoder(likeliest)().decode(start)
+    except UnicodeDecodeError:
+        likeliest = [likeliest, *others][-1]
+    return open_bytes(path), likeliest
+
+
+def warn_encoding(path: Path, encoding: str) -> None:
+    if encoding not in ("utf-8", "utf-8-sig"):
+        name = {"cp1252": "Latin-1 (Windows-1252)"}.get(encoding, encoding.upper())
+        log.warning("%s: read as %s: it is not UTF-8", path, name)
+
+
+@lru_cache(maxsize=1)  # a series is looked at several times before it is read
+def _as_csv(path: Path, _changed: int) -> bytes:
+    written = io.StringIO()
+    csv.writer(written).writerows(record for _, record in _frame_records(path))
+    return written.getvalue().encode()
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of the table, out of its archive if it is in one."""
     if path.suffix.lower() == ".gz":
@@ -107,8 +136,8 @@ def open_bytes(path: Path) -> IO[bytes]:
 def _frame_records(path: Path) -> Iterator[Record]:
     """Rows of an Excel sheet, the first of several, or of a Parquet file, below a header."""
     frame = _read_excel(path) if path.suffix.lower() == ".xlsx" else _read_parquet(path)
-    for row, cells in enumerate(frame.itertuples(index=False, name=None), 1):
-        yield row, [_text(cell) for cell in cells]
+    columns = [_texts(frame.iloc[:, k]) for k in range(frame.shape[1])]
+    yield from enumerate(map(list, zip(*columns, strict=True)), 1)
 
 
 def _read_excel(path: Path) -> pd.DataFrame:
@@ -138,10 +167,18 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return pd.concat([header, frame.astype(object)])
 
 
+def _texts(column: "pd.Series[Any]") -> list[str]:
+    """Cells as a CSV file would have them; dates without a time of day, where none has one."""
+    cells = [_text(cell) for cell in column]
+    midnight = " 00:00:00"
+    times = [cell for cell in column if isinstance(cell, datetime)]
+    dates = all(str(time).endswith(midnight) for time in times)
+    return [cell.removesuffix(midnight) for cell in cells] if dates else cells
+
+
 def _text(cell: Any) -> str:
-    """A cell as a CSV file would have it."""
     if cell is None or pd.isna(cell):
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return str(cell).removesuffix(" 00:00:00")
+    return str(cell)

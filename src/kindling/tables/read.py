@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kindling.errors import UserError
 from kindling.tables.dates import date_parts, source
-from kindling.tables.files import Record, encodings
+from kindling.tables.files import Record, encodings, warn_encoding
 from kindling.tables.files import records as rows_of
 from kindling.tables.formats import FileFormat, decimal_mark, format_of, parse
 from kindling.tables.large import parse_large, text_of
@@ -79,9 +79,7 @@ def read_table(
             continue
         if encoding == "cp1252":
             _check_latin(path)
-        if encoding not in ("utf-8", "utf-8-sig"):
-            name = {"cp1252": "Latin-1 (Windows-1252)"}.get(encoding, encoding.upper())
-            log.warning("%s: read as %s: it is not UTF-8", path, name)
+        warn_encoding(path, encoding)
         return table
     raise UserError(f"{path}: not text in UTF-8 or Latin-1: save the file as CSV UTF-8") from last
 

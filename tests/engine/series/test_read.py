@@ -146,6 +146,39 @@ def test_files_of_all_kinds(content: str, read: Read) -> None:
     assert_series(read(content), range(4), "1970-01-01", HOUR)
 
 
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("a.csv", "utf-8-sig"),
+        ("a.csv", "utf-16"),
+        ("a.csv", "latin-1"),
+        ("a.csv.gz", "latin-1"),
+        ("a.zip", "utf-8"),
+        ("a.xlsx", ""),
+        ("a.parquet", ""),
+    ],
+)
+def test_files_of_every_kind(
+    name: str, encoding: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / name
+    frame = pd.DataFrame({"Tag é": pd.date_range("2024-01-01", periods=40, freq="6h")})
+    frame["value"] = np.arange(40) + 0.5
+    if encoding:
+        frame.to_csv(path, index=False, encoding=encoding)
+    elif name.endswith("xlsx"):
+        pytest.importorskip("openpyxl")
+        frame.to_excel(path, index=False)
+    else:
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(path)
+    series = read_series(path, "Tag é")
+    assert series.values.tolist() == frame["value"].tolist()
+    assert series.written([0, 5]) == ["2024-01-01 00:00:00", "2024-01-02 06:00:00"]
+    said = [line for line in caplog.messages if "read as" in line]
+    assert len(said) == (encoding in ("utf-16", "latin-1"))
+
+
 @any_problems
 @pytest.mark.parametrize(
     ("content", "expected"),
@@ -158,7 +191,7 @@ def test_files_of_all_kinds(content: str, read: Read) -> None:
         ("timestamp,value\n0,1,5\n1,2,5\n", "row 2: 3 cells below 2 column names"),
         ("timestamp,value\n0,1\n1,2,5\n", "Expected 2 fields in line 3, saw 3"),
         ('timestamp,value\n0,1\n1,"2\n2,3\n', "not a well-formed CSV file"),
-        (b"timestamp,value\n0,1\n1,\xb5\n", "not a text file in UTF-8"),
+        (b"timestamp,value\n0,1\n1,\x81\n", "not text in UTF-8 or Latin-1"),
         (edited((STAMPS[5], "1,5")), "Expected 2 fields in line 7, saw 3"),
         (text([("soon", 1), (STAMPS[0], 2)]), "row 2, timestamp 'soon': not a time"),
         (text([("0", 1), ("1", 1), ("1e300", 1)]), "not a time in the file's layout, seconds"),
