@@ -59,6 +59,14 @@ class Calendar:
         named = {name: months for months, name in _MONTH_NAMES.items()}
         return cls("months", named[length] if length in named else int(length.split()[0]))
 
+    @classmethod
+    def every(cls, text: str) -> "Calendar":
+        """Steps of "15min", "1d" or "1m", from round times on; weeks begin on Monday."""
+        count, unit = span(text, "data.resample")
+        if unit in MONTHS:
+            return cls("months", count * MONTHS[unit])
+        return cls("time", count * UNITS[unit], (WEEK - MONDAY) * (unit == "w"))
+
     @property
     def length(self) -> int | str:
         """What a checkpoint keeps: microseconds, or the name of the step."""
@@ -129,14 +137,20 @@ class Calendar:
         return [p // self.step * (p % self.step == 0 and p > self.step) for p in (DAY, WEEK)]
 
 
-def span(text: str) -> tuple[int, str]:
+def span(text: str, setting: str = "data.lags") -> tuple[int, str]:
     """Count and unit of "1d" or "12h"."""
     found = re.fullmatch(r"(\d+) *([a-z]+)", text.strip())
     if found is None or found[2] not in {**UNITS, **MONTHS}:
-        raise UserError(f'data.lags: "{text}" is not a duration such as "1d" or "12h"')
+        raise UserError(f'{setting}: "{text}" is not a duration such as "1d" or "12h"')
     if int(found[1]) < 1:
-        raise UserError(f"data.lags={int(found[1])}: must be at least 1")
+        raise UserError(f"{setting}={int(found[1])}: must be at least 1")
     return int(found[1]), found[2]
+
+
+def round_span(ticks: float) -> str:
+    """A usual length, as :func:`span` reads it, that is no shorter than this one."""
+    usual = ("1s", "10s", "1min", "5min", "15min", "1h", "6h", "1d", "1w")
+    return next((text for text in usual if Calendar.every(text).step >= ticks), "1m")
 
 
 class Fit(NamedTuple):

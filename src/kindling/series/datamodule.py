@@ -47,6 +47,8 @@ class SeriesDataModule(DataModule):
         dayfirst: Whether 01/02 is the first of February; null finds out, and asks where it cannot.
         timezone: Zone of times without an offset, such as "Europe/Berlin", whose clocks change.
         missing: What stands for a missing value, beside an empty cell, NA and the like: "?", "-".
+        resample: Length of the steps, such as "15min", "1h", "1d" or "1m" (months), of a file whose
+            rows come at no regular step: each step is the mean of its rows. Null finds the step.
         problems: What to do about gaps, missing values, duplicates and unsorted rows.
         window: Steps that a forecast looks back on.
         lags: Further inputs of each step, as times before the step to come: "1d", "7d"; of a
@@ -84,6 +86,7 @@ class SeriesDataModule(DataModule):
         dayfirst: bool | None = None,
         timezone: str | None = None,
         missing: Sequence[str] = (),
+        resample: str | None = None,
         problems: Problems = "error",
         window: int = 96,
         lags: Sequence[str] = (),
@@ -104,8 +107,18 @@ class SeriesDataModule(DataModule):
         self.cut = split_config(val_fraction, test_fraction, 0, folds, fold, test_file)
         zone = timezone and check_zone(timezone)
         self.columns = SeriesColumns(
-            time, value, dayfirst, zone, tuple(missing), tuple(inputs), tuple(known), series
+            time,
+            value,
+            dayfirst,
+            zone,
+            tuple(missing),
+            tuple(inputs),
+            tuple(known),
+            series,
+            resample,
         )
+        if resample:
+            Calendar.every(resample)  # refused here if it is no length
         self.targets, self.panel, self.problems = self.columns.values, series is not None, problems
         if not self.targets:
             raise UserError("data.value=[]: names no column to forecast")
@@ -277,7 +290,7 @@ class SeriesDataModule(DataModule):
         if length and calendar.length != length:
             here, there = calendar.name, Calendar.of(length).name
             fault = f"a step is {here}, but {there} in the training series"
-            raise UserError(f"{path}: {fault}; resample it")
+            raise UserError(f"{path}: {fault}; set --data.resample to one length for both")
         return Panel.of(series, len(self.targets), len(self.columns.known))
 
     def _cut(self, whole: Panel, tested: Panel) -> tuple[Splits, list[list[Segment]]]:

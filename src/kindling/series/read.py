@@ -19,7 +19,16 @@ import pandas as pd
 
 from kindling.data.sources import Recording
 from kindling.errors import UserError
-from kindling.series.calendar import DAY, MONDAY, WEEK, Calendar, Mask, Ticks, find_calendar
+from kindling.series.calendar import (
+    DAY,
+    MONDAY,
+    WEEK,
+    Calendar,
+    Mask,
+    Ticks,
+    find_calendar,
+    round_span,
+)
 from kindling.series.clock import Clock, ClockChanges, written, zone_clock
 from kindling.series.rows import CELLS, Chunk, SeriesColumns, Values, count_lines, read_chunks
 from kindling.series.several import refuse_several
@@ -28,7 +37,9 @@ Problems = Literal["error", "interpolate", "drop"]
 
 _SPARSEST = {"error": 1, "interpolate": 2, "drop": 10}  # steps for each row
 _REPEATED = 0.2  # share of rows that repeat a time, from which on they are no slips
+_IRREGULAR = 0.5  # share of rows between two steps, from which on there are no steps
 _CURE = "mend the file or set --data.problems=interpolate (or drop)"
+_RESAMPLED = ("rows", "ticks", "values")
 _log = logging.getLogger(__name__)
 
 
@@ -118,6 +129,8 @@ def read_panel(
     file: a step of the clock, business days, or whole months. Values between two times of the file
     are told apart by UTC where it has offsets, and its own clock is kept to write them.
 
+    With ``columns.resample`` steps are as long as it says, each the mean of its rows.
+
     What breaks the regularity is an error, or is mended and counted in one warning:
 
     - ``interpolate`` sorts, fills gaps and missing values on a line between neighbours, and says
@@ -133,9 +146,12 @@ def read_panel(
         UserError: The file, a row or a cell cannot be used; the header is row 1.
     """
     calendar, chunks, clock = _opened(path, columns, cells, length)
+    regular = _by_clock(chunks, clock)
+    if columns.resample:
+        regular = iter([_resampled(regular, calendar)])
     capacity = count_lines(path) * _SPARSEST[problems]
     grids: dict[str, Grid] = {}
-    for chunk in _by_clock(chunks, clock):
+    for chunk in regular:
         for name, rows in chunk.by_series():
             grid = grids.get(name)
             if grid is None:
@@ -185,6 +201,10 @@ def _opened(
     """The calendar, all chunks, and what gathers the file's clock from them."""
     chunks = read_chunks(path, columns, cells)
     first = next(chunks)
+    if columns.resample:
+        calendar = Calendar.every(columns.resample)
+        local = calendar.kind == "months" or calendar.step >= DAY
+        return calendar, chain([first], chunks), ClockChanges(local)
     longest = max((rows for _, rows in first.by_series()), key=lambda rows: len(rows.ticks))
     local, calendar = _find_calendar(longest, length)
     if calendar.tolerance:
@@ -216,6 +236,25 @@ def _by_clock(chunks: Iterator[Chunk], clock: ClockChanges) -> Iterator[Chunk]:
         for name, rows in chunk.by_series() if chunk.offsets is not None else ():
             clock.add(rows.ticks, rows.offsets, name)
         yield chunk
+
+
+def _resampled(chunks: Iterator[Chunk], calendar: Calendar) -> Chunk:
+    """The mean of all rows of each step, at the step's beginning."""
+    parts = list(chunks)
+    rows, ticks, values = (
+        np.concatenate([part[k] for part in parts]) for k in map(Chunk._fields.index, _RESAMPLED)
+    )
+    names = None if parts[0].series is None else pd.concat([part.series for part in parts])
+    table = pd.DataFrame(values).assign(row=rows)
+    keys = [calendar.index(ticks)[0]] + ([] if names is None else [names.to_numpy()])
+    steps = table.groupby(keys).agg(dict.fromkeys(table, "mean") | {"row": "min"}).reset_index()
+    begins = calendar.times(steps["level_0" if names is not None else "index"])
+    what = "%s: %s rows resampled to %s steps of %s, each the mean of its rows"
+    _log.info(what, parts[0].path, f"{len(rows):,}", f"{len(steps):,}", calendar.name)
+    times = pd.Series(begins.astype("M8[us]")).astype(str)
+    series = None if names is None else steps["level_1"]
+    means = steps[list(range(values.shape[1]))].to_numpy()
+    return Chunk(parts[0].path, steps["row"].to_numpy(), times, begins, None, means, series)
 
 
 class Grid:
@@ -259,6 +298,8 @@ class Grid:
                 what = "the value is missing or infinite"
             elif off[i]:
                 what = f"the timestamp is off the grid, {self.every}"
+                if off.mean() > _IRREGULAR:
+                    chunk.fail(i, f"{what}; {self._resample(np.diff(chunk.ticks).mean())}")
             elif index[i] < expected[i] or expected[i] in index[i:]:
                 refuse_several(self.path, self.columns)
                 seen = index[0] if self.start is None else self.start
@@ -404,4 +445,11 @@ class Grid:
     def _too_sparse(self, start: int, size: int) -> UserError:
         ends = self.calendar.times([start, start + size - 1]).astype("M8[us]").astype("M8[s]")
         what = f"most of {size} rows from {ends[0]} to {ends[1]}, {self.every}, are missing"
-        return UserError(f"{self.title}: {what}; look for a wrong timestamp")
+        cure = "look for a wrong timestamp"
+        if self.counts["rows off the grid dropped"] > _IRREGULAR * self.rows:
+            cure = self._resample((ends[1] - ends[0]) / np.timedelta64(1, "us") / self.rows)
+        return UserError(f"{self.title}: {what}; {cure}")
+
+    @staticmethod
+    def _resample(between: float) -> str:
+        return f"set --data.resample={round_span(between)}, as rows come at no regular step"

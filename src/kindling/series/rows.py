@@ -38,6 +38,7 @@ class SeriesColumns(NamedTuple):
         inputs: Further columns that are known once they were measured.
         known: Further columns that are known ahead.
         series: The column that says which of several series a row is of.
+        resample: The length of the steps, such as "1h", whose rows are averaged; None finds it.
     """
 
     time: str | Sequence[str] = "timestamp"
@@ -48,6 +49,7 @@ class SeriesColumns(NamedTuple):
     inputs: Sequence[str] = ()
     known: Sequence[str] = ()
     series: str | None = None
+    resample: str | None = None
 
     @property
     def times(self) -> list[str]:

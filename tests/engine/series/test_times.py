@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from kindling.errors import UserError
-from kindling.series.read import Series, read_series
+from kindling.series.read import Series, read_panel, read_series
 from kindling.series.rows import SeriesColumns
 
 
@@ -196,3 +196,52 @@ def test_words_for_a_missing_value(path: Path) -> None:
     assert "set --data.missing=['?']" in refusal(path, text, "t", "v")
     series = read_series(path, SeriesColumns("t", "v", missing=["?"]), problems="interpolate")
     assert (series.values.tolist(), series.filled.tolist()) == ([1, 2, 3], [1])
+
+
+def irregular(rows: int, seed: int = 0) -> pd.DataFrame:
+    """Rows at random times of ten days, in order."""
+    seconds = np.sort(np.random.default_rng(seed).integers(0, 10 * 86_400, rows))
+    start = np.datetime64("2024-03-04T00:00:00")
+    return pd.DataFrame({"timestamp": start + seconds, "value": np.arange(rows) ** 0.5})
+
+
+@pytest.mark.parametrize("step", ["1h", "1d", "1w", "1m"])
+@pytest.mark.parametrize("cells", [50, 100_000])
+def test_irregular_rows_are_resampled_as_pandas_does(step: str, cells: int, tmp_path: Path) -> None:
+    table = irregular(4000)
+    table.to_csv(path := tmp_path / "a.csv", index=False)
+    series = read_series(path, SeriesColumns(resample=step), cells=cells)
+    rule = {"1w": "W-MON", "1m": "MS", "1d": "D"}.get(step, step)
+    expected = table.set_index("timestamp").resample(rule, closed="left", label="left").mean()
+    assert series.values == pytest.approx(expected["value"].to_numpy())
+    assert series.start == expected.index[0]
+    assert not len(series.filled)
+
+
+def test_each_series_of_a_file_is_resampled_by_itself(tmp_path: Path) -> None:
+    tables = {name: irregular(900, seed).assign(id=name) for seed, name in enumerate("ba")}
+    pd.concat(tables.values()).sort_values("timestamp").to_csv(tmp_path / "a.csv", index=False)
+    columns = SeriesColumns(series="id", resample="6h")
+    for name, series in read_panel(tmp_path / "a.csv", columns).items():
+        expected = tables[name].set_index("timestamp")["value"].resample("6h").mean()
+        assert series.values[0] == pytest.approx(expected.to_numpy())
+
+
+def test_a_step_without_rows_is_a_gap_still(tmp_path: Path) -> None:
+    table = irregular(4000)
+    table[~table["timestamp"].dt.strftime("%m-%d %H").eq("03-06 07")].to_csv(
+        path := tmp_path / "a.csv", index=False
+    )
+    columns = SeriesColumns(resample="1h")
+    with pytest.raises(UserError, match=r"2024-03-06 08:00:00.*rows missing above this one: 1"):
+        read_series(path, columns)
+    assert read_series(path, columns, problems="interpolate").filled.tolist() == [2 * 24 + 7]
+
+
+def test_what_is_too_irregular_names_the_setting_that_helps(tmp_path: Path) -> None:
+    irregular(500).to_csv(path := tmp_path / "a.csv", index=False)
+    for problems in ("error", "interpolate"):
+        with pytest.raises(UserError, match=r"--data\.resample=1h"):
+            read_series(path, problems=problems)
+    with pytest.raises(UserError, match=r'data\.resample: "soon" is not a duration'):
+        read_series(path, SeriesColumns(resample="soon"))
