@@ -4,7 +4,8 @@ import importlib
 import inspect
 import json
 from argparse import Action
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ class Layers:
         return linked
 
 
-def options(kind: type, part: str) -> dict[str, Action]:
+@cache
+def options(kind: type, part: str) -> Mapping[str, Action]:
     """The arguments of a class, inherited ones too, by the names that are typed."""
     parser = LightningArgumentParser()
     parser.add_class_arguments(kind, part, fail_untyped=False)
