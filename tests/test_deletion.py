@@ -82,8 +82,7 @@ def test_without_one_problem_and_one_tool(tree: Path) -> None:
     """All tests are found still, and some that go over all problems and tools pass."""
     delete_problem(tree, PROBLEMS[0])
     delete_tool(tree, TOOLS[-1])
-    check(tree, "--collect-only")
-    check(tree, "tests/engine/cli/test_help.py", "tests/test_makefile.py")
+    check(tree, "-k", "test_help.py or test_makefile.py")
 
 
 @pytest.mark.parametrize("task", [".", "*", "trainer", "nothing"])

@@ -165,12 +165,9 @@ def _read_columns(
         for frame in reader:
             rows = frame[[*times, *numbers, *series]].dropna(how="all", subset=[*times, *numbers])
             if len(rows):
-                parts = [rows[time].fillna("") for time in times]
-                joined = (
-                    parts[0]
-                    if len(parts) == 1
-                    else parts[0].str.cat(rows[times[1:]].fillna(""), sep=" ")
-                )
+                joined = rows[times[0]].fillna("")
+                if len(times) > 1:
+                    joined = joined.str.cat(rows[times[1:]].fillna(""), sep=" ")
                 for column in text:
                     rows[column] = _of_either_mark(path, rows[column])
                 yield joined, rows[numbers], _names(path, rows[series[0]]) if series else None

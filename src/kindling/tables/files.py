@@ -103,8 +103,20 @@ def open_text(path: Path) -> tuple[IO[bytes], str]:
     try:
         codecs.getincrementaldecoder(likeliest)().decode(start)
     except UnicodeDecodeError:
+        refuse_mixed(path, start)
         likeliest = [likeliest, *others][-1]
     return open_bytes(path), likeliest
+
+
+def refuse_mixed(path: Path, content: bytes) -> None:
+    """Refuse what has letters in UTF-8 beside bytes that are not, and what is not text at all."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(content)
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        if b"\0" in content or not content.decode("utf-8", "ignore").isascii():
+            fault = "neither UTF-8 nor Latin-1 throughout: save the file as CSV UTF-8"
+            raise UserError(f"{path}, row {row}: {fault}") from error
 
 
 def warn_encoding(path: Path, encoding: str) -> None:

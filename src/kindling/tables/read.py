@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kindling.errors import UserError
 from kindling.tables.dates import date_parts, source
-from kindling.tables.files import Record, encodings, warn_encoding
+from kindling.tables.files import Record, encodings, refuse_mixed, warn_encoding
 from kindling.tables.files import records as rows_of
 from kindling.tables.formats import FileFormat, decimal_mark, format_of, parse
 from kindling.tables.large import parse_large, text_of
@@ -77,8 +77,8 @@ def read_table(
         except UnicodeError as error:
             last = error
             continue
-        if encoding == "cp1252":
-            _check_latin(path)
+        if encoding == "cp1252" and path.suffix.lower() not in (".gz", ".zip"):
+            refuse_mixed(path, path.read_bytes())
         warn_encoding(path, encoding)
         return table
     raise UserError(f"{path}: not text in UTF-8 or Latin-1: save the file as CSV UTF-8") from last
@@ -316,17 +316,3 @@ def _check_header(header: list[str], row: int, path: Path) -> None:
             raise UserError(f"{where}: no name in the header: name the column or delete it")
         if name in header[:index]:
             raise UserError(f"{where}: the name {name!r} is used twice: rename one of them")
-
-
-def _check_latin(path: Path) -> None:
-    """Refuse what has letters in UTF-8 beside bytes that are not, and what is not text at all."""
-    if path.suffix.lower() in (".gz", ".zip"):
-        return
-    content = path.read_bytes()
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        if b"\0" in content or not content.decode("utf-8", "ignore").isascii():
-            fault = "neither UTF-8 nor Latin-1 throughout: save the file as CSV UTF-8"
-            raise UserError(f"{path}, row {row}: {fault}") from error

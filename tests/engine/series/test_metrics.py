@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kindling.errors import UserError
+from kindling.evaluation import bootstrap
 from kindling.evaluation.bootstrap import score, values
 from kindling.series.metrics import check_quantiles, forecast_metrics
 from kindling.training.metrics import EpochMetrics, Head, StepOutput
@@ -51,8 +52,11 @@ def test_metrics_are_what_their_formulas_say() -> None:
     assert {k: float(v) for k, v in streamed.items()} == pytest.approx(expected, rel=1e-5)
 
 
-def test_intervals_of_many_steps_are_those_of_drawing_samples() -> None:
+def test_intervals_of_many_steps_are_those_of_drawing_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Samples are drawn in groups, whose sums add up; of each head's metrics at once."""
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 400)
     rng = np.random.default_rng(0)
     target = torch.from_numpy(rng.normal(size=(500, 3)))
     error = torch.from_numpy(rng.normal(size=(500, 1)))  # shared by the steps of a sample
