@@ -146,9 +146,8 @@ def read_panel(
         UserError: The file, a row or a cell cannot be used; the header is row 1.
     """
     calendar, chunks, clock = _opened(path, columns, cells, length)
-    regular = _by_clock(chunks, clock)
-    if columns.resample:
-        regular = iter([_resampled(regular, calendar)])
+    read = _by_clock(chunks, clock)
+    regular = [_resampled(read, calendar)] if columns.resample else read
     capacity = count_lines(path) * _SPARSEST[problems]
     grids: dict[str, Grid] = {}
     for chunk in regular:
