@@ -1,6 +1,6 @@
 """The files that a data set consists of, for whoever looks at them before they are split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -49,11 +49,12 @@ class SeriesSource:
 
     Args:
         path: The file.
-        read: Returns about that many of its first rows; raises a UserError for a wrong cell.
+        read: Returns about that many of its first rows by the series that they are of, "" where
+            there is one; raises a UserError for a wrong cell.
     """
 
     path: Path
-    read: Callable[[int], Recording]
+    read: Callable[[int], Mapping[str, Recording]]
 
 
 @dataclass(frozen=True)

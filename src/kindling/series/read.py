@@ -175,23 +175,19 @@ def _whole_clock(
     return zone_clock(columns.timezone, begin, end, clock.local)
 
 
-def read_rows(path: Path, columns: SeriesColumns, most: int) -> Recording:
-    """The first ``most`` rows, or a few more, as they stand there, however irregular.
-
-    Of several series, those of the first.
-    """
-    parts: list[Recording] = []
-    first: str | None = None
-    for whole in _by_clock(*_opened(path, columns, CELLS)[1:]):
-        by_series = dict(whole.by_series())
-        first = next(iter(by_series)) if first is None else first
-        chunk = by_series.get(first)
-        if chunk is None:
+def read_rows(path: Path, columns: SeriesColumns, most: int) -> dict[str, Recording]:
+    """The first ``most`` rows, or a few more, of each series, as they stand there."""
+    parts: dict[str, list[Recording]] = {}
+    count = 0
+    for chunk in _by_clock(*_opened(path, columns, CELLS)[1:]):
+        for name, rows in chunk.by_series():
+            recording = Recording(rows.rows, rows.ticks, rows.values[:, 0])
+            parts.setdefault(name, []).append(recording)
+        count += len(chunk.ticks)
+        if count >= most:
             break
-        parts.append(Recording(chunk.rows, chunk.ticks, chunk.values[:, 0]))
-        if sum(len(part.lines) for part in parts) >= most:
-            break
-    return Recording(*map(np.concatenate, zip(*parts, strict=True)))
+    whole = {name: zip(*recordings, strict=True) for name, recordings in parts.items()}
+    return {name: Recording(*map(np.concatenate, fields)) for name, fields in whole.items()}
 
 
 def _opened(

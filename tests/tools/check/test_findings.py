@@ -224,3 +224,15 @@ def test_a_test_that_begins_before_training_ends(check: Check, tmp_path: Path) -
     [found] = check("smoke", *flags, "--data.test=early.csv").lines("warn")
     begins = "early.csv begins at 2024-01-01 00:00:00, before toy.csv ends at 2024-01-04 07:00:00"
     assert found == f"warn {begins}: is it of later times?"
+
+
+def test_the_faults_of_every_series_of_a_file(check: Check, tmp_path: Path) -> None:
+    whole = series(lambda rows: rows).splitlines()[1:]
+    gap = [*whole[:60], *whole[63:]]
+    lines = [f"{line},{name}" for name in "abcdefgh" for line in (whole if name == "a" else gap)]
+    (tmp_path / "toy.csv").write_text("\n".join(["timestamp,value,id", *lines, ""]))
+    flags = (f"--data.root={tmp_path}", "--data.value=value", "--data.series=id")
+    found = check("smoke", *toy.SERIES, *flags, "--data.problems=interpolate").lines("warn")
+    gaps = "gaps in steps of 0 days 01:00:00, the longest 0 days 04:00:00: 1 (row 142, 2024-01-03"
+    assert found[0].startswith(f"warn toy.csv, series 'b': {gaps}")
+    assert found[5:] == ["warn toy.csv: 2 more of 8 series are irregular too"]

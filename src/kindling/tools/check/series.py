@@ -1,8 +1,8 @@
 """A series as its file has it: gaps, repeated and unsorted times, missing values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,21 +13,31 @@ from kindling.series.calendar import find_calendar
 from kindling.tools.check.report import Report, examples
 
 MOST = 5_000_000  # rows of a file that are looked at, the first ones
+NAMED = 5  # series of a file, at most, whose faults are told one by one
 
 
 def check_series(files: Sequence[SeriesSource], report: Report) -> None:
     """Add where each file is irregular, and files that begin before the one before them ends."""
-    read: dict[str, Recording] = {}
-    for series in files:
+    read: dict[str, Mapping[str, Recording]] = {}
+    for file in files:
         with suppress(UserError):  # training ends with it
-            read[series.path.name] = series.read(MOST)
-    for name, rows in read.items():
-        for fault in _faults(rows):
-            report.add("warn", f"{name}: {fault}")
-        if len(rows.lines) >= MOST:
+            read[file.path.name] = file.read(MOST)
+    for name, series in read.items():
+        wrong = {each: faults for each, rows in series.items() if (faults := _faults(rows))}
+        for each, faults in islice(wrong.items(), NAMED):
+            for fault in faults:
+                report.add("warn", f"{name}{f', series {each!r}' if each else ''}: {fault}")
+        if len(wrong) > NAMED:
+            more = len(wrong) - NAMED
+            report.add("warn", f"{name}: {more:,} more of {len(series):,} series are irregular too")
+        if sum(len(rows.lines) for rows in series.values()) >= MOST:
             report.add("note", f"{name}: the first {MOST:,} rows were looked at")
-    for (first, a), (second, b) in pairwise(read.items()):
-        if (begin := b.ticks.min()) <= (end := a.ticks.max()):
+    ends = {
+        name: (min(r.ticks.min() for r in rows.values()), max(r.ticks.max() for r in rows.values()))
+        for name, rows in read.items()
+    }
+    for (first, (_, end)), (second, (begin, _)) in pairwise(ends.items()):
+        if begin <= end:
             text = f"{second} begins at {_moment(begin)}, before {first} ends at {_moment(end)}"
             report.add("warn", f"{text}: is it of later times?")
 

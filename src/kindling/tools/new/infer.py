@@ -191,7 +191,7 @@ def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any
     columns = SeriesColumns(time, value)
     if table[time].duplicated().any() and (found := find_series(path, columns)):
         columns = columns._replace(series=found[0])
-    rows = read_rows(path, columns, len(table))
+    rows = next(iter(read_rows(path, columns, len(table)).values()))
     if (fit := find_calendar(rows.ticks)) is None:
         raise UserError(f"{path}: one time shows no step; add rows to the file")
     if len(np.unique(rows.ticks)) < len(rows.ticks):
