@@ -30,8 +30,8 @@ def module(task: str, **settings: Any) -> Any:
 
 MODULES: list[Any] = [
     ("potability", {}),
-    ("clouds", {"image_size": 8}),
-    ("faces", {"image_size": 8}),
+    pytest.param("clouds", {"image_size": 8}, marks=pytest.mark.slow),
+    pytest.param("faces", {"image_size": 8}, marks=pytest.mark.slow),
     ("faces", {"image_size": 8, "by": "person"}),
     ("prices", {"use_photos": False}),
 ]

@@ -46,6 +46,7 @@ def test_what_was_freed_serves_again_without_a_page_from_the_system() -> None:
     assert faults[-1] < 100
 
 
+@pytest.mark.slow
 def test_settings_of_the_users_own_are_left_alone() -> None:
     kept, faults = pages_faulted(MALLOC_TOP_PAD_="131072")
     assert not kept

@@ -46,7 +46,7 @@ CASES = [
     ("faces", "--model.use_identity=false", ["image"]),
 ]
 CASES = [case for case in CASES if (paths.CONFIGS / f"{case[0]}.yaml").is_file()]
-SHORT = (("timeseries", "--model.cell=gru"), ("potability", ""))
+SHORT = (("potability", ""),)
 OUTPUTS = {
     "timeseries": ["value"],
     "prices": ["price"],
