@@ -24,7 +24,9 @@ OF_REAL_SETS = {"prices_houses": "houses"}
 QUICK = ("potability",)
 """Tasks whose half precision is tried in every run of the tests."""
 
-ELSEWHERE = re.compile("ddp|fsdp|lr_find|mlflow|wandb|overfit|profile|.*_(pretrained|course|trees|linear)")
+ELSEWHERE = re.compile(
+    "ddp|fsdp|lr_find|mlflow|wandb|overfit|profile|.*_(pretrained|course|trees|linear)"
+)
 """Presets of packages, processes and nets that have quick tests of their own."""
 
 
