@@ -46,7 +46,7 @@ help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Any setting can follow: make train TASK=timeseries model.cell=gru trainer.max_epochs=5"
 
-install: $(STAMP)  ## Make the environment, .venv
+install: $(STAMP)  ## Create the environment, .venv
 
 train: $(STAMP)  ## Fit, then test the best checkpoint: TASK=t [DATA=dir] [PRESET="a b"] [ARGS="--flags"]
 	$(call need,TASK,name,timeseries)
@@ -61,11 +61,11 @@ predict: $(STAMP)  ## Predict raw input as CSV: RUN=logs/t/latest INPUT=file-or-
 	$(call need,INPUT,file,data.csv RUN=$(value RUN))
 	@$(KINDLING) predict --run $(call the,RUN) --data.input=$(call the,INPUT) $(FLAGS) $(ARGS)
 
-resume: $(STAMP)  ## Go on from a run's last checkpoint: RUN=logs/t/latest [ARGS=...]
+resume: $(STAMP)  ## Resume a run from its last checkpoint: RUN=logs/t/latest [ARGS=...]
 	$(call need,RUN,folder,logs/timeseries/latest)
 	@$(KINDLING) train --run $(call the,RUN) $(FLAGS) $(ARGS)
 
-finetune: $(STAMP)  ## A new run from a run's weights: RUN=logs/t/latest [TASK=t] [DATA=dir] [PRESET=..] [ARGS=--freeze=backbone]
+finetune: $(STAMP)  ## Start a new run from a run's weights: RUN=logs/t/latest [TASK=t] [DATA=dir] [PRESET=..] [ARGS=--freeze=backbone]
 	$(call need,RUN,folder,logs/clouds/latest)
 	@$(KINDLING) train --from_run $(call the,RUN) $(call option,--config ,TASK) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
@@ -81,13 +81,13 @@ sweep: $(STAMP)  ## Search settings by validation: TASK=t [TRIALS=50] [NAME=..] 
 	$(call need,TASK,name,potability)
 	@$(KINDLING) sweep --task $(call the,TASK) $(call option,--trials ,TRIALS) $(COMPARED) $(EXECUTED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
-results: $(STAMP)  ## The scores of docs/results.md again: DATA=dir of data sets [ARGS="--only clouds"]
+results: $(STAMP)  ## Reproduce the scores of docs/results.md: DATA=dir of data sets [ARGS="--only clouds"]
 	@$(KINDLING) results $(call option,--data ,DATA) $(EXECUTED) $(ARGS)
 
-runs: $(STAMP)  ## All runs: when, what was changed, how good: [TASK=t] [ARGS=--all]
+runs: $(STAMP)  ## List runs: date, changed settings, scores: [TASK=t] [ARGS=--all]
 	@$(KINDLING) runs $(call option,--task ,TASK) $(ARGS)
 
-reproduce: $(STAMP)  ## Make a run again and compare its scores: RUN=logs/t/latest
+reproduce: $(STAMP)  ## Repeat a run and compare its scores: RUN=logs/t/latest
 	$(call need,RUN,folder,logs/timeseries/latest)
 	@$(KINDLING) reproduce --run $(call the,RUN) $(ARGS)
 
@@ -112,11 +112,11 @@ new: $(STAMP)  ## A problem of your own: TASK=name KIND=tabular|images|series|..
 	$(call need,KIND,kind,tabular TASK=churn)
 	@$(KINDLING) new --task $(call the,TASK) --kind $(call the,KIND) $(call option,--target ,TARGET) $(call option,--data ,DATA) $(call option,--column ,TARGET_COLUMN)
 
-update: $(STAMP)  ## Another version of the engine, your problems untouched: TO=v0.2.0 or a checkout [FROM=url] [ARGS=--no-test]
+update: $(STAMP)  ## Replace the engine by another version, your problems untouched: TO=v0.2.0 or a checkout [FROM=url] [ARGS=--no-test]
 	$(call need,TO,version,v0.2.0)
 	@$(KINDLING) update --to $(call the,TO) $(call option,--from ,FROM) $(ARGS)
 
-remove:  ## Take a problem out, by git rm: TASK=t
+remove:  ## Delete a problem, by git rm: TASK=t
 	$(call need,TASK,name,clouds)
 	@test -d $(call taken,src/problems/,) -a -f $(call taken,configs/,.yaml) || \
 	  { printf '%s\n' $(call taken,TASK=,: no such problem in src/problems and configs) >&2; exit 2; }
@@ -132,13 +132,13 @@ docs: $(STAMP)  ## The pages as a site in site/: [ARGS=--strict], or serve them:
 	@test -x $(BIN)/mkdocs || { echo "docs needs MkDocs, which is not installed: pip install -e '.[docs]'" >&2; exit 2; }
 	@$(BIN)/mkdocs $(if $(filter serve,$(ARGS)),serve,build $(ARGS))
 
-test: $(STAMP)  ## The project's tests, but for the slow ones
+test: $(STAMP)  ## Run the tests except the slow ones
 	@$(BIN)/pytest -n 2 $(ARGS)
 
-test-all: $(STAMP)  ## All of the project's tests
+test-all: $(STAMP)  ## Run all tests
 	@$(BIN)/pytest -n 2 -m '' $(ARGS)
 
-test-floor:  ## The project's tests on the oldest supported versions (needs uv)
+test-floor:  ## Run the tests on the oldest supported versions (needs uv)
 	@uv venv --quiet --allow-existing --python $(PYTHON) .venv-floor
 	@uv pip install --quiet --python .venv-floor/$(notdir $(BIN))/python --resolution lowest-direct -e . --group dev
 	@.venv-floor/$(notdir $(BIN))/pytest -n 2 $(ARGS)
@@ -160,7 +160,7 @@ format: $(STAMP)  ## Put the code in the project's style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-clean:  ## Remove the environment, the samples and caches; runs stay
+clean:  ## Remove the environment, samples and caches, but no runs
 	rm -rf $(VENV) data/sample data/cache site .pytest_cache .mypy_cache .ruff_cache src/*.egg-info
 
 $(STAMP): pyproject.toml constraints.txt

@@ -15,7 +15,7 @@ from kindling.runs import folder as runs
 
 COMMANDS = {
     "train": "fit, then test the best checkpoint",
-    "fit": "train; with --run, go on where that run stopped",
+    "fit": "train; with --run, resume that run",
     "validate": "score a checkpoint on the validation split",
     "test": "score a checkpoint on the test split",
     "predict": "predict raw input (--data.input), no targets needed",

@@ -18,12 +18,12 @@ TRAINER = ("max_epochs", "accelerator", "devices", "precision", "gradient_clip_v
 SHARED = {
     "--config=NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
     "--run=DIR": "A run whose config and checkpoint to use, and to write into.",
-    "--ckpt_path=FILE": "A checkpoint, where it is not the run's best (fit: last).",
+    "--ckpt_path=FILE": "A checkpoint, if not the run's best (fit: last).",
     "--trust": "Let a checkpoint that lies in no run name callbacks, and classes from anywhere.",
-    "--optimizer=SGD": "Any of torch's, in place of AdamW: --optimizer.lr=0.1 ...",
-    "--lr_scheduler=OneCycleLR": "Any of torch's, in place of the default's schedule.",
+    "--optimizer=SGD": "Any of torch's, instead of AdamW: --optimizer.lr=0.1 ...",
+    "--lr_scheduler=OneCycleLR": "Any of torch's, instead of model.schedule.",
     "--print_config": "Print the whole configuration and stop.",
-    "--help=all": "Every option that there is.",
+    "--help=all": "Every option.",
 }
 """What the parser does not know, or has no short words for."""
 

@@ -135,7 +135,7 @@ def setting_errors() -> Iterator[None]:
             raise UserError(_too_large(error)) from error
         if "DataLoader worker" in str(error):
             why = str(error).partition("\n")[0].rstrip(". ")
-            do = "with fewer of them (data.num_workers) they take less memory; go on: make resume"
+            do = "with fewer of them (data.num_workers) they take less memory; then: make resume"
             raise UserError(f"a process that loads batches has ended ({why}); {do}") from error
         if isinstance(error, RuntimeError | TypeError) or not _of_lightning(error.__traceback__):
             raise

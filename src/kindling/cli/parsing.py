@@ -140,7 +140,7 @@ class ParsingCLI(LightningCLI):
                 version = self.origin.get(checkpoints.ORIGIN, {}).get("version", "0.1")
                 raise UserError(
                     f"{self.checkpoint}: made by kindling {version}, which kept no {error} of the "
-                    f"data; this is {__version__}: go on with that version, or train anew"
+                    f"data; this is {__version__}: use that version, or train again"
                 ) from error
         return data
 

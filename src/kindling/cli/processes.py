@@ -57,7 +57,7 @@ class Part:
     def advice(self) -> str:
         """How to go on: with the run as it was left, or anew where nothing is left of it."""
         if (self.run / runs.LAST).is_file():
-            return f"go on with: make resume RUN={runs.shown(self.run)}"
+            return f"continue with: make resume RUN={runs.shown(self.run)}"
         return f"{'it had no checkpoint yet and is removed; ' * self.new}start it again"
 
     def discard_unused(self) -> None:

@@ -156,7 +156,7 @@ class _Watch(threading.Thread):
         if processes.part:
             raise SystemExit(LOST) from error  # the first process knows who it was
         lost = f"{self.named(self._rank)} has lost another ({str(error).splitlines()[0]})"
-        raise UserError(f"{lost}; look for what that said; {self._part.advice()}") from error
+        raise UserError(f"{lost}; look at its output; {self._part.advice()}") from error
 
     def finish(self, seconds: float) -> None:
         """Give the others some time to end by themselves."""

@@ -78,7 +78,7 @@ def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
     """Raise a UserError for a checkpoint of weights alone."""
     if missing := sorted(RESUMED - checkpoint.keys()):
         lacks = ", ".join(missing)
-        raise UserError(f"{path}: lacks {lacks}: it can be tested, but not gone on with")
+        raise UserError(f"{path}: lacks {lacks}: it can be tested, but not resumed")
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def checkpoint(run: Path | None, name: str) -> Path:
     if run is None:
         raise UserError(f"--ckpt_path={name} needs the run that it belongs to: --run DIR")
     if not (run / file).is_file():
-        raise UserError(f"{run}: has no {file}; nothing to go on from")
+        raise UserError(f"{run}: has no {file}; nothing to resume from")
     return run / file
 
 

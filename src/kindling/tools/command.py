@@ -44,11 +44,11 @@ def parser(main: Callable[..., int], jobs: bool = True) -> Parser:
     made = Parser(main)
     made.add_argument("--logs", type=Path, default=paths.LOGS, help="folder of the runs")
     if jobs:
-        made.add_argument("--jobs", type=int, help="runs at once; as many as there is room for")
+        made.add_argument("--jobs", type=int, help="runs at once; default: as many as fit")
         places = ("local", "slurm", "ray")
-        made.add_argument("--executor", choices=places, default="local", help="where runs are made")
-        made.add_argument("--address", help="of a Ray cluster: auto, or ray://host:10001")
-        made.add_argument("--slurm", type=Path, help="what a run asks SLURM for, in a file")
+        made.add_argument("--executor", choices=places, default="local", help="where runs start")
+        made.add_argument("--address", help="Ray cluster: auto, or ray://host:10001")
+        made.add_argument("--slurm", type=Path, help="file of what a run requests from SLURM")
     return made
 
 

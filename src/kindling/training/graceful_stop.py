@@ -132,7 +132,7 @@ class GracefulStop(Callback):
         if trainer.current_epoch >= (trainer.max_epochs or 0) > 0:
             do = f"saved; training is done; score it with: make evaluate RUN={run}"
         elif (self.run / runs.LAST).is_file():
-            do = f"saved; go on with: make resume RUN={run}"
+            do = f"saved; continue with: make resume RUN={run}"
         else:
             do = "nothing is saved of such a run"
         where = f"epoch {trainer.current_epoch}, step {trainer.global_step}"

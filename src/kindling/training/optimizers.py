@@ -45,7 +45,7 @@ def refuse_ignored(settings: Any, flags: Iterable[str], ours: type) -> None:
     config = settings.lr_scheduler_config
     if not settings.get("lr_scheduler") and (config.interval, config.frequency) != (None, 1):
         name = "interval" if config.interval else "frequency"
-        raise UserError(f"lr_scheduler_config.{name}: of which schedule? name it by lr_scheduler")
+        raise UserError(f"lr_scheduler_config.{name}: there is no schedule; set lr_scheduler")
 
 
 def described(settings: Any, optimizer: str, schedule: str) -> str:

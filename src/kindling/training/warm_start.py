@@ -120,7 +120,7 @@ def _named(model: nn.Module, name: str) -> list[nn.Parameter]:
     known = dict.fromkeys(_layer(k) or k for k in parameters)
     largest = dict.fromkeys(".".join(k.split(".")[:2]) for k in known)
     meant = did_you_mean(name, known) or f"; parts are {', '.join(largest)}"
-    raise UserError(f"freeze={name}: no parameter or part of the model is called so{meant}")
+    raise UserError(f"freeze={name}: no parameter or part of the model has this name{meant}")
 
 
 def _layer(name: str) -> str:

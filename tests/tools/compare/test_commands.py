@@ -38,7 +38,7 @@ def test_compare_killed_and_started_again(logs: Path, tmp_path: Path) -> None:
     started.send_signal(signal.SIGTERM)
     _, said = started.communicate(timeout=100)
     assert started.returncode == 143
-    assert "1 of 2 runs are finished; the same command goes on" in said
+    assert "1 of 2 runs are finished; the same command continues" in said
     before = (first / "results.json").stat().st_mtime_ns
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

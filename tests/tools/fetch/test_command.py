@@ -81,7 +81,7 @@ def test_what_is_there_is_not_overwritten(
     (data / "timeseries").mkdir(parents=True)
     (data / "timeseries" / "mine.csv").write_text("mine")
     assert fetch("--task=timeseries", f"--url={server.url}") == 2
-    assert "is there already" in refused(capsys)
+    assert "exists already" in refused(capsys)
     assert left(data) == ["timeseries/mine.csv"]
     assert not server.asked
 

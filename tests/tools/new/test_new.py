@@ -63,14 +63,14 @@ def test_problems_are_small_and_in_the_project_s_style(inside: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        ("class", "a word of Python's own"),
+        ("class", "a Python keyword"),
         ("My", "use small letters"),
         ("2fast", "use small letters"),
         ("a" * 31, "longer than 30 letters"),
         ("trainer", "taken by configs/trainer.yaml"),
         ("smoke", "taken by configs/presets/smoke.yaml"),
-        ("lr", "the name of the preset lr_find begins so"),
-        ("mine_too", "names of mine's presets begin so"),
+        ("lr", "the preset lr_find begins like it"),
+        ("mine_too", "mine's presets begin like it"),
     ],
 )
 def test_names_that_cannot_be_had(

@@ -68,7 +68,7 @@ def test_stopped_runs_save_and_go_on(tmp_path: Path) -> None:
     command.send_signal(signal.SIGTERM)
     _, errors = command.communicate(timeout=100)
     assert command.returncode == 143, errors
-    assert "0 of 2 runs are finished; the same command goes on" in errors
+    assert "0 of 2 runs are finished; the same command continues" in errors
     said, errors = work(tmp_path).communicate(timeout=300)
     assert said == "{}\n", errors
     on = ["train", "stopped", "resume", "ended"]

@@ -5,9 +5,9 @@ from kindling.tools.command import Parser, Words, entry
 
 @entry
 def main(argv: Words = None) -> None:
-    """Examine a task's data. Further flags are its settings; the status is 0 if it would train."""
+    """Examine a task's data. Further flags are its settings; status 0 means it would train."""
     options = Parser(main)
-    options.add_argument("--task", required=True, help="whose data, by its own settings")
+    options.add_argument("--task", required=True, help="task whose data to examine")
     chosen, flags = options.parse_known_args(argv)
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
     from kindling.tools.check.examine import check

@@ -10,21 +10,21 @@ from kindling.tools.runner import typed
 
 @entry
 def main(argv: Words) -> None:
-    """Variants of a task over seeds, or runs that exist: scores, intervals, costs."""
+    """Compare variants of a task over seeds, or existing runs: scores, intervals, costs."""
     options = parser(main)
     what = options.add_mutually_exclusive_group(required=True)
-    what.add_argument("--task", help="whose variants are trained")
-    what.add_argument("--runs", nargs="+", help="folders of runs that exist")
-    options.add_argument("--name", help="of the comparison's folder")
-    options.add_argument("--plan", type=Path, help="of variants; configs/compare/<task>.yaml")
+    what.add_argument("--task", help="task whose variants to train")
+    what.add_argument("--runs", nargs="+", help="folders of existing runs")
+    options.add_argument("--name", help="name of the comparison's folder")
+    options.add_argument("--plan", type=Path, help="default: configs/compare/<task>.yaml")
     repeats = options.add_mutually_exclusive_group()
     repeats.add_argument("--seeds", type=int, help="number of seeds, from 0")
-    repeats.add_argument("--folds", type=int, help="of a cross-validation in place of seeds")
+    repeats.add_argument("--folds", type=int, help="number of folds, instead of seeds")
     options.add_argument("--test", action="store_true", help=plan.TEST)
     chosen, flags = options.parse_known_args(argv)
     if chosen.runs:
         if flags:
-            raise UserError(f"{flags[0]}: runs that exist are compared as they are")
+            raise UserError(f"{flags[0]}: existing runs are compared as they are")
         from kindling.tools.compare import comparison
 
         comparison.compare_runs(chosen, console())

@@ -13,7 +13,7 @@ from kindling.tools.runner import typed
 
 FOLDER = paths.CONFIGS / "compare"
 SEEDS = 3
-TEST = "show test scores in place of validation scores, once the choice is made"
+TEST = "show test scores instead of validation scores, after choosing"
 
 
 @dataclass

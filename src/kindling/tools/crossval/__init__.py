@@ -7,14 +7,14 @@ from kindling.tools.runner import typed
 
 @entry
 def main(argv: Words) -> None:
-    """k-fold cross-validation of a task as it is configured.
+    """Cross-validate a task as it is configured.
 
     Folds are stratified by class, hold groups together or roll on in time, as the task has it.
     """
     options = parser(main)
     options.add_argument("--task", required=True)
     options.add_argument("--folds", type=int, default=5)
-    options.add_argument("--name", help="of the folder")
+    options.add_argument("--name", help="name of the folder")
     options.add_argument("--test", action="store_true", help=plan.TEST)
     chosen, flags = options.parse_known_args(argv)
     typed.check_task(chosen.task)

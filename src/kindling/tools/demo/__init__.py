@@ -6,11 +6,11 @@ from kindling.tools.command import Parser, Words, entry
 
 @entry
 def main(argv: Words = None) -> None:
-    """A page in the browser to try a run's best model."""
+    """Open a web page to try a run's best model."""
     options = Parser(main)
     options.add_argument("--run", required=True, help="folder of the run")
-    options.add_argument("--host", default="127.0.0.1", help="address; 0.0.0.0 is for everybody")
-    options.add_argument("--port", type=int, default=7860, help="0 takes any that is free")
+    options.add_argument("--host", default="127.0.0.1", help="0.0.0.0 admits other machines")
+    options.add_argument("--port", type=int, default=7860, help="port; 0 takes any free one")
     chosen = options.parse_args(argv)
     require_package("kindling demo", "gradio", "Gradio", "demo")
     from kindling.tools.demo.page import serve

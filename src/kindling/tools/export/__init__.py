@@ -5,10 +5,10 @@ from kindling.tools.command import Parser, Words, console, entry
 
 @entry
 def main(argv: Words = None) -> None:
-    """A run's best checkpoint as checked files. Further flags are the run's own settings."""
+    """Export a run's best checkpoint and check it. Further flags are the run's settings."""
     options = Parser(main)
     options.add_argument("--run", required=True, help="folder of the run")
-    options.add_argument("--format", choices=("onnx", "torch"), help="one alone; both")
+    options.add_argument("--format", choices=("onnx", "torch"), help="only this one; default: both")
     chosen, flags = options.parse_known_args(argv)
     # Not at the top: torch and Lightning take seconds, and a wrong option needs neither.
     from kindling.tools.export.export import export

@@ -8,17 +8,17 @@ from kindling.tools.command import Parser, Words, console, entry
 
 @entry
 def main(argv: Words = None) -> None:
-    """The real data of a task, from where they are published, into data/<task>."""
+    """Fetch the public data set of a task into data/<task>."""
     options = Parser(main)
     options.add_argument("--task", required=True, help="timeseries, potability, clouds or prices")
-    options.add_argument("--folder", type=Path, help="where it goes, in place of data/<task>")
+    options.add_argument("--folder", type=Path, help="target folder; default: data/<task>")
     which = options.add_mutually_exclusive_group()
-    which.add_argument("--client", default="MT_200", help="of the electricity; MT_200")
-    which.add_argument("--all", action="store_true", help="all clients, a column each")
-    options.add_argument("--archive", type=Path, help="a ZIP file that is here already")
-    options.add_argument("--url", help="a mirror, in place of the set's own address")
+    which.add_argument("--client", default="MT_200", help="of the electricity set; default: MT_200")
+    which.add_argument("--all", action="store_true", help="all clients, one column each")
+    options.add_argument("--archive", type=Path, help="ZIP file that you have downloaded")
+    options.add_argument("--url", help="mirror to download from")
     options.add_argument("--data", type=Path, default=paths.PROJECT / "data", help="of all sets")
-    options.add_argument("--stall", type=float, default=30.0, help="seconds without a byte")
+    options.add_argument("--stall", type=float, default=30.0, help="longest wait, in seconds")
     chosen = options.parse_args(argv)
     # Not at the top: pandas takes its time, and a wrong option does not need it.
     from kindling.tools.fetch.fetch import fetch

@@ -35,7 +35,7 @@ def fetch(chosen: Namespace, console: Console) -> None:
     place, archive = chosen.url or SETS[task][0], chosen.archive
     folder = (chosen.folder or chosen.data / task).absolute()
     if folder.exists():
-        raise UserError(f"{folder}: is there already; move it, or name another (--folder)")
+        raise UserError(f"{folder}: exists already; move it, or name another (--folder)")
     if archive is not None and not archive.is_file():
         raise UserError(f"{archive}: no such file (--archive)")
     client = None if chosen.all else chosen.client

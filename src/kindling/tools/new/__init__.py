@@ -8,13 +8,13 @@ from kindling.tools.new.make import KINDS, make
 
 @entry
 def main(argv: Words) -> None:
-    """A new problem of a kind: its folder, its configuration and its tests."""
+    """Create a problem: its folder, configuration and tests."""
     options = Parser(main)
     options.add_argument("--task", required=True, help="the problem's name")
     options.add_argument("--kind", required=True, help=", ".join(dict(KINDS.keys())))
     options.add_argument("--target", help="classification or regression, where both make sense")
     options.add_argument("--data", type=Path, help="CSV file to take columns from")
     options.add_argument(
-        "--column", help="of that file, to predict, several with commas; the last one"
+        "--column", help="column to predict, or several with commas; default: the last"
     )
     make(**vars(options.parse_args(argv)))

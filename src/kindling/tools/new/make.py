@@ -134,7 +134,7 @@ def check_task(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(f"TASK={name}: not a name; use small letters, digits and _")
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise UserError(f"TASK={name}: a word of Python's own; choose another name")
+        raise UserError(f"TASK={name}: a Python keyword; choose another name")
     if len(name) > LONGEST:
         raise UserError(f"TASK={name}: longer than {LONGEST} letters; choose a shorter name")
     for path in (*places(name), paths.PRESETS / f"{name}.yaml"):
@@ -143,10 +143,10 @@ def check_task(name: str) -> None:
     # What a preset is for is told by how its name begins.
     for preset in arguments.names(paths.PRESETS):
         if preset.startswith(name):
-            raise UserError(f"TASK={name}: the name of the preset {preset} begins so; choose other")
+            raise UserError(f"TASK={name}: the preset {preset} begins like it; choose another")
     for task in arguments.names(paths.CONFIGS):
         if name.startswith(f"{task}_"):
-            raise UserError(f"TASK={name}: names of {task}'s presets begin so; choose other")
+            raise UserError(f"TASK={name}: {task}'s presets begin like it; choose another")
 
 
 def places(task: str) -> tuple[Path, Path, Path]:

@@ -5,10 +5,10 @@ from kindling.tools.command import Words, console, entry, parser
 
 @entry
 def main(argv: Words) -> None:
-    """A run made again from its configuration, data and seed: the same scores, or what differs."""
+    """Repeat a run from its configuration, data and seed, and compare the scores."""
     options = parser(main, jobs=False)
     options.add_argument("--run", required=True, help="folder of the run")
-    options.add_argument("--other_data", action="store_true", help="go on if the data have changed")
+    options.add_argument("--other_data", action="store_true", help="even if the data have changed")
     chosen = options.parse_args(argv)
     from kindling.tools.reproduce.again import reproduce
 

@@ -44,7 +44,7 @@ def reproduce(folder: str, logs: Path, other_data: bool, console: Console) -> No
     if data and data != then:
         raise UserError(
             f"{before.data()['root']}: the data have changed since the run (SHA-256 {data[:12]}, "
-            f"was {then[:12]}): restore them, or go on with ARGS=--other_data"
+            f"was {then[:12]}): restore them, or add ARGS=--other_data"
         )
     name = f"{before.folder.name}_{datetime.now(UTC):%Y%m%d_%H%M%S}"
     there = logs.absolute() / before.task / "reproduce" / name

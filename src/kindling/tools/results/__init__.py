@@ -12,11 +12,11 @@ FOLDER = paths.CONFIGS / "results"
 
 @entry
 def main(argv: Words) -> None:
-    """Make the scores of docs/results.md again, all or those that are named."""
+    """Reproduce the scores of docs/results.md, all or some of them."""
     options = parser(main)
     options.add_argument("--data", type=Path, help="folder with a folder for each real data set")
     options.set_defaults(test=True)
-    options.add_argument("--only", nargs="+", default=[], help="plans of configs/results, by name")
+    options.add_argument("--only", nargs="+", default=[], help="names of plans in configs/results")
     chosen, flags = options.parse_known_args(argv)
     every = sorted(path.stem for path in FOLDER.glob("*.yaml"))
     for name in set(chosen.only).difference(every):

@@ -88,7 +88,7 @@ class Pool(ABC):
                 self._stop()
         if heard:
             name, done = signal.Signals(heard[0]).name, f"{self.finished()} of {self.wanted}"
-            how = f"stopped by {name}; {done} {self.what} are finished; the same command goes on"
+            how = f"stopped by {name}; {done} {self.what} are finished; the same command continues"
             raise Stopped(how, heard[0])
 
     def say(self, line: str, once: bool = False) -> None:

@@ -19,11 +19,11 @@ from kindling.tools.runner.grid import ABSENT, show
 
 @entry
 def main(argv: Words) -> None:
-    """All runs: when, commit, data, settings that differ from the task's configuration, scores."""
+    """List runs: date, commit, data, changed settings, scores."""
     options = parser(main, jobs=False)
-    options.add_argument("--task", help="whose runs; all tasks if none is given")
-    options.add_argument("--all", action="store_true", help="those of comparisons too")
-    options.add_argument("--test", action="store_true", help="with a test score of each")
+    options.add_argument("--task", help="task whose runs to list; default: all")
+    options.add_argument("--all", action="store_true", help="include runs of comparisons")
+    options.add_argument("--test", action="store_true", help="show a test score of each")
     chosen = options.parse_args(argv)
     if chosen.task:
         typed.check_task(chosen.task)

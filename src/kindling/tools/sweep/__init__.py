@@ -9,12 +9,12 @@ from kindling.tools.runner import typed
 
 @entry
 def main(argv: Words) -> None:
-    """A search for a task's settings by validation, with Optuna: which are best, which matter."""
+    """Search a task's settings by validation score, with Optuna."""
     options = parser(main)
     options.add_argument("--task", required=True)
-    options.add_argument("--trials", type=int, default=50, help="that the study shall have")
-    options.add_argument("--name", help="of the study's folder")
-    options.add_argument("--space", type=Path, help="file; configs/sweep/<task>.yaml")
+    options.add_argument("--trials", type=int, default=50, help="number of trials")
+    options.add_argument("--name", help="name of the study's folder")
+    options.add_argument("--space", type=Path, help="default: configs/sweep/<task>.yaml")
     chosen, flags = options.parse_known_args(argv)
     typed.check_task(chosen.task)
     folder = typed.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)

@@ -14,11 +14,11 @@ BACK = f"git restore --source=HEAD --staged --worktree -- {' '.join(PATHS)}"
 
 @entry
 def main(argv: Words) -> None:
-    """Another version of the engine in place of this one, the project's problems untouched."""
+    """Replace the engine by another version and leave the problems untouched."""
     options = Parser(main)
     options.add_argument("--to", required=True, help="tag, branch or commit, or another checkout")
-    options.add_argument("--from", dest="source", help="repository; the remote origin")
-    options.add_argument("--no-test", action="store_true", help="leave out the problems' tests")
+    options.add_argument("--from", dest="source", help="repository; default: the remote origin")
+    options.add_argument("--no-test", action="store_true", help="skip the problems' tests")
     chosen = options.parse_args(argv)
     replace_engine(chosen.to, chosen.source)
     # In a process that imports the new one.
