@@ -51,5 +51,5 @@ def train(
     with contained():
         done = cli.run(arguments.read(["train", *configs, *settings]), InProcess)
     if not done.folder.is_dir():
-        raise UserError("trained; nothing is kept of such a run (trainer.fast_dev_run, barebones)")
+        raise UserError("trained; this kind of run keeps nothing (trainer.fast_dev_run, barebones)")
     return load(done.folder)

@@ -45,7 +45,7 @@ def introduce(cli: "KindlingCLI") -> None:
     plain = {} if checkpoints.ORIGIN in cli.origin else cli.origin
     for group in (state["param_groups"][0] for state in plain.get("optimizer_states", ())):
         rate = group.get("initial_lr", group["lr"])
-        _say("note", f"the optimizer goes on with its learning rate, {rate:g}")
+        _say("note", f"the optimizer keeps its learning rate, {rate:g}")
 
 
 def conclude(cli: "KindlingCLI") -> None:
@@ -55,7 +55,7 @@ def conclude(cli: "KindlingCLI") -> None:
     if not cli.keeps_run():
         if cli.makes_run:
             runs.discard(cli.folder)
-        _say("done", "nothing is kept of such a run")
+        _say("done", "this kind of run keeps nothing")
     elif cli.evaluation.results is not None:
         results.show(
             cli.evaluation.results,

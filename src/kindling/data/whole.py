@@ -16,7 +16,7 @@ def named(path: Path) -> Iterator[None]:
     except OSError as error:
         gone = isinstance(error, FileNotFoundError)
         why = "its folder was removed" if gone else error.strerror or error
-        do = "start again" if gone else "see to it and start again"
+        do = "start again" if gone else "fix that and start again"
         raise UserError(f"{path}: cannot be written ({why}); {do}") from error
 
 

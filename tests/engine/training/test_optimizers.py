@@ -343,4 +343,4 @@ def test_what_a_plain_trainer_wrote_goes_on_at_its_own_rate_and_says_so(
     run = train(*goes_on, "--lr_scheduler_config.warmup=50", command="fit")
     assert group(run)["lr"] == pytest.approx(0.1 * 0.1**3), "there was none to go on with"
     train(*goes_on, SGD, "--optimizer.lr=0.5", command="fit")
-    assert "the optimizer goes on with its learning rate, 0.1" in capsys.readouterr().out
+    assert "the optimizer keeps its learning rate, 0.1" in capsys.readouterr().out

@@ -140,7 +140,7 @@ def test_a_folder_that_cannot_be_written(
     (tmp_path / "data").write_text("a file")
     archive = zipped({"LD2011_2014.txt": TABLE})
     assert fetch("--task=timeseries", f"--archive={archive}") == 2
-    assert "see to it and try again" in refused(capsys)
+    assert "fix that and try again" in refused(capsys)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_job_that_dies_is_named(tmp_path: Path, slurm: Path) -> None:
 
     meanwhile(wanted, kill)
     [said] = work(wanted, ASKED).values()
-    assert said.startswith("job 100 ended without a word (COMPLETED): see ")
+    assert said.startswith("job 100 ended without output (COMPLETED): see ")
     assert work(wanted, ASKED) == {}
     assert starts(wanted[0].folder) == ["train", "resume", "ended"]
 

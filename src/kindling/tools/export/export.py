@@ -73,7 +73,7 @@ def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: C
                 )
     except OSError as error:
         where = f"{error.filename or folder}: cannot be written ({error.strerror})"
-        raise UserError(f"{where}; see to it and export again") from error
+        raise UserError(f"{where}; fix that and export again") from error
 
 
 def _make(trained: Trained, formats: Sequence[Format], folder: Path, console: Console) -> None:

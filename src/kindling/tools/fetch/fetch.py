@@ -52,7 +52,7 @@ def fetch(chosen: Namespace, console: Console) -> None:
         raise UserError(f"{archive}: no sound ZIP archive ({error}): fetch it again") from error
     except OSError as error:
         where = error.filename or folder
-        raise UserError(f"{where}: {error.strerror or error}; see to it and try again") from error
+        raise UserError(f"{where}: {error.strerror or error}; fix that and try again") from error
     console.print(f"data         {shown(folder)}: {message}")
     console.print(f"train        make train TASK={task} DATA={shown(folder)}")
 

@@ -141,7 +141,7 @@ class Runs(Pool):
         self._left = [planned for planned in wanted if planned.finished() is None]
         self._finished = len(wanted) - len(self._left)
         if self._finished:
-            self.say(f"finished     {self._finished} of {len(wanted)} runs, from before")
+            self.say(f"finished     {self._finished} of {len(wanted)} runs, earlier")
 
     def finished(self) -> int:
         return self._finished
@@ -153,7 +153,7 @@ class Runs(Pool):
         for planned in list(self._left):
             held = planned.lock()
             if held is None:
-                self.say(f"waiting      {planned.title}: another process is at it", once=True)
+                self.say(f"waiting      {planned.title}: another process runs it", once=True)
                 continue
             self._left.remove(planned)
             if planned.finished() is None:

@@ -73,7 +73,7 @@ class Trials(Pool):
         elif (status < 0 or status > 128) and killed < AGAIN:
             # Still a running one in the study, so that it is taken up again.
             self._trials[title].set_user_attr("killed", killed + 1)
-            self.say(f"killed       {title}: {job.complaint()}; goes on")
+            self.say(f"killed       {title}: {job.complaint()}; continues")
         else:
             self._fail(title, job.complaint())
 
