@@ -153,7 +153,7 @@ def show(results: Results, run: Path, console: Console) -> None:
         console.print(f"scores       {note}")
     for other in results.get("other_baselines", ()):
         scores = ", ".join(f"{name} {short(v['value'])}" for name, v in other["metrics"].items())
-        console.print(f"reference    {other['name']}: {scores}")
+        console.print(f"beside it    {other['name']}: {scores}")
     steps = len(results.get("per_step", ()))
     for head, count in results.get("known_targets", {}).items():
         unscored = "" if count else ": not scored"
