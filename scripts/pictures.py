@@ -26,10 +26,10 @@ from PIL import Image
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
+from kindling.__main__ import ended
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.runs import folder as runs
-from kindling.tools import command
 
 FRESH: Sequence[Sequence[str]] = ((), ("--model.cell=gru",), ("--model.cell=rnn",))
 """Flags of the runs that are made where none is named."""
@@ -88,7 +88,7 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", nargs="+", help="folders of runs; a fresh one of the sample")
     parser.add_argument("--output", type=Path, default=paths.PROJECT / "docs" / "images")
     chosen = parser.parse_args(args)
-    return command.ended(lambda: _take(chosen.run, chosen.output))
+    return ended(lambda: _take(chosen.run, chosen.output))
 
 
 def _take(given: Sequence[str] | None, output: Path) -> None:

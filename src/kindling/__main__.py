@@ -4,7 +4,7 @@ import errno
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kindling.cli import arguments, help, processes, tools
 from kindling.errors import Stopped, UserError
@@ -26,12 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = list(sys.argv[1:] if argv is None else argv)
     with processes.environment():
-        return _status(args)
+        return ended(lambda: _run(args))
 
 
-def _status(args: list[str]) -> int:
+def ended(command: Callable[[], None]) -> int:
+    """The exit status of a command, after a line for an error that a person can mend."""
     try:
-        _run(args)
+        command()
     except Stopped as error:
         # Of several processes the first speaks. A failure of another ends it at once, as it should
         # where it would wait for that one, and should not while it saves.
@@ -41,7 +42,7 @@ def _status(args: list[str]) -> int:
     except UserError as error:
         return _fail(str(error), error.status)
     except SystemExit as end:
-        # How the parser ends after --print_config and --help=all, and how a tool ends.
+        # How a parser ends after --print_config, --help=all, and a tool's --help.
         return int(end.code or 0)
     except BrokenPipeError:
         # Whoever read the output, head for one, has seen enough.
@@ -60,7 +61,8 @@ def _run(args: list[str]) -> None:
     if "" not in sys.path:
         sys.path.append("")  # classes of the current folder, as with `python -m`
     if not processes.part and args and args[0] in tools.described():
-        sys.exit(tools.run(args[0], args[1:]))
+        tools.run(args[0], args[1:])
+        return
     if not processes.part and help.wanted(args):
         print(help.overview(), flush=True)
         return

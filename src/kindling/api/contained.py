@@ -1,5 +1,6 @@
 """A command in somebody's own program: one process, left as it was found."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,16 +43,9 @@ def contained() -> Iterator[None]:
 
 def flags(overrides: Mapping[str, Any] | None) -> list[str]:
     """Settings by name as the command line takes them."""
-    return [f"--{name}={shown(plain(value))}" for name, value in (overrides or {}).items()]
-
-
-def plain(value: Any) -> Any:
-    """Paths as text, and tuples as lists, which YAML has."""
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, dict):
-        return {name: plain(part) for name, part in value.items()}
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
+    # By way of JSON: YAML has neither tuples nor paths.
+    plain = json.loads(json.dumps(dict(overrides or {}), default=str))
+    return [f"--{name}={shown(value)}" for name, value in plain.items()]
 
 
 class InProcess(KindlingCLI):

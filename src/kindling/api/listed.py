@@ -7,13 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from kindling.api.record import Record
-from kindling.cli.settings import flat, settings
+from kindling.api.record import Record, every
 from kindling.data import paths
-from kindling.errors import UserError
 from kindling.runs import folder as folders
-
-LEFT_OUT = ("logs", "config")
 
 
 def runs(task: str | None = None, logs: str | Path | None = None) -> pd.DataFrame:
@@ -37,31 +33,19 @@ def runs(task: str | None = None, logs: str | Path | None = None) -> pd.DataFram
         ['logs/potability/version_0']
     """
     logs = paths.LOGS if logs is None else Path(logs).expanduser()
-    found = [path.parent for path in logs.glob(f"{task or '*'}/version_*/{folders.CONFIG}")]
-    if not found:
-        what = f"runs of {task}" if task else "runs"
-        raise UserError(f"{logs}: no {what} there; start one with kindling.train(task)")
-    rows = sorted(
-        (dict(_row(Record(run))) for run in found), key=lambda row: (row["start"], row["run"])
-    )
-    table = pd.DataFrame(rows)
+    records = every(logs, task)
+    table = pd.DataFrame([dict(_row(record)) for record in records])
     table["start"] = pd.to_datetime(table["start"], utc=True)
-    chosen = pd.DataFrame([dict(_settings(Path(run))) for run in table["run"]], dtype=object)
+    chosen = pd.DataFrame([record.settings for record in records], dtype=object)
     differ = [name for name in chosen if chosen[name].map(repr).nunique() > 1]
     return table.join(chosen[[name for name in differ if name not in table]])
 
 
 def _row(record: Record) -> Iterator[tuple[str, Any]]:
-    made, data = record.provenance, record.data() or record.data(test=False)
+    data = record.data() or record.data(test=False)
     yield from (("run", folders.shown(record.folder)), ("task", record.task))
-    yield from (("start", made.get("start", "")), ("seconds", record.seconds or math.nan))
+    yield from (("start", record.start), ("seconds", record.seconds or math.nan))
     yield from (("data", data.get("root")), ("sample", data.get("sample")))
     yield from ((name, value) for name, value in record.best.items() if name.startswith("val"))
     for name, score in record.scores().items():
         yield f"test/{name}", score
-
-
-def _settings(run: Path) -> Iterator[tuple[str, Any]]:
-    for name, value in flat(settings(run / folders.CONFIG)):
-        if name not in LEFT_OUT:
-            yield name, value

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from kindling.api.contained import InProcess, contained, flags
 from kindling.api.inputs import Given, as_input
 from kindling.cli import arguments
-from kindling.cli.process import lightning_errors, quiet
+from kindling.cli.process import quiet, setting_errors
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.runs import checkpoints
@@ -35,7 +35,7 @@ class Loaded(InProcess):
             self.model.load_state_dict(self.origin["state_dict"])
         self.model.eval()
 
-    def _run_subcommand(self, subcommand: str) -> None:
+    def after_instantiate_classes(self) -> None:
         pass
 
     def set_up(self, stage: str) -> None:
@@ -102,7 +102,7 @@ class Run:
         Raises:
             UserError: The files are no longer there, or are cut in another way.
         """
-        with contained(), quiet(), lightning_errors():
+        with contained(), quiet(), setting_errors():
             self._loaded.set_up("test")
         data: LightningDataModule = self._loaded.datamodule
         return data
@@ -147,7 +147,7 @@ class Run:
             how = "use lightning's Trainer().predict(run.model, loader)"
             raise UserError(f"{names}: not of Kindling's classes, so no raw input is read; {how}")
         data = copy.deepcopy(data)
-        with contained(), quiet(), lightning_errors(), as_input(x, data) as given:
+        with contained(), quiet(), setting_errors(), as_input(x, data) as given:
             data.input = given.path
             return given.named(self._loaded.predicted(data))
 
@@ -174,5 +174,5 @@ def load(run: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
     """
     name = "ckpt_path" if Path(run).expanduser().is_file() else "run"
     settings = flags(SILENT | dict(overrides or {}))
-    with contained(), quiet(), lightning_errors():
+    with contained(), quiet(), setting_errors():
         return Run(Loaded(arguments.read(["predict", f"--{name}={run}", *settings])))

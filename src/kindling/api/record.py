@@ -1,10 +1,10 @@
 """What the files of a run say of it. Nothing here imports torch."""
 
-import csv
 import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from kindling.api.settings import LOADER, Settings, flat
 from kindling.cli import arguments
+from kindling.cli.settings import flat
 from kindling.errors import UserError
 from kindling.runs import folder as runs
 
@@ -23,6 +23,15 @@ VALIDATION = re.compile(r"val(?:id|idation)?[/_]")
 """How the name of a validation score begins; ours all begin with ``val/``."""
 
 Scores = dict[str, float]
+Settings = dict[str, Any]
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+WHERE = ("logs", "threads", "trainer.enable_progress_bar", "trainer.logger", "data.input")
+"""Settings of where and how a run is made, not of what is trained."""
+
+PAIRED = ("seed_everything", "data.fold")
+"""Settings in which runs of one variant differ."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Record:
     def settings(self) -> Settings:
         path = self.folder / runs.CONFIG
         try:
-            return flat(yaml.load(path.read_text(), LOADER))
+            return chosen(yaml.load(path.read_text(), LOADER))
         except (OSError, yaml.YAMLError) as error:
             raise UserError(f"{path}: cannot be read as a configuration") from error
 
@@ -50,16 +59,11 @@ class Record:
     @cached_property
     def curves(self) -> list[dict[str, float]]:
         """The rows of ``metrics.csv``."""
-        path = self.folder / "metrics.csv"
-        if not path.exists():
-            return []
-        try:
-            with path.open(newline="") as stream:
-                rows = list(csv.DictReader(stream))
-            # Of a run that is being written, the last row may be half a row.
-            return [{k: float(v) for k, v in row.items() if k and v} for row in rows]
-        except (ValueError, TypeError, csv.Error) as error:
-            raise UserError(f"{path}: {error}; restore the file, or remove it") from error
+        return runs.read_rows(self.folder / "metrics.csv")
+
+    @property
+    def start(self) -> str:
+        return str(self.provenance.get("start", ""))
 
     @property
     def task(self) -> str:
@@ -114,7 +118,7 @@ class Record:
     def resumed(self) -> bool:
         """Whether it was made in more than one go."""
         words = shlex.split(self.provenance.get("command", ""))
-        return arguments.take(words, "--run")[0] is not None
+        return arguments.only(arguments.join_values(words), "--run") is not None
 
     @property
     def monitor(self) -> tuple[str, str]:
@@ -133,6 +137,28 @@ class Record:
         choose = max if mode == "max" else min
         last = next(iter(self.curves[-1:]), {})
         return choose(rows, key=lambda row: row[monitor], default=last)
+
+
+def every(logs: Path, task: str | None = None, comparisons: bool = False) -> list[Record]:
+    """A task's runs, or all, by their start, and those of comparisons too if they are asked for.
+
+    Raises:
+        UserError: There are none.
+    """
+    pattern = f"{task or '*'}/{'**/' if comparisons else ''}version_*/{runs.CONFIG}"
+    # Links, for TensorBoard and to the latest run, would list runs twice.
+    paths = (path for path in set(logs.glob(pattern)) if runs.TENSORBOARD not in path.parts)
+    if not (records := [Record(path.parent) for path in paths]):
+        what = f"runs of {task}" if task else "runs"
+        raise UserError(f"{logs}: no {what} there; start one with: make train TASK=timeseries")
+
+    def order(record: Record) -> tuple[str, str, int]:
+        start, run = "", record.folder
+        with suppress(UserError):  # of what is damaged, nobody knows when it was
+            start = record.start
+        return start, str(run.parent), int(run.name.removeprefix("version_"))
+
+    return sorted(records, key=order)
 
 
 def show_alone(folder: Path, made: Mapping[str, Path]) -> str:
@@ -167,3 +193,15 @@ def existing(folders: Sequence[str], test: bool = True) -> list[Record]:
 
 def _values(scored: dict[str, Any]) -> Scores:
     return {name: float(score["value"]) for name, score in scored.get("metrics", {}).items()}
+
+
+def chosen(content: Mapping[str, Any]) -> Settings:
+    """``{"model": {"class_path": "C", "init_args": {"lr": 1}}}``: model=C, model.lr=1."""
+    apart = tuple(f"{name}." for name in WHERE)
+    return {k: v for k, v in flat(content) if not f"{k}.".startswith(apart)}
+
+
+def differing(runs: Sequence[Settings], beside: Sequence[str] = PAIRED) -> list[str]:
+    """Names of the settings that are not the same in all runs."""
+    names = dict.fromkeys(name for run in runs for name in run if name not in beside)
+    return [name for name in names if any(run.get(name) != runs[0].get(name) for run in runs)]

@@ -20,6 +20,7 @@ COMMANDS = {
     "test": "score a checkpoint on the test split",
     "predict": "predict raw input (--data.input), no targets needed",
 }
+NAMED = ("--run", "--ckpt_path", "--from_run")
 VALUE = re.compile(r"[^-]|-[\d.]|-?$")  # how a word begins that is no option
 
 
@@ -45,13 +46,12 @@ def read(argv: list[str]) -> Invocation:
     if command not in COMMANDS:
         known = [*COMMANDS, *tools.described()]
         raise UserError(f"{command}: no such command{did_you_mean(command, known)}")
-    given, flags = take(flags, "--run")
-    checkpoint, flags = take(flags, "--ckpt_path")
-    parent, flags = take(flags, "--from_run")
-    trust = "--trust" in flags
-    if trust and not checkpoint:
+    joined = join_values(flags)
+    given, checkpoint, parent = (only(joined, name) for name in NAMED)
+    if (trust := "--trust" in joined) and not checkpoint:
         raise UserError("--trust is for a checkpoint: --ckpt_path FILE")
-    flags = sorted((_resolve(flag) for flag in flags if flag != "--trust"), key=_rank)
+    others = (flag for flag in joined if flag.partition("=")[0] not in (*NAMED, "--trust"))
+    flags = sorted(map(_resolve, others), key=_rank)
     trains = command in ("fit", "train")
     if parent and (not trains or given or checkpoint):
         raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
@@ -72,13 +72,12 @@ def read(argv: list[str]) -> Invocation:
     return invocation
 
 
-def take(flags: list[str], name: str) -> tuple[str | None, list[str]]:
-    """The value of an option that is given at most once, and the other flags."""
-    joined = join_values(flags)
-    values = [flag.partition("=")[2] for flag in joined if flag.startswith(f"{name}=")]
+def only(flags: list[str], name: str) -> str | None:
+    """The value of an option that is given at most once."""
+    values = [flag.partition("=")[2] for flag in flags if flag.startswith(f"{name}=")]
     if len(values) > 1:
         raise UserError(f"{name} is given {len(values)} times")
-    return (*values, None)[0], [flag for flag in joined if not flag.startswith(f"{name}=")]
+    return (*values, None)[0]
 
 
 def join_values(words: list[str]) -> list[str]:
@@ -92,7 +91,7 @@ def join_values(words: list[str]) -> list[str]:
             joined.append(re.sub(r"^-c\b", "--config", "--help" if word == "-h" else word))
     for flag in joined:
         name, _, value = flag.partition("=")
-        if name in ("--config", "--run", "--ckpt_path", "--from_run") and not value:
+        if name in ("--config", *NAMED) and not value:
             raise UserError(f"{name} needs a value")
     return joined
 

@@ -1,4 +1,4 @@
-"""Numbers that every run shares, checked before anything is read; and what is too large for memory.
+"""Numbers that every run shares, checked before anything is read.
 
 Lightning checks some settings late, when there is a run already, and others never.
 """
@@ -8,12 +8,11 @@ import math
 import os
 import pydoc
 from argparse import Action
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import NoneType, TracebackType
+from collections.abc import Mapping
+from types import NoneType
 from typing import Any, get_args
 
-from kindling.data.numbers import at_least, within
+from kindling.data.numbers import at_least
 from kindling.errors import UserError
 
 ENDLESS = 2**63 - 1
@@ -88,7 +87,9 @@ def _check_float(name: str, value: float) -> None:
     if not math.isfinite(value):
         raise UserError(f"{name}={value}: must be a finite number")
     if name in SHARES and not (value > 1 and value.is_integer()):
-        within(name, value, 0 if name in MAY_BE_NONE else math.nextafter(0, 1), 1)
+        low = 0 if name in MAY_BE_NONE else math.nextafter(0, 1)
+        if not low <= value <= 1:
+            raise UserError(f"{name}={value}: must be a number from {low:g} to 1")
     elif value < LEAST.get(name, -math.inf):
         raise UserError(f"{name}={value}: must be at least {LEAST[name]}")
 
@@ -111,47 +112,3 @@ def _refuse_null(name: str, settings: Mapping[str, Any], option: Action | None) 
         nullable = kind in (None, Any, inspect.Parameter.empty) or NoneType in get_args(kind)
     if not (nullable or default is None):
         raise UserError(f"{name}=null: it has no meaning here; leave it out")
-
-
-TOO_LARGE = (
-    "can't allocate memory",
-    "Storage size calculation overflowed",
-    "numel: integer multiplication overflow",
-    "invalid memory size",
-    "Unable to allocate",
-)
-"""What torch and NumPy say of a tensor that fits in no memory."""
-
-
-@contextmanager
-def setting_errors() -> Iterator[None]:
-    """What fails for a setting's value as a line: too large for memory, or refused by Lightning."""
-    try:
-        yield
-    except MemoryError as error:
-        raise UserError(_too_large(error)) from error
-    except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
-        if any(sign in str(error) for sign in TOO_LARGE):
-            raise UserError(_too_large(error)) from error
-        if "DataLoader worker" in str(error):
-            why = str(error).partition("\n")[0].rstrip(". ")
-            do = "with fewer of them (data.num_workers) they take less memory; then: make resume"
-            raise UserError(f"a process that loads batches has ended ({why}); {do}") from error
-        if isinstance(error, RuntimeError | TypeError) or not _of_lightning(error.__traceback__):
-            raise
-        raise UserError(f"{' '.join(str(error).split())} (trainer.*)") from error
-
-
-def _too_large(error: BaseException) -> str:
-    why = str(error).partition("\n")[0].rpartition("] ")[2]
-    return f"out of memory ({why}): make the sizes of model and data smaller"
-
-
-def _of_lightning(traceback: TracebackType | None) -> bool:
-    """Whether it was raised by Lightning's own code, and by none that Lightning called."""
-    if traceback is None:
-        return False
-    while traceback.tb_next:
-        traceback = traceback.tb_next
-    module = str(traceback.tb_frame.f_globals.get("__name__"))
-    return module.startswith("lightning.")

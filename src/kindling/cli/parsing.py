@@ -31,7 +31,7 @@ from kindling.runs import checkpoints, loop_state
 from kindling.runs import folder as runs
 from kindling.runs.secrets import masked
 from kindling.training import optimizers
-from kindling.training.early_stopping import PatientStopping
+from kindling.training.callbacks import PatientStopping
 from kindling.training.module import Module
 from kindling.training.warm_start import WarmStart
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,20 @@ LEVELS = {
 }
 
 
+FAILURES = (
+    *(MisconfigurationException, MemoryError),
+    *(RuntimeError, ValueError, TypeError, ArithmeticError),
+)
+TOO_LARGE = (
+    "can't allocate memory",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
+    "invalid memory size",
+    "Unable to allocate",
+)
+"""What torch and NumPy say of a tensor that fits in no memory."""
+
+
 @contextmanager
 def signals() -> Iterator[None]:
     """Outside of training, let SIGTERM end the process as an error does, not as a success."""
@@ -62,39 +77,49 @@ def signals() -> Iterator[None]:
 
 
 @contextmanager
-def lightning_errors() -> Iterator[None]:
-    """Lightning's and the parser's complaints about settings as ours, and Ctrl-C as itself."""
+def setting_errors() -> Iterator[None]:
+    """What fails for a setting's value as a line, and Ctrl-C as itself."""
     try:
         yield
-    except MisconfigurationException as error:
-        raise UserError(str(error)) from error
-    except ValueError as error:
-        # Of a class that is made in a list, what went wrong in it, and not that the list is none.
-        if "Union subtypes" not in str(error) or error.__cause__ is None:
-            raise
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        raise UserError(f"{type(cause).__name__}: {cause}") from error
-    except RuntimeError as error:
-        if said := _explained(str(error)):
-            raise UserError(said) from error
-        raise
     except SystemExit as error:
         # The Trainer makes an exit status of 1 of Ctrl-C.
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise
+    except FAILURES as error:
+        if said := _explained(error):
+            raise UserError(said) from error
+        raise
 
 
-def _explained(message: str) -> str | None:
-    """What a RuntimeError means that is no fault of the code's."""
-    if message.startswith("Early stopping conditioned on metric"):
-        return message
-    if message.startswith("could not create a primitive"):
+def _explained(error: BaseException) -> str | None:
+    """What an error means that is no fault of the code's."""
+    text = str(error)
+    first = text.partition("\n")[0]
+    if isinstance(error, MemoryError) or any(sign in text for sign in TOO_LARGE):
+        why = first.rpartition("] ")[2]
+        return f"out of memory ({why}): make the sizes of model and data smaller"
+    if "DataLoader worker" in text:
+        do = "with fewer of them (data.num_workers) they take less memory; then: make resume"
+        return f"a process that loads batches has ended ({first.rstrip('. ')}); {do}"
+    if text.startswith("could not create a primitive"):
         cannot = "this processor lacks what the precision needs (trainer.precision)"
         return f"{cannot}; 32-true works everywhere"
-    return None
+    if isinstance(error, MisconfigurationException) or text.startswith("Early stopping cond"):
+        return text
+    if isinstance(error, ValueError) and "Union subtypes" in text:
+        # Of a class that is made in a list, what went wrong in it, and not that the list is none.
+        while error.__cause__ is not None:
+            error = error.__cause__
+        return f"{type(error).__name__}: {error}"
+    refused = isinstance(error, ValueError | ArithmeticError) and _of_lightning(error)
+    return f"{text} (trainer.*)" if refused else None
+
+
+def _of_lightning(error: BaseException) -> bool:
+    """Whether it was raised by Lightning's own code, and by none that Lightning called."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith("lightning.")
 
 
 def rank() -> int:

@@ -19,9 +19,9 @@ def described() -> dict[str, str]:
     return {name: doc for name, doc in found.items() if doc is not None}
 
 
-def run(name: str, args: Sequence[str]) -> int:
-    """Run a tool, and return its exit status."""
-    return int(importlib.import_module(f"kindling.tools.{name}").main(args))
+def run(name: str, args: Sequence[str]) -> None:
+    """Run a tool."""
+    importlib.import_module(f"kindling.tools.{name}").main(args)
 
 
 @cache

@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +18,6 @@ from kindling.errors import UserError
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".parquet", ".xlsx")
 """What the names of tables end with."""
 
-T = TypeVar("T")
 K = TypeVar("K")
 
 TICK = 100_000_000
@@ -73,7 +71,16 @@ def cores() -> int:
 
 def identical(files: Iterable[Path]) -> list[list[Path]]:
     """Sets of two or more files that are the same, byte for byte."""
-    return _alike(files, lambda file: file)
+    alike = [list(files)]
+    # Only files of one length can be equal, so few of them have to be read.
+    facts: tuple[Callable[[Path], Hashable], ...] = (_length, _digest)
+    for fact in facts:
+        suspects = [file for several in alike for file in several]
+        groups: dict[Hashable, list[Path]] = defaultdict(list)
+        for file, key in zip(suspects, _each(fact, suspects), strict=True):
+            groups[key].append(file)
+        alike = [group for group in groups.values() if len(group) > 1]
+    return alike
 
 
 def duplicates(groups: Mapping[str, Sequence[Path]]) -> list[dict[str, list[Path]]]:
@@ -85,12 +92,16 @@ def duplicates(groups: Mapping[str, Sequence[Path]]) -> list[dict[str, list[Path
     Returns:
         An entry for each content that groups share: the files that hold it, by group.
     """
-    named = [(name, file) for name, files in groups.items() for file in files]
+    names_of: dict[Path, list[str]] = defaultdict(list)
+    for name, files in groups.items():
+        for file in files:
+            names_of[file].append(name)
     found = []
-    for alike in _alike(named, itemgetter(1)):
+    for alike in identical(file for files in groups.values() for file in files):
         holders: dict[str, list[Path]] = defaultdict(list)
-        for name, file in alike:
-            holders[name].append(file)
+        for file in dict.fromkeys(alike):
+            for name in names_of[file]:
+                holders[name].append(file)
         if len(holders) > 1:
             found.append(dict(holders))
     return found
@@ -109,20 +120,6 @@ def fingerprint(files: Sequence[Path], root: Path) -> str:
 def digests(files: Iterable[Path]) -> list[bytes]:
     """SHA-256 of each file's content."""
     return _each(_digest, files)
-
-
-def _alike(items: Iterable[T], file_of: Callable[[T], Path]) -> list[list[T]]:
-    """Sets of two or more items whose files are the same."""
-    alike = [list(items)]
-    # Only files of one length can be equal, so few of them have to be read.
-    facts: tuple[Callable[[Path], Hashable], ...] = (_length, _digest)
-    for fact in facts:
-        suspects = [item for several in alike for item in several]
-        groups: dict[Hashable, list[T]] = defaultdict(list)
-        for item, key in zip(suspects, _each(fact, map(file_of, suspects)), strict=True):
-            groups[key].append(item)
-        alike = [group for group in groups.values() if len(group) > 1]
-    return alike
 
 
 def _each(fact: Callable[[Path], K], files: Iterable[Path]) -> list[K]:

@@ -24,24 +24,10 @@ def at_least(name: str, value: int, low: int, most: int = MOST) -> int:
     return value
 
 
-def within(name: str, value: float, low: float, most: float) -> float:
-    """A number from ``low`` to ``most``, both included."""
-    if not low <= value <= most:
-        raise UserError(f"{name}={value}: must be a number from {low:g} to {most:g}")
-    return value
-
-
 def below_one(name: str, value: float) -> float:
     """A share, none included."""
     if not 0 <= value < 1:
         raise UserError(f"{name}={value}: must be 0 or more and below 1")
-    return value
-
-
-def share(name: str, value: float) -> float:
-    """A share, neither none nor all."""
-    if not 0 < value < 1:
-        raise UserError(f"{name}={value}: must lie between 0 and 1")
     return value
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kindling.data.numbers import at_least, share
+from kindling.data.numbers import at_least
 from kindling.errors import UserError
 
 
@@ -100,7 +100,8 @@ def split_config(
     check_fold(folds, fold)
     at_least("data.split_seed", seed, 0)
     for name, part in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
-        share(f"data.{name}", part)
+        if not 0 < part < 1:
+            raise UserError(f"data.{name}={part}: must lie between 0 and 1")
     return SplitConfig(val_fraction, 0.0 if test_file else test_fraction, seed, folds, fold)
 
 

@@ -1,5 +1,6 @@
 """Run folders: made, found, and what lies in them. Nothing here imports torch."""
 
+import csv
 import itertools
 import json
 import os
@@ -21,6 +22,8 @@ TENSORBOARD = ".tensorboard"
 """Links to the runs: below ``logs`` itself, TensorBoard would show ``latest`` as one more run."""
 
 LAST = Path("checkpoints", "last.ckpt")
+PLACE = ("epoch", "step")
+"""Where a row of ``metrics.csv`` belongs."""
 
 
 def create(logs: Path, task: str) -> Path:
@@ -176,16 +179,26 @@ def locked(run: Path) -> Iterator[None]:
     Raises:
         UserError: Another process trains it.
     """
-    lock = FileLock(run / ".lock")
     try:
-        lock.acquire(blocking=False)
+        with FileLock(run / ".lock", blocking=False):
+            yield
     except Timeout:
         what = "another process is training this run"
         raise UserError(f"{shown(run)}: {what}; wait for its end, or stop it") from None
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """The rows of ``metrics.csv``, but for one that was not written to its end."""
+    content = path.read_bytes() if path.exists() else b""
     try:
-        yield
-    finally:
-        lock.release()
+        lines = content[: content.rfind(b"\n") + 1].decode().splitlines()
+        rows = [row for row in csv.DictReader(lines) if None not in row.values()]
+        table = [{k: int(v) if k in PLACE else float(v) for k, v in r.items() if v} for r in rows]
+        if any("step" not in row for row in table):
+            raise ValueError("a row without its step")
+    except (ValueError, TypeError, csv.Error) as error:
+        raise UserError(f"{path}: {error}; restore the file, or remove it") from error
+    return table
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -10,12 +10,10 @@ from pathlib import Path
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from kindling.data.whole import named, replaced
-from kindling.errors import UserError
+from kindling.runs.folder import PLACE, read_rows
 from kindling.runs.tensorboard import RunLogger
 
 Row = dict[str, float]
-
-PLACE = ("epoch", "step")
 
 
 class MetricsTable(RunLogger):
@@ -73,7 +71,7 @@ class MetricsTable(RunLogger):
     def _last(self) -> Row:
         """The last row, if there is one; the file is begun or gone on with."""
         if not self._columns:
-            rows = _read(self.path) if self._step else []
+            rows = read_rows(self.path) if self._step else []
             self._rows = [row for row in rows if row["step"] < self._step]
             self._write()
         return self._rows[-1] if self._rows else {}
@@ -94,19 +92,3 @@ class MetricsTable(RunLogger):
             {k: v if k in PLACE else f"{v:.8g}" for k, v in row.items()} for row in rows
         )
         return stream.getvalue().encode()
-
-
-def _read(path: Path) -> list[Row]:
-    """The rows of a table, but for one that was not written to its end."""
-    content = path.read_bytes() if path.exists() else b""
-    whole = content[: content.rfind(b"\n") + 1]
-    try:
-        rows = [
-            row for row in csv.DictReader(io.StringIO(whole.decode())) if None not in row.values()
-        ]
-        table = [{k: int(v) if k in PLACE else float(v) for k, v in r.items() if v} for r in rows]
-        if any("step" not in row for row in table):
-            raise ValueError("a row without its step")
-    except (ValueError, TypeError, csv.Error) as error:
-        raise UserError(f"{path}: {error}; restore the file, or remove it") from error
-    return table

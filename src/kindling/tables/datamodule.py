@@ -22,7 +22,7 @@ from kindling.data.dataset import FieldDataset
 from kindling.data.numbers import at_least
 from kindling.data.samples import SHAPES, write_table
 from kindling.data.sources import SPLITS, DatasetSources, TableSource
-from kindling.data.split import TooFew, grouped_split, split_config, stratified_split
+from kindling.data.split import TooFew, grouped_split, split_config, stratified_cut
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.tables.columns import KINDS, Columns, choose, report
@@ -224,18 +224,13 @@ class TableDataModule(DataModule):
     def _stratified(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
         """Each class in every split, but for those of fewer rows: these are for training alone."""
         label = self.read_target(table, self.path).numpy()
-        classes, code, counts = np.unique(label, return_inverse=True, return_counts=True)
-        rare = counts < self.cut.fewest
-        for k in np.flatnonzero(rare):
-            name = self.classes[classes[k]] if self.classes else str(classes[k])
-            where = f"{self.path}, column {self.target!r}: class {name!r} has {counts[k]} rows"
-            if (~rare).sum() < 2:  # and none is left to tell the others from
-                cure = f"too few for {self.cut.fewest} parts: add rows, or join it with another"
-                raise UserError(f"{where}, {cure}")
-            log.warning("%s, too few for every split: in training alone", where)
-        common, few = np.flatnonzero(~rare[code]), np.flatnonzero(rare[code])
-        train, *others = (common[part] for part in self.cut(stratified_split, label[common]))
-        return [np.sort(np.concatenate([train, few])), *others]
+        name_of = np.array(self.classes)[label] if self.classes else label
+        parts, rare = stratified_cut(self.cut, name_of)
+        for name in rare:
+            where = f"{self.path}, column {self.target!r}: class {str(name)!r}"
+            few = f"{(name_of == name).sum()} rows, too few for every split"
+            log.warning("%s has %s: in training alone", where, few)
+        return parts
 
     def labelled(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
         """The rows that have all targets, the others counted."""

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +14,7 @@ from kindling.errors import UserError
 WIDTH = 160
 """Columns of what is no terminal."""
 
-Words = Sequence[str] | None
+Words = Sequence[str]
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,7 +24,7 @@ class Parser(argparse.ArgumentParser):
         main: Of the tool; its docstring begins with what the tool does.
     """
 
-    def __init__(self, main: Callable[..., int]) -> None:
+    def __init__(self, main: Callable[..., None]) -> None:
         about = (main.__doc__ or "").partition("\n")[0]
         prog = f"kindling {main.__module__.rpartition('.')[2]}"
         super().__init__(prog, description=about, allow_abbrev=False)
@@ -34,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; the options are listed by: {self.prog} --help")
 
 
-def parser(main: Callable[..., int], jobs: bool = True) -> Parser:
+def parser(main: Callable[..., None], jobs: bool = True) -> Parser:
     """The parser of a tool that works on runs.
 
     Args:
@@ -50,28 +49,6 @@ def parser(main: Callable[..., int], jobs: bool = True) -> Parser:
         made.add_argument("--address", help="Ray cluster: auto, or ray://host:10001")
         made.add_argument("--slurm", type=Path, help="file of what a run requests from SLURM")
     return made
-
-
-def entry(command: Callable[[Words], None]) -> Callable[..., int]:
-    """A command that ends with its exit status."""
-
-    @wraps(command)
-    def main(argv: Words = None) -> int:
-        return ended(lambda: command(argv))
-
-    return main
-
-
-def ended(command: Callable[[], int | None]) -> int:
-    """The exit status of a command, after a line for an error that a person can mend."""
-    try:
-        return command() or 0
-    except UserError as error:
-        print(f"kindling: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.status
-    except KeyboardInterrupt:
-        print("kindling: stopped", file=sys.stderr)
-        return 130
 
 
 def console() -> Console:

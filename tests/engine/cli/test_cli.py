@@ -17,7 +17,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import kindling
 from kindling.__main__ import main
-from kindling.data import paths
 from kindling.training.exact_resume import ExactResume
 from tests.engine.toy import QUIET, Refusal, Run, ToyNet, ToyTable, Train, same
 
@@ -195,22 +194,6 @@ def test_the_same_seed_gives_the_same_figures(train: Train) -> None:
     assert first == second != other
 
 
-def test_a_checkpoint_alone_predicts(
-    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In another folder, far from its run and from the data that it was trained on."""
-    checkpoint, table = tmp_path / "mine.ckpt", tmp_path / "now.csv"
-    checkpoint.write_bytes((trained.folder / "checkpoints" / "best.ckpt").read_bytes())
-    lines = (paths.SAMPLES / "toy" / "toy.csv").read_text().splitlines()
-    table.write_text("\n".join(line.rpartition(",")[0] for line in lines[:30]))
-    monkeypatch.chdir(tmp_path)
-    flags = [f"--ckpt_path={checkpoint}", f"--data.input={table}", "--data.root=/gone"]
-    assert main(["predict", "--trust", *flags]) == 0
-    rows = Run(tmp_path).table("predictions/now")
-    assert list(rows[0]) == ["row", "prediction", "probability_0", "probability_1"]
-    assert len(rows) == 29
-
-
 def test_what_a_checkpoint_in_no_run_scores_stays_with_it(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,8 +288,9 @@ def during(monkeypatch: pytest.MonkeyPatch, step: int, action: Callable[[Any], o
     monkeypatch.setattr(ExactResume, "on_train_batch_start", hook)
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("step", [2, 7])
+@pytest.mark.parametrize(
+    ("signum", "status", "step"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 7)]
+)
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     signum: int,
     status: int,
@@ -346,8 +330,13 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint_before(
         assert all(value.isfinite().all() for value in weights.values())
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize(("owner", "hook"), [(ToyTable, "prepare_data"), (ToyNet, "on_test_start")])
+@pytest.mark.parametrize(
+    ("owner", "hook", "signum", "status"),
+    [
+        (ToyTable, "prepare_data", signal.SIGINT, 130),
+        (ToyNet, "on_test_start", signal.SIGTERM, 143),
+    ],
+)
 def test_a_signal_after_training_says_how_to_go_on(
     owner: type,
     hook: str,

@@ -9,7 +9,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from tests.engine.toy import COLORS, PHOTOS, TABLE, Refusal, Run, Train, write_photos
+from kindling.__main__ import main
+from tests.engine.toy import COLORS, PHOTOS, QUIET, TABLE, Refusal, Run, Train, write_photos
 
 NET = (*TABLE, "--model.hidden=[16,8]")
 # Steps so small that no weight of its size changes.
@@ -17,15 +18,21 @@ STILL = ("--optimizer=SGD", "--optimizer.lr=1e-30")
 TWO = dict(list(COLORS.items())[:2])
 
 
-@pytest.fixture
-def parent(train: Train) -> Run:
-    return train(*NET, command="fit")
+def made(folder: Path, *flags: str) -> Run:
+    assert main(["fit", *flags, QUIET, f"--logs={folder}"]) == 0
+    [latest] = folder.glob("*/latest")
+    return Run(latest)
 
 
-@pytest.fixture
-def colors(train: Train) -> Run:
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return made(tmp_path_factory.mktemp("parent"), *NET)
+
+
+@pytest.fixture(scope="module")
+def colors(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on three classes of photos."""
-    return train(*PHOTOS, command="fit")
+    return made(tmp_path_factory.mktemp("colors"), *PHOTOS)
 
 
 def equal(one: dict[str, Tensor], other: dict[str, Tensor], part: str) -> bool:
@@ -42,9 +49,7 @@ def test_a_new_run_starts_from_the_weights_of_another(
     parent: Run, train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = contents(parent)
-    capsys.readouterr()
     run = train(f"--from_run={parent.folder}", *STILL)
-    assert run.folder.name == "version_1"
     assert equal(parent.weights("best"), run.weights(), "net.")
     assert [row["epoch"] for row in run.rows()] == [0, 1]
     assert f"weights      of {parent.folder}\n" in capsys.readouterr().out
@@ -85,12 +90,13 @@ def test_a_runs_own_config_starts_it_from_there_again(parent: Run, train: Train)
     assert not equal(parent.weights(), second.weights(), "net.")
 
 
-def test_going_on_needs_nothing_of_the_parent(parent: Run, train: Train) -> None:
+def test_going_on_needs_nothing_of_the_parent(parent: Run, train: Train, tmp_path: Path) -> None:
     start = parent.weights("best")
     flags = (f"--from_run={parent.folder}", "--freeze=net.hidden_1")
     straight = train(*flags, "--trainer.max_epochs=4", command="fit").weights()
-    run = train(*flags, command="fit")
-    shutil.rmtree(parent.folder)
+    gone = shutil.copytree(parent.folder, tmp_path / "gone")
+    run = train(f"--from_run={gone}", flags[1], command="fit")
+    shutil.rmtree(gone)
     train(f"--run={run.folder}", "--trainer.max_epochs=4", command="fit")
     found = run.weights()
     assert equal(straight, found, "")

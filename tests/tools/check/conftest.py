@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kindling.tools.check import main
+from kindling.__main__ import main
 
 
 class Checked(NamedTuple):
@@ -30,7 +30,7 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
     """The command, with runs below the test's own folder."""
 
     def run(task: str, *flags: str) -> Checked:
-        status = main(["--task", task, f"--logs={tmp_path / 'logs'}", *flags])
+        status = main(["check", "--task", task, f"--logs={tmp_path / 'logs'}", *flags])
         return Checked(status, *capsys.readouterr())
 
     return run

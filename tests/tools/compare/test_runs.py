@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from kindling.__main__ import main
-from kindling.tools.compare.costs import MEMORY, PARAMETERS, TRAINING, costs
+from kindling.tools.compare.scores import MEMORY, PARAMETERS, TRAINING, costs
 from kindling.tools.runner import grid
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import note

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from kindling.__main__ import main
-from kindling.tools.export import main as export
 from tests.engine.toy import TABLE, write_table
 
 Run = Callable[..., Path]
@@ -50,7 +49,7 @@ def exported(run: Run) -> Exported:
     def make(task: str, *flags: str) -> dict[str, Any]:
         if (task, *flags) not in made:
             folder = run(task, *flags)
-            assert export(["--run", str(folder)]) == 0
+            assert main(["export", "--run", str(folder)]) == 0
             card = json.loads((folder / "export" / "model.json").read_text())
             made[task, *flags] = {**card, "folder": folder / "export"}
         return made[task, *flags]

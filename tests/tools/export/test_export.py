@@ -19,7 +19,6 @@ import torch
 
 from kindling.__main__ import main
 from kindling.data import paths
-from kindling.tools.export import main as export
 from kindling.tools.export import parity
 from tests.engine.toy import ToyNet
 from tests.test_makefile import make
@@ -30,6 +29,7 @@ TABLE, PHOTOS, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SLOW = pytest.mark.slow
 SEQUENCE, OFFER = ["window", "calendar"], ["photos", "numbers", "codes"]
 CASES = [
+    ("timeseries", "--model.cell=linear", SEQUENCE),
     ("timeseries", "--model.cell=gru", SEQUENCE),
     ("timeseries", "--model.cell=rnn --model.layers=2", SEQUENCE),
     ("timeseries", "--model.members=2 --model.folded=true --model.patch=3", SEQUENCE),
@@ -190,7 +190,7 @@ def refuse(copy: Path, capsys: pytest.CaptureFixture[str]) -> Refuse:
     def run(*flags: str) -> str:
         before = sorted(copy.rglob("*"))
         capsys.readouterr()
-        assert export(["--run", str(copy), *flags]) == 2
+        assert main(["export", "--run", str(copy), *flags]) == 2
         message = capsys.readouterr().err
         assert message.startswith("kindling: ")
         assert message.count("\n") == 1
@@ -209,7 +209,7 @@ def test_what_differs_is_not_exported(
         run = sound(path)
         return lambda inputs: {name: v + 1e-3 for name, v in run(inputs).items()}
 
-    assert export(["--run", str(copy), "--format=torch"]) == 0
+    assert main(["export", "--run", str(copy), "--format=torch"]) == 0
     (copy / "export" / "notes.txt").write_text("mine")
     whole = (copy / "export" / "model.pt2").read_bytes()
     monkeypatch.setitem(parity.OPEN, "torch", wrong)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kindling.tools.fetch import main
+from kindling.__main__ import main
 
 Zip = Callable[..., Path]
 Fetch = Callable[..., int]
@@ -93,7 +93,6 @@ def fetch(data: Path) -> Fetch:
     """The command, with all sets below the test's own folder."""
 
     def run(*flags: str) -> int:
-        status: int = main([f"--data={data}", *flags])
-        return status
+        return main(["fetch", f"--data={data}", *flags])
 
     return run

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from kindling.__main__ import main
 from kindling.data import paths
 from kindling.data.samples import write_folders, write_table
-from kindling.tools.new import main
 from kindling.tools.new.make import KINDS
 
 Run = Any
@@ -33,7 +33,7 @@ WRITTEN = (f"src/problems/{TASK}", f"tests/problems/{TASK}", f"configs/{TASK}.ya
 
 
 def make(kind: str, *flags: str, task: str = TASK) -> int:
-    return main([f"--task={task}", f"--kind={kind}", *flags])
+    return main(["new", f"--task={task}", f"--kind={kind}", *flags])
 
 
 def settings(project: Path) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def test_what_no_problem_is_made_of(
         (tmp_path / "my.csv").write_text(text)
         flags = [*flags, f"--data={tmp_path / 'my.csv'}"]
     before = sorted(inside.rglob("*"))
-    assert main([f"--task={TASK}", *flags]) == 2
+    assert main(["new", f"--task={TASK}", *flags]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -130,8 +130,7 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
         return write(path, text, encoding)
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space left"):
-        make("tabular")
+    assert make("tabular") == 2
     assert sorted(path for path in inside.rglob("*") if path.is_file()) == before
 
 
@@ -175,7 +174,7 @@ def test_a_file_is_taken_for_what_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     (tmp_path / "my.csv").write_text(text)
-    assert main([f"--task={TASK}", *flags, f"--data={tmp_path / 'my.csv'}"]) == 0
+    assert main(["new", f"--task={TASK}", *flags, f"--data={tmp_path / 'my.csv'}"]) == 0
     assert about in capsys.readouterr().out
     assert settings(inside).items() >= expected.items()
     kind = "table_class" if expected.get("target") == "Churn" else "table_number"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kindling.__main__ import main
 from kindling.tools import results
 from kindling.tools.compare import comparison, plan
 from kindling.tools.compare.plan import Plan
@@ -47,14 +48,14 @@ def test_one_page_of_all_that_have_their_data(
         (plans / f"{name}.yaml").write_text(f"task: {task}\n{source}folds: 5\nvariants: {{a: }}\n")
     monkeypatch.setattr(comparison, "compare", compare)
     monkeypatch.setattr(results, "FOLDER", plans)
-    assert results.main([f"--data={data}", f"--logs={logs}"]) == 0
+    assert main(["results", f"--data={data}", f"--logs={logs}"]) == 0
     assert made == [("other", []), ("toy", [f"--data.root={data}/water"])]
     assert "sky: no data here (" in capsys.readouterr().out
     text = (logs / "results.md").read_text()
     assert "## water\n\ntable of toy\n" in text
     assert "sky" not in text
-    assert results.main(["--only", "sky", f"--logs={logs}"]) == 0
+    assert main(["results", "--only", "sky", f"--logs={logs}"]) == 0
     assert "sky: no data here (name the folder that it lies in by DATA)" in capsys.readouterr().out
     assert (logs / "results.md").read_text() == "# Results\n"
-    assert results.main(["--only", "skies"]) == 2
+    assert main(["results", "--only", "skies"]) == 2
     assert "no such plan in" in capsys.readouterr().err

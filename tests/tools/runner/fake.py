@@ -37,12 +37,12 @@ if wanted["fails"]:
     print("first line\nkindling: the loss became NaN")
     sys.exit(1)
 if not table.exists():
-    table.write_text("epoch,val/loss\n")
+    table.write_text("epoch,step,val/loss\n")
 for epoch in range(len(table.read_text().splitlines()) - 1, wanted["epochs"]):
     time.sleep(wanted["seconds"])
     (checkpoints / "best.ckpt").write_text("best")
     with table.open("a") as stream:
-        stream.write(f"{epoch},{wanted['level'] + 1 / (epoch + 1):.6f}\n")
+        stream.write(f"{epoch},{epoch},{wanted['level'] + 1 / (epoch + 1):.6f}\n")
     (checkpoints / "last.ckpt").write_text("last")
 (run / "provenance.json").write_text(json.dumps({"wall_time_s": 1.0}))
 if wanted["tests"]:

@@ -24,7 +24,7 @@ FAKES = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from kindling.tools.command import ended
+from kindling.__main__ import ended
 from kindling.tools.runner.pool import Runs
 from kindling.tools.runner.ray import Ray
 from tests.tools.runner.simulated import Fake, fake_runs

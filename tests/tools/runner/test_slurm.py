@@ -107,7 +107,7 @@ def test_a_job_whose_time_is_up_saves_and_is_requeued(tmp_path: Path, slurm: Pat
 
 
 def test_stopped_runs_save_and_go_on(tmp_path: Path, slurm: Path) -> None:
-    wanted = fake_runs(tmp_path / "runs", 2, Fake(seconds=1))
+    wanted = fake_runs(tmp_path / "runs", 2, Fake(seconds=0.5))
     meanwhile(wanted, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Stopped, match="0 of 2 runs are finished"):
         work(wanted, ASKED)

@@ -75,12 +75,15 @@ def test_one_that_is_worse_than_others_is_stopped(folder: Path) -> None:
 
 
 def test_one_that_fails_is_named_and_another_made(folder: Path) -> None:
-    work(folder, 3, Fake(failing=lambda number: number == 1))
-    assert states(folder).count("COMPLETE") == 3
+    nan = float("nan")
+    fake = Fake(failing=lambda number: number == 1, level=lambda number: 0 if number else nan)
+    work(folder, 2, fake)
     trials = study(folder).trials()
-    assert trials[1].state == TrialState.FAIL
-    assert trials[1].user_attrs["said"] == "exit status 1: the loss became NaN"
-    assert len(trials) == 4
+    said = ["has no val/loss that is a number (checkpoint.monitor)", "exit status 1: the loss"]
+    for trial, message in zip(trials, said, strict=False):
+        assert trial.state == TrialState.FAIL
+        assert trial.user_attrs["said"].startswith(message)
+    assert states(folder)[2:] == ["COMPLETE"] * 2
 
 
 def test_nothing_but_failures_end_the_sweep(folder: Path) -> None:
@@ -89,11 +92,6 @@ def test_nothing_but_failures_end_the_sweep(folder: Path) -> None:
     assert states(folder) == ["FAIL"] * 10
     work(folder, 1)
     assert states(folder)[10:] == ["COMPLETE"], "what was wrong may have been mended"
-
-
-def test_no_score_is_a_failure(folder: Path) -> None:
-    with pytest.raises(Failing, match="has no val/loss that is a number"):
-        work(folder, 1, Fake(level=lambda number: float("nan")))
 
 
 def test_stopped_by_a_signal_it_goes_on(folder: Path) -> None:
@@ -105,7 +103,7 @@ def test_stopped_by_a_signal_it_goes_on(folder: Path) -> None:
 
     threading.Thread(target=stop).start()
     with pytest.raises(Stopped, match="stopped by SIGTERM; 1 of 3 trials are finished") as stopped:
-        work(folder, 3, Fake(seconds=1))
+        work(folder, 3, Fake(seconds=0.5))
     assert stopped.value.status == 143
     assert states(folder) == ["COMPLETE", "RUNNING", "RUNNING"]
     work(folder, 3)
@@ -118,7 +116,7 @@ def test_stopped_by_a_signal_it_goes_on(folder: Path) -> None:
 
 
 def test_all_killed_it_goes_on_from_the_checkpoint(folder: Path) -> None:
-    first = elsewhere(folder, 2, seconds=1)
+    first = elsewhere(folder, 2, seconds=0.5)
     wait(lambda: checkpoint(folder, 0))
     everything = [*psutil.Process(first.pid).children(recursive=True), psutil.Process(first.pid)]
     assert len(everything) == 2, "the run and the sweep"
@@ -178,7 +176,7 @@ def test_two_at_once_never_do_the_same_trial(folder: Path) -> None:
 
 def test_what_a_trial_draws_is_the_same_after_a_stop(tmp_path: Path) -> None:
     work(tmp_path / "whole", 4)
-    for wanted in (1, 2, 4):
+    for wanted in (1, 4):
         work(tmp_path / "parts", wanted)
     whole, parts = (study(tmp_path / name).trials() for name in ("whole", "parts"))
     assert [trial.params for trial in whole] == [trial.params for trial in parts]

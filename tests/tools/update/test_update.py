@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kindling.__main__ import main
 from kindling.data import paths
-from kindling.tools.update import main
 
 FILES = {
     "src/kindling/__init__.py": '__version__ = "0.1.0"\n',
@@ -83,7 +83,7 @@ def test_the_engine_is_replaced_and_all_else_stays(
     bytecode = project / "src/kindling/__pycache__/old.pyc"
     bytecode.parent.mkdir()
     bytecode.touch()
-    assert main(["--to=v0.2.0", "--no-test"]) == 0
+    assert main(["update", "--to=v0.2.0", "--no-test"]) == 0
     expected = {**FILES, "src/problems/mine/data.py": "MINE = 1\n"}
     del expected["src/kindling/old.py"]
     expected |= {name: text for name, text in NEWER.items() if name.startswith("src/kindling")}
@@ -102,10 +102,10 @@ def test_the_engine_is_replaced_and_all_else_stays(
 @pytest.mark.parametrize("version", ["main", "hash", "path"])
 def test_ways_to_name_a_version(version: str, template: Path, project: Path) -> None:
     named = {"hash": git(template, "rev-parse", "HEAD")[:9], "path": str(template)}
-    assert main([f"--to={named.get(version, version)}", "--no-test"]) == 0
+    assert main(["update", f"--to={named.get(version, version)}", "--no-test"]) == 0
     assert (project / "src/kindling/new.py").exists()
     git(project, "commit", "--quiet", "--message=newer")
-    assert main(["--to=v0.1.0", f"--from={template}", "--no-test"]) == 0
+    assert main(["update", "--to=v0.1.0", f"--from={template}", "--no-test"]) == 0
     assert content(project) == {**FILES, "src/problems/mine/data.py": "MINE = 1\n"}
 
 
@@ -113,7 +113,7 @@ def test_a_deleted_tool_stays_deleted(project: Path) -> None:
     git(project, "rm", "-r", "--quiet", "src/kindling/tools/sweep", "tests/tools/sweep")
     git(project, "rm", "-r", "--quiet", "tests/engine")
     git(project, "commit", "--quiet", "--message=x")
-    assert main(["--to=v0.2.0", "--no-test"]) == 0
+    assert main(["update", "--to=v0.2.0", "--no-test"]) == 0
     assert (project / "src/kindling/tools/export").is_dir()
     for folder in ("src/kindling/tools/sweep", "tests/tools/sweep", "tests/engine"):
         assert not (project / folder).exists()
@@ -132,7 +132,7 @@ def test_an_edited_engine_is_left_alone(
 ) -> None:
     commit(project, files)
     before = content(project)
-    assert main(["--to=v0.2.0"]) == 2
+    assert main(["update", "--to=v0.2.0"]) == 2
     said = capsys.readouterr()
     assert message in said.err
     assert "0.1.0" in said.err
@@ -164,7 +164,7 @@ def test_what_cannot_be_updated(
     monkeypatch.chdir(project)
     subprocess.run(edit, shell=True, cwd=project, check=True)
     before = content(project)
-    assert main(args) == 2
+    assert main(["update", *args]) == 2
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
@@ -180,7 +180,7 @@ def test_a_contract_that_breaks_is_said_with_the_way_back(
     monkeypatch.setenv("PYTHONPATH", str(project / "src"))
     for version, status in (("1", 2), ("2", 0)):
         commit(project, {"tests/problems/mine/test_mine.py": f"{test}'{version}'\n"})
-        assert main(["--to=v0.2.0"]) == status
+        assert main(["update", "--to=v0.2.0"]) == status
         said = capsys.readouterr().err
         back = "git restore" + said.partition("git restore")[2] if said else "true"
         subprocess.run(back.split(), cwd=project, check=True)

@@ -1,10 +1,9 @@
 """A data set examined before training: what leaks, what is odd, what would be refused."""
 
-from kindling.tools.command import Parser, Words, entry
+from kindling.tools.command import Parser, Words
 
 
-@entry
-def main(argv: Words = None) -> None:
+def main(argv: Words) -> None:
     """Examine a task's data. Further flags are its settings; status 0 means it would train."""
     options = Parser(main)
     options.add_argument("--task", required=True, help="task whose data to examine")

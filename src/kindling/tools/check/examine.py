@@ -7,8 +7,8 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, Trainer
 
 from kindling.cli import arguments
-from kindling.cli.lightning_cli import KindlingCLI
-from kindling.cli.process import lightning_errors, quiet
+from kindling.cli.parsing import ParsingCLI
+from kindling.cli.process import quiet, setting_errors
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.images.read import BadFiles
@@ -28,7 +28,7 @@ from kindling.tools.check.tables import (
 from kindling.tools.command import console
 
 
-class Examined(KindlingCLI):
+class Checked(ParsingCLI):
     """``kindling fit`` up to where the first batch would be trained on, with no run made."""
 
     refusal: UserError | None = None  # that training would end with
@@ -45,7 +45,7 @@ class Examined(KindlingCLI):
 
     def instantiate_classes(self) -> None:
         try:
-            with lightning_errors():
+            with setting_errors():
                 self._make_pair()
                 self._fit_statistics()
         except UserError as error:
@@ -60,9 +60,6 @@ class Examined(KindlingCLI):
         self.model.trainer = trainer
         self.model.setup("fit")
 
-    def _run_subcommand(self, subcommand: str) -> None:
-        pass
-
 
 def check(task: str, flags: Sequence[str]) -> None:
     """Examine a task's data, with flags over its own configuration, and print what was found.
@@ -70,19 +67,15 @@ def check(task: str, flags: Sequence[str]) -> None:
     Raises a UserError, after the report, if training would refuse the data by it.
     """
     with quiet():
-        examined = Examined(arguments.read(["fit", f"--config={task}", *flags]))
-        data, refusal = examined.made, examined.refusal
+        checked = Checked(arguments.read(["fit", f"--config={task}", *flags]))
+        data, refusal = checked.made, checked.refusal
         assert data is not None
         report = examine(data)
         columns = [] if refusal else column_lines(data)
     if isinstance(refusal, BadFiles):
         each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
-        report.add(
-            "stop",
-            "images cannot be read; --data.bad_files=skip goes without them",
-            each,
-            len(each),
-        )
+        text = "images cannot be read; --data.bad_files=skip goes without them"
+        report.add("stop", text, each, len(each))
     elif refusal:
         report.add("stop", " ".join(str(refusal).split()))
     sizes, out = data.sizes(), console()

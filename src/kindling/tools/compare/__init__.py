@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from kindling.errors import UserError
-from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.command import Words, console, parser
 from kindling.tools.compare import plan
 from kindling.tools.runner import typed
 
 
-@entry
 def main(argv: Words) -> None:
     """Compare variants of a task over seeds, or existing runs: scores, intervals, costs."""
     options = parser(main)

@@ -7,14 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kindling.api.record import Record, existing
-from kindling.api.settings import differing
+from kindling.api.record import Record, differing, existing
 from kindling.cli.settings import shown
 from kindling.errors import UserError, require_package
-from kindling.tools.compare.costs import costs
 from kindling.tools.compare.plan import Plan
 from kindling.tools.compare.report import report
-from kindling.tools.compare.scores import Comparison, Variant
+from kindling.tools.compare.scores import Comparison, Variant, costs
 from kindling.tools.runner import executors, expected
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs

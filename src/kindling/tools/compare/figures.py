@@ -11,9 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kindling.api.record import VALIDATION
-from kindling.tools.compare.costs import TRAINING
-from kindling.tools.compare.scores import Comparison, aliases
-from kindling.tools.runner.charts import style
+from kindling.tools.compare.scores import TRAINING, Comparison, aliases
 
 METRICS = 6
 """Of all, those that there is room for."""
@@ -46,11 +44,19 @@ def draw(comparison: Comparison) -> Figure:
                 right.plot([times[name]], [score.mean()], ls="", label=name, **mark)
         middle.set_yticks(range(len(marks)), list(marks))
         middle.invert_yaxis()
-        style(left, f"{metric}, validation", "epoch: mean and range")
+        _style(left, f"{metric}, validation", "epoch: mean and range")
         left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        style(middle, metric, f"a {comparison.over} each, and their mean", grid="x")
-        style(right, metric, f"mean by {TRAINING}")
+        _style(middle, metric, f"a {comparison.over} each, and their mean")
+        middle.grid(visible=False, axis="y")
+        _style(right, metric, f"mean by {TRAINING}")
     return figure
+
+
+def _style(axes: Axes, title: str, xlabel: str) -> None:
+    axes.set_title(title, loc="left")
+    axes.set_xlabel(xlabel)
+    axes.grid(color="0.93")
+    axes.set_axisbelow(True)
 
 
 def _curves(comparison: Comparison) -> pd.DataFrame:

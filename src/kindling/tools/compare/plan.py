@@ -6,7 +6,7 @@ Nothing here imports torch.
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindling.api.settings import Settings
+from kindling.api.record import Settings
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.tools.runner import typed

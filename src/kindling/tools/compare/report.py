@@ -9,14 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-from kindling.api.record import show_alone
-from kindling.api.settings import differing
+from kindling.api.record import differing, show_alone
 from kindling.cli.settings import shown
 from kindling.errors import short
 from kindling.runs.folder import shown as place
 from kindling.tools.compare import figures
-from kindling.tools.compare.costs import MEMORY, PARAMETERS, TRAINING
-from kindling.tools.compare.scores import Comparison
+from kindling.tools.compare.scores import MEMORY, PARAMETERS, TRAINING, Comparison
 from kindling.tools.runner.grid import ABSENT, Grid, markdown, show
 
 COLUMNS = 8

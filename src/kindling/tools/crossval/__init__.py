@@ -1,11 +1,10 @@
 """A task as it is configured, over the folds of a cross-validation."""
 
-from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.command import Words, console, parser
 from kindling.tools.compare import plan
 from kindling.tools.runner import typed
 
 
-@entry
 def main(argv: Words) -> None:
     """Cross-validate a task as it is configured.
 

@@ -1,11 +1,10 @@
 """A web page to try a trained model, by Gradio."""
 
 from kindling.errors import require_package
-from kindling.tools.command import Parser, Words, entry
+from kindling.tools.command import Parser, Words
 
 
-@entry
-def main(argv: Words = None) -> None:
+def main(argv: Words) -> None:
     """Open a web page to try a run's best model."""
     options = Parser(main)
     options.add_argument("--run", required=True, help="folder of the run")

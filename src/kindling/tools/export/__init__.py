@@ -1,10 +1,9 @@
 """A trained model as a file that is used without this project: ONNX and ``torch.export``."""
 
-from kindling.tools.command import Parser, Words, console, entry
+from kindling.tools.command import Parser, Words, console
 
 
-@entry
-def main(argv: Words = None) -> None:
+def main(argv: Words) -> None:
     """Export a run's best checkpoint and check it. Further flags are the run's settings."""
     options = Parser(main)
     options.add_argument("--run", required=True, help="folder of the run")

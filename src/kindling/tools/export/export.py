@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kindling.api.loaded import Loaded
 from kindling.cli import arguments
-from kindling.cli.process import lightning_errors, quiet
+from kindling.cli.process import quiet, setting_errors
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, require_package
 from kindling.runs.folder import shown, write_json
@@ -54,7 +54,7 @@ def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: C
         require_package("ONNX, unlike --format torch,", name, name, "export")
     invocation = arguments.read(["test", "--run", run, *flags])
     assert invocation.checkpoint is not None
-    with quiet(), lightning_errors():
+    with quiet(), setting_errors():
         trained = Trained(invocation)
     if invocation.run is None or not invocation.checkpoint.is_relative_to(invocation.run):
         raise UserError(f"{invocation.checkpoint}: not a checkpoint of {run}: leave it out")

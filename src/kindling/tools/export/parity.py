@@ -53,11 +53,6 @@ def _apart(predicted: Tensor, expected: Tensor) -> float:
     return float(apart.nan_to_num(0, math.inf).max())
 
 
-def open_torch(path: Path) -> Run:
-    """The program of a ``.pt2`` file."""
-    return torch.export.load(path).module()
-
-
 def open_onnx(path: Path) -> Run:
     """The graph of an ONNX file, in ONNX Runtime on the CPU."""
     import onnxruntime
@@ -76,4 +71,7 @@ def open_onnx(path: Path) -> Run:
     return run
 
 
-OPEN: dict[Format, Callable[[Path], Run]] = {"onnx": open_onnx, "torch": open_torch}
+OPEN: dict[Format, Callable[[Path], Run]] = {
+    "onnx": open_onnx,
+    "torch": lambda path: torch.export.load(path).module(),
+}

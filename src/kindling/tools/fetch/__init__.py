@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from kindling.data import paths
-from kindling.tools.command import Parser, Words, console, entry
+from kindling.tools.command import Parser, Words, console
 
 
-@entry
-def main(argv: Words = None) -> None:
+def main(argv: Words) -> None:
     """Fetch the public data set of a task into data/<task>."""
     options = Parser(main)
     options.add_argument("--task", required=True, help="timeseries, potability, clouds or prices")

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from kindling.tools.command import Parser, Words, entry
+from kindling.tools.command import Parser, Words
 from kindling.tools.new.make import KINDS, make
 
 
-@entry
 def main(argv: Words) -> None:
     """Create a problem: its folder, configuration and tests."""
     options = Parser(main)

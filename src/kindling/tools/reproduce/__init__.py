@@ -1,9 +1,8 @@
 """A run made again from its own configuration, on its own data, with its own seed."""
 
-from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.command import Words, console, parser
 
 
-@entry
 def main(argv: Words) -> None:
     """Repeat a run from its configuration, data and seed, and compare the scores."""
     options = parser(main, jobs=False)

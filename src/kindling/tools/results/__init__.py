@@ -4,13 +4,12 @@ from pathlib import Path
 
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.command import Words, console, parser
 from kindling.tools.compare import plan
 
 FOLDER = paths.CONFIGS / "results"
 
 
-@entry
 def main(argv: Words) -> None:
     """Reproduce the scores of docs/results.md, all or some of them."""
     options = parser(main)

@@ -23,9 +23,7 @@ def show(grid: Grid, console: Console, left: bool = False) -> None:
     for row in rows:
         table.add_row(*row)
     # What is cut off would be worse than lines that a narrow terminal wraps.
-    needed = console.measure(table, options=console.options.update(width=UNLIMITED)).maximum
-    width = max(console.width, needed)
-    wide = Console(file=console.file, width=width, highlight=False, markup=False, emoji=False)
+    wide = Console(file=console.file, width=UNLIMITED, highlight=False, markup=False, emoji=False)
     wide.print(table)
 
 

@@ -8,8 +8,7 @@ from typing import IO
 
 from filelock import lock_descriptor
 
-from kindling.api.record import RESULTS, Record
-from kindling.api.settings import Settings
+from kindling.api.record import RESULTS, Record, Settings
 from kindling.errors import UserError
 from kindling.runs import folder as runs
 

@@ -5,19 +5,17 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from kindling.api.record import Record
-from kindling.api.settings import Settings
+from kindling.api.record import Record, Settings, every
 from kindling.cli import arguments
 from kindling.cli.settings import shown
 from kindling.data import paths
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
-from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.command import Words, console, parser
 from kindling.tools.runner import typed
 from kindling.tools.runner.grid import ABSENT, show
 
 
-@entry
 def main(argv: Words) -> None:
     """List runs: date, commit, data, changed settings, scores."""
     options = parser(main, jobs=False)
@@ -28,24 +26,9 @@ def main(argv: Words) -> None:
     if chosen.task:
         typed.check_task(chosen.task)
     columns = {name: tell for name, tell in COLUMNS.items() if chosen.test or name != "test"}
-    records = _found(chosen.logs, chosen.task, chosen.all)
+    records = every(chosen.logs, chosen.task, chosen.all)
     rows = [[_told(record, tell) for tell in columns.values()] for record in records]
     show([[*columns], *rows], console(), left=True)
-
-
-def _found(logs: Path, task: str | None, every: bool) -> list[Record]:
-    """A task's runs, or all, by their start; if ``every``, those of comparisons too."""
-    pattern = f"{task or '*'}/{'**/' if every else ''}version_*"
-    # Links, for TensorBoard and to the latest run, would list runs twice.
-    records = [
-        Record(path)
-        for path in set(logs.glob(pattern))
-        if (path / runs.CONFIG).is_file() and runs.TENSORBOARD not in path.parts
-    ]
-    if not records:
-        what = f"runs of {task}" if task else "runs"
-        raise UserError(f"{logs}: no {what} there; start one with: make train TASK=timeseries")
-    return sorted(records, key=_order)
 
 
 def _told(record: Record, tell: Callable[[Record], str]) -> str:
@@ -54,15 +37,6 @@ def _told(record: Record, tell: Callable[[Record], str]) -> str:
         return tell(record) or ABSENT
     except (UserError, KeyError, TypeError, ValueError):
         return ABSENT
-
-
-def _start(record: Record) -> str:
-    return str(record.provenance.get("start", ""))
-
-
-def _order(record: Record) -> tuple[str, str, int]:
-    start, folder = _told(record, _start).replace(ABSENT, ""), record.folder
-    return start, str(folder.parent), int(folder.name.removeprefix("version_"))
 
 
 def _data(record: Record) -> str:
@@ -97,7 +71,7 @@ def _configured(task: str) -> Settings:
 
 COLUMNS: dict[str, Callable[[Record], str]] = {
     "run": lambda r: runs.shown(r.folder),
-    "when": lambda r: f"{datetime.fromisoformat(_start(r)).astimezone():%Y-%m-%d %H:%M}",
+    "when": lambda r: f"{datetime.fromisoformat(r.start).astimezone():%Y-%m-%d %H:%M}",
     "commit": lambda r: r.commit,
     "data": _data,
     "best validation": _validation,

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from kindling.errors import UserError, require_package
-from kindling.tools.command import Words, console, entry, parser
+from kindling.tools.command import Words, console, parser
 from kindling.tools.runner import typed
 
 
-@entry
 def main(argv: Words) -> None:
     """Search a task's settings by validation score, with Optuna."""
     options = parser(main)

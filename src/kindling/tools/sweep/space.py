@@ -14,12 +14,13 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from kindling.api.settings import CLASSES, Settings
+from kindling.api.record import Settings
 from kindling.cli.settings import PARTS, shown
 from kindling.data import paths
 from kindling.errors import UserError
 from kindling.tools.runner import typed
 from kindling.tools.runner.expected import settings
+from kindling.training.optimizers import CLASSES
 
 FOLDER = paths.CONFIGS / "sweep"
 

@@ -15,7 +15,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from kindling.api.settings import Settings, differing
+from kindling.api.record import Settings, differing
 from kindling.cli.settings import shown
 from kindling.errors import UserError
 from kindling.tools.runner.planned import PlannedRun

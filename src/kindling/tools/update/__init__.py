@@ -5,14 +5,13 @@ import sys
 
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.command import Parser, Words, entry
+from kindling.tools.command import Parser, Words
 from kindling.tools.update.engine import PATHS, replace_engine
 
 TESTS = ("-m", "pytest", "tests/problems", "-m", "not slow", "-p", "no:cacheprovider")
 BACK = f"git restore --source=HEAD --staged --worktree -- {' '.join(PATHS)}"
 
 
-@entry
 def main(argv: Words) -> None:
     """Replace the engine by another version and leave the problems untouched."""
     options = Parser(main)

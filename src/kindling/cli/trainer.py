@@ -1,0 +1,146 @@
+"""What a command's Trainer is made of: the configuration's parts, and ours beside them."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import callbacks as stock
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO
+
+from kindling.cli.parsing import ParsingCLI
+from kindling.errors import UserError
+from kindling.evaluation.callback import Evaluation
+from kindling.runs import checkpoints, loggers, loop_state
+from kindling.runs import folder as runs
+from kindling.runs.metrics_table import MetricsTable
+from kindling.runs.run_checkpoints import RunCheckpoints
+from kindling.runs.tensorboard import TensorBoard
+from kindling.training.callbacks import GradientNorms, Warmup
+from kindling.training.exact_resume import ExactResume
+from kindling.training.graceful_stop import GracefulStop
+from kindling.training.overhead import NoProfiler
+from kindling.training.progress import RunProgressBar
+from kindling.training.warm_start import Freeze
+
+PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
+"""What evaluates a model that was trained in half precision: its targets would be rounded too."""
+
+IN_TRAINING = (stock.Checkpoint, stock.StochasticWeightAveraging, stock.WeightAveraging)
+"""Callbacks that have nothing to do outside of it, and some of which fail there."""
+
+OF_RUN = {"monitor", "mode", "save_weights_only", "save_last", "verbose", "enable_version_counter"}
+"""Settings of checkpoints that say nothing of others than the run's own two."""
+
+
+class TrainerCLI(ParsingCLI):
+    """Makes a Trainer that writes into ``folder``, below ``logs``."""
+
+    folder: Path
+    logs: Path
+
+    def _make_trainer(self) -> Trainer:
+        settings = self._get(self.config_init, "trainer")
+        ours: dict[str, Any] = {
+            "default_root_dir": self.folder,
+            "callbacks": [*self._start(), *_listed(settings.callbacks)],
+        }
+        if not settings.barebones:
+            ours |= {
+                "profiler": settings.profiler or NoProfiler(),
+                "logger": self._loggers(self.settings.trainer.logger) or False,
+                "plugins": self._plugins(_listed(settings.plugins)),
+                "callbacks": self._callbacks(ours["callbacks"]),
+            }
+        if self.command != "fit":
+            # Several processes would repeat samples to fill the last batch, and score them twice.
+            ours |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+            ours["enable_checkpointing"] = False
+            ours["precision"] = PLAIN_PRECISION.get(settings.precision, settings.precision)
+        elif "spawn" in str(settings.strategy) or "fork" in str(settings.strategy):
+            how = "processes are started as commands of their own here; use ddp"
+            raise UserError(f"trainer.strategy={settings.strategy}: {how}")
+        try:
+            return self.instantiate_trainer(**ours)
+        except (TypeError, ValueError, ModuleNotFoundError) as error:
+            raise UserError(f"trainer: {error}") from error
+
+    def _start(self) -> Iterator[Callback]:
+        """What a run starts from, and what of it stays."""
+        if self.warm_start:
+            yield self.warm_start
+        if self.command == "fit" and (frozen := self.settings.freeze):
+            yield Freeze([frozen] if isinstance(frozen, str) else frozen)
+        if self.command == "fit" and (steps := self.settings.lr_scheduler_config.warmup):
+            yield Warmup(steps)
+
+    def _plugins(self, chosen: list[Any]) -> list[Any]:
+        """The configuration's; a checkpoint is written whole or not at all."""
+        writes = checkpoints.AtomicCheckpointIO()
+        for plugin in chosen:
+            if isinstance(plugin, AsyncCheckpointIO) and plugin.checkpoint_io is None:
+                plugin.checkpoint_io = writes
+        others = any(isinstance(plugin, CheckpointIO) for plugin in chosen)
+        return chosen if others else [*chosen, writes]
+
+    def _loggers(self, chosen: Any) -> list[Logger]:
+        """Those of the configuration, then ours; ``--trainer.logger=false`` is for none."""
+        step = loop_state.steps(self.origin)
+        self.tensorboard = TensorBoard(self.folder, step)
+        self.table = MetricsTable(self.folder / "metrics.csv", step)
+        # A prediction has nothing to log, and would begin a run there all the same.
+        others = chosen if self.command != "predict" else None
+        self.chosen = loggers.make(others, self.folder, self.logs)
+        listed: list[Logger] = [*self.chosen]
+        if chosen is not False and (self.command == "fit" or self.given_run):
+            listed.append(self.tensorboard)
+        return [*listed, self.table] if self.command == "fit" else listed
+
+    def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
+        settings, fits = self.settings.trainer, self.command == "fit"
+        # Lightning's finder would begin a run that goes on from its start.
+        left_out = IN_TRAINING if not fits else stock.LearningRateFinder if self.checkpoint else ()
+        callbacks = [c for c in chosen if not isinstance(c, left_out)]
+        bar = any(isinstance(callback, stock.ProgressBar) for callback in callbacks)
+        if settings.enable_progress_bar is not False and not bar:
+            callbacks.append(RunProgressBar())
+        if not fits:
+            source = getattr(self.datamodule, "input", None) or Path("test.csv")
+            output = runs.predictions(self.folder, source)
+            step = self.origin.get("global_step", 0)
+            self.evaluation = Evaluation(self.folder, self.task, self.checkpoint, step, output)
+            return [*callbacks, self.evaluation]
+        self.evaluation = Evaluation(self.folder, self.task)
+        callbacks += [
+            ExactResume(self.task, self.config_yaml),
+            GracefulStop(self.folder),
+            GradientNorms(),
+            self.evaluation,
+            self._get(self.config_init, "early_stopping"),
+        ]
+        if settings.enable_checkpointing is not False:
+            callbacks += self._checkpoint_callbacks(callbacks)
+        return callbacks
+
+    def _checkpoint_callbacks(self, others: list[Callback]) -> Iterator[Callback]:
+        """Of the run's two checkpoints, and of others where they are asked for."""
+        chosen = self.settings.checkpoint
+        yield RunCheckpoints(self.folder, chosen.monitor, chosen.mode, chosen.save_weights_only)
+        defaults = inspect.signature(stock.ModelCheckpoint).parameters
+        changed = {k for k, v in chosen.items() if v != defaults[k].default} - OF_RUN
+        if chosen.filename == "best":
+            changed.discard("filename")
+        for callback in others:
+            if isinstance(callback, stock.ModelCheckpoint) and callback.dirpath is None:
+                callback.dirpath = str(self.folder / runs.BEST.parent)
+        if changed:
+            folder = chosen.dirpath or self.folder / runs.BEST.parent
+            settings = {**chosen.as_dict(), "dirpath": folder, "save_last": None}
+            yield stock.ModelCheckpoint(**settings)
+
+
+def _listed(value: Any) -> list[Any]:
+    """Of a setting that may be nothing, one thing or several."""
+    return [] if value in (None, False) else value if isinstance(value, list) else [value]
