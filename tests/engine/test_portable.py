@@ -50,6 +50,7 @@ def without(script: str, *args: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_everything_is_imported() -> None:
     without(EVERYTHING)
 

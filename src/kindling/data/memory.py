@@ -19,15 +19,12 @@ COPIES = 4
 
 def available() -> int:
     """Bytes that a process can still take."""
-    return min(int(psutil.virtual_memory().available), _left_to_container())
-
-
-def _left_to_container() -> int:
+    there = int(psutil.virtual_memory().available)
     try:
         limit, used = ((CGROUP / f"memory.{name}").read_text() for name in ("max", "current"))
-        return int(limit) - int(used)
+        return min(there, int(limit) - int(used))
     except (OSError, ValueError):  # there is none, or it says "max"
-        return 2**63
+        return there
 
 
 def shown_bytes(size: float) -> str:

@@ -44,7 +44,7 @@ def make(chosen: Any, folder: Path, logs: Path) -> list[Logger]:
         folder: The run's.
         logs: Folder of the runs.
     """
-    known = _known(folder)
+    known = read_json(folder / FILE)
     listed = chosen if isinstance(chosen, list) else [chosen]
     classes = [entry for entry in listed if entry not in (None, True, False)]
     return [_make(entry.clone(), folder, logs, known) for entry in classes]
@@ -61,7 +61,7 @@ def begin(
         settings: What a run that begins, or is trained on, is logged with.
         step: Steps that the run has behind it, if it is to be trained.
     """
-    known = _known(folder)
+    known: dict[str, list[Any]] = read_json(folder / FILE)
     for logger in loggers:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", SEEN_TO)
@@ -130,8 +130,3 @@ def _fill_in(init: Any, folder: Path, logs: Path, run: str | int | None) -> None
         chosen["artifact_location"] = (logs.absolute() / "mlflow").as_uri()
     for name in chosen.keys() & init.keys():
         init[name] = chosen[name] if init[name] in UNSET else init[name]
-
-
-def _known(folder: Path) -> dict[str, list[Any]]:
-    """By the logger's class: by what names it knows the run."""
-    return read_json(folder / FILE)

@@ -1,4 +1,4 @@
-"""What the tools' command lines share. Nothing here imports torch."""
+"""What the tools' command lines share: options, and tables of words. Nothing here imports torch."""
 
 import argparse
 import sys
@@ -6,13 +6,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
 
 from kindling.data import paths
 from kindling.errors import UserError
 
 WIDTH = 160
 """Columns of what is no terminal."""
+
+ABSENT = "–"  # noqa: RUF001 (a dash, not a minus)
+
+UNLIMITED = 10_000
+"""Columns."""
+
+Grid = list[list[str]]
+"""Rows, the header first."""
 
 Words = Sequence[str]
 
@@ -22,33 +32,26 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         main: Of the tool; its docstring begins with what the tool does.
+        logs: Whether it works on runs.
+        jobs: Whether it makes several runs at once.
     """
 
-    def __init__(self, main: Callable[..., None]) -> None:
+    def __init__(self, main: Callable[..., None], logs: bool = False, jobs: bool = False) -> None:
         about = (main.__doc__ or "").partition("\n")[0]
         prog = f"kindling {main.__module__.rpartition('.')[2]}"
         super().__init__(prog, description=about, allow_abbrev=False)
+        add = self.add_argument
+        if logs or jobs:
+            add("--logs", type=Path, default=paths.LOGS, help="folder of the runs")
+        if jobs:
+            add("--jobs", type=int, help="runs at once; default: as many as fit")
+            places = ("local", "slurm", "ray")
+            add("--executor", choices=places, default="local", help="where runs start")
+            add("--address", help="Ray cluster: auto, or ray://host:10001")
+            add("--slurm", type=Path, help="file of what a run requests from SLURM")
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; the options are listed by: {self.prog} --help")
-
-
-def parser(main: Callable[..., None], jobs: bool = True) -> Parser:
-    """The parser of a tool that works on runs.
-
-    Args:
-        main: Of the tool.
-        jobs: Whether it makes several runs at once.
-    """
-    made = Parser(main)
-    made.add_argument("--logs", type=Path, default=paths.LOGS, help="folder of the runs")
-    if jobs:
-        made.add_argument("--jobs", type=int, help="runs at once; default: as many as fit")
-        places = ("local", "slurm", "ray")
-        made.add_argument("--executor", choices=places, default="local", help="where runs start")
-        made.add_argument("--address", help="Ray cluster: auto, or ray://host:10001")
-        made.add_argument("--slurm", type=Path, help="file of what a run requests from SLURM")
-    return made
 
 
 def console() -> Console:
@@ -56,3 +59,23 @@ def console() -> Console:
     width = None if terminal else WIDTH
     # Names of classes and columns may have brackets and colons, which rich would take for its own.
     return Console(highlight=False, soft_wrap=True, width=width, markup=False, emoji=False)
+
+
+def show(grid: Grid, console: Console, left: bool = False) -> None:
+    """Print a grid of numbers, or of text if it is to stand on the left."""
+    header, *rows = grid
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(header[0], no_wrap=True)
+    for name in header[1:]:
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    # What is cut off would be worse than lines that a narrow terminal wraps.
+    wide = Console(file=console.file, width=UNLIMITED, highlight=False, markup=False, emoji=False)
+    wide.print(table)
+
+
+def markdown(grid: Grid) -> str:
+    header, *rows = grid
+    rule = ["---", *("---:" for _ in header[1:])]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (header, rule, *rows))

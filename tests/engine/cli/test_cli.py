@@ -288,24 +288,16 @@ def during(monkeypatch: pytest.MonkeyPatch, step: int, action: Callable[[Any], o
     monkeypatch.setattr(ExactResume, "on_train_batch_start", hook)
 
 
-@pytest.mark.parametrize(
-    ("signum", "status", "step"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 7)]
-)
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
-    signum: int,
-    status: int,
-    step: int,
-    train: Train,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = [*SMOKE, "--model.dropout=0.3"]
     whole = train(*flags, command="fit")
     with monkeypatch.context() as patch:
-        during(patch, step, lambda _: signal.raise_signal(signum))
-        stopped = train(*flags, command="fit", status=status)
+        during(patch, 2, lambda _: signal.raise_signal(signal.SIGTERM))
+        stopped = train(*flags, command="fit", status=143)
     error = capsys.readouterr().err
-    assert f"step {step + 1}" in error
+    assert "step 3" in error
     assert f"make resume RUN={stopped.folder}" in error
     train(f"--run={stopped.folder}", command="fit")
     assert same(stopped.weights(), whole.weights())
@@ -330,38 +322,21 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint_before(
         assert all(value.isfinite().all() for value in weights.values())
 
 
-@pytest.mark.parametrize(
-    ("owner", "hook", "signum", "status"),
-    [
-        (ToyTable, "prepare_data", signal.SIGINT, 130),
-        (ToyNet, "on_test_start", signal.SIGTERM, 143),
-    ],
-)
-def test_a_signal_after_training_says_how_to_go_on(
-    owner: type,
-    hook: str,
-    signum: int,
-    status: int,
-    train: Train,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_ctrl_c_between_training_and_test_says_how_to_go_on(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    called, trained = getattr(owner, hook), list[bool]()
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> None:
+    def stop(data: ToyTable) -> None:
         if trained:
-            signal.raise_signal(signum)
-        called(self, *args, **kwargs)
+            signal.raise_signal(signal.SIGINT)
+        prepare(data)
 
-    monkeypatch.setattr(owner, hook, call)
+    prepare, trained = ToyTable.prepare_data, list[bool]()
+    monkeypatch.setattr(ToyTable, "prepare_data", stop)
     monkeypatch.setattr(ToyNet, "on_fit_end", lambda module: trained.append(True))
-    run = train(*SMOKE, status=status)
-    error = capsys.readouterr().err
-    how = f"stopped by {signal.Signals(signum).name} when it was trained"
-    assert f"{how}; score it with: make evaluate RUN={run.folder}" in error
+    run = train(*SMOKE, status=130)
+    how = f"when it was trained; score it with: make evaluate RUN={run.folder}"
+    assert f"stopped by SIGINT {how}" in capsys.readouterr().err
     assert not (run.folder / "results.json").exists()
-    trained.clear()
-    assert main(["test", f"--run={run.folder}", QUIET]) == 0
 
 
 def test_a_signal_from_outside(logs: Path) -> None:

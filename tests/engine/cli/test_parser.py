@@ -21,15 +21,15 @@ from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from tests.engine.toy import ToyNet, ToyTable
 
 
-class Hooked(ToyNet):
-    def on_train_start(self):
-        super().on_train_start()
-        print("hooked")
-
-
 class Keyword(ToyNet):
     def __init__(self, *, extra: int = 3, **kwargs):
         super().__init__(**kwargs)
+
+
+class Hooked(Keyword):
+    def on_train_start(self):
+        super().on_train_start()
+        print("hooked")
 
 
 class Wide(ToyTable):
@@ -296,13 +296,12 @@ def test_keyword_arguments_are_inherited(printed: Printed) -> None:
     assert "features" not in init
 
 
-@pytest.mark.parametrize("name", ["Hooked", "Keyword"])
 def test_a_subclass_trains_and_then_tests_predicts_and_goes_on(
-    name: str, kindling: Callable[..., int], logs: Path, capsys: pytest.CaptureFixture[str]
+    kindling: Callable[..., int], logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = [TOY, "--config=smoke", f"--model=own_parsing.{name}"]
+    flags = [TOY, "--config=smoke", "--model=own_parsing.Hooked"]
     assert kindling("train", *flags, "--data=own_parsing.Wide", "--model.hidden=[8]") == 0
-    assert ("hooked" in capsys.readouterr().out) == (name == "Hooked")
+    assert "hooked" in capsys.readouterr().out
     run = logs / "toy" / "version_0"
     table = paths.SAMPLES / "toy" / "toy.csv"
     predicts, goes_on = f"--data.input={table}", "--trainer.max_epochs=3"

@@ -15,7 +15,7 @@ from lightning.pytorch.profilers import PassThroughProfiler
 
 from kindling.__main__ import main
 from tests.engine import toy
-from tests.engine.toy import QUIET, Refusal, Run, Train
+from tests.engine.toy import QUIET, Refusal, Run
 
 
 class Leaves:
@@ -54,16 +54,22 @@ class Layered(toy.ToyNet):
         super().__init__(**settings)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    logs = tmp_path_factory.mktemp("trained")
+    assert main(["fit", *toy.TABLE, QUIET, f"--logs={logs}"]) == 0
+    return Run(logs / "toy" / "latest")
+
+
 @pytest.fixture
-def elsewhere(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def elsewhere(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """A checkpoint in no run, whose configuration is altered, of classes of the project."""
     monkeypatch.setattr(toy, "Layered", Layered, raising=False)
     monkeypatch.setitem(sys.modules, "problems.toy", toy)
     monkeypatch.chdir(tmp_path)
-    run = train(command="fit")
 
     def write(alter: Callable[[dict[str, Any]], object]) -> Path:
-        content = run.checkpoint("best")
+        content = trained.checkpoint("best")
         config = yaml.safe_load(content["kindling"]["config"])
         for part in ("model", "data"):
             name = config[part]["class_path"].rpartition(".")[2]
@@ -77,27 +83,30 @@ def elsewhere(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 SPIES = {
-    "trainer.callbacks": "SpyCallback",
-    "trainer.logger": "SpyLogger",
-    "trainer.profiler": "SpyProfiler",
-    "trainer.plugins": "SpyPlugin",
+    "callbacks": "SpyCallback",
+    "logger": "SpyLogger",
+    "profiler": "SpyProfiler",
+    "plugins": "SpyPlugin",
 }
 
 
-@pytest.mark.parametrize("setting", SPIES)
 def test_nothing_beside_model_and_data_is_made_of_it_unless_it_is_trusted(
-    setting: str, elsewhere: Callable[..., Path], tmp_path: Path
+    elsewhere: Callable[..., Path], tmp_path: Path
 ) -> None:
-    mark = tmp_path / "made"
-    spy = {"class_path": f"{__name__}.{SPIES[setting]}", "init_args": {"mark": str(mark)}}
-    several = setting in ("trainer.callbacks", "trainer.plugins")
-    name = setting.removeprefix("trainer.")
-    theirs = elsewhere(lambda c: c["trainer"].update({name: [spy] if several else spy}))
+    marks = {name: tmp_path / name for name in SPIES}
+
+    def alter(config: dict[str, Any]) -> None:
+        for name, spy in SPIES.items():
+            made = {"class_path": f"{__name__}.{spy}", "init_args": {"mark": str(marks[name])}}
+            several = name in ("callbacks", "plugins")
+            config["trainer"][name] = [made] if several else made
+
+    theirs = elsewhere(alter)
     assert main(["test", f"--ckpt_path={theirs}", QUIET]) == 0
-    assert not mark.exists()
+    assert not any(mark.exists() for mark in marks.values())
     assert Run(tmp_path / "theirs-results").scores()
     assert main(["test", "--trust", f"--ckpt_path={theirs}", QUIET]) == 0
-    assert mark.exists()
+    assert all(mark.exists() for mark in marks.values())
 
 
 def named(name: str, **arguments: Any) -> dict[str, Any]:

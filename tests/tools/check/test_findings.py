@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageFilter
 from torchmetrics.functional.classification import binary_auroc
 
-from kindling.tools.check.leaks import auroc
+from kindling.tools.check.tables import auroc
 from tests.engine import toy
 from tests.tools.check.conftest import Check, Checked
 

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from kindling.__main__ import main
+from kindling.tools import command
 from kindling.tools.compare.scores import MEMORY, PARAMETERS, TRAINING, costs
-from kindling.tools.runner import grid
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import note
 
@@ -160,5 +160,5 @@ def test_costs_say_nothing_where_nothing_is_known(make: Make, tmp_path: Path) ->
 def test_a_narrow_terminal_cuts_nothing_off(tmp_path: Path) -> None:
     path = tmp_path / "shown.txt"
     with path.open("w") as stream:
-        grid.show([["", "x" * 90], ["name", "y" * 90]], Console(file=stream, width=40))
+        command.show([["", "x" * 90], ["name", "y" * 90]], Console(file=stream, width=40))
     assert "y" * 90 in path.read_text()

@@ -29,7 +29,6 @@ TABLE, PHOTOS, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SLOW = pytest.mark.slow
 SEQUENCE, OFFER = ["window", "calendar"], ["photos", "numbers", "codes"]
 CASES = [
-    ("timeseries", "--model.cell=linear", SEQUENCE),
     ("timeseries", "--model.cell=gru", SEQUENCE),
     ("timeseries", "--model.cell=rnn --model.layers=2", SEQUENCE),
     ("timeseries", "--model.members=2 --model.folded=true --model.patch=3", SEQUENCE),

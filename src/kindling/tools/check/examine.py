@@ -13,13 +13,13 @@ from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.images.read import BadFiles
 from kindling.runs.folder import shown
-from kindling.tools.check.leaks import check_leaks
 from kindling.tools.check.photos import check_photos, check_shapes
 from kindling.tools.check.report import Report
 from kindling.tools.check.samples import collect
 from kindling.tools.check.series import check_series
 from kindling.tools.check.tables import (
     check_identifiers,
+    check_leaks,
     check_related,
     check_repeated,
     check_targets,

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from kindling.errors import UserError
-from kindling.tools.command import Words, console, parser
+from kindling.tools.command import Parser, Words, console
 from kindling.tools.compare import plan
 from kindling.tools.runner import typed
 
 
 def main(argv: Words) -> None:
     """Compare variants of a task over seeds, or existing runs: scores, intervals, costs."""
-    options = parser(main)
+    options = Parser(main, jobs=True)
     what = options.add_mutually_exclusive_group(required=True)
     what.add_argument("--task", help="task whose variants to train")
     what.add_argument("--runs", nargs="+", help="folders of existing runs")

@@ -13,9 +13,9 @@ from kindling.api.record import differing, show_alone
 from kindling.cli.settings import shown
 from kindling.errors import short
 from kindling.runs.folder import shown as place
+from kindling.tools.command import ABSENT, Grid, markdown, show
 from kindling.tools.compare import figures
 from kindling.tools.compare.scores import MEMORY, PARAMETERS, TRAINING, Comparison
-from kindling.tools.runner.grid import ABSENT, Grid, markdown, show
 
 COLUMNS = 8
 """Of a table, at most; more variants than that have rows."""

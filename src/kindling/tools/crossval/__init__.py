@@ -1,6 +1,6 @@
 """A task as it is configured, over the folds of a cross-validation."""
 
-from kindling.tools.command import Words, console, parser
+from kindling.tools.command import Parser, Words, console
 from kindling.tools.compare import plan
 from kindling.tools.runner import typed
 
@@ -10,7 +10,7 @@ def main(argv: Words) -> None:
 
     Folds are stratified by class, hold groups together or roll on in time, as the task has it.
     """
-    options = parser(main)
+    options = Parser(main, jobs=True)
     options.add_argument("--task", required=True)
     options.add_argument("--folds", type=int, default=5)
     options.add_argument("--name", help="name of the folder")

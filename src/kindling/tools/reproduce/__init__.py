@@ -1,11 +1,11 @@
 """A run made again from its own configuration, on its own data, with its own seed."""
 
-from kindling.tools.command import Words, console, parser
+from kindling.tools.command import Parser, Words, console
 
 
 def main(argv: Words) -> None:
     """Repeat a run from its configuration, data and seed, and compare the scores."""
-    options = parser(main, jobs=False)
+    options = Parser(main, logs=True)
     options.add_argument("--run", required=True, help="folder of the run")
     options.add_argument("--other_data", action="store_true", help="even if the data have changed")
     chosen = options.parse_args(argv)

@@ -10,9 +10,9 @@ from kindling.api.record import RESULTS, Record
 from kindling.cli.settings import flat
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
+from kindling.tools.command import show
 from kindling.tools.runner.executors import Local, Room
 from kindling.tools.runner.expected import examine
-from kindling.tools.runner.grid import show
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.command import Words, console, parser
+from kindling.tools.command import Parser, Words, console
 from kindling.tools.compare import plan
 
 FOLDER = paths.CONFIGS / "results"
@@ -12,7 +12,7 @@ FOLDER = paths.CONFIGS / "results"
 
 def main(argv: Words) -> None:
     """Reproduce the scores of docs/results.md, all or some of them."""
-    options = parser(main)
+    options = Parser(main, jobs=True)
     options.add_argument("--data", type=Path, help="folder with a folder for each real data set")
     options.set_defaults(test=True)
     options.add_argument("--only", nargs="+", default=[], help="names of plans in configs/results")

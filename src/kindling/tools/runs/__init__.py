@@ -11,14 +11,13 @@ from kindling.cli.settings import shown
 from kindling.data import paths
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
-from kindling.tools.command import Words, console, parser
+from kindling.tools.command import ABSENT, Parser, Words, console, show
 from kindling.tools.runner import typed
-from kindling.tools.runner.grid import ABSENT, show
 
 
 def main(argv: Words) -> None:
     """List runs: date, commit, data, changed settings, scores."""
-    options = parser(main, jobs=False)
+    options = Parser(main, logs=True)
     options.add_argument("--task", help="task whose runs to list; default: all")
     options.add_argument("--all", action="store_true", help="include runs of comparisons")
     options.add_argument("--test", action="store_true", help="show a test score of each")

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from kindling.errors import UserError, require_package
-from kindling.tools.command import Words, console, parser
+from kindling.tools.command import Parser, Words, console
 from kindling.tools.runner import typed
 
 
 def main(argv: Words) -> None:
     """Search a task's settings by validation score, with Optuna."""
-    options = parser(main)
+    options = Parser(main, jobs=True)
     options.add_argument("--task", required=True)
     options.add_argument("--trials", type=int, default=50, help="number of trials")
     options.add_argument("--name", help="name of the study's folder")

@@ -19,7 +19,7 @@ from rich.console import Console
 from kindling.api.record import show_alone
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
-from kindling.tools.runner.grid import show
+from kindling.tools.command import show
 from kindling.tools.runner.process import usage
 from kindling.tools.sweep.space import configuration
 from kindling.tools.sweep.study import Study
