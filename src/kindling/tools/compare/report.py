@@ -3,6 +3,7 @@
 import math
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -65,20 +66,25 @@ def _settings(comparison: Comparison) -> Grid:
 def _scores(comparison: Comparison) -> tuple[Grid, Grid]:
     """A row a metric, then what each variant takes; and by how much further variants differ."""
     names, known = comparison.names, {variant.name: variant for variant in comparison.variants}
-    others = [name for name in known if name != names[0]]
+    first, others = names[0], [name for name in known if name != names[0]]
     counts = [str(len(known[name].records)) if name in known else "" for name in names]
     scores = [["test" if comparison.test else "validation", *names], ["runs", *counts]]
-    apart = [[f"minus {names[0]}", *others]]
-    for metric in comparison.metrics:
-        rows = {n: found for n in names if (found := comparison.scores.get((metric, n)))}
-        scores.append([metric, *(_spread(rows[n]) if n in rows else ABSENT for n in names)])
-        row = [_difference(rows[n]) if n in rows else ABSENT for n in others]
-        apart += [[metric, *row]] if {*row} - {ABSENT} else []
+    scores += _cells(comparison, names, _spread)
     for cost, written in COSTS.items():
         values = [known[name].costs.get(cost) if name in known else None for name in names]
         if any(value is not None for value in values):
             scores.append([cost, *(ABSENT if v is None else written.format(v) for v in values)])
-    return scores, apart
+    apart = _cells(comparison, others, _difference)
+    return scores, [[f"minus {first}", *others], *(r for r in apart if {*r[1:]} - {ABSENT})]
+
+
+def _cells(comparison: Comparison, names: Sequence[str], told: Callable[[Any], str]) -> Grid:
+    """A row a metric, a cell a variant."""
+    found = comparison.by_score.set_index(["metric", "variant"])
+    return [
+        [m, *(told(found.loc[m, n]) if (m, n) in found.index else ABSENT for n in names)]
+        for m in comparison.metrics
+    ]
 
 
 def _fitted(grid: Grid) -> Grid:
@@ -86,7 +92,7 @@ def _fitted(grid: Grid) -> Grid:
     return [list(row) for row in zip(*grid, strict=True)] if len(grid[0]) > COLUMNS else grid
 
 
-def _spread(score: dict[Any, Any]) -> str:
+def _spread(score: Any) -> str:
     """Mean ± standard deviation, as many digits as the deviation tells."""
     mean, deviation = score["mean"], score["deviation"]
     if not deviation > 0:  # one run has none, which is NaN
@@ -95,7 +101,7 @@ def _spread(score: dict[Any, Any]) -> str:
     return f"{mean:,.{digits}f} ± {deviation:,.{digits}f}"
 
 
-def _difference(score: dict[Any, Any]) -> str:
+def _difference(score: Any) -> str:
     difference, low, high = score["difference"], score["low"], score["high"]
     if math.isnan(difference):
         return ABSENT

@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,10 +72,6 @@ class Comparison:
         self.metrics = list(self.values["metric"].unique())
         shared = statistics.fmean(r.share(test) for r in self.records) if over == "fold" else 0.0
         self.by_score = compared(self.values, self.names[0], shared)
-        rows_of = self.by_score.to_dict("records")
-        self.scores: dict[tuple[str, str], dict[Any, Any]] = {
-            (row["metric"], row["variant"]): row for row in rows_of
-        }
 
     def by_run(self) -> pd.DataFrame:
         """A row a run: its scores, what it took and where it lies."""

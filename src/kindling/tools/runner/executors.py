@@ -59,23 +59,21 @@ class Local(Executor):
 
 def room(runs: int, options: Namespace) -> Room:
     """Room for so many runs where the command line wants them."""
-    return chosen(options).room(runs, options.jobs)
-
-
-def chosen(options: Namespace) -> Executor:
     if options.executor == "slurm":
         from kindling.tools.runner.slurm import Slurm
 
-        return Slurm(options.slurm, options.logs.absolute() / ".slurm")
-    if options.executor == "ray":
+        executor: Executor = Slurm(options.slurm, options.logs.absolute() / ".slurm")
+    elif options.executor == "ray":
         from kindling.tools.runner.ray import Ray
 
-        return Ray(options.address)
-    import torch
+        executor = Ray(options.address)
+    else:
+        import torch
 
-    count = torch.cuda.device_count()
-    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return Local(named if len(named) == count else [str(k) for k in range(count)])
+        count = torch.cuda.device_count()
+        named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        executor = Local(named if len(named) == count else [str(k) for k in range(count)])
+    return executor.room(runs, options.jobs)
 
 
 def share_out(runs: int, cores: int, gpus: int, jobs: int | None = None) -> tuple[int, int]:
