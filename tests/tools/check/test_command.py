@@ -10,7 +10,7 @@ from kindling.data import paths
 from tests.engine import toy
 from tests.tools.check.conftest import Check
 
-SLOW = {"clouds", "faces"}
+SLOW = {"clouds", "faces", "prices"}
 TASKS = arguments.names(paths.CONFIGS)
 
 
