@@ -5,11 +5,16 @@ import inspect
 import json
 from argparse import Action
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from enum import Enum
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import FunctionType
 from typing import Any
 
+import torch
 import yaml
+from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -130,3 +135,26 @@ def _typed(value: str) -> Any:
         return yaml.safe_load(value)
     except yaml.YAMLError:
         return value
+
+
+def plain(value: Any) -> Any:
+    """Settings as YAML has them; what is no setting but a class's default object is left out."""
+    if isinstance(value, Namespace | dict):
+        # A namespace marks names that it has a method by, such as values; a dictionary does not.
+        items = value.as_dict() if isinstance(value, Namespace) else value
+        parts = {name: plain(part) for name, part in items.items()}
+        return {name: part for name, part in parts.items() if part is not LEFT_OUT}
+    if isinstance(value, list | tuple | set):
+        return [plain(part) for part in value]
+    if isinstance(value, Enum):
+        return value.value if isinstance(value, str) else value.name
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, PurePath | timedelta | torch.device | torch.dtype):
+        return str(value)
+    if isinstance(value, type | FunctionType):
+        return f"{value.__module__}.{value.__qualname__}"
+    return LEFT_OUT
+
+
+LEFT_OUT = object()

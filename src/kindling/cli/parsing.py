@@ -2,16 +2,12 @@
 
 import re
 from argparse import ArgumentError
-from datetime import timedelta
-from enum import Enum
 from functools import cached_property
-from pathlib import Path, PurePath
-from types import FunctionType
+from pathlib import Path
 from typing import Any, get_args
 
 import torch
 import yaml
-from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -21,7 +17,7 @@ from kindling import __version__
 from kindling.cli import help, numbers, resume
 from kindling.cli.arguments import Invocation
 from kindling.cli.messages import explain
-from kindling.cli.parser import Layers
+from kindling.cli.parser import Layers, plain
 from kindling.cli.settings import flat, shown
 from kindling.cli.trust import trusted
 from kindling.data import memory, paths
@@ -116,7 +112,7 @@ class ParsingCLI(LightningCLI):
         if printed:
             print(self.config_yaml, end="")
             raise SystemExit(0)
-        numbers.check(dict(flat(_plain(self.settings))), known)
+        numbers.check(dict(flat(plain(self.settings))), known)
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: flags overrule the checkpoint's settings, not the other way round."""
@@ -238,7 +234,7 @@ class ParsingCLI(LightningCLI):
     def unmasked(self) -> dict[str, Any]:
         """The whole configuration with its secrets."""
         # The parser's own dump knows no Enum and no device among the defaults of callbacks.
-        settings: dict[str, Any] = _plain(self.settings)
+        settings: dict[str, Any] = plain(self.settings)
         for name in ("config", "allow_changed_data"):
             settings.pop(name, None)
         for name in self.layers.linked:
@@ -248,26 +244,3 @@ class ParsingCLI(LightningCLI):
     @cached_property
     def config_yaml(self) -> str:
         return str(yaml.safe_dump(self.whole, sort_keys=False, allow_unicode=True))
-
-
-def _plain(value: Any) -> Any:
-    """Settings as YAML has them; what is no setting but a class's default object is left out."""
-    if isinstance(value, Namespace | dict):
-        # A namespace marks names that it has a method by, such as values; a dictionary does not.
-        items = value.as_dict() if isinstance(value, Namespace) else value
-        plain = {name: _plain(part) for name, part in items.items()}
-        return {name: part for name, part in plain.items() if part is not LEFT_OUT}
-    if isinstance(value, list | tuple | set):
-        return [_plain(part) for part in value]
-    if isinstance(value, Enum):
-        return value.value if isinstance(value, str) else value.name
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, PurePath | timedelta | torch.device | torch.dtype):
-        return str(value)
-    if isinstance(value, type | FunctionType):
-        return f"{value.__module__}.{value.__qualname__}"
-    return LEFT_OUT
-
-
-LEFT_OUT = object()
