@@ -156,7 +156,8 @@ def _alive(group: int) -> bool:
 def _wrong(cell: str, seconds: float, said: str, status: int, logs: Path) -> list[str]:
     stage, way, rank = cell.split("/")
     wrong = [f"still there after {LIMIT} s"] if seconds > LIMIT else []
-    alone = rank == "0" and stage in (*ALONE, "exit")
+    # At the end of training the second has no part in it any more, and may have ended.
+    alone = rank == "0" and stage in (*ALONE, "fit's end", "exit")
     over = stage in ("fit's end", "exit") and status == 0
     lines = re.findall(r"^kindling: .*", said, re.MULTILINE)
     about = [line for line in lines if re.search(r"process \d", line)]
