@@ -1,31 +1,40 @@
-"""Random views of photos, drawn for every image on its own and not once for the batch.
+"""Random views of photos, drawn for every image on its own, and mixtures of a batch's photos.
 
 B: batch, C: channels, H: height, W: width
 """
 
+from collections.abc import Callable
 from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.transforms.v2 import CutMix, MixUp, RandAugment, RandomResizedCrop
 
+from kindling.data.numbers import at_least, positive, within
 from kindling.errors import UserError
 
 Integer = TypeVar("Integer", int, Tensor)
 Fill = Literal["black", "mirror"]
 _32_BITS = 0xFFFFFFFF
+_CROP, _RANDAUGMENT, _MIX = 6, 7, 8  # numbers of draws
 
 
 class Augment(nn.Module):
-    """Rotation, zoom, horizontal flip, autocontrast, brightness and contrast, in training only.
+    """Crop, rotation, zoom, flip, autocontrast, brightness and RandAugment, in training only.
 
-    The angle is uniform from 0 to ``rotation`` degrees, counterclockwise. ``flip`` and
+    A crop has a share of the photo's area from ``crop`` to 1 and sides of a ratio from 3:4 to 4:3,
+    and is scaled to the photo's size. The angle is uniform from 0 to ``rotation`` degrees, counterclockwise. ``flip`` and
     ``autocontrast`` are probabilities. The factors of scale, pixels and their distances from their
     mean are from ``1 / (1 + v)`` to ``1 + v`` of ``zoom``, ``light`` and ``contrast``, their
-    logarithms uniform. ``fill`` comes into view beyond the photo.
+    logarithms uniform. ``fill`` comes into view beyond the photo. RandAugment draws two of its
+    operations, of strength ``randaugment``; at 0, none.
 
     Shape:
         ``(B, C, H, W)``, bytes or floats from 0 to 1, to the same.
+
+    References:
+        Cubuk et al., RandAugment, 2020, arXiv:1909.13719
     """
 
     def __init__(
@@ -37,8 +46,12 @@ class Augment(nn.Module):
         light: float = 0.0,
         contrast: float = 0.0,
         fill: Fill = "black",
+        crop: float = 1.0,
+        randaugment: int = 0,
     ) -> None:
         super().__init__()
+        self.crop, self.randaugment = crop, at_least("model.randaugment", randaugment, 0, 30)
+        within("model.crop", crop, 0.01, 1)
         self.rotation, self.flip, self.autocontrast = rotation, flip, autocontrast
         self.zoom, self.light, self.contrast, self.fill = zoom, light, contrast, fill
         for name in ("rotation", "flip", "autocontrast", "zoom", "light", "contrast"):
@@ -56,6 +69,9 @@ class Augment(nn.Module):
         angle, flip, full, *others = (_uniform(seeds, draw) for draw in range(6))
         most = (self.zoom, self.light, self.contrast)
         zoom, light, contrast = ((1 + m) ** (2 * u - 1) for m, u in zip(most, others, strict=True))
+        if self.crop < 1:
+            sized = RandomResizedCrop(images.shape[-2:], (self.crop, 1.0))
+            images = each(images, _mix(seeds + _CROP), sized)
         if self.rotation or self.zoom:
             images = rotate(images, angle * self.rotation, zoom, self.fill)
         if self.flip:
@@ -64,7 +80,54 @@ class Augment(nn.Module):
             images = autocontrast(images, full < self.autocontrast)
         if self.light or self.contrast:
             images = brightness(images, light, contrast)
+        if self.randaugment:
+            strong = RandAugment(magnitude=self.randaugment)
+            images = each(images, _mix(seeds + _RANDAUGMENT), strong)
         return images
+
+
+class Mix:
+    """Training photos mixed with one another, and their classes in the same shares.
+
+    A batch is mixed by mixup, which blends whole photos, or by cutmix, which pastes a part of
+    another photo; of both, by one of them at random.
+
+    Args:
+        mixup: Both parameters of the Beta distribution that the share is drawn from; 0 is off.
+        cutmix: The same.
+
+    References:
+        Zhang et al., mixup: Beyond Empirical Risk Minimization, 2018, arXiv:1710.09412
+        Yun et al., CutMix, 2019, arXiv:1905.04899
+    """
+
+    def __init__(self, mixup: float, cutmix: float) -> None:
+        self.alphas = {MixUp: positive("model.mixup", mixup, zero=True)}
+        self.alphas |= {CutMix: positive("model.cutmix", cutmix, zero=True)}
+
+    def __bool__(self) -> bool:
+        return any(self.alphas.values())
+
+    def __call__(
+        self, images: Tensor, label: Tensor, classes: int, seeds: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """``(B, C, H, W)`` bytes and ``(B,)`` int64 to floats and ``(B, classes)``."""
+        chosen = [kind(alpha=a, num_classes=classes) for kind, a in self.alphas.items() if a]
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(_mix(seeds[0] + _MIX)))
+            mix = chosen[int(torch.randint(len(chosen), ()))]
+            mixed: tuple[Tensor, Tensor] = mix(images.float(), label)
+        return mixed
+
+
+def each(images: Tensor, seeds: Tensor, transform: Callable[[Tensor], Tensor]) -> Tensor:
+    """Each image by a transform of torchvision's, which draws from torch's generator."""
+    views = []
+    with torch.random.fork_rng(devices=[]):
+        for image, seed in zip(images, seeds.tolist(), strict=True):
+            torch.default_generator.manual_seed(seed)
+            views.append(transform(image))
+    return torch.stack(views)
 
 
 def sample_seeds(seed: int, epoch: int, index: Tensor) -> Tensor:

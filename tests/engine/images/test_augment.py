@@ -10,7 +10,7 @@ from torchvision.transforms.v2 import functional as reference
 
 from kindling.errors import UserError
 from kindling.images import Augment, sample_seeds
-from kindling.images.augment import Fill, autocontrast, brightness, hflip, rotate
+from kindling.images.augment import Fill, Mix, autocontrast, brightness, hflip, rotate
 
 OFF = {"rotation": 0.0, "flip": 0.0, "autocontrast": 0.0}
 DTYPES = [torch.uint8, torch.float32]
@@ -154,3 +154,37 @@ WRONG = {"rotation": 361, "flip": float("nan"), "autocontrast": -0.1, "zoom": 1.
 def test_settings_out_of_range_are_named(setting: str, value: float) -> None:
     with pytest.raises(UserError, match=f"{setting}={value}: choose a number from 0 to"):
         Augment(**{setting: value})  # type: ignore[arg-type]
+
+
+def test_a_crop_is_a_part_at_full_size_drawn_for_each_photo() -> None:
+    ramp = torch.linspace(0, 1, 32).expand(64, 1, 32, 32).contiguous()
+    crops = Augment(**OFF, crop=0.25)(ramp, torch.arange(64))
+    assert crops.shape == ramp.shape
+    width = crops[..., -1].mean((1, 2)) - crops[..., 0].mean((1, 2))
+    assert 0.4 < width.min() < 0.6 < 0.85 < width.max()
+    assert len(width.unique()) > 20, "each of its own"
+    assert torch.equal(Augment(**OFF, crop=0.25)(ramp[5:6], torch.tensor([5])), crops[5:6])
+
+
+def test_randaugment_is_torchvisions_and_leaves_the_generator_alone() -> None:
+    images, before = photos(16), torch.get_rng_state()
+    mild, strong = (Augment(**OFF, randaugment=m)(images, torch.arange(16)) for m in (1, 25))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (strong.dtype, strong.shape) == (images.dtype, images.shape)
+    gaps = [(views.float() - images.float()).abs().mean() for views in (mild, strong)]
+    assert 0 < 2 * gaps[0] < gaps[1]
+
+
+@pytest.mark.parametrize(("mixup", "cutmix"), [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+def test_photos_and_classes_are_mixed_in_the_same_shares(mixup: float, cutmix: float) -> None:
+    images = torch.tensor([0, 200]).to(torch.uint8)[:, None, None, None].expand(2, 3, 32, 32)
+    label, mix, kinds = torch.tensor([0, 1]), Mix(mixup, cutmix), set()
+    for seed in range(12):
+        mixed, soft = mix(images, label, 2, torch.tensor([seed, 99]))
+        torch.testing.assert_close(mixed.mean((1, 2, 3)) / 200, soft[:, 1], atol=1e-4, rtol=0)
+        torch.testing.assert_close(soft.sum(1), torch.ones(2))
+        kinds.add("cutmix" if mixed.unique().numel() < 3 and mixed.max() == 200 else "mixup")
+    assert kinds == {name for name, a in (("mixup", mixup), ("cutmix", cutmix)) if a}
+    again = mix(images, label, 2, torch.tensor([11, 5]))
+    assert torch.equal(again[0], mixed)
+    assert torch.equal(again[1], soft)
