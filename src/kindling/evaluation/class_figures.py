@@ -15,6 +15,12 @@ Counts = npt.NDArray[np.int64]
 MANY = 12
 """Classes above which each is drawn smaller, and without what can be spared."""
 
+MANY_NAMES = 30
+"""Classes above which the pairs are listed that were taken for each other most often."""
+
+PAIRS = 25
+"""Of these, how many."""
+
 MOST = 40
 """Classes that are drawn at all: of more, those that went worst."""
 
@@ -43,6 +49,24 @@ def draw_confusion(count: Counts, classes: Sequence[str]) -> Figure:
         axes.grid(which="minor", color="0.93", linewidth=0.5)
         axes.tick_params(which="minor", length=0)
     axes.set(title=f"Confusion matrix{_part(shown, classes)}", xlabel="predicted", ylabel="true")
+    return figure
+
+
+def draw_confused_pairs(count: Counts, classes: Sequence[str]) -> Figure:
+    """How often one class was taken for another, of the pairs with most mistakes."""
+    wrong = count - np.diag(np.diag(count))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [divmod(int(k), len(classes)) for k in order if wrong.flat[k]]
+    height = 1.0 + 0.25 * max(1, len(pairs))
+    figure = Figure(figsize=(8, height))
+    axes = figure.add_axes((0.5, 0.45 / height, 0.46, 1 - 0.9 / height))
+    bars = axes.barh(range(len(pairs)), [wrong[pair] for pair in pairs])
+    axes.bar_label(bars, [f"{wrong[t, p]:,} of {count[t].sum():,}" for t, p in pairs], padding=3)
+    names = [[textwrap.shorten(classes[k], 24, placeholder="…") for k in pair] for pair in pairs]
+    axes.set_yticks(range(len(pairs)), [" taken for ".join(pair) for pair in names])
+    axes.set(ylim=(len(pairs) - 0.4, -0.6), xlabel="photos")
+    axes.margins(x=0.2)
+    axes.set_title("Most confused", loc="left")
     return figure
 
 

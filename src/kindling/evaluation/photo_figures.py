@@ -3,11 +3,12 @@
 N: samples, C: classes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
@@ -16,7 +17,15 @@ from kindling.data.dataset import FieldDataset
 from kindling.data.files import printable
 from kindling.data.targets import target_mask
 from kindling.errors import short
-from kindling.evaluation.class_figures import confusion, draw_confusion, draw_per_class, worst
+from kindling.evaluation.class_figures import (
+    MANY_NAMES,
+    confusion,
+    draw_confused_pairs,
+    draw_confusion,
+    draw_per_class,
+    hardest,
+    worst,
+)
 from kindling.evaluation.number_figures import draw_error_bands, draw_predicted
 from kindling.training.module import EvalOutput
 
@@ -29,6 +38,9 @@ WIDTH, HEIGHT, GAP, HEAD = 2.4, 2.95, 0.06, 0.45
 
 LONGEST = 28
 """Letters of a name that fit above a photo."""
+
+Explain = Callable[[Tensor, Tensor], Tensor]
+"""Photos ``(M, 3, H, W)`` and classes ``(M,)`` to pictures of where these are seen."""
 
 
 class PhotoOutcome:
@@ -46,9 +58,12 @@ class PhotoOutcome:
     ) -> None:
         self.dataset, self.field, self.names, self.outcome = dataset, field, names, outcome
 
-    def draw_classes(self, head: str, classes: Sequence[str]) -> dict[str, Figure]:
+    def draw_classes(
+        self, head: str, classes: Sequence[str], explain: Explain | None = None
+    ) -> dict[str, Figure]:
         """Confusion matrix, scores by class, and the mistakes that the model was surest of.
 
+        With ``explain``, also where these were seen, and where the surest photo of each class was.
         Of the samples whose class is known; none if there is no such sample. The predictions are
         probabilities, ``(N, C)``.
         """
@@ -64,11 +79,23 @@ class PhotoOutcome:
         ]
         mistakes = np.count_nonzero(predicted != true)
         title = f"The surest of {mistakes:,} mistakes in {len(true):,} photos"
-        return {
+        figures = {
             "confusion_matrix": draw_confusion(count, classes),
             "per_class": draw_per_class(count, classes),
             "worst_mistakes": self._page(title, rows[chosen], captions),
         }
+        if len(classes) > MANY_NAMES:
+            figures["confused_pairs"] = draw_confused_pairs(count, classes)
+        if explain is not None:
+            where = "What spoke for the mistakes, most in red"
+            seen = explain(self._photos(rows[chosen]), torch.from_numpy(predicted[chosen]))
+            figures["explained_mistakes"] = self._page(where, rows[chosen], captions, seen)
+            right = _surest(probability, true, hardest(count, MOST))
+            captions = [f"{classes[true[k]]} ({probability[k, true[k]]:.0%})\n" for k in right]
+            where = "What spoke for each class in its surest photo, most in red"
+            seen = explain(self._photos(rows[right]), torch.from_numpy(true[right]))
+            figures["explained_classes"] = self._page(where, rows[right], captions, seen)
+        return figures
 
     def draw_numbers(self, head: str, name: str, log: bool = False) -> dict[str, Figure]:
         """Predicted against true, error by band of true values, and the largest errors.
@@ -107,11 +134,26 @@ class PhotoOutcome:
         true = target[there].double() if target.is_floating_point() else target[there]
         return np.flatnonzero(there.numpy()), true.numpy(), prediction[there].double().numpy()
 
-    def _page(self, title: str, rows: NDArray[np.int64], captions: Sequence[str]) -> Figure:
+    def _photos(self, rows: NDArray[np.int64]) -> Tensor:
         index = self.dataset.fields[self.field][self.outcome.indices[rows]]
-        images = self.dataset.shared[self.field][index if index.ndim == 1 else index[:, 0]]
+        return self.dataset.shared[self.field][index if index.ndim == 1 else index[:, 0]]
+
+    def _page(
+        self, title: str, rows: NDArray[np.int64], captions: Sequence[str],
+        pictures: Tensor | None = None,
+    ) -> Figure:  # fmt: skip
+        """Photos, or what is shown in their place, each by the name of its file."""
+        images = self._photos(rows) if pictures is None else pictures
         named = (f"{c}\n{shortened(self.names[k])}" for c, k in zip(captions, rows, strict=True))
         return draw_photos(title, zip(images, named, strict=True))
+
+
+def _surest(
+    probability: NDArray[Any], true: NDArray[np.int64], classes: Sequence[int]
+) -> NDArray[np.int64]:
+    """Of each of these classes that occurs, the sample that is most probably of it."""
+    likely = np.where(true[:, None] == np.asarray(classes), probability[:, classes], -1.0)
+    return likely.argmax(0)[likely.max(0) >= 0]
 
 
 def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:

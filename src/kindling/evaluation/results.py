@@ -114,7 +114,7 @@ def predictions_table(
         if quantiles := module.heads[head].quantiles:
             predicted = _of_quantiles(prediction, quantiles, suffix)
         else:
-            predicted = _predicted(prediction, classes, suffix)
+            predicted = _predicted(prediction, classes, suffix, module.heads[head].likeliest)
         if head in outcome.targets:
             # A file may call its target as a column here is called.
             taken = targets[head] in columns.keys() | predicted.keys()
@@ -124,13 +124,23 @@ def predictions_table(
     return pd.DataFrame(columns)
 
 
-def _predicted(prediction: Tensor, classes: Sequence[str], suffix: str) -> dict[str, Any]:
+def _predicted(
+    prediction: Tensor, classes: Sequence[str], suffix: str, likeliest: int
+) -> dict[str, Any]:
     if not classes:
         # Of several steps a sample, each is a row.
         return {f"prediction{suffix}": prediction.flatten().numpy()}
     if prediction.ndim == 1:
         # Of the second of two classes alone. A tie is the first class, as it is for the metrics.
         prediction = torch.stack([1 - prediction, prediction], -1)
+    if likeliest:
+        columns: dict[str, Any] = {}
+        order = prediction.argsort(-1, descending=True, stable=True)
+        for k, index in enumerate(order[:, :likeliest].T):
+            rank = f"{suffix}_{k + 1}" if k else suffix
+            columns[f"prediction{rank}"] = _named(index, classes)
+            columns[f"probability{rank}"] = prediction.gather(1, index[:, None])[:, 0].numpy()
+        return columns
     names = [f"probability{suffix}_{name}" for name in classes]
     predicted = {f"prediction{suffix}": _named(prediction.argmax(-1), classes)}
     return predicted | dict(zip(names, prediction.numpy().T, strict=True))

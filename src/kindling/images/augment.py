@@ -24,11 +24,11 @@ class Augment(nn.Module):
     """Crop, rotation, zoom, flip, autocontrast, brightness and RandAugment, in training only.
 
     A crop has a share of the photo's area from ``crop`` to 1 and sides of a ratio from 3:4 to 4:3,
-    and is scaled to the photo's size. The angle is uniform from 0 to ``rotation`` degrees, counterclockwise. ``flip`` and
-    ``autocontrast`` are probabilities. The factors of scale, pixels and their distances from their
-    mean are from ``1 / (1 + v)`` to ``1 + v`` of ``zoom``, ``light`` and ``contrast``, their
-    logarithms uniform. ``fill`` comes into view beyond the photo. RandAugment draws two of its
-    operations, of strength ``randaugment``; at 0, none.
+    and is scaled to the photo's size. The angle is uniform from 0 to ``rotation`` degrees,
+    counterclockwise. ``flip`` and ``autocontrast`` are probabilities. The factors of scale, pixels
+    and their distances from their mean are from ``1 / (1 + v)`` to ``1 + v`` of ``zoom``, ``light``
+    and ``contrast``, their logarithms uniform. ``fill`` comes into view beyond the photo.
+    RandAugment draws two of its operations, of strength ``randaugment``; at 0, none.
 
     Shape:
         ``(B, C, H, W)``, bytes or floats from 0 to 1, to the same.

@@ -69,7 +69,8 @@ class Backbone(nn.Module):
         self.pixels.set(*(torch.tensor(self.net.pretrained_cfg[k]) for k in ("mean", "std")))
         if layers == "stages":
             self.net.prune_intermediate_layers(prune_norm=True, prune_head=True)
-            self.features = self.embed(torch.zeros(1, 3, *sides(image_size))).shape[1]
+            with torch.no_grad():
+                self.features = self.embed(torch.zeros(1, 3, *sides(image_size))).shape[1]
         self.origin: dict[str, str] = {}  # of the weights
         self.seen: Tensor | None = None  # features of all photos, while there is training
 
@@ -128,7 +129,8 @@ class Backbone(nn.Module):
                 photos = images[chunk].to(device)
                 if number and view is not None:
                     photos = view(photos, chunk.to(device), number)
-                self.seen[number, chunk] = self.embed(photos)
+                with torch.no_grad():
+                    self.seen[number, chunk] = self.embed(photos)
 
     def recall(self, index: Tensor, view: Tensor | int = 0) -> Tensor:
         """Features of photos that were looked at, ``(B, ...)`` int64 to ``(B, ..., D)``."""
@@ -137,14 +139,13 @@ class Backbone(nn.Module):
         return self.seen[view, index]
 
     def embed(self, images: Tensor) -> Tensor:
-        """Features ``(B, D)`` without gradients, of any number of photos."""
+        """Features ``(B, D)`` in evaluation mode, of any number of photos."""
         # An exported graph has one path for any number of photos.
         chunks = (images,) if torch.compiler.is_exporting() else torch.split(images, CHUNK)
         # Not for good: Lightning warns of what is in evaluation mode when training begins.
         if in_training := self.net.training:
             self.net.eval()
-        with torch.no_grad():
-            features = torch.cat([self._tell(self.pixels(chunk)) for chunk in chunks])
+        features = torch.cat([self._tell(self.pixels(chunk)) for chunk in chunks])
         if in_training:
             self.net.train()
         return features

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kindling.data import paths
 from kindling.data.datamodule import DataModule, SplitName, Stage
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import digests, duplicates
@@ -25,20 +24,12 @@ from kindling.data.samples import write_folders
 from kindling.data.split import SplitConfig, split_config, stratified_cut
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
-from kindling.images.cache import load_images
 from kindling.images.folder import ImageFolder, find_images, scan
 from kindling.images.layout import AUTO, find_parts
-from kindling.images.levels import Levels, check_levels, find_levels
+from kindling.images.levels import Levels
 from kindling.images.listed import read_listing
-from kindling.images.read import (
-    BadFiles,
-    BadFilesAre,
-    Fit,
-    ImageSize,
-    Rendering,
-    check_sides,
-    described,
-)
+from kindling.images.read import BadFiles, BadFilesAre, Fit, ImageSize
+from kindling.images.reader import PhotoReader
 
 Rows = NDArray[np.int64]
 NAMED = 10  # repeated photos that one line names
@@ -123,10 +114,9 @@ class ImageFolderDataModule(DataModule):
         self.named: dict[Stage, str | None] = {"train": train, "val": val, "test": test}
         self.listing = {"file": file, "label": label, "photos": photos, "suffix": suffix}
         self.group, self.allow_missing_classes = group, allow_missing_classes
-        self.drop_duplicates, self.bad_files = drop_duplicates, bad_files
-        self.image_size, self.fit, self.levels = image_size, fit, check_levels(levels)
-        self.size = check_sides(image_size)
-        self._training: list[Path] = []
+        self.drop_duplicates = drop_duplicates
+        self.reader = PhotoReader(image_size, fit, levels, bad_files)
+        self.image_size, self.fit, self.size = image_size, fit, self.reader.size
         self._seen: list[Path] = []
         self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, False)
 
@@ -143,10 +133,14 @@ class ImageFolderDataModule(DataModule):
         """Whether the checkpoint's test photos, or else these, are cut out of others."""
         return "test" not in self._sets or self.cut.folds is not None
 
-    @cached_property
+    @property
     def measured_levels(self) -> Levels | None:
         """The range of the checkpoint's training photos, or else of these."""
-        return find_levels(self._training, self.levels, paths.CACHE)
+        return self.reader.measured
+
+    @measured_levels.setter
+    def measured_levels(self, levels: Levels | None) -> None:
+        self.reader.restore(levels)
 
     @cached_property
     def seen(self) -> str:
@@ -166,18 +160,17 @@ class ImageFolderDataModule(DataModule):
         parts = self._cut()
         trains, rows = len(parts["train"]) > 0, self._without_repeated(parts)
         rows["test"] = self._without_seen(rows["test"])
-        self._training = [files[k] for k in rows["train"]]
-        self._seen = [*self._training, *(files[k] for k in rows["val"])]
-        whole = self._dataset(files, torch.from_numpy(label), self.root, paths.CACHE)
-        if self._faults:
-            log.warning("left out: %s", BadFiles(files, self._faults))
-            bad = list(self._faults)
-            rows = {split: index[~np.isin(index, bad)] for split, index in rows.items()}
+        training = [files[k] for k in rows["train"]]
+        self._seen = [*training, *(files[k] for k in rows["val"])]
+        self.reader.measure(training)
+        whole = self._dataset(files, torch.from_numpy(label), self.root, True)
+        bad = list(self.reader.faults)
+        rows = {split: index[~np.isin(index, bad)] for split, index in rows.items()}
         if trains:
             left = np.bincount(label[rows["train"]], minlength=len(self.classes))
             if not left.all():
                 fault = "all photos are in the test or validation split too"
-                fault += " or cannot be read" if self._faults else ""
+                fault += " or cannot be read" if bad else ""
                 empty = self._sets["train"].path / self.classes[int(left.argmin())]
                 raise UserError(f"{empty}: {fault}; add others")
         return {split: whole.take(torch.from_numpy(index)) for split, index in rows.items()}
@@ -185,12 +178,12 @@ class ImageFolderDataModule(DataModule):
     def read_input(self, path: Path) -> FieldDataset[ImageBatch]:
         files = find_images(path)
         unknown = torch.full((len(files),), IGNORE_INDEX)
-        whole = self._dataset(files, unknown, path if path.is_dir() else path.parent, None)
-        good = [k for k in range(len(files)) if k not in self._faults]
+        whole = self._dataset(files, unknown, path if path.is_dir() else path.parent, False)
+        faults, names = self.reader.faults, whole.identifiers["file"]
+        good = [k for k in range(len(files)) if k not in faults]
         if not good:
-            raise BadFiles(files, self._faults)
-        names = whole.identifiers["file"]
-        self.unread = [{"file": names[k], "error": fault} for k, fault in self._faults.items()]
+            raise BadFiles(files, faults)
+        self.unread = [{"file": names[k], "error": fault} for k, fault in faults.items()]
         return whole.take(torch.tensor(good))
 
     def write_sample(self, folder: Path) -> None:
@@ -204,7 +197,7 @@ class ImageFolderDataModule(DataModule):
         return [file for part in self._sets.values() for file in part.files]
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
-        return {"image": described(self.fit, self.levels or self.measured_levels)}
+        return {"image": self.reader.described()}
 
     @cached_property
     def _sets(self) -> dict[Stage, ImageFolder]:
@@ -317,15 +310,9 @@ class ImageFolderDataModule(DataModule):
         log.warning("%d photos %s, %s: %s", len(names), fault, done, shown)
 
     def _dataset(
-        self, files: Sequence[Path], label: Tensor, above: Path, cache: Path | None
+        self, files: Sequence[Path], label: Tensor, above: Path, labelled: bool
     ) -> FieldDataset[ImageBatch]:
-        self._faults: dict[int, str] = {}
-        strict = cache is not None and self.bad_files == "error"
-        rendering, faults = (
-            Rendering(self.fit, self.levels or self.measured_levels),
-            None if strict else self._faults,
-        )
-        images = load_images(files, self.size, cache, rendering=rendering, faults=faults)
+        images = self.reader.read(files, labelled)
         fields = {"image": torch.arange(len(files)), "label": label}
         names = {"file": self._names(files, above)}
         return FieldDataset(ImageBatch, fields, {"image": images}, names)

@@ -4,16 +4,25 @@ B: batch, V: photos of a sample, H: height, W: width, D: features of the net.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from kindling.data.datamodule import DataModule
+from kindling.data.numbers import at_least, positive
 from kindling.images.augment import Augment, Fill, sample_seeds
-from kindling.images.backbone import Backbone
-from kindling.training.metrics import Head
-from kindling.training.module import Module
+from kindling.images.backbone import Backbone, Layers
+from kindling.images.explain import Explain, Logits, overlay
+from kindling.images.read import ImageSize
+from kindling.training.metrics import Head, Heads, StepOutput
+from kindling.training.module import EvalOutput, Module
+
+TestTime = Literal["none", "flip"]
+MANY, LIKELIEST = 30, 5
 
 
 class ImageModule(Module):
@@ -34,10 +43,18 @@ class ImageModule(Module):
         light: A training photo is made brighter or darker by up to 1 + light.
         contrast: A training photo's contrast is raised or lowered by up to 1 + contrast.
         fill: What comes into view at the edges of a rotated or scaled photo.
+        crop: A part of a training photo, of this share of its area or more, is shown at full size.
+        randaugment: Strength of two random operations on a training photo, from 0 to 30.
+        tta: In a test and in predictions, the mean over a photo and its mirror image.
+        backbone: A net of timm's that sees the photos; null is the problem's own.
+        weights: Of the backbone: "default", a file, or null to start afresh.
+        freeze: Leave the backbone as it is, so that it looks at each photo once.
+        backbone_lr: Learning rate of the backbone, as a multiple of the others'.
+        cached_views: Of each training photo that a frozen backbone looks at.
+        layers: What the backbone tells: its last layer, or the texture at each of its stages.
+        all_probabilities: Of more than 30 classes too, predictions have a column for each, in
+            place of the five likeliest.
     """
-
-    backbone_weights: str | None = None
-    cached_views: int = 1
 
     image_field: ClassVar[str] = "image"
     """Of the batch: ``(B, 3, H, W)`` uint8, or ``(B, V, 3, H, W)`` of several photos a sample."""
@@ -52,10 +69,31 @@ class ImageModule(Module):
         light: float = 0.0,
         contrast: float = 0.0,
         fill: Fill = "black",
+        crop: float = 1.0,
+        randaugment: int = 0,
+        tta: TestTime = "none",
+        backbone: str | None = None,
+        weights: str | None = "default",
+        freeze: bool = True,
+        backbone_lr: float = 1.0,
+        cached_views: int = 1,
+        layers: Layers = "last",
+        all_probabilities: bool = False,
         **settings: Any,
     ) -> None:
-        super().__init__(heads, **settings)
-        self.augment = Augment(rotation, flip, autocontrast, zoom, light, contrast, fill)
+        super().__init__(_listed(heads, all_probabilities), **settings)
+        self.augment = Augment(
+            rotation, flip, autocontrast, zoom, light, contrast, fill, crop, randaugment
+        )
+        self.tta, self.backbone_weights = tta, weights
+        self.backbone_lr = positive("model.backbone_lr", backbone_lr)
+        self.cached_views = at_least("model.cached_views", cached_views, 1)
+        self._backbone = (backbone, freeze, layers)
+
+    def make_backbone(self, image_size: ImageSize) -> Backbone | None:
+        """The net that is named by the settings, without its weights yet."""
+        name, freeze, layers = self._backbone
+        return Backbone(name, image_size, freeze, layers) if name is not None else None
 
     @property
     def sight(self) -> Backbone | None:
@@ -130,3 +168,45 @@ class ImageModule(Module):
 
     def training_step(self, batch: Any) -> Tensor:
         return super().training_step(self.augmented(batch))
+
+    def evaluated_step(self, batch: Any) -> StepOutput:
+        step = self.step(batch)
+        # In training, epochs are chosen by the photos as they are, for half the time.
+        if self.tta == "none" or self.trainer.state.fn == TrainerFn.FITTING:
+            return step
+        return step._replace(predictions=self._with_mirrored(step.predictions, batch))
+
+    def predict_step(self, batch: Any) -> EvalOutput:
+        output = super().predict_step(batch)
+        if self.tta == "none":
+            return output
+        return output._replace(predictions=self._with_mirrored(output.predictions, batch))
+
+    def _with_mirrored(self, predictions: Heads, batch: Any) -> Heads:
+        """The mean of predictions and of those of the batch's mirrored photos."""
+        images: Tensor = getattr(batch, self.image_field)
+        mirrored = self.predict(batch._replace(**{self.image_field: images.flip(-1)}))
+        return {head: (value + mirrored[head]) / 2 for head, value in predictions.items()}
+
+    def explain(
+        self, logits: Logits
+    ) -> Explain | None:
+        """Pictures of where classes are seen, in a test of a model that is in one piece."""
+        whole = self.trainer.testing and self.device_mesh is None
+        return partial(overlay, self, logits) if whole else None
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        groups = super().parameter_groups()
+        if self.sight is None or self.backbone_lr == 1:
+            return groups
+        inside = {id(p) for p in self.sight.parameters()}
+        [everything] = (group["params"] for group in groups)
+        head = [p for p in everything if id(p) not in inside]
+        body = [p for p in everything if id(p) in inside]
+        return [{"params": head}, {"params": body, "lr": self.lr * self.backbone_lr}]
+
+
+def _listed(heads: Mapping[str, Head], all_probabilities: bool) -> dict[str, Head]:
+    """Heads of many classes, of which predictions list the likeliest."""
+    many = {n for n, head in heads.items() if len(head.classes) > MANY and not all_probabilities}
+    return {n: replace(h, likeliest=LIKELIEST) if n in many else h for n, h in heads.items()}

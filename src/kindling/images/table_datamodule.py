@@ -4,10 +4,8 @@ N: rows, B: batch, V: photos of a row, M: different photos, F: numbers, C: categ
 W: width.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,28 +15,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kindling.data import paths
 from kindling.data.datamodule import SplitName
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import identical
 from kindling.data.split import grouped_split, linked_rows, stratified_split
 from kindling.errors import UserError
-from kindling.images.cache import load_images
-from kindling.images.levels import Levels, check_levels, find_levels
+from kindling.images.levels import Levels
 from kindling.images.listed import listed_images, photo_path, with_names
-from kindling.images.read import (
-    BadFiles,
-    BadFilesAre,
-    Fit,
-    ImageSize,
-    Rendering,
-    check_sides,
-    described,
-)
+from kindling.images.read import BadFiles, BadFilesAre, Fit, ImageSize
+from kindling.images.reader import PhotoReader
 from kindling.tables.columns import Columns, Kind, choose, looks_like
 from kindling.tables.datamodule import TableDataModule
-
-log = logging.getLogger(__name__)
 
 
 class ImageTableBatch(NamedTuple):
@@ -115,16 +102,18 @@ class ImageTableDataModule(TableDataModule):
         self.use_photos, self.use_table = use_photos, use_table
         self.named["photos"] = None if photos is None or not use_photos else list(photos)
         self.photo_columns = list(photos or ())
-        self.image_size, self.size = image_size, check_sides(image_size)
-        self.fit, self.levels, self.bad_files = fit, check_levels(levels), bad_files
-        self._training: list[Path] = []
+        self.reader = PhotoReader(image_size, fit, levels, bad_files)
+        self.image_size, self.fit, self.size = image_size, fit, self.reader.size
         self._files: list[Path] = []
-        self._faults: dict[int, str] = {}
 
-    @cached_property
+    @property
     def measured_levels(self) -> Levels | None:
         """The range of the checkpoint's training photos, or else of these."""
-        return find_levels(self._training, self.levels, paths.CACHE)
+        return self.reader.measured
+
+    @measured_levels.setter
+    def measured_levels(self, levels: Levels | None) -> None:
+        self.reader.restore(levels)
 
     @property
     def views(self) -> int:
@@ -172,12 +161,12 @@ class ImageTableDataModule(TableDataModule):
 
     def readable(self, rows: FieldDataset[Any]) -> FieldDataset[Any]:
         """Input whose photos could be read; the rest is named in ``unread``."""
-        bad = self._bad(rows)
-        if bad.all() and self._faults:
-            raise BadFiles(self._files, self._faults)
+        bad, faults = self._bad(rows), self.reader.faults
+        if bad.all() and faults:
+            raise BadFiles(self._files, faults)
         self.unread = []
         for k in bad.nonzero()[:, 0]:
-            error = "; ".join(self._faults[p] for p in self._index[k].tolist() if p in self._faults)
+            error = "; ".join(faults[p] for p in self._index[k].tolist() if p in faults)
             names = {name: values[k] for name, values in rows.identifiers.items()}
             self.unread.append({**names, "error": error})
         return rows.take((~bad).nonzero()[:, 0])
@@ -185,7 +174,7 @@ class ImageTableDataModule(TableDataModule):
     def _bad(self, rows: FieldDataset[Any]) -> Tensor:
         """Which rows have a photo that could not be read, ``(N,)`` bool."""
         index = rows.fields[next(iter(rows.shared))].reshape(len(rows), -1)
-        return torch.isin(index, torch.tensor([*self._faults])).any(1)
+        return torch.isin(index, torch.tensor([*self.reader.faults])).any(1)
 
     def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
         # Of input, the rows that are sound are predicted all the same.
@@ -209,22 +198,16 @@ class ImageTableDataModule(TableDataModule):
 
     def decode(self, cached: bool) -> Tensor:
         """The photos that were indexed last, ``(M, 3, H, W)`` bytes, kept for later runs or not."""
-        self._faults, cache = {}, paths.CACHE if cached else None
         if cached:
             training = self._index[self._parts[0]].unique().tolist()  # type: ignore[no-untyped-call]
-            self.measured_levels = find_levels(
-                [self._files[k] for k in training], self.levels, cache
-            )
-        rendering = Rendering(self.fit, self.levels or self.measured_levels)
-        faults = None if cached and self.bad_files == "error" else self._faults
-        images = load_images(self._files, self.size, cache, rendering=rendering, faults=faults)
-        if self._faults and cached:
-            log.warning("left out: %s", BadFiles(self._files, self._faults))
-        return images
+            self.reader.measure([self._files[k] for k in training])
+        return self.reader.read(self._files, cached)
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
-        photo = described(self.fit, self.levels or self.measured_levels)
-        return {"photos": {**photo, "columns": self.columns.photos}, **super().io_schema()}
+        return {
+            "photos": {**self.reader.described(), "columns": self.columns.photos},
+            **super().io_schema(),
+        }
 
     def files(self) -> Sequence[Path]:
         return [*super().files(), *(file for file in self._files if file.is_file())]

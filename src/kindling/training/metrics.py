@@ -33,6 +33,7 @@ class Head:
         optional: Whether samples may lack the target, or some of several; those are not scored.
         quantiles: Which ones predictions are of, ``(..., Q)``, the median among them. Metrics are
             given the median, and all as ``quantiles``.
+        likeliest: Of many classes, how many predictions are listed with; 0 is a column for each.
     """
 
     metrics: MetricCollection
@@ -40,6 +41,7 @@ class Head:
     per_class: MetricCollection | None = None
     optional: bool = False
     quantiles: Sequence[float] = ()
+    likeliest: int = 0
 
     def point(self, prediction: Tensor) -> Tensor:
         """The prediction, or the median of several quantiles."""

@@ -157,19 +157,25 @@ class Module(LightningModule):
         return EvalOutput(batch.indices, detach_float32(self.predict(batch)), {}, {})
 
     def configure_optimizers(self) -> Any:
-        parameters = trainable(self)
-        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-        optimizer = torch.optim.AdamW(
-            parameters, self.lr, weight_decay=self.weight_decay, fused=fused
-        )
+        groups = self.parameter_groups()
+        fused = all(p.device.type in ("cpu", "cuda") for g in groups for p in g["params"])
+        optimizer = torch.optim.AdamW(groups, self.lr, weight_decay=self.weight_decay, fused=fused)
         return {"optimizer": optimizer, **default_schedule(self.schedule, optimizer, self.trainer)}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What is trained, as the optimizer takes it."""
+        return [{"params": trainable(self)}]
+
+    def evaluated_step(self, batch: Any) -> StepOutput:
+        """The step of a batch that is scored, outside of training."""
+        return self.step(batch)
 
     def named(self, head: str, metric: str) -> str:
         """The name that logs and results use: ``mse``, or ``age/mae`` of several heads."""
         return named(self.heads, head, metric)
 
     def _evaluate(self, stage: Stage, batch: Any) -> EvalOutput:
-        step = self.step(batch)
+        step = self.evaluated_step(batch)
         self.epoch_scores(stage).update(step)
         predictions = detach_float32(step.predictions)
         baselines = self.baselines(batch)

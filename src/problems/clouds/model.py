@@ -19,11 +19,12 @@ from torchmetrics.classification import (
 )
 
 from kindling.data.dataset import FieldDataset
-from kindling.data.numbers import at_least, below_one
+from kindling.data.numbers import below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import Backbone, ConvBlocks, ImageBatch, ImageModule, ImageSize, Pixels, sides
-from kindling.images.backbone import Layers, fit_once
+from kindling.images.augment import Mix, sample_seeds
+from kindling.images.backbone import fit_once
 from kindling.images.pretrained import TorchvisionNet
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
@@ -123,15 +124,14 @@ class CloudsModule(ImageModule):
         weights: Of the backbone, "default" or a file, or of a torchvision net, such as "DEFAULT";
             null starts afresh.
         backbone: A net of timm's that sees the photos, in the place of these.
-        freeze: Leave the backbone as it is, so that it looks at each photo once.
-        cached_views: Of each training photo that a frozen backbone looks at.
-        layers: What the backbone tells: its last layer, or the texture at each of its stages.
         channels: Of each block of "conv".
         batch_norm: Normalize after each convolution of "conv".
         pool: What the classifier of "conv" sees, each place ("flatten") or each channel's mean.
         dropout: Share of the classifier's inputs that is dropped in training.
         label_smoothing: Of the training targets, the share that all classes have alike.
         class_weights: Weigh training photos so that each class counts alike, or all alike.
+        mixup: Of the Beta distribution of shares in which two training photos are blended.
+        cutmix: The same of the area of one photo that is pasted into another.
     """
 
     def __init__(
@@ -141,29 +141,29 @@ class CloudsModule(ImageModule):
         net: str = "conv",
         weights: str | None = None,
         backbone: str | None = None,
-        freeze: bool = True,
-        cached_views: int = 1,
-        layers: Layers = "last",
         channels: Sequence[int] = (16, 32, 64, 128, 256),
         batch_norm: bool = True,
         pool: Pool = "average",
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
         class_weights: Literal["balanced"] | None = None,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
         **settings: Any,
     ) -> None:
-        super().__init__({HEAD: _head(classes)}, **settings)
+        super().__init__({HEAD: _head(classes)}, backbone=backbone, weights=weights, **settings)
         self.save_hyperparameters(logger=False)
         below_one("model.dropout", dropout)
         below_one("model.label_smoothing", label_smoothing)
         self.label_smoothing, self.class_weights = label_smoothing, class_weights
         if weights is not None and backbone is None and net in ("conv", "linear"):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
-        self.backbone_weights = weights
-        self.cached_views = at_least("model.cached_views", cached_views, 1)
+        self.mix = Mix(mixup, cutmix)
         self.net: LinearNet | ConvNet | TorchvisionNet | BackboneNet
-        if backbone is not None:
-            sight = Backbone(backbone, image_size, freeze, layers)
+        if (sight := self.make_backbone(image_size)) is not None:
+            if self.mix and sight.frozen:
+                fault = "a frozen backbone sees photos once, before they could be mixed"
+                raise UserError(f"model.mixup, model.cutmix: {fault}; --model.freeze=false")
             self.net = BackboneNet(sight, len(classes), dropout)
         elif net == "linear":
             self.net = LinearNet(image_size, len(classes))
@@ -214,15 +214,24 @@ class CloudsModule(ImageModule):
         return self.net(image if self.sight is not None else self.pixels(image))  # type: ignore[no-any-return]
 
     def step(self, batch: ImageBatch) -> StepOutput:
+        target = batch.label
+        if self.training and self.mix:
+            seeds = sample_seeds(self.seed, self.current_epoch, batch.indices)
+            image, target = self.mix(batch.image, target, len(self.shares), seeds)
+            batch = batch._replace(image=image, label=target.argmax(-1))
         if isinstance(self.net, BackboneNet):
             logits = self.net.classifier(self.look(batch))
         else:
             logits = self(batch.image)
-        loss = self.loss(logits, batch.label)
+        loss = self.loss(logits, target)
         return StepOutput(loss, {HEAD: logits.softmax(-1)}, {HEAD: batch.label})
 
     def loss(self, logits: Tensor, label: Tensor) -> Tensor:
-        """The cross-entropy; smoothed and weighted in training alone, so that epochs compare."""
+        """The cross-entropy; smoothed and weighted in training alone, so that epochs compare.
+
+        Shape:
+            ``label`` ``(B,)`` int64, or ``(B, C)``: shares of mixed photos.
+        """
         if not self.training:
             return nn.functional.cross_entropy(logits, label)
         weight = 1 / (len(self.shares) * self.shares).clamp(min=1e-6)
@@ -240,7 +249,7 @@ class CloudsModule(ImageModule):
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         photos = self.evaluated
         figures = PhotoOutcome(photos, "image", rows["file"], outcome).draw_classes(
-            HEAD, self.heads[HEAD].classes
+            HEAD, self.heads[HEAD].classes, self.explain(self)
         )
         figures |= draw_net(self.net, self.pixels, photos[len(photos) // 2].image.to(self.device))
         if not self.trainer.testing and self.current_epoch == 0:

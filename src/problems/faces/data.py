@@ -24,7 +24,6 @@ from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.images import find_images, listed_images
 from kindling.images.listed import with_names
-from kindling.images.read import described
 from kindling.images.table_datamodule import ImageTableDataModule, same_photos
 from kindling.tables.columns import Columns
 from kindling.tables.read import numeric, read_table, refuse, require_columns
@@ -181,7 +180,7 @@ class FacesDataModule(ImageTableDataModule):
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         return {
-            "image": described(self.fit, self.levels or self.measured_levels),
+            "image": self.reader.described(),
             "age": {"unit": "years"},
         }
 

@@ -19,12 +19,12 @@ from torchmetrics.classification import (
 
 from kindling.data.datamodule import DataModule
 from kindling.data.dataset import FieldDataset
-from kindling.data.numbers import at_least, below_one
+from kindling.data.numbers import below_one
 from kindling.data.targets import target_mask
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import Backbone, ConvBlocks, ImageModule, ImageSize, Pixels
-from kindling.images.backbone import Layers, fit_once
+from kindling.images.backbone import fit_once
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
 from problems.faces.data import FacesBatch
@@ -84,11 +84,6 @@ class FacesModule(ImageModule):
         ages: The youngest and the oldest in training.
         image_size: Pixels on a side.
         channels: Of each convolutional block.
-        backbone: A net of timm's in the place of the blocks.
-        weights: Of the backbone: "default", a file, or null to start afresh.
-        freeze: Leave the backbone as it is, so that it looks at each photo once.
-        cached_views: Of each training photo that a frozen backbone looks at.
-        layers: What the backbone tells: its last layer, or the texture at each of its stages.
         dropout: Share of the heads' inputs that is dropped in training.
         use_identity: Tell who it is.
         use_age: Tell how old.
@@ -105,11 +100,6 @@ class FacesModule(ImageModule):
         ages: Sequence[float] = (),
         image_size: ImageSize = 64,
         channels: Sequence[int] = (16, 32, 64, 128, 256),
-        backbone: str | None = None,
-        weights: str | None = "default",
-        freeze: bool = True,
-        cached_views: int = 1,
-        layers: Layers = "last",
         dropout: float = 0.0,
         use_identity: bool = True,
         use_age: bool = True,
@@ -136,13 +126,7 @@ class FacesModule(ImageModule):
         self.save_hyperparameters(logger=False)
         self.told, self.pixels = nn.ModuleDict(told), Pixels()
         outputs = {head: part.outputs for head, part in told.items()}
-        self.backbone_weights = weights
-        self.cached_views = at_least("model.cached_views", cached_views, 1)
-        trunk: ConvBlocks | Backbone
-        if backbone is None:
-            trunk = ConvBlocks(image_size, channels)
-        else:
-            trunk = Backbone(backbone, image_size, freeze, layers)
+        trunk = self.make_backbone(image_size) or ConvBlocks(image_size, channels)
         self.net = FacesNet(trunk, dropout, outputs)
         self.weights = LossWeights(weighted, weighting)
 
@@ -210,7 +194,7 @@ class FacesModule(ImageModule):
         for name, head in self.heads.items():
             classes = head.classes
             drawn = (
-                photos.draw_classes(name, classes)
+                photos.draw_classes(name, classes, self.explain(lambda x: self(x)["identity"]))
                 if classes
                 else photos.draw_numbers(name, "age in years")
             )

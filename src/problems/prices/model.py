@@ -123,8 +123,9 @@ class PricesModule(ImageModule):
         }
         settings |= {"lr": lr, "weight_decay": weight_decay, "schedule": schedule}
         super().__init__(
-            {HEAD: Head(MetricCollection(metrics))}, rotation, autocontrast=0.0, **settings
-        )
+            {HEAD: Head(MetricCollection(metrics))}, rotation, autocontrast=0.0, weights=weights,
+            backbone=None, freeze=True, backbone_lr=1.0, cached_views=1, layers="last", **settings,
+        )  # fmt: skip
         self.save_hyperparameters(logger=False)
         at_least("model.embedding", embedding, 1)
         at_least("model.readout", readout, 1)
@@ -146,7 +147,7 @@ class PricesModule(ImageModule):
         self.net = PricesNet(
             photos, numbers, vocabularies, embedding, hidden, readout, dropout, hide
         )
-        self.vocabularies, self.backbone_weights = tuple(vocabularies), weights
+        self.vocabularies = tuple(vocabularies)
         grown = trees and self.net.table is not None
         self.trees = Trees("boosted", trees, quantile) if grown else None
         # Of the training prices, or their logarithms: mean, deviation, what a prediction may be
