@@ -213,18 +213,24 @@ class CloudsModule(ImageModule):
         """
         return self.net(image if self.sight is not None else self.pixels(image))  # type: ignore[no-any-return]
 
+    def augmented(self, batch: ImageBatch) -> ImageBatch:
+        """The training batch augmented and, where asked, mixed: ``label`` is ``(B, C)`` then."""
+        view: ImageBatch = super().augmented(batch)
+        if not self.mix:
+            return view
+        seeds = sample_seeds(self.seed, self.current_epoch, view.indices)
+        image, label = self.mix(view.image, view.label, len(self.shares), seeds)
+        return view._replace(image=image, label=label)
+
     def step(self, batch: ImageBatch) -> StepOutput:
-        target = batch.label
-        if self.training and self.mix:
-            seeds = sample_seeds(self.seed, self.current_epoch, batch.indices)
-            image, target = self.mix(batch.image, target, len(self.shares), seeds)
-            batch = batch._replace(image=image, label=target.argmax(-1))
         if isinstance(self.net, BackboneNet):
             logits = self.net.classifier(self.look(batch))
         else:
             logits = self(batch.image)
-        loss = self.loss(logits, target)
-        return StepOutput(loss, {HEAD: logits.softmax(-1)}, {HEAD: batch.label})
+        label = batch.label if batch.label.ndim == 1 else batch.label.argmax(-1)
+        return StepOutput(
+            self.loss(logits, batch.label), {HEAD: logits.softmax(-1)}, {HEAD: label}
+        )
 
     def loss(self, logits: Tensor, label: Tensor) -> Tensor:
         """The cross-entropy; smoothed and weighted in training alone, so that epochs compare.

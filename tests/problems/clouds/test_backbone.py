@@ -1,11 +1,15 @@
 """Clouds through a net that sees already: frozen, resumed, and learned on."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import timm
 import torch
+from PIL import Image
 
 from kindling.__main__ import main
 from tests.problems.clouds.conftest import write_photos
@@ -52,3 +56,32 @@ def test_a_net_that_is_not_frozen_is_trained(
     after = torch.load(last, weights_only=True)["state_dict"]["net.sight.net.conv_stem.weight"]
     before = torch.load(tmp_path / "net.pth", weights_only=True)["conv_stem.weight"]
     assert not torch.equal(after, before)
+
+
+def test_of_many_classes_the_likeliest_are_listed(
+    tmp_path: Path, kindling: Callable[..., int], logs: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 4), ("test", 1)):
+        for kind in range(32):
+            (folder := tmp_path / "many" / split / f"kind {kind:02}").mkdir(parents=True)
+            for number in range(count):
+                pixels = np.clip(8 * kind + rng.normal(0, 9, (16, 16, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    flags = [f"--data.root={tmp_path / 'many'}", "--data.image_size=16", "--model.channels=[8]"]
+    flags += ["--config=clouds", "--trainer.max_epochs=1"]
+    assert kindling("train", *flags) == 0
+    run = logs / "clouds" / "version_0"
+    rows = pd.read_csv(run / "predictions.csv")
+    listed = [
+        f"{what}{k}" for k in ("", "_2", "_3", "_4", "_5") for what in ("prediction", "probability")
+    ]
+    assert list(rows) == ["file", "class", *listed]
+    assert (rows["probability"] >= rows["probability_2"]).all()
+    scored = json.loads((run / "results.json").read_text())["metrics"]
+    hit = pd.concat([rows[name] == rows["class"] for name in listed[::2]], axis=1)
+    assert scored["accuracy"]["value"] == pytest.approx(hit["prediction"].mean())
+    assert scored["top5"]["value"] == pytest.approx(hit.any(axis=1).mean())
+    assert (run / "figures" / "confused_pairs.png").exists()
+    assert kindling("train", *flags, "--model.all_probabilities=true") == 0
+    assert len(pd.read_csv(logs / "clouds" / "version_1" / "predictions.csv").columns) == 3 + 32

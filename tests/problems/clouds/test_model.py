@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
@@ -103,6 +105,40 @@ def test_the_training_loss_may_be_smoothed_and_balanced() -> None:
         model.fit_statistics(FieldDataset(ImageBatch, fields, {"image": grey}))
         torch.testing.assert_close(model.loss(logits, label), expected)
         torch.testing.assert_close(model.eval().loss(logits, label), plain.mean())
+
+
+def test_mixed_photos_are_of_shares_of_classes_in_training_alone() -> None:
+    model, given = module(mixup=1.0), batch()
+    mixed = model.augmented(given)
+    assert mixed.label.shape == (12, 3)
+    torch.testing.assert_close(mixed.label.sum(1), torch.ones(12))
+    log = model(mixed.image).log_softmax(-1)
+    torch.testing.assert_close(model.step(mixed).loss, -(mixed.label * log).sum(1).mean())
+    assert torch.equal(model.augmented(given).image, mixed.image), "drawn by seed, epoch and photo"
+    seen = model.validation_step(given)
+    assert torch.equal(seen.targets[HEAD], given.label)
+    with pytest.raises(UserError, match="frozen backbone sees photos once"):
+        module(backbone="test_efficientnet", weights="default", cutmix=1.0)
+
+
+def test_at_test_time_a_photo_and_its_mirror_image_are_averaged() -> None:
+    model, given = module(tta="flip").eval(), batch()
+    plain, mirrored = (model.predict(given._replace(image=i))[HEAD]
+                       for i in (given.image, given.image.flip(-1)))  # fmt: skip
+    model.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    model.trainer.state.fn = TrainerFn.TESTING
+    for output in (model.test_step(given), model.predict_step(given)):
+        torch.testing.assert_close(output.predictions[HEAD], (plain + mirrored) / 2)
+    model.trainer.state.fn = TrainerFn.FITTING
+    torch.testing.assert_close(model.validation_step(given).predictions[HEAD], plain)
+
+
+def test_the_backbone_may_have_a_rate_of_its_own() -> None:
+    model = module(backbone="test_efficientnet", freeze=False, backbone_lr=0.1, lr=0.01)
+    head, body = model.parameter_groups()
+    assert body["lr"] == pytest.approx(0.001)
+    assert {id(p) for p in head["params"]} == {id(p) for p in model.net.classifier.parameters()}
+    assert len(head["params"]) + len(body["params"]) == len([*model.parameters()])
 
 
 def test_of_many_classes_the_five_likeliest_are_scored() -> None:
