@@ -135,11 +135,11 @@ def _predicted(
         prediction = torch.stack([1 - prediction, prediction], -1)
     if likeliest:
         columns: dict[str, Any] = {}
-        order = prediction.argsort(-1, descending=True, stable=True)
-        for k, index in enumerate(order[:, :likeliest].T):
+        values, order = prediction.sort(dim=-1, descending=True, stable=True)
+        for k in range(likeliest):
             rank = f"{suffix}_{k + 1}" if k else suffix
-            columns[f"prediction{rank}"] = _named(index, classes)
-            columns[f"probability{rank}"] = prediction.gather(1, index[:, None])[:, 0].numpy()
+            columns[f"prediction{rank}"] = _named(order[:, k], classes)
+            columns[f"probability{rank}"] = values[:, k].numpy()
         return columns
     names = [f"probability{suffix}_{name}" for name in classes]
     predicted = {f"prediction{suffix}": _named(prediction.argmax(-1), classes)}

@@ -39,6 +39,7 @@ class Backbone(nn.Module):
         name: As timm has it, such as ``resnet18``.
         image_size: Pixels on a side, or height and width.
         frozen: Whether its weights stay as they are.
+        pretrained: Whether it will have some that see already.
         layers: What is told of a photo: the last layer, pooled as the net does it, or the mean and
             deviation over the photo of each channel of all stages, which shows texture as well.
 
@@ -53,7 +54,12 @@ class Backbone(nn.Module):
     """
 
     def __init__(
-        self, name: str, image_size: ImageSize, frozen: bool = True, layers: Layers = "last"
+        self,
+        name: str,
+        image_size: ImageSize,
+        frozen: bool = True,
+        layers: Layers = "last",
+        pretrained: bool = True,
     ) -> None:
         super().__init__()
         timm = _timm(name)
@@ -61,6 +67,7 @@ class Backbone(nn.Module):
             meant = did_you_mean(name, timm.list_models())
             raise UserError(f"model.backbone={name}: not a net of timm's{meant}")
         self.name, self.frozen, self.layers = name, frozen, layers
+        self.pretrained = pretrained
         # No download: a checkpoint brings its own weights.
         self.net = timm.create_model(name, pretrained=False, num_classes=0)
         self.features = check_size(self.net, f"model.backbone={name}", image_size).shape[1]
@@ -75,8 +82,8 @@ class Backbone(nn.Module):
         self.seen: Tensor | None = None  # features of all photos, while there is training
 
     def normalization(self) -> nn.Module:
-        """A layer that makes features alike in size: of a frozen net, by the training photos'."""
-        return Normalize(self.features) if self.frozen else nn.LayerNorm(self.features)
+        """A layer that makes features alike in size: of one that sees, by the training photos'."""
+        return Normalize(self.features) if self.pretrained else nn.LayerNorm(self.features)
 
     def load(self, weights: str | None) -> None:
         """Take pretrained weights: ``default``, of a package or by download, or a file's.
@@ -179,7 +186,7 @@ class Backbone(nn.Module):
 
 
 def fit_once(layer: nn.Module, features: Tensor) -> None:
-    """Give a frozen net's normalization the training photos' features, unless it has some."""
+    """Give a net's normalization the training photos' features, unless it has some."""
     if isinstance(layer, Normalize) and layer.center.isnan().any():
         layer.fit(features.flatten(0, -2))
 

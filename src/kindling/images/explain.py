@@ -37,6 +37,8 @@ def overlay(net: nn.Module, logits: Logits, images: Tensor, classes: Tensor) -> 
         Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014,
         arXiv:1311.2901
     """
+    if not len(images):
+        return images
     convolutions = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
     device = next(net.parameters()).device
     pictures = []

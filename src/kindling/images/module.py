@@ -88,12 +88,12 @@ class ImageModule(Module):
         self.tta, self.backbone_weights = tta, weights
         self.backbone_lr = positive("model.backbone_lr", backbone_lr)
         self.cached_views = at_least("model.cached_views", cached_views, 1)
-        self._backbone = (backbone, freeze, layers)
+        self._backbone = (backbone, freeze, layers, freeze or weights is not None)
 
     def make_backbone(self, image_size: ImageSize) -> Backbone | None:
         """The net that is named by the settings, without its weights yet."""
-        name, freeze, layers = self._backbone
-        return Backbone(name, image_size, freeze, layers) if name is not None else None
+        name, *settings = self._backbone
+        return Backbone(name, image_size, *settings) if name is not None else None
 
     @property
     def sight(self) -> Backbone | None:
@@ -107,26 +107,29 @@ class ImageModule(Module):
             self.look_once(self.sight)  # now, since what looks for a learning rate is next
 
     def on_fit_start(self) -> None:
-        if self.sight is not None and self.sight.seen is None:  # a resumed run has its weights now
-            self.look_once(self.sight)
+        sight = self.sight  # a resumed run has its weights now
+        if sight is not None and sight.frozen and sight.seen is None:
+            self.look_once(sight)
 
     def look_once(self, sight: Backbone) -> None:
-        """Look at the photos of training and validation, where the backbone is frozen."""
+        """Look at the photos of training, and of validation where the backbone is frozen."""
         data, training = self.trainer.datamodule, self.training_split()  # type: ignore[attr-defined]
-        if not sight.frozen or training is None:
+        if not sight.pretrained or training is None:
             return
-        known = isinstance(data, DataModule)  # a loader may have others than one knows of
+        # A loader may have others than one knows of.
+        known = isinstance(data, DataModule) and sight.frozen
         splits = {"train": training, **({"val": data.splits["val"]} if known else {})}
         self._index = {split: s.fields[self.image_field] for split, s in splits.items()}
         shown = torch.cat([index.flatten() for index in self._index.values()])
         sight.to(self.trainer.strategy.root_device)
-        sight.remember(training.shared[self.image_field], shown, self._view, self.cached_views)
+        views = self.cached_views if sight.frozen else 1
+        sight.remember(training.shared[self.image_field], shown, self._view, views)
         self.fit_features(sight.recall(self._index["train"]))
         if not known:
             sight.seen = None
 
     def fit_features(self, features: Tensor) -> None:
-        """Take statistics of what a frozen backbone tells of the training photos.
+        """Take statistics of what a pretrained backbone tells of the training photos.
 
         Shape:
             ``(N, D)``, or ``(N, V, D)`` of several photos a sample.
@@ -188,9 +191,7 @@ class ImageModule(Module):
         mirrored = self.predict(batch._replace(**{self.image_field: images.flip(-1)}))
         return {head: (value + mirrored[head]) / 2 for head, value in predictions.items()}
 
-    def explain(
-        self, logits: Logits
-    ) -> Explain | None:
+    def explain(self, logits: Logits) -> Explain | None:
         """Pictures of where classes are seen, in a test of a model that is in one piece."""
         whole = self.trainer.testing and self.device_mesh is None
         return partial(overlay, self, logits) if whole else None

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from kindling.__main__ import main
+from problems.clouds.model import CloudsModule
 from tests.problems.clouds.conftest import write_photos
 
 NAME = "test_efficientnet"  # 0.1 million weights
@@ -58,11 +59,12 @@ def test_a_net_that_is_not_frozen_is_trained(
     assert not torch.equal(after, before)
 
 
+@pytest.mark.slow
 def test_of_many_classes_the_likeliest_are_listed(
     tmp_path: Path, kindling: Callable[..., int], logs: Path
 ) -> None:
     rng = np.random.default_rng(0)
-    for split, count in (("train", 4), ("test", 1)):
+    for split, count in (("train", 2), ("test", 1)):
         for kind in range(32):
             (folder := tmp_path / "many" / split / f"kind {kind:02}").mkdir(parents=True)
             for number in range(count):
@@ -79,9 +81,12 @@ def test_of_many_classes_the_likeliest_are_listed(
     assert list(rows) == ["file", "class", *listed]
     assert (rows["probability"] >= rows["probability_2"]).all()
     scored = json.loads((run / "results.json").read_text())["metrics"]
-    hit = pd.concat([rows[name] == rows["class"] for name in listed[::2]], axis=1)
+    hit = rows[listed[::2]].eq(rows["class"], axis=0)
     assert scored["accuracy"]["value"] == pytest.approx(hit["prediction"].mean())
     assert scored["top5"]["value"] == pytest.approx(hit.any(axis=1).mean())
     assert (run / "figures" / "confused_pairs.png").exists()
-    assert kindling("train", *flags, "--model.all_probabilities=true") == 0
-    assert len(pd.read_csv(logs / "clouds" / "version_1" / "predictions.csv").columns) == 3 + 32
+    flags = [f"--run={run}", f"--data.input={tmp_path / 'many' / 'test'}"]
+    assert main(["predict", *flags]) == 0
+    assert list(pd.read_csv(run / "predictions" / "test.csv")) == ["file", *listed]
+    heads = CloudsModule([f"class {k}" for k in range(32)], all_probabilities=True).heads
+    assert not any(head.likeliest for head in heads.values())
