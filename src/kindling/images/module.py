@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kindling.data.datamodule import DataModule
 from kindling.data.numbers import at_least, positive
+from kindling.errors import UserError
 from kindling.images.augment import Augment, Fill, sample_seeds
 from kindling.images.backbone import Backbone, Layers
 from kindling.images.explain import Explain, Logits, overlay
@@ -101,6 +102,9 @@ class ImageModule(Module):
         return None
 
     def setup(self, stage: str) -> None:
+        if (name := self._backbone[0]) is not None and self.sight is None:
+            fault = f"{type(self).__name__} takes none; it would call make_backbone"
+            raise UserError(f"model.backbone={name}: {fault}")
         super().setup(stage)
         if stage == "fit" and self.sight is not None and not self.resumed:
             self.sight.load(self.backbone_weights)

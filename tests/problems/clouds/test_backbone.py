@@ -28,11 +28,15 @@ def flags(tmp_path: Path) -> list[str]:
     return ["--config=clouds", *given, *net, "--model.layers=stages", "--model.schedule=constant"]
 
 
+TRAINED_ON = ["freeze=false", "backbone_lr=0.3", "crop=0.5", "randaugment=9", "mixup=1", "cutmix=1"]
+
+
 @pytest.mark.slow
-def test_a_frozen_net_looks_once_and_a_resumed_run_goes_on_as_it_would_have(
-    flags: list[str], tmp_path: Path, kindling: Callable[..., int], logs: Path
+@pytest.mark.parametrize("settings", [["cached_views=3"], TRAINED_ON], ids=["frozen", "trained"])
+def test_a_resumed_run_goes_on_as_it_would_have(
+    settings: list[str], flags: list[str], tmp_path: Path, kindling: Callable[..., int], logs: Path
 ) -> None:
-    flags = [*flags, "--model.cached_views=3"]
+    flags += [f"--model.{setting}" for setting in settings]
     assert kindling("train", *flags, "--trainer.max_epochs=4") == 0
     assert kindling("fit", *flags, "--trainer.max_epochs=2") == 0
     whole, stopped = (logs / "clouds" / f"version_{k}" for k in range(2))
