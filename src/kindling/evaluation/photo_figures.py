@@ -91,7 +91,7 @@ class PhotoOutcome:
             seen = explain(self._photos(rows[chosen]), torch.from_numpy(predicted[chosen]))
             figures["explained_mistakes"] = self._page(where, rows[chosen], captions, seen)
             right = _surest(probability, true, hardest(count, MOST))
-            captions = [f"{classes[true[k]]} ({probability[k, true[k]]:.0%})\n" for k in right]
+            captions = [f"{classes[true[k]]} ({probability[k, true[k]]:.0%})" for k in right]
             where = "What spoke for each class in its surest photo, most in red"
             seen = explain(self._photos(rows[right]), torch.from_numpy(true[right]))
             figures["explained_classes"] = self._page(where, rows[right], captions, seen)
@@ -149,11 +149,12 @@ class PhotoOutcome:
 
 
 def _surest(
-    probability: NDArray[Any], true: NDArray[np.int64], classes: Sequence[int]
+    probability: NDArray[Any], true: NDArray[np.int64], classes: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Of each of these classes that occurs, the sample that is most probably of it."""
-    likely = np.where(true[:, None] == np.asarray(classes), probability[:, classes], -1.0)
-    return likely.argmax(0)[likely.max(0) >= 0]
+    likely = np.where(true[:, None] == classes, probability[:, classes], -1.0)
+    surest: NDArray[np.int64] = likely.argmax(0)
+    return surest[likely.max(0) >= 0]
 
 
 def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:

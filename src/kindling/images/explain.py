@@ -3,7 +3,7 @@
 M: photos, H: height, W: width, C: classes, h, w: height and width of a map.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import matplotlib
 import torch
@@ -52,7 +52,9 @@ def overlay(net: nn.Module, logits: Logits, images: Tensor, classes: Tensor) -> 
     return torch.cat(pictures)
 
 
-def _grad_cam(layers: list[nn.Module], logits: Logits, images: Tensor, classes: Tensor) -> Tensor:
+def _grad_cam(
+    layers: Sequence[nn.Module], logits: Logits, images: Tensor, classes: Tensor
+) -> Tensor:
     """The last maps, ``(M, h, w)``, each channel weighted by its mean slope."""
     maps: list[Tensor] = []
 
@@ -85,14 +87,15 @@ def _occlusion(logits: Logits, images: Tensor, classes: Tensor) -> Tensor:
     for k in range(PATCHES**2):
         left.append(logits(torch.where(patch == k, grey, images)).softmax(-1))
     fall = whole - torch.stack(left)  # (h * w, M, C)
-    return fall[:, torch.arange(len(images)), classes].T.unflatten(1, (PATCHES, PATCHES))
+    return fall[:, torch.arange(len(images)), classes].T.reshape(-1, PATCHES, PATCHES)
 
 
 def _blend(images: Tensor, evidence: Tensor) -> Tensor:
     """Evidence ``(M, h, w)`` over photos ``(M, 3, H, W)`` bytes; what speaks against it is none."""
     sized = functional.interpolate(evidence[:, None], images.shape[-2:], mode="bilinear")[:, 0]
     sized = sized.relu() / sized.amax((1, 2), keepdim=True).clamp(min=1e-12)
-    colours = torch.from_numpy(matplotlib.colormaps["turbo"](sized.numpy())[..., :3])
+    # Without the ends of the map, which are dark.
+    colours = torch.from_numpy(matplotlib.colormaps["turbo"](0.1 + 0.78 * sized.numpy())[..., :3])
     grey = images.float().mean(1, keepdim=True)
     mixed = 0.6 * grey + 0.4 * 255 * colours.permute(0, 3, 1, 2)
     return mixed.clamp(0, 255).to(torch.uint8)

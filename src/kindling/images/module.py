@@ -93,8 +93,10 @@ class ImageModule(Module):
 
     def make_backbone(self, image_size: ImageSize) -> Backbone | None:
         """The net that is named by the settings, without its weights yet."""
-        name, *settings = self._backbone
-        return Backbone(name, image_size, *settings) if name is not None else None
+        name, frozen, layers, pretrained = self._backbone
+        if name is None:
+            return None
+        return Backbone(name, image_size, frozen, layers, pretrained)
 
     @property
     def sight(self) -> Backbone | None:
