@@ -228,9 +228,7 @@ class CloudsModule(ImageModule):
         else:
             logits = self(batch.image)
         label = batch.label if batch.label.ndim == 1 else batch.label.argmax(-1)
-        return StepOutput(
-            self.loss(logits, batch.label), {HEAD: logits.softmax(-1)}, {HEAD: label}
-        )
+        return StepOutput(self.loss(logits, batch.label), {HEAD: logits.softmax(-1)}, {HEAD: label})
 
     def loss(self, logits: Tensor, label: Tensor) -> Tensor:
         """The cross-entropy; smoothed and weighted in training alone, so that epochs compare.
