@@ -153,8 +153,8 @@ def _surest(
 ) -> NDArray[np.int64]:
     """Of each of these classes that occurs, the sample that is most probably of it."""
     likely = np.where(true[:, None] == classes, probability[:, classes], -1.0)
-    surest: NDArray[np.int64] = likely.argmax(0)
-    return surest[likely.max(0) >= 0]
+    surest: NDArray[np.int64] = likely.argmax(0)[likely.max(0) >= 0]
+    return surest
 
 
 def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:

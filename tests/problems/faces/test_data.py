@@ -105,7 +105,9 @@ class TestFaces(ProblemContract):
 
     def test_figures_and_learned_weights_are_of_each_head(self, trained: Path) -> None:
         pictures = ["age_predicted", "age_error_bands", "age_largest_errors"]
-        pictures += [f"identity_{n}" for n in ("confusion_matrix", "per_class", "worst_mistakes")]
+        drawn = ("confusion_matrix", "per_class", "worst_mistakes")
+        drawn += ("explained_mistakes", "explained_classes")
+        pictures += [f"identity_{n}" for n in drawn]
         assert {path.stem for path in (trained / "figures").iterdir()} == set(pictures)
         epochs = rows_of(trained / "metrics.csv")
         for head in ("identity", "age"):
