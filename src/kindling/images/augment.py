@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.transforms.v2 import CutMix, MixUp, RandAugment, RandomResizedCrop
 
-from kindling.data.numbers import at_least, positive, within
+from kindling.data.numbers import at_least, positive
 from kindling.errors import UserError
 
 Integer = TypeVar("Integer", int, Tensor)
@@ -51,7 +51,8 @@ class Augment(nn.Module):
     ) -> None:
         super().__init__()
         self.crop, self.randaugment = crop, at_least("model.randaugment", randaugment, 0, 30)
-        within("model.crop", crop, 0.01, 1)
+        if not 0.01 <= crop <= 1:
+            raise UserError(f"model.crop={crop}: choose a number from 0.01 to 1")
         self.rotation, self.flip, self.autocontrast = rotation, flip, autocontrast
         self.zoom, self.light, self.contrast, self.fill = zoom, light, contrast, fill
         for name in ("rotation", "flip", "autocontrast", "zoom", "light", "contrast"):
