@@ -1,6 +1,6 @@
-"""What the defaults are worth on tables that nobody tuned them for, beside other methods.
+"""What the defaults are worth on data that nobody tuned them for, beside other methods.
 
-python scripts/unseen.py [--seeds 3] [--sets diabetes wine] [--results logs/unseen.json]
+python scripts/unseen.py [--seeds 3] [--only series] [--sets diabetes wine]
 
 Each set is a CSV file from which `kindling new` makes a problem in a copy of the project, and
 `kindling train` trains it with nothing changed. The other methods get the same rows to learn from,
@@ -24,18 +24,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn import datasets, ensemble, linear_model, metrics, pipeline, preprocessing
+from unseen_photos import PHOTOS, SEERS, pixels
+from unseen_series import SERIES, peers
 
 PROJECT = Path(__file__).resolve().parents[1]
 TARGET = "target"
 OURS = "Kindling"
+DATA = "--data=data/unseen.csv"
+LEFT_OUT = shutil.ignore_patterns("__pycache__")
 Score = dict[str, float]
 
 
 def main(args: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=3, help="cuts of each set")
+    parser.add_argument("--seeds", type=int, default=3, help="cuts of each table, runs of a series")
+    parser.add_argument("--only", nargs="*", choices=[*TITLES], default=[*TITLES])
     parser.add_argument("--sets", nargs="*", help="names of sets; all")
     parser.add_argument("--results", type=Path, default=Path("logs/unseen.json"))
     parser.add_argument("--output", type=Path, default=PROJECT / "docs" / "unseen.md")
@@ -45,9 +51,13 @@ def main(args: Sequence[str] | None = None) -> None:
         found = json.loads(chosen.results.read_text())
     chosen.results.parent.mkdir(parents=True, exist_ok=True)
     for seed in range(chosen.seeds):
-        for name in chosen.sets or SETS:
+        for name in chosen.sets or [name for name in SETS if SETS[name][0] in chosen.only]:
             if f"{name}/{seed}/{OURS}" not in found:
-                found |= measure(name, seed)
+                if name in SERIES:
+                    scores = measure_series(name, seed, found)
+                else:
+                    scores = (measure_photos if name in PHOTOS else measure)(name, seed)
+                found |= {f"{name}/{seed}/{method}": score for method, score in scores.items()}
                 chosen.results.write_text(json.dumps(found, indent=1))
                 print(name, seed, {k.split("/")[2]: v["score"] for k, v in found.items()
                                    if k.startswith(f"{name}/{seed}/")}, flush=True)  # fmt: skip
@@ -58,7 +68,12 @@ def measure(name: str, seed: int) -> dict[str, Score]:
     """Every method's score on one cut of a set, and its CPU seconds."""
     table = SETS[name][2]()
     with tempfile.TemporaryDirectory() as folder:
-        test, predicted, seconds = train(table, Path(folder), seed)
+        table.to_csv(project(folder) / "unseen.csv", index=False)
+        new = ["--kind=tabular", f"--column={TARGET}", DATA]
+        predictions, seconds = train(folder, new, seed, f"--data.split_seed={seed}")
+    classes = [name for name in predictions if name.startswith("probability_")]
+    predicted = predictions[classes or "prediction"].to_numpy()
+    test = table.index[predictions["row"] - 2]
     number = table[TARGET].dtype != object
     rest = table.drop(index=test)
     each = {OURS: {"score": score(table[TARGET][test], predicted, number), "cpu": seconds}}
@@ -73,31 +88,81 @@ def measure(name: str, seed: int) -> dict[str, Score]:
             "score": score(table[TARGET][test], answer, number),
             "cpu": time.process_time() - start,
         }
-    return {f"{name}/{seed}/{method}": value for method, value in each.items()}
+    return each
 
 
-def train(table: pd.DataFrame, folder: Path, seed: int) -> tuple[pd.Index, np.ndarray, float]:
-    """The rows that Kindling tested, what it says of them, and its CPU seconds."""
-    left_out = shutil.ignore_patterns("__pycache__")
+def measure_series(name: str, seed: int, found: dict[str, Score]) -> dict[str, Score]:
+    """Every method's error on the last part of a series; of the others, that of the first run."""
+    _, season, make = SERIES[name]
+    table = make()
+    with tempfile.TemporaryDirectory() as folder:
+        table.to_csv(project(folder) / "unseen.csv", index=False)
+        predictions, seconds = train(folder, ["--kind=series", DATA], seed)
+    true = predictions["target"]
+    each = {OURS: {"score": score(true, predictions["prediction"], True), "cpu": seconds}}
+    assert (table["target"].tail(len(true)).to_numpy() == true.to_numpy()).all()
+    for method, forecast in peers(table, season, len(table) - len(true)).items():
+        start = time.process_time()
+        before = found.get(f"{name}/0/{method}")
+        each[method] = before or {
+            "score": score(true, forecast(), True),
+            "cpu": time.process_time() - start,
+        }
+    return each
+
+
+def measure_photos(name: str, seed: int) -> dict[str, Score]:
+    """Every method's accuracy, or its error of a number, on one cut of a set of photos."""
+    kind, _, write = PHOTOS[name]
+    number = kind != "photos"
+    with tempfile.TemporaryDirectory() as folder:
+        write(photos := project(folder))
+        data = ["--target=regression", DATA] if number else ["--data=data"]
+        new = ["--kind=images", *data]
+        predictions, seconds = train(folder, new, seed, f"--data.split_seed={seed}")
+        file = next(name for name in ("photo", "file", "image") if name in predictions)
+        if number:
+            known = pd.read_csv(photos / "unseen.csv").set_index("photo")[TARGET]
+        else:
+            names = [path.relative_to(photos) for path in sorted(photos.rglob("*.png"))]
+            known = pd.Series({str(name): name.parts[0] for name in names})
+        test = predictions[file].map(lambda name: str(Path(name)).removeprefix(f"{photos}/"))
+        rest = known.drop(index=test)
+        seen, tested = (pixels(pd.Series(n), photos) for n in (rest.index, test))
+
+    def error(predicted: "npt.NDArray[Any]") -> float:
+        true = known[test].to_numpy()
+        return score(true, predicted, True) if number else float((true == predicted).mean())
+
+    each = {OURS: {"score": error(predictions["prediction"].to_numpy()), "cpu": seconds}}
+    for method, make in SEERS[kind].items():
+        start = time.process_time()
+        found = make().fit(seen, rest.to_numpy()).predict(tested)
+        each[method] = {"score": error(found), "cpu": time.process_time() - start}
+    return each
+
+
+def project(folder: str) -> Path:
+    """Where data go in a copy of the project, which is made."""
     for part in ("src", "configs"):
-        shutil.copytree(PROJECT / part, folder / part, ignore=left_out)
-    (folder / "data").mkdir()
-    table.to_csv(folder / "data" / "unseen.csv", index=False)
+        shutil.copytree(PROJECT / part, Path(folder) / part, ignore=LEFT_OUT)
+    (Path(folder) / "data").mkdir()
+    return Path(folder) / "data"
+
+
+def train(folder: str, new: Sequence[str], seed: int, *settings: str) -> tuple[pd.DataFrame, float]:
+    """What Kindling says of the rows that it tested, and its CPU seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    kindling(folder, "new", "--task=unseen", "--kind=tabular", "--data=data/unseen.csv",
-             f"--column={TARGET}")  # fmt: skip
-    kindling(folder, "train", "--config=unseen", "--data.root=data", f"--data.split_seed={seed}",
+    kindling(folder, "new", "--task=unseen", *new)
+    kindling(folder, "train", "--config=unseen", "--data.root=data", *settings,
              f"--seed_everything={seed}", "--trainer.enable_progress_bar=false")  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    predictions = pd.read_csv(folder / "logs" / "unseen" / "latest" / "predictions.csv")
-    classes = [name for name in predictions if name.startswith("probability_")]
-    values = predictions[classes or "prediction"].to_numpy()
-    return table.index[predictions["row"] - 2], values, seconds
+    return pd.read_csv(Path(folder) / "logs" / "unseen" / "latest" / "predictions.csv"), seconds
 
 
-def kindling(folder: Path, *args: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"}
+def kindling(folder: str, *args: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{folder}/src", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "kindling", *args]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -120,14 +185,14 @@ def page(found: dict[str, Score]) -> str:
     keys = pd.DataFrame([k.split("/") for k in found], columns=["set", "seed", "method"])
     results = keys.join(pd.DataFrame(found.values()))
     text = [HEAD]
-    for title, kind, better in (("Numbers", "number", "RMSE"), ("Classes", "class", "AUROC")):
+    for kind, (title, better) in TITLES.items():
         rows = results[results["set"].map(lambda name, kind=kind: SETS[name][0] == kind)]
         if rows.empty:
             continue
         means = rows.pivot_table(index="set", columns="method", values="score", sort=False)
         # Each cut is ranked by itself.
         cuts = rows.pivot_table(index=["set", "seed"], columns="method", values="score")
-        ranks = cuts.rank(axis=1, ascending=kind == "number")
+        ranks = cuts.rank(axis=1, ascending=better == "RMSE")
         cpu = rows.pivot_table(columns="method", values="cpu")
         ranks, cpu = ranks[means.columns], cpu[means.columns]
         half = {h: [n for n in means.index if SETS[n][1] == h] for h in ("chosen", "checked")}
@@ -156,6 +221,15 @@ takes for validation included. Means over the cuts; ranks are of each cut. Rules
 sets marked "chosen", on one cut; width and bins for classes were changed once after the others had
 been measured too, by the validation rows of "mixture". CPU seconds are of fitting and predicting,
 Kindling's with the start of two commands, the evaluation and its intervals."""
+
+
+TITLES = {
+    "number": ("Tables' numbers", "RMSE"),
+    "class": ("Tables' classes", "AUROC"),
+    "series": ("Series, one step ahead", "RMSE"),
+    "photos": ("Photos' classes", "accuracy"),
+    "numbers of photos": ("Photos' numbers", "RMSE"),
+}
 
 
 def of_frame(frame: pd.DataFrame, target: str, classes: bool = False) -> pd.DataFrame:
@@ -236,10 +310,12 @@ SETS: dict[str, tuple[str, str, Callable[[], pd.DataFrame]]] = {
         partial(made, DRAWN, 15_000, 5, n_informative=10, n_clusters_per_class=6, class_sep=0.8),
     ),
 }
-"""Kind of target and half; series and photos have a place here once they are measured."""
+"""Kind and half."""
 if find_spec("statsmodels") is not None:
     SETS["affairs"] = ("number", "checked", partial(modelled, "fair", "affairs"))
     SETS["votes"] = ("number", "checked", partial(modelled, "anes96", "vote"))
+SETS |= {name: ("series", half, make) for name, (half, _, make) in SERIES.items()}
+SETS |= {name: (kind, half, pd.DataFrame) for name, (kind, half, _) in PHOTOS.items()}
 
 scaled = preprocessing.StandardScaler
 NUMBERS: dict[str, Callable[[], Any]] = {

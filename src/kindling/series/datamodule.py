@@ -57,6 +57,8 @@ class SeriesDataModule(DataModule):
             month of the quarter and of the year.
         horizon: Steps that are forecast at once.
         stride: Steps from one evaluated forecast to the next, where all would be too many.
+        overlap: Let the windows of a part begin in the steps before it, which are known by then, so
+            that each of its steps is forecast: what a short series needs.
         val_fraction: Share of the training steps that is held out for validation.
         val_blocks: Blocks over which validation is spread, fewer where they would get too short;
             1 holds out the last part.
@@ -93,6 +95,7 @@ class SeriesDataModule(DataModule):
         calendar: bool = False,
         horizon: int = 1,
         stride: int = 1,
+        overlap: bool = False,
         val_fraction: float = 0.1,
         val_blocks: int = 4,
         test_fraction: float = 0.2,
@@ -131,7 +134,7 @@ class SeriesDataModule(DataModule):
         self.lags = [lag for lag in lags if span(lag)]
         self.calendar, self.values = calendar, len(self.targets) * (1 + len(lags))
         self.inputs = self.values + 4 * calendar + len(inputs) + len(known)
-        self.val_blocks = at_least("data.val_blocks", val_blocks, 1)
+        self.overlap, self.val_blocks = overlap, at_least("data.val_blocks", val_blocks, 1)
         self.step: int | str = 0  # from the training file or a checkpoint, as are the statistics
         self.statistics: dict[str, list[list[float]]] = {}
 
@@ -149,7 +152,7 @@ class SeriesDataModule(DataModule):
         if self.test_file is not None:
             tested = self._read(self.file("test", self.test_file))
         parts, left = self._cut(whole, tested)
-        self._require_length(parts, whole)
+        self._require_length(parts, whole, tested)
         self.statistics = {
             name: self._moments(whole, training)
             for name, training in zip(whole.names, left, strict=True)
@@ -300,10 +303,12 @@ class SeriesDataModule(DataModule):
         for start, stop in zip(whole.starts.tolist(), whole.stops.tolist(), strict=True):
             steps, segment = self._hold_out(stop - start)
             # As many validation blocks as leave each twice as long as what a window takes.
-            takes = context(self.window, self._lags()) + self.horizon - 1
-            fitting = int(steps * self.cut.val_fraction) // (2 * takes)
+            takes = context(self.window, self._lags())
+            before = min(takes, steps) if self.overlap else 0  # what nothing can be forecast of
+            needed = self.horizon - 1 + (takes if not self.overlap else 1)
+            fitting = int((steps - before) * self.cut.val_fraction) // (2 * needed)
             count = max(1, min(self.val_blocks, fitting))
-            kept, validation = blocks(steps, self.cut.val_fraction, count)
+            kept, validation = blocks(steps - before, self.cut.val_fraction, count, before)
             cuts = {"train": kept, "val": validation, "test": [segment] if segment else []}
             for split, segments in cuts.items():
                 parts[split] += [Segment(start + a, start + b) for a, b in segments]  # type: ignore[index]
@@ -330,10 +335,13 @@ class SeriesDataModule(DataModule):
             for c in range(len(panel.values))
         ]
 
-    def _require_length(self, parts: Splits, whole: Panel) -> None:
+    def _require_length(self, parts: Splits, whole: Panel, tested: Panel) -> None:
         """Refuse series that are too short, naming a window that is not too long for them."""
         takes = context(self.window, self._lags())
-        sizes = {split: [s.stop - s.start for s in segments] for split, segments in parts.items()}
+        sizes = {
+            split: [self._room(s, tested if split == "test" else whole) for s in segments]
+            for split, segments in parts.items()
+        }
         split, size = min(((k, max(v)) for k, v in sizes.items()), key=lambda item: item[1])
         if size >= takes + self.horizon:
             if self.panel and (short := sum(n < takes + self.horizon for n in sizes["test"])):
@@ -342,7 +350,8 @@ class SeriesDataModule(DataModule):
         # One validation block, the longest there can be, and one forecast in it.
         steps = self._hold_out(int((whole.stops - whole.starts).max()))[0]
         held_out = round(steps * self.cut.val_fraction)
-        there = min(held_out, steps - held_out, max(sizes["test"]))
+        there = steps - held_out
+        there = there if self.overlap else min(held_out, there, max(sizes["test"]))
         room = there - self.horizon
         longest = room - max([0, *(lag - 1 for lag in self._lags())])
         cure = "give more of the series"
@@ -357,6 +366,14 @@ class SeriesDataModule(DataModule):
             f"the {split} part has {size} steps, but a window (--data.window) with its lags "
             f"(--data.lags) takes {takes} and {what} to predict; {cure}"
         )
+
+    def _room(self, segment: Segment, panel: Panel) -> int:
+        """Steps of a segment, with those before it that its windows may hold."""
+        before = 0
+        if self.overlap and segment.stop > segment.start:
+            series = panel.starts[panel.starts <= segment.start].max()
+            before = min(segment.start - int(series), context(self.window, self._lags()))
+        return segment.stop - segment.start + before
 
     def _require_known(self, path: Path, panel: Panel) -> None:
         """Refuse a file without the columns that are known ahead for the steps to come."""
@@ -380,7 +397,7 @@ class SeriesDataModule(DataModule):
         stride = {"train": 1, "predict": self.horizon}.get(split, self.stride)
         windows = Windows(
             panel, segments, self.window, self._lags(), self._naive(), phases, ahead,
-            horizon=self.horizon, stride=stride,
+            horizon=self.horizon, stride=stride, overlap=self.overlap,
         )  # fmt: skip
         if not len(windows):
             raise UserError(f"the {split} part has no measured value to predict; add to the file")

@@ -35,9 +35,9 @@ class SeriesBatch(NamedTuple):
         columns that are known ahead, of the step H later. These are standardized. ``target``
         ``(B, H, V)``, NaN where it is still unknown or was not measured; without H where it is 1,
         or without V. Of one value a step ahead, that is ``(B,)``. ``naive`` ``(B, K, ...)``: the
-        values that the baselines repeat, NaN where they lie before the segment. ``indices``
-        ``(B,)``: of samples in their split. ``statistics`` ``(B, V, 3)`` of the series in training:
-        mean, standard deviation, mean absolute error of the seasonal naive forecast.
+        values that the baselines repeat, NaN where they lie before what windows may hold.
+        ``indices`` ``(B,)``: of samples in their split. ``statistics`` ``(B, V, 3)`` of the series
+        in training: mean, standard deviation, mean absolute error of the seasonal naive forecast.
     """
 
     window: Tensor
@@ -63,7 +63,7 @@ class Segment(NamedTuple):
 
 
 class Windows(BatchDataset[SeriesBatch]):
-    """Every window whose context and H targets lie inside one segment.
+    """Every window whose H targets, and whose context too unless they overlap, lie in a segment.
 
     Those count of whose first step a target was measured; later targets that were not are NaN. A
     value that was filled in between two others is known once the later one is: in a window that
@@ -80,6 +80,7 @@ class Windows(BatchDataset[SeriesBatch]):
         ahead: Include the window after the last step, whose targets are not known yet.
         horizon: Steps to forecast, H.
         stride: Take every so many-th window, back from each segment's last.
+        overlap: Let windows begin before their segment, in earlier steps of its series.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Windows(BatchDataset[SeriesBatch]):
         filled: Tensor | None = None,
         horizon: int = 1,
         stride: int = 1,
+        overlap: bool = False,
     ) -> None:
         if isinstance(series, Tensor):
             filled = torch.empty(0, dtype=torch.int64) if filled is None else filled
@@ -106,7 +108,9 @@ class Windows(BatchDataset[SeriesBatch]):
         self.context = context(length, lags)
         self.first, self.stop = (torch.tensor(ends) for ends in zip(*segments, strict=True))
         self.home = torch.bucketize(self.first, series.starts, right=True) - 1
-        begin = self.first + self.context
+        # Where what a window may hold begins.
+        self.origin = series.starts[self.home] if overlap else self.first
+        begin = (self.origin + self.context).maximum(self.first)
         end = (self.stop + 1 - (0 if ahead else horizon)).maximum(begin)
         rows = series.unmeasured_rows
         skipped = rows.measured_before(begin)
@@ -196,8 +200,8 @@ class Windows(BatchDataset[SeriesBatch]):
     def _repeated(self, target: Tensor, segment: Tensor) -> Tensor:
         """What the baselines repeat, ``(..., K, H, V)``."""
         position = target[..., None, None, None] + self.repeats
-        first = self.first[segment][..., None, None, None]
-        there = (position - self.own >= first) & self.repeatable
+        origin = self.origin[segment][..., None, None, None]
+        there = (position - self.own >= origin) & self.repeatable
         if len(self.panel.gaps):
             known = self.panel.gaps.last_measured(target[..., None] + self.own)
             position = position.minimum(known[..., None, None, :])
@@ -229,15 +233,19 @@ def context(length: int, lags: Sequence[int]) -> int:
     return length + max([0, *(lag - 1 for lag in lags)])
 
 
-def blocks(steps: int, fraction: float, count: int) -> tuple[list[Segment], list[Segment]]:
+def blocks(
+    steps: int, fraction: float, count: int, before: int = 0
+) -> tuple[list[Segment], list[Segment]]:
     """Cut ``steps`` into what trains and ``count`` evenly spread blocks that validate.
 
     A single block is the last part; more than one samples the seasons, where the last months alone
-    would rank models by a single one. Both are in order, and together the whole.
+    would rank models by a single one. Both are in order, and together the whole, with what trains
+    ``before`` these steps.
     """
     size = round(steps * fraction / count)
     starts = [round(steps * (k + 0.5) / count - size / 2) for k in range(count)]
-    held_out = [Segment(k, k + size) for k in (starts if count > 1 else [steps - size])]
-    edges = [0, *(edge for segment in held_out for edge in segment), steps]
+    starts = [before + k for k in (starts if count > 1 else [steps - size])]
+    held_out = [Segment(k, k + size) for k in starts]
+    edges = [0, *(edge for segment in held_out for edge in segment), before + steps]
     kept = [Segment(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     return [segment for segment in kept if segment.stop > segment.start] or kept[:1], held_out

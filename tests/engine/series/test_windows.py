@@ -75,3 +75,18 @@ def test_values_are_exact_in_the_units_of_the_file() -> None:
     counter = 1_234_567_890 + torch.arange(1000, dtype=torch.float64) * 19
     batch = Windows(counter, WHOLE, 5)[torch.arange(900)]
     assert (batch.target - batch.window[:, -1, 0]).eq(19).all()
+
+
+def test_windows_that_overlap_forecast_each_step_from_what_was_known() -> None:
+    series = torch.arange(40.0, dtype=torch.float64)
+    inside, overlapping = (
+        Windows(series, [Segment(0, 20), Segment(30, 40)], 5, [7], [1, 7], overlap=overlap)
+        for overlap in (False, True)
+    )
+    assert (len(inside), len(overlapping)) == (9, 19)
+    batch = overlapping[torch.arange(19)]
+    assert batch.target.tolist() == [*range(11, 20), *range(30, 40)]
+    assert batch.window[9, :, 0].tolist() == [25, 26, 27, 28, 29]
+    assert batch.window[9, :, 1].tolist() == [19, 20, 21, 22, 23]
+    assert batch.naive[9].tolist() == [29, 23]
+    torch.testing.assert_close(batch.window[:9], inside[torch.arange(9)].window)

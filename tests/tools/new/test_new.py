@@ -100,7 +100,7 @@ def test_names_that_cannot_be_had(
         (["--kind=series"], "a,b\n1,2\n2,3\n", "no column of times"),
         (["--kind=series"], "a,b\n2024-01-01,x\n2024-01-02,y\n", "no column of numbers"),
         (["--kind=series"], "a,b\n2024-01-01,1.5\nlater,2.5\n", "later"),
-        (["--kind=images"], "a,b\n1,2\n", "photos of classes lie in folders"),
+        (["--kind=images"], "a,b\n1,2\n", "name the folder, DATA=folder"),
     ],
 )
 def test_what_no_problem_is_made_of(
@@ -153,7 +153,7 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             ["--kind=series"],
             LOAD,
             "700 rows; not used: wind",
-            {"time": "when", "value": "load", "problems": "error", "lags": []},
+            {"time": "when", "value": "load", "problems": "error", "window": 24, "lags": ["1d"]},
         ),
         (
             ["--kind=series", "--column=wind"],
@@ -165,7 +165,7 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             ["--kind=series"],
             SHOPS,
             "400 rows",
-            {"value": "sold", "series": "shop", "problems": "error", "window": 10, "lags": ["1y"]},
+            {"value": "sold", "series": "shop", "problems": "error", "window": 13, "lags": []},
         ),
     ],
 )

@@ -1,6 +1,7 @@
-"""How long and how wide a net of a table is trained: rules by its rows and columns, in one place.
+"""How long and how wide a net is trained, and what it looks back on: rules, all in one place.
 
-`make new` writes what they say as plain numbers, with a note beside each.
+They go by rows and columns of a table, by steps and season of a series. `make new` writes what they
+say as plain numbers, with a note beside each.
 """
 
 import importlib.util
@@ -8,17 +9,31 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kindling.series.calendar import WEEK, Calendar
+
 TRAINING = 0.64
-"""Share of a table's rows that the data module trains on by default."""
+"""Share of a table's rows that the data module trains on by default, and about that of a series."""
 
 STEPS = 6_000
 """Of the optimizer in all: what a table of some thousand rows takes."""
+
+SERIES_STEPS = 2_000
+"""The same of a series, where a linear model does most."""
+
+PHOTO_STEPS = 2_000
+"""The same of a net of photos, from scratch."""
 
 WIDE = 300
 """Columns from which on trees take longer than the net."""
 
 DENSE = 1_000
 """Rows from which on bins of the numbers are worth their weights, where a number is predicted."""
+
+SHORT = 1_000
+"""Steps of a series below which a tenth of them is too little to validate by."""
+
+LONGEST = 48
+"""Steps of a window, at most."""
 
 
 class Budget(NamedTuple):
@@ -31,7 +46,7 @@ class Budget(NamedTuple):
     notes: Mapping[str, str]
 
 
-def budget(rows: int, columns: int, target: str) -> Budget:
+def of_table(rows: int, columns: int, target: str) -> Budget:
     """What a table of so many rows and columns of numbers and categories takes.
 
     Args:
@@ -40,18 +55,92 @@ def budget(rows: int, columns: int, target: str) -> Budget:
         target: ``classification`` or ``regression``.
     """
     training = max(32, rows * TRAINING)
-    batch = min(512, max(16, 2 ** round(math.log2(training / 32))))
+    batch = _batch(training, 512)
     epochs = int(min(100, max(20, STEPS * batch / training)))
     model: dict[str, Any] = {"lr": 2e-3, "hidden": [128, 128]}
-    notes = {
-        "batch_size": f"for {training:,.0f} rows to train on",
-        "trainer": f"{epochs * training / batch:,.0f} steps at most",
-        "early_stopping": "epochs without a better validation loss",
-    }
+    notes = _notes(training, batch, epochs, "rows")
     if target == "regression" and columns <= WIDE:
-        model["trees"] = 300 if importlib.util.find_spec("sklearn") is not None else 0
+        model |= _trees()
         notes["trees"] = "half of the prediction; 0 is without, and needs no scikit-learn"
         if rows >= DENSE:
             model["bins"] = 16
             notes["bins"] = f"of each number, from {DENSE:,} rows on"
     return Budget({"batch_size": batch}, model, epochs, max(8, epochs // 8), notes)
+
+
+def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
+    """What so many series of so many steps take.
+
+    Args:
+        steps: Of each.
+        series: How many there are.
+        calendar: Of their steps, with a day, a week and a year in them.
+        log: They swing the more the higher they are.
+    """
+    window, lags = look_back(steps, calendar)
+    training = max(32, steps * series * TRAINING)
+    batch = _batch(training, 128)
+    epochs = int(min(100, max(4, SERIES_STEPS * batch / training)))
+    data = {
+        "window": window,
+        "lags": lags,
+        "calendar": any(calendar.seasons()),
+        "overlap": True,
+        "val_fraction": 0.2 if steps < SHORT else 0.1,
+        "batch_size": batch,
+    }
+    model = {"lr": 2e-3, **_trees(), "log": log}
+    notes = _notes(training, batch, epochs, "steps") | {
+        "window": f"steps, each of them {calendar.name}",
+        "overlap": "windows of a part may begin in the one before",
+        "trees": "up to half of what is added to a linear model; 0 needs no scikit-learn",
+        "log": "whether it swings the more the higher it is",
+    }
+    return Budget(data, model, epochs, max(8, epochs // 8), notes)
+
+
+def of_photos(photos: int, side: int) -> Budget:
+    """What so many photos take, of about so many pixels on their longer side."""
+    training = max(32, photos * TRAINING)
+    batch = _batch(training, 64)
+    epochs = int(min(100, max(10, PHOTO_STEPS * batch / training)))
+    size = next((size for size in (32, 64, 96) if side <= 1.5 * size), 128)
+    channels = [16, 32, 64] if size == 32 else [16, 32, 64, 128]
+    notes = _notes(training, batch, epochs, "photos")
+    notes |= {"image_size": f"pixels on a side, for photos of about {side:,}"}
+    model = {"channels": channels, "lr": 3e-3, "schedule": "cosine"}
+    data = {"image_size": size, "batch_size": batch}
+    return Budget(data, model, epochs, max(10, epochs // 4), notes)
+
+
+def look_back(steps: int, calendar: Calendar) -> tuple[int, list[str]]:
+    """A window, and what lies a season before: as far as a tenth of the series reaches."""
+    day, week, year = [*calendar.seasons(), 0, 0][:3]
+    reach = max(2, steps // 10)
+    if day:
+        window, lags = min(max(day, LONGEST // 2), LONGEST), {"1d": day, "7d": week}
+    elif year:
+        window, lags = 2 * year + 1, {}
+    else:
+        window = 4 * week or LONGEST // 2
+        lags = {"52w": 52} if calendar.length == WEEK else {}
+    if year and window > reach:
+        window = year + 1
+    window = min(window, reach)
+    return window, [name for name, lag in lags.items() if lag and window + lag <= 2 * reach]
+
+
+def _batch(training: float, most: int) -> int:
+    return min(most, max(16, 2 ** round(math.log2(training / 32))))
+
+
+def _trees() -> dict[str, int]:
+    return {"trees": 300 if importlib.util.find_spec("sklearn") is not None else 0}
+
+
+def _notes(training: float, batch: int, epochs: int, what: str) -> dict[str, str]:
+    return {
+        "batch_size": f"for {training:,.0f} {what} to train on",
+        "trainer": f"{epochs * training / batch:,.0f} steps at most",
+        "early_stopping": "epochs without a better validation loss",
+    }

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from kindling.errors import UserError
-from kindling.series.calendar import DAY, Calendar, find_calendar
+from kindling.images.folder import find_images
+from kindling.series.calendar import DAY, find_calendar
 from kindling.series.read import read_rows
 from kindling.series.rows import SeriesColumns
 from kindling.series.several import find_series, refuse_several
@@ -24,19 +26,16 @@ from kindling.tables.columns import (
 )
 from kindling.tables.formats import parse
 from kindling.tables.read import numeric, read_table, require_columns
+from kindling.tools.new.budget import Budget, of_photos, of_series, of_table
 
 CLASSES = 20
 """Different whole numbers above which a target is a number rather than a class."""
 
-SPARE = 40
-"""Days that a series must have for yesterday to be of use."""
+PARTS = 12
+"""Of a series, in which its level is compared with how much it changes."""
 
-
-LONG = 1000
-"""Steps from which on the data module's own window and batch suit a series."""
-
-STEPS = 2000
-"""Of the optimizer, at least, that a short series is trained for."""
+SIDES = 50
+"""Photos, at most, that show how large they are."""
 
 SEEN = 1000
 """Rows that show whether a column is of times."""
@@ -45,15 +44,15 @@ SEEN = 1000
 class Inferred(NamedTuple):
     """What a file holds, in words; the kind of target; settings of the data module.
 
-    ``columns`` says what each column of a table was taken for, with an example; ``size`` is how
-    many rows it has, and how many columns to learn from.
+    ``columns`` says what each column of a table was taken for, with an example; ``budget`` is what
+    a table or series of that size takes.
     """
 
     about: str
     target: str | None
     settings: dict[str, Any]
     columns: Mapping[str, str] = {}
-    size: tuple[int, int] | None = None
+    budget: Budget | None = None
 
 
 def infer(kind: str, path: Path, column: str | None, target: str | None) -> Inferred:
@@ -61,17 +60,21 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
 
     Args:
         kind: As ``KIND=`` has it.
-        path: CSV file.
+        path: CSV file, or a folder of photos.
         column: To predict, several with commas; where none is named, the last one that can be.
         target: ``classification`` or ``regression``, where it is not to be found out.
 
     Raises:
         UserError: The file cannot be read, or has nothing to learn from.
     """
+    if path.is_dir():
+        files = find_images(path)
+        side = _side(files)
+        about = f"{len(files):,} photos, of about {side} pixels"
+        return Inferred(about, target, {}, budget=of_photos(len(files), side))
     if kind == "images" and target != "regression":
         raise UserError(
-            f"DATA={path}: photos of classes lie in folders; make the problem without DATA, then "
-            "train on them by make train DATA=folder"
+            f"DATA={path}: photos of classes lie in folders; name the folder, DATA=folder"
         )
     table = read_table(path, typed=kind != "series")
     missing = placeholders(table) if kind != "series" else []
@@ -82,20 +85,21 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         require_columns(table, [column], path)
     related: list[str] = []
     if kind == "series":
-        settings = _series(table, path, column)
-    else:
-        likely: Sequence[Kind] = ("categories", "numbers", "identifiers")
-        column = column or _last(table, likely[:1] if kind == "multi-output" else likely, path)
-        if kind == "tabular":
-            target = target or _target(table[column])
-            related = related_rows(table, [column])
-        if target == "regression" or kind == "multi-input":
-            numeric(table, [column], path)
-        settings = _rows(kind, table, path, column) | ({"missing": missing} if missing else {})
+        settings, budget = _series(table, path, column)
+        return Inferred(_about(table, settings), target, settings, {}, budget)
+    likely: Sequence[Kind] = ("categories", "numbers", "identifiers")
+    column = column or _last(table, likely[:1] if kind == "multi-output" else likely, path)
+    if kind == "tabular":
+        target = target or _target(table[column])
+        related = related_rows(table, [column])
+    if target == "regression" or kind == "multi-input":
+        numeric(table, [column], path)
+    settings = _rows(kind, table, path, column) | ({"missing": missing} if missing else {})
     about = "; ".join([_about(table, settings), *related])
     if kind != "tabular":
-        return Inferred(about, target, settings)
-    return Inferred(about, target, settings, *_seen(table, settings))
+        files = [path.parent / name for name in table[settings["photos"][0]].dropna()]
+        return Inferred(about, target, settings, budget=of_photos(len(table), _side(files)))
+    return Inferred(about, target, settings, *_seen(table, settings, target or ""))
 
 
 def _several(
@@ -108,16 +112,18 @@ def _several(
         raise UserError(f"{path}: {', '.join(names)}: classes and numbers: say which by TARGET")
     settings = _rows("tabular", table, path, names) | ({"missing": missing} if missing else {})
     found = "; ".join([_about(table, settings), *related_rows(table, names)])
-    return Inferred(found, target or kinds.pop(), settings, *_seen(table, settings))
+    target = target or kinds.pop()
+    return Inferred(found, target, settings, *_seen(table, settings, target))
 
 
 def _seen(
-    table: pd.DataFrame, settings: Mapping[str, Any]
-) -> tuple[dict[str, str], tuple[int, int]]:
+    table: pd.DataFrame, settings: Mapping[str, Any], target: str
+) -> tuple[dict[str, str], Budget]:
     numbers, categories = settings["numbers"], settings["categories"]
     columns = Columns(numbers, categories, [], settings.get("ignore", []))
     targets = np.atleast_1d(settings["target"]).tolist()
-    return described(table, columns, targets), (len(table), len(numbers) + len(categories))
+    sized = of_table(len(table), len(numbers) + len(categories), target)
+    return described(table, columns, targets), sized
 
 
 def placeholders(table: pd.DataFrame) -> list[str]:
@@ -178,8 +184,20 @@ def _last(table: pd.DataFrame, kinds: Sequence[Kind], path: Path) -> str:
     raise UserError(f"{path}: no column of {kinds[0]} to predict; add one, or TARGET_COLUMN=name")
 
 
-def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any]:
-    """Settings for a table with a row for each step of time."""
+def _side(files: Sequence[Path]) -> int:
+    """Pixels of the longer side of most photos, by some of those that can be read."""
+    sides = []
+    for file in files[:: len(files) // SIDES + 1]:
+        try:
+            with Image.open(file) as photo:
+                sides.append(max(photo.size))
+        except OSError:  # which training names
+            continue
+    return int(np.median(sides)) if sides else 32
+
+
+def _series(table: pd.DataFrame, path: Path, value: str | None) -> tuple[dict[str, Any], Budget]:
+    """Settings for a table with a row for each step of time, and what the series takes."""
     names = [str(name) for name in table.columns]
     value = value or _last(table, ("numbers", "identifiers"), path)
     # Numbers may be times as well, but text that reads as a time hardly is anything else.
@@ -198,38 +216,28 @@ def _series(table: pd.DataFrame, path: Path, value: str | None) -> dict[str, Any
         refuse_several(path, columns)
     index, off = fit.calendar.index(rows.ticks)
     regular = bool((np.diff(index) == 1).all() and not (off | np.isnan(rows.values)).any())
-    length = _of_length(len(index), table[columns.series].nunique() if columns.series else 1)
-    return {
-        "train": path.name,
-        "time": time,
-        "value": value,
-        **({"series": columns.series} if columns.series else {}),
-        "problems": "error" if regular else "interpolate",
-        "lags": _lags(fit.calendar, len(index), length.get("window", 24)),
-        **length,
-    }
+    settings: dict[str, Any] = {"train": path.name, "time": time, "value": value}
+    settings |= {"series": columns.series} if columns.series else {}
+    settings["problems"] = "error" if regular else "interpolate"
+    series = table[columns.series].nunique() if columns.series else 1
+    training = rows.values[: int(0.8 * len(rows.values))]
+    log = series == 1 and swings_with_level(training)
+    return settings, of_series(len(index), series, fit.calendar, log)
 
 
-def _lags(calendar: Calendar, steps: int, window: int) -> list[str]:
-    """A day, a week or a year before, where the series is long enough to look back so far."""
-    day, *longer = calendar.seasons()
-    if day:
-        return ["1d"] if day < steps / SPARE else []
-    season = next((lag for lag in longer if lag), 0)
-    # Validation is a single block of a sixth, of which some steps are to predict.
-    fits = season and 1.2 * (window + season) < steps * 0.16
-    return ["1y" if calendar.kind == "months" else "1w"] if fits else []
-
-
-def _of_length(steps: int, series: int) -> dict[str, Any]:
-    """What short series take: a small window, and so many epochs that there are steps enough."""
-    found: dict[str, Any] = {}
-    if steps < LONG:  # of which validation is a tenth at most
-        found = {"window": max(1, min(12, steps // 20)), "val_fraction": 0.2}
-    if steps * series < 10 * LONG:
-        batches = max(1, round(0.7 * steps * series / 32))
-        found |= {"batch_size": 32, "max_epochs": min(300, max(50, STEPS // batches))}
-    return found
+def swings_with_level(values: "np.typing.NDArray[np.float64]") -> bool:
+    """Whether a series of positive numbers changes the more the higher it is."""
+    known = values.reshape(-1)[np.isfinite(values.reshape(-1))]
+    if len(known) < 2 * PARTS or known.min() <= 0:
+        return False
+    level, swing = zip(
+        *((part.mean(), np.diff(part).std()) for part in np.array_split(known, PARTS)), strict=True
+    )
+    ratio = max(level) / min(level)
+    if ratio < 1.5 or min(swing) <= 0:
+        return False
+    slope = np.polyfit(np.log(level), np.log(swing), 1)[0]
+    return bool(slope > 0.5)
 
 
 def _is_time(cells: "pd.Series[str]") -> bool:

@@ -12,7 +12,7 @@ import yaml
 from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
-from kindling.tools.new.budget import budget
+from kindling.tools.new.budget import Budget
 
 if TYPE_CHECKING:
     from kindling.tools.new.infer import Inferred
@@ -27,8 +27,9 @@ PHOTOS = {"photos": ["photo"], "image_size": 32}
 LISTED = {**TABLE, **PHOTOS}
 ALONE = {**LISTED, "numbers": [], "categories": []}
 BOTH = {"table": "sample.csv", "target": "label", "amount": "amount", **PHOTOS}
-SERIES = {"train": "series.csv", "test": None, "time": "timestamp", "value": "value", "window": 24}
-BLOCKS = {"channels": [16, 32, 64], "lr": 3e-3}
+SERIES = {"train": "series.csv", "test": None, "time": "timestamp", "value": "value", "window": 24,
+          "calendar": True, "overlap": True}  # fmt: skip
+BLOCKS = {"channels": [16, 32, 64], "lr": 3e-3, "schedule": "cosine"}
 
 
 class Kind(NamedTuple):
@@ -98,23 +99,23 @@ def make(
     create(task, chosen)
     for path in places(task):
         print(f"wrote   {path.relative_to(paths.PROJECT)}")
-    print(f"train   make train TASK={task}{f' DATA={data.parent}' if data is not None else ''}")
+    root = data.parent if data is not None and data.is_file() else data
+    print(f"train   make train TASK={task}{f' DATA={root}' if root is not None else ''}")
 
 
 def _of_file(kind: Kind, found: "Inferred") -> Kind:
     """With what a file holds, and what its size takes."""
-    epochs = found.settings.pop("max_epochs", kind.epochs)
-    data = {**kind.data, **found.settings}
-    kind = kind._replace(data=data, epochs=epochs, columns=found.columns)
-    if found.size is None:
-        return kind
-    sized = budget(*found.size, found.target or "")
+    kind = kind._replace(data={**kind.data, **found.settings}, columns=found.columns)
+    return kind if found.budget is None else _sized(kind, found.budget)
+
+
+def _sized(kind: Kind, budget: Budget) -> Kind:
     return kind._replace(
-        data={**kind.data, **sized.data},
-        model={**kind.model, **sized.model},
-        epochs=sized.epochs,
-        patience=sized.patience,
-        notes=sized.notes,
+        data={**kind.data, **budget.data},
+        model={**kind.model, **budget.model},
+        epochs=budget.epochs,
+        patience=budget.patience,
+        notes=budget.notes,
     )
 
 

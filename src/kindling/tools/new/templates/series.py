@@ -1,4 +1,4 @@
-"""Forecasts the next values of a series.
+"""Forecasts the next values of a series: a linear model, and what a recurrent net adds to it.
 
 B: batch, T: time steps, C: calendar columns, H: steps to forecast, V: columns to forecast.
 """
@@ -11,32 +11,60 @@ from torch import Tensor, nn
 
 from kindling.series.datamodule import head_names
 from kindling.series.metrics import forecast_metrics
-from kindling.series.windows import SeriesBatch, Windows
+from kindling.series.windows import BASELINES, SeriesBatch, Windows
+from kindling.tables.layers import MLP
+from kindling.tables.linear import LinearModel
+from kindling.tables.normalize import Normalize
+from kindling.tables.trees import Trees
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import Module
 
+FITTED = 20_000  # windows of training, at most, that statistics are taken from
+RECENT = 6  # steps of a window that are seen beside the recurrent net
+
 
 class TaskNameModule(Module):
-    """Forecasts the change from the last values; the loss is in deviations of the training series.
+    """Forecasts the change from the last values, by a linear model and a net for what it leaves.
+
+    The loss is in deviations of what the linear model leaves of the training series: 1 is as good
+    as that model. The checkpoint carries it, the trees and the statistics.
 
     Args:
         inputs: Values and calendar columns of a step.
+        values: How many of them are values of the series, with their lags.
         targets: Names of the columns to forecast.
         horizon: Steps to forecast.
+        window: Steps that a forecast looks back on.
         panel: Scale each of several series by its own deviation.
         hidden: Width of the state.
+        patch: Steps that the recurrent net takes as one.
+        dropout: Share of the layer behind it that is dropped in training.
+        trees: Boosted trees, up to half of what is added to the linear model; 0 is the net alone.
+        log: Forecast the logarithm, of a series that swings the more the higher it is.
     """
 
     dataset_class = Windows
+    center: Tensor
     scale: Tensor
+    unit: Tensor
+    floor: Tensor
+    spread: Tensor
+    share: Tensor
+    naive_errors: Tensor
 
     def __init__(
         self,
         inputs: int = 1,
+        values: int = 1,
         targets: Sequence[str] = ("value",),
         horizon: int = 1,
+        window: int = 96,
         panel: bool = False,
         hidden: int = 32,
+        patch: int = 4,
+        dropout: float = 0.2,
+        trees: int = 0,
+        log: bool = False,
         **settings: Any,
     ) -> None:
         names = head_names(targets) if len(targets) > 1 else ["value"]
@@ -44,37 +72,114 @@ class TaskNameModule(Module):
         head = Head(forecast_metrics(several), optional=several)
         super().__init__(dict.fromkeys(names, head), **settings)
         self.save_hyperparameters(logger=False)
-        self.names, self.horizon, self.panel = names, horizon, panel
-        self.encoder = nn.LSTM(inputs, hidden, batch_first=True)
-        self.readout = nn.Linear(hidden, horizon * len(names))
-        self.register_buffer("scale", torch.full((len(names),), torch.nan))
+        self.names, self.horizon, self.panel, self.log = names, horizon, panel, log
+        self.values, self.patch, outputs = values, min(patch, window), horizon * len(names)
+        others = inputs - values + len(names)  # the level, beside the calendar
+        self.linear = LinearModel(window * values + others, outputs)
+        self.encoder = nn.LSTM(self.patch * (2 * values + others), hidden, batch_first=True)
+        self.recent = Normalize(min(RECENT + 1, window) * values + others)
+        self.readout = MLP(hidden + self.recent.features, [128, 128], outputs, dropout)
+        for parameter in self.readout.output.parameters():
+            nn.init.zeros_(parameter)  # an untrained net adds nothing
+        grown = [Trees("boosted", trees, quantile=None) for _ in range(outputs if trees else 0)]
+        self.trees = nn.ModuleList(grown)
+        for name in ("center", "scale", "unit", "floor"):
+            self.register_buffer(name, torch.full((len(names),), torch.nan, dtype=torch.float64))
+        self.register_buffer("spread", torch.full((outputs,), torch.nan))
+        self.register_buffer("share", torch.zeros(outputs))
+        self.register_buffer("naive_errors", torch.full((len(BASELINES),), torch.inf))
 
     def fit_statistics(self, training: Windows) -> None:
-        _, scale = training.statistics
-        self.scale.copy_(scale)
+        batch = training[torch.arange(0, len(training), len(training) // FITTED + 1)]
+        target = self._whole(batch.target)
+        for k, naive in enumerate(batch.naive.unbind(1)):
+            error = (self._whole(naive) - target).square().nanmean()
+            self.naive_errors[k] = error.nan_to_num(torch.inf)
+        self.floor.copy_(target.nan_to_num(torch.inf).amin((0, 1)).clamp(min=1e-9) / 2)
+        target = self._inner(target)
+        self.center.copy_(target.nanmean((0, 1)))
+        self.scale.copy_((target - self.center).square().nanmean((0, 1)).sqrt().clamp(min=1e-9))
+        self.unit.fill_(1)
+        last, scale, _ = self._relative(batch.window, batch.calendar, batch.statistics)
+        first = (target[:, :1] - last) / scale
+        self.unit.copy_(first.square().nanmean((0, 1)).sqrt().clamp(min=1e-9))
+        last, unit, steps = self._relative(batch.window, batch.calendar, batch.statistics)
+        change = ((target - last) / unit).flatten(1)
+        there = ~change.isnan().any(1)
+        steps, change = steps[there], change[there].float()
+        self.linear.fit_best(self._columns(steps), change)
+        left = change - self.linear(self._columns(steps))
+        self.spread.copy_(left.std(0, correction=0).clamp(min=1e-9))
+        recent = self._recent(steps)
+        self.recent.fit(recent)
+        if self.trees:
+            self._grow(recent, left / self.spread)
+
+    def _grow(self, recent: Tensor, left: Tensor) -> None:
+        """Fit the trees; what they count for is seen on the last quarter of the windows."""
+        early = len(left) * 3 // 4
+        for k, trees in enumerate(self.trees):
+            trees.fit(recent[:early], left[:early, k])  # type: ignore[operator]
+            found = trees(recent[early:])
+            share = (found @ left[early:, k]) / found.square().sum()
+            self.share[k] = share.nan_to_num(0).clamp(0, 1)
+            trees.fit(recent, left[:, k])  # type: ignore[operator]
 
     def forward(self, window: Tensor, calendar: Tensor, statistics: Tensor | None = None) -> Tensor:
         """Forecasts ``(B, H, V)`` of windows ``(B, T, ...)`` and calendar ``(B, T, C)``."""
-        last, scale = window[:, -1:, : len(self.names)], self._scale(statistics)  # (B, 1, V)
-        lags = window.shape[-1] // len(self.names)
-        # Differences of values in double precision are exact, and small enough for single.
-        values = ((window - last.repeat(1, 1, lags)) / scale.repeat(1, 1, lags)).to(calendar.dtype)
-        states, _ = self.encoder(torch.cat([values, calendar], -1))
-        change = self.readout(states[:, -1]).reshape(-1, self.horizon, len(self.names))
-        return last + scale * change  # type: ignore[no-any-return]
+        last, unit, steps = self._relative(window, calendar, statistics)
+        recent, lacking = self._recent(steps), -steps.shape[1] % self.patch
+        patches = torch.cat([steps[:, :1].expand(-1, lacking, -1), steps], 1)
+        states, _ = self.encoder(patches.unflatten(1, (-1, self.patch)).flatten(2))
+        added = self.readout(torch.cat([states[:, -1], self.recent(recent)], 1))
+        if self.trees and not self.training:
+            grown = torch.stack([trees(recent) for trees in self.trees], 1)
+            added = added + self.share / 2 * (grown - added)
+        change = self.linear(self._columns(steps)) + self.spread * added
+        forecast = last + unit * change.reshape(-1, self.horizon, len(self.names))
+        return forecast.exp() if self.log else forecast  # type: ignore[no-any-return]
 
-    def _scale(self, statistics: Tensor | None) -> Tensor:
-        """Of the training series, or of each sample's own of several, ``(B, 1, V)``."""
+    def _inner(self, values: Tensor) -> Tensor:
+        """What is forecast of values ``(..., V)``: they, or their logarithm."""
+        return values.maximum(self.floor).log() if self.log else values
+
+    def _relative(
+        self, window: Tensor, calendar: Tensor, statistics: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Last values and unit ``(B, 1, V)``, and what the nets see of each step, ``(B, T, F)``.
+
+        That is how far values are from the last, in usual changes of a step, and from the step
+        before; how far they are from the mean, in deviations; and the calendar.
+        """
+        values = self._inner(window.unflatten(-1, (-1, len(self.names))))  # (B, T, 1 + lags, V)
+        center, scale = self.center[None, None], self.scale[None, None]
         if self.panel and statistics is not None:
-            return statistics[:, None, :, 1]
-        return self.scale[None, None]
+            center, scale = statistics[:, None, :, 0], statistics[:, None, :, 1]
+        last, unit = values[:, -1:, 0], scale * self.unit
+        # Differences of values in double precision are exact, and small enough for single.
+        changes = ((values - last[:, :, None]) / unit[:, :, None]).flatten(2)
+        level = (values[:, :, 0] - center) / scale
+        steps = [changes, changes.diff(dim=1, prepend=changes[:, :1]), level]
+        return last, unit, torch.cat([*(part.to(calendar) for part in steps), calendar], -1)
+
+    def _columns(self, steps: Tensor) -> Tensor:
+        """What the linear model sees: all changes, and of the last step the level and calendar."""
+        changes, rest = steps[..., : self.values], steps[:, -1, 2 * self.values :]
+        return torch.cat([changes.flatten(1), rest], 1)
+
+    def _recent(self, steps: Tensor) -> Tensor:
+        """The same of the last steps and the first alone."""
+        kept = torch.cat([steps[:, :1], steps[:, 1:][:, -RECENT:]], 1)
+        return self._columns(kept)
 
     def step(self, batch: SeriesBatch) -> StepOutput:
         forecast = self(batch.window, batch.calendar, batch.statistics)
-        target, scale = self._whole(batch.target), self._scale(batch.statistics)
+        target = self._whole(batch.target)
         there = ~target.isnan()  # what was not measured counts for nothing
-        error = ((forecast - target.nan_to_num()) / scale).float().where(there, 0)
-        loss = error.square().sum() / there.sum().clamp(min=1)
+        _, unit, _ = self._relative(batch.window, batch.calendar, batch.statistics)
+        unit = unit * self.spread.reshape(self.horizon, -1)
+        error = (self._inner(forecast) - self._inner(target.nan_to_num(1))) / unit
+        loss = error.float().where(there, 0).square().sum() / there.sum().clamp(min=1)
         units = {name: batch.statistics[:, k, 2] for k, name in enumerate(self.names)}
         return StepOutput(loss, self._heads(forecast), self._heads(target), units=units)
 
@@ -83,9 +188,10 @@ class TaskNameModule(Module):
         return self._heads(self(batch.window, batch.calendar, statistics))
 
     def baselines(self, batch: SeriesBatch) -> Mapping[str, Heads]:
+        """What is known, once more: first what errs least in training."""
         found = {k: self._heads(self._whole(naive)) for k, naive in batch.baselines().items()}
-        last, *seasons = found.items()
-        return dict([*seasons, last] if self.horizon > 1 else [last, *seasons])
+        errors = dict(zip(found, self.naive_errors.tolist(), strict=False))
+        return {name: found[name] for name in sorted(found, key=lambda name: errors[name])}
 
     def _whole(self, values: Tensor) -> Tensor:
         return values.reshape(-1, self.horizon, len(self.names))

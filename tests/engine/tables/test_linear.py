@@ -1,0 +1,25 @@
+"""The linear model, beside scikit-learn's."""
+
+import numpy as np
+import pytest
+import torch
+
+from kindling.tables.linear import PENALTIES, LinearModel
+
+
+@pytest.mark.parametrize("noise", [0.1, 30.0])
+def test_the_best_penalty_errs_least_on_rows_that_are_left_out(noise: float) -> None:
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import RidgeCV
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(60, 8)) * 10.0 ** np.arange(8) + 5
+    columns[:, 3] = 7  # never changes
+    target = columns @ rng.normal(size=(8, 2)) / 1e4 + noise * rng.normal(size=(60, 2))
+    model = LinearModel(8, 2)
+    model.fit_best(torch.from_numpy(columns), torch.from_numpy(target))
+    scaled = StandardScaler().fit_transform(columns)
+    expected = RidgeCV(PENALTIES).fit(scaled, target).predict(scaled)
+    found = model(torch.from_numpy(columns)).double().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
