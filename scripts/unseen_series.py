@@ -169,7 +169,7 @@ def peers(table: pd.DataFrame, season: int, first: int) -> dict[str, Callable[[]
     seen["last"] = last
     time = table["time"].dt
     clock = pd.DataFrame(
-        {"month": time.month, "weekday": time.weekday, "hour": time.hour + time.minute / 60}
+        {"month": time.month, "weekday": time.day_of_week, "hour": time.hour + time.minute / 60}
     )
     rows = slice(max(lags), first)
 

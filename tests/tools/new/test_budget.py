@@ -15,13 +15,13 @@ HOUR = DAY // 24
 @pytest.mark.parametrize(
     ("steps", "length", "expected"),
     [
-        (9000, HOUR, {"window": 24, "lags": ["1d", "7d"], "calendar": True}),
+        (9000, HOUR, {"window": 48, "lags": ["7d"], "calendar": True}),
         (9000, HOUR // 4, {"window": 48, "lags": ["1d", "7d"]}),
         (5000, HOUR // 60, {"window": 48, "lags": []}),  # less than four days
         (1200, DAY, {"window": 28, "lags": [], "calendar": True}),
         (1200, "business day", {"window": 20, "lags": []}),
         (1200, WEEK, {"window": 24, "lags": ["52w"], "calendar": False}),
-        (144, "month", {"window": 13, "lags": [], "calendar": True, "val_fraction": 0.2}),
+        (144, "month", {"window": 13, "lags": [], "calendar": True, "val_fraction": 0.15}),
         (600, "month", {"window": 25}),
         (200, "quarter", {"window": 9}),
         (100, "year", {"window": 10, "calendar": False}),
@@ -55,6 +55,7 @@ def test_a_series_that_swings_with_its_level_is_forecast_by_its_logarithm() -> N
     noise = rng.normal(0, 0.1, 240)
     growing = np.exp(step / 100 + noise)
     assert swings_with_level(growing)
+    assert swings_with_level(growing * (2 + np.sin(2 * np.pi * step / 12)), 12)
     assert not swings_with_level(step + 10 + noise)
     assert not swings_with_level(growing - 3)
     assert not swings_with_level(growing[:20])

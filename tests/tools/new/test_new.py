@@ -153,7 +153,7 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             ["--kind=series"],
             LOAD,
             "700 rows; not used: wind",
-            {"time": "when", "value": "load", "problems": "error", "window": 24, "lags": ["1d"]},
+            {"time": "when", "value": "load", "problems": "error", "window": 48, "lags": []},
         ),
         (
             ["--kind=series", "--column=wind"],

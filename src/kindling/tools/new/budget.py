@@ -29,8 +29,8 @@ WIDE = 300
 DENSE = 1_000
 """Rows from which on bins of the numbers are worth their weights, where a number is predicted."""
 
-SHORT = 1_000
-"""Steps of a series below which a tenth of them is too little to validate by."""
+VALIDATED = ((1_000, 0.15), (5_000, 0.1))
+"""Shares of a series' training that validate, below so many steps; of longer ones, a twentieth."""
 
 LONGEST = 48
 """Steps of a window, at most."""
@@ -86,15 +86,15 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
         "lags": lags,
         "calendar": any(calendar.seasons()),
         "overlap": True,
-        "val_fraction": 0.2 if steps < SHORT else 0.1,
+        "val_fraction": next((share for most, share in VALIDATED if steps < most), 0.05),
         "batch_size": batch,
     }
-    model = {"lr": 2e-3, **_trees(), "log": log}
+    model = {"lr": 2e-3, "schedule": "cosine", **_trees(), "logarithm": log}
     notes = _notes(training, batch, epochs, "steps") | {
         "window": f"steps, each of them {calendar.name}",
         "overlap": "windows of a part may begin in the one before",
-        "trees": "up to half of what is added to a linear model; 0 needs no scikit-learn",
-        "log": "whether it swings the more the higher it is",
+        "trees": "half of what is added to a linear model; 0 needs no scikit-learn",
+        "logarithm": "whether it swings the more the higher it is",
     }
     return Budget(data, model, epochs, max(8, epochs // 8), notes)
 
@@ -118,7 +118,8 @@ def look_back(steps: int, calendar: Calendar) -> tuple[int, list[str]]:
     day, week, year = [*calendar.seasons(), 0, 0][:3]
     reach = max(2, steps // 10)
     if day:
-        window, lags = min(max(day, LONGEST // 2), LONGEST), {"1d": day, "7d": week}
+        window, lags = min(max(2 * day, LONGEST // 2), LONGEST), {"1d": day, "7d": week}
+        lags = {name: lag for name, lag in lags.items() if lag > window}
     elif year:
         window, lags = 2 * year + 1, {}
     else:

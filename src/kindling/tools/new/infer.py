@@ -32,7 +32,13 @@ CLASSES = 20
 """Different whole numbers above which a target is a number rather than a class."""
 
 PARTS = 12
-"""Of a series, in which its level is compared with how much it changes."""
+"""Of a series without a season, in which its level is compared with how much it changes."""
+
+LOWEST = 0.05
+"""Of the median: what is lower has a logarithm that is far from the others'."""
+
+VARIED = 1.2
+"""How many times as high some parts are as others, where their swings are compared."""
 
 SIDES = 50
 """Photos, at most, that show how large they are."""
@@ -221,23 +227,28 @@ def _series(table: pd.DataFrame, path: Path, value: str | None) -> tuple[dict[st
     settings["problems"] = "error" if regular else "interpolate"
     series = table[columns.series].nunique() if columns.series else 1
     training = rows.values[: int(0.8 * len(rows.values))]
-    log = series == 1 and swings_with_level(training)
+    season = next(filter(None, fit.calendar.seasons()), 0)
+    log = series == 1 and swings_with_level(training, season)
     return settings, of_series(len(index), series, fit.calendar, log)
 
 
-def swings_with_level(values: "np.typing.NDArray[np.float64]") -> bool:
-    """Whether a series of positive numbers changes the more the higher it is."""
+def swings_with_level(values: "np.typing.NDArray[np.float64]", season: int = 0) -> bool:
+    """Whether positive numbers differ the more within a season, the higher they are in it.
+
+    References:
+        Guerrero, Time-Series Analysis Supported by Power Transformations, 1993, Journal of
+        Forecasting 12(1)
+    """
     known = values.reshape(-1)[np.isfinite(values.reshape(-1))]
-    if len(known) < 2 * PARTS or known.min() <= 0:
+    length = max(season, 4) if season else len(known) // PARTS
+    if length < 4 or len(known) < 4 * length or known.min() <= LOWEST * np.median(known):
         return False
-    level, swing = zip(
-        *((part.mean(), np.diff(part).std()) for part in np.array_split(known, PARTS)), strict=True
-    )
-    ratio = max(level) / min(level)
-    if ratio < 1.5 or min(swing) <= 0:
+    parts = known[len(known) % length :].reshape(-1, length)
+    level, swing = parts.mean(1), parts.std(1)
+    low, high = np.quantile(level, [0.1, 0.9])
+    if high < VARIED * low or swing.min() <= 0:
         return False
-    slope = np.polyfit(np.log(level), np.log(swing), 1)[0]
-    return bool(slope > 0.5)
+    return bool(np.polyfit(np.log(level), np.log(swing), 1)[0] > 0.5)
 
 
 def _is_time(cells: "pd.Series[str]") -> bool:

@@ -20,7 +20,7 @@ from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import Module
 
 FITTED = 20_000  # windows of training, at most, that statistics are taken from
-RECENT = 6  # steps of a window that are seen beside the recurrent net
+RECENT = 12  # steps of a window that are seen beside the recurrent net
 
 
 class TaskNameModule(Module):
@@ -39,8 +39,8 @@ class TaskNameModule(Module):
         hidden: Width of the state.
         patch: Steps that the recurrent net takes as one.
         dropout: Share of the layer behind it that is dropped in training.
-        trees: Boosted trees, up to half of what is added to the linear model; 0 is the net alone.
-        log: Forecast the logarithm, of a series that swings the more the higher it is.
+        trees: Boosted trees, half of what is added to the linear model; 0 is the net alone.
+        logarithm: Forecast the logarithm, of a series that swings the more the higher it is.
     """
 
     dataset_class = Windows
@@ -50,6 +50,7 @@ class TaskNameModule(Module):
     floor: Tensor
     spread: Tensor
     share: Tensor
+    whole: Tensor
     naive_errors: Tensor
 
     def __init__(
@@ -64,7 +65,7 @@ class TaskNameModule(Module):
         patch: int = 4,
         dropout: float = 0.2,
         trees: int = 0,
-        log: bool = False,
+        logarithm: bool = False,
         **settings: Any,
     ) -> None:
         names = head_names(targets) if len(targets) > 1 else ["value"]
@@ -72,13 +73,15 @@ class TaskNameModule(Module):
         head = Head(forecast_metrics(several), optional=several)
         super().__init__(dict.fromkeys(names, head), **settings)
         self.save_hyperparameters(logger=False)
-        self.names, self.horizon, self.panel, self.log = names, horizon, panel, log
-        self.values, self.patch, outputs = values, min(patch, window), horizon * len(names)
+        self.names, self.horizon, self.panel = names, horizon, panel
+        self.values, self.patch, self.logarithm = values, min(patch, window), logarithm
+        outputs = horizon * len(names)
         others = inputs - values + len(names)  # the level, beside the calendar
         self.linear = LinearModel(window * values + others, outputs)
         self.encoder = nn.LSTM(self.patch * (2 * values + others), hidden, batch_first=True)
-        self.recent = Normalize(min(RECENT + 1, window) * values + others)
-        self.readout = MLP(hidden + self.recent.features, [128, 128], outputs, dropout)
+        seen = min(RECENT + 1, window) * len(names) + values - len(names) + others
+        self.recent = Normalize(seen)
+        self.readout = MLP(hidden + seen, [128, 128], outputs, dropout)
         for parameter in self.readout.output.parameters():
             nn.init.zeros_(parameter)  # an untrained net adds nothing
         grown = [Trees("boosted", trees, quantile=None) for _ in range(outputs if trees else 0)]
@@ -87,6 +90,7 @@ class TaskNameModule(Module):
             self.register_buffer(name, torch.full((len(names),), torch.nan, dtype=torch.float64))
         self.register_buffer("spread", torch.full((outputs,), torch.nan))
         self.register_buffer("share", torch.zeros(outputs))
+        self.register_buffer("whole", torch.zeros(outputs))
         self.register_buffer("naive_errors", torch.full((len(BASELINES),), torch.inf))
 
     def fit_statistics(self, training: Windows) -> None:
@@ -112,36 +116,50 @@ class TaskNameModule(Module):
         self.spread.copy_(left.std(0, correction=0).clamp(min=1e-9))
         recent = self._recent(steps)
         self.recent.fit(recent)
-        if self.trees:
-            self._grow(recent, left / self.spread)
-
-    def _grow(self, recent: Tensor, left: Tensor) -> None:
-        """Fit the trees; what they count for is seen on the last quarter of the windows."""
-        early = len(left) * 3 // 4
         for k, trees in enumerate(self.trees):
-            trees.fit(recent[:early], left[:early, k])  # type: ignore[operator]
-            found = trees(recent[early:])
-            share = (found @ left[early:, k]) / found.square().sum()
-            self.share[k] = share.nan_to_num(0).clamp(0, 1)
-            trees.fit(recent, left[:, k])  # type: ignore[operator]
+            self._grow(k, trees, recent, change[:, k], left[:, k])
+
+    def _grow(self, k: int, trees: Any, recent: Tensor, change: Tensor, left: Tensor) -> None:
+        """Fit the trees to all of the change, or to what the linear model leaves of it.
+
+        Which of them, and what they are worth, is seen on the third and the last quarter of the
+        windows, by trees on those before. Where that is nothing, as of a random walk, no net is
+        worth more; its root counts, since trees on all windows, and a net beside them, know more.
+        """
+        linear, half, found = change - left, len(left) // 2, []
+        for base in (0, 1):
+            parts = []
+            for start, stop in ((half, half * 3 // 2), (half * 3 // 2, len(left))):
+                few = Trees("boosted", max(1, trees.number // 3), quantile=None)
+                few.fit(recent[:start], (change - base * linear)[:start])
+                parts.append(few(recent[start:stop]) - (1 - base) * linear[start:stop])
+            added = torch.cat(parts)
+            share = ((added @ left[half:]) / added.square().sum()).nan_to_num(0).clamp(0, 1)
+            found.append((float((left[half:] - share * added).square().sum()), base, share))
+        _, base, share = min(found, key=lambda each: each[0])
+        self.share[k] = share.sqrt()
+        self.whole[k] = 1 - base
+        trees.fit(recent, change - base * linear)
 
     def forward(self, window: Tensor, calendar: Tensor, statistics: Tensor | None = None) -> Tensor:
         """Forecasts ``(B, H, V)`` of windows ``(B, T, ...)`` and calendar ``(B, T, C)``."""
         last, unit, steps = self._relative(window, calendar, statistics)
-        recent, lacking = self._recent(steps), -steps.shape[1] % self.patch
+        linear, recent = self.linear(self._columns(steps)), self._recent(steps)
+        lacking = -steps.shape[1] % self.patch
         patches = torch.cat([steps[:, :1].expand(-1, lacking, -1), steps], 1)
         states, _ = self.encoder(patches.unflatten(1, (-1, self.patch)).flatten(2))
         added = self.readout(torch.cat([states[:, -1], self.recent(recent)], 1))
         if self.trees and not self.training:
             grown = torch.stack([trees(recent) for trees in self.trees], 1)
-            added = added + self.share / 2 * (grown - added)
-        change = self.linear(self._columns(steps)) + self.spread * added
+            grown = (grown - self.whole * linear) / self.spread
+            added = self.share * (added + grown) / 2
+        change = linear + self.spread * added
         forecast = last + unit * change.reshape(-1, self.horizon, len(self.names))
-        return forecast.exp() if self.log else forecast  # type: ignore[no-any-return]
+        return forecast.exp() if self.logarithm else forecast  # type: ignore[no-any-return]
 
     def _inner(self, values: Tensor) -> Tensor:
         """What is forecast of values ``(..., V)``: they, or their logarithm."""
-        return values.maximum(self.floor).log() if self.log else values
+        return values.maximum(self.floor).log() if self.logarithm else values
 
     def _relative(
         self, window: Tensor, calendar: Tensor, statistics: Tensor | None
@@ -168,9 +186,11 @@ class TaskNameModule(Module):
         return torch.cat([changes.flatten(1), rest], 1)
 
     def _recent(self, steps: Tensor) -> Tensor:
-        """The same of the last steps and the first alone."""
-        kept = torch.cat([steps[:, :1], steps[:, 1:][:, -RECENT:]], 1)
-        return self._columns(kept)
+        """What trees see: of the changes, the last and the first, and of the lags the last."""
+        own, count = steps[..., : len(self.names)], len(self.names)
+        kept = torch.cat([own[:, :1], own[:, 1:][:, -RECENT:]], 1)
+        lags, rest = steps[:, -1, count : self.values], steps[:, -1, 2 * self.values :]
+        return torch.cat([kept.flatten(1), lags, rest], 1)
 
     def step(self, batch: SeriesBatch) -> StepOutput:
         forecast = self(batch.window, batch.calendar, batch.statistics)
