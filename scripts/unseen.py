@@ -33,7 +33,8 @@ from unseen_series import SERIES, peers
 PROJECT = Path(__file__).resolve().parents[1]
 TARGET = "target"
 OURS = "Kindling"
-DATA = "--data=data/unseen.csv"
+ROOT = "data/unseen"
+DATA = f"--data={ROOT}/unseen.csv"
 LEFT_OUT = shutil.ignore_patterns("__pycache__")
 Score = dict[str, float]
 
@@ -117,7 +118,7 @@ def measure_photos(name: str, seed: int) -> dict[str, Score]:
     number = kind != "photos"
     with tempfile.TemporaryDirectory() as folder:
         write(photos := project(folder))
-        data = ["--target=regression", DATA] if number else ["--data=data"]
+        data = ["--target=regression", DATA] if number else [f"--data={ROOT}"]
         new = ["--kind=images", *data]
         predictions, seconds = train(folder, new, seed, f"--data.split_seed={seed}")
         file = next(name for name in ("photo", "file", "image") if name in predictions)
@@ -146,15 +147,15 @@ def project(folder: str) -> Path:
     """Where data go in a copy of the project, which is made."""
     for part in ("src", "configs"):
         shutil.copytree(PROJECT / part, Path(folder) / part, ignore=LEFT_OUT)
-    (Path(folder) / "data").mkdir()
-    return Path(folder) / "data"
+    (data := Path(folder) / ROOT).mkdir(parents=True)
+    return data
 
 
 def train(folder: str, new: Sequence[str], seed: int, *settings: str) -> tuple[pd.DataFrame, float]:
     """What Kindling says of the rows that it tested, and its CPU seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     kindling(folder, "new", "--task=unseen", *new)
-    kindling(folder, "train", "--config=unseen", "--data.root=data", *settings,
+    kindling(folder, "train", "--config=unseen", f"--data.root={ROOT}", *settings,
              f"--seed_everything={seed}", "--trainer.enable_progress_bar=false")  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -213,14 +214,19 @@ def _cells(values: "pd.Series[float]", form: str) -> str:
     return " | ".join(format(value, form) for value in values)
 
 
-HEAD = """# Tables that nobody tuned for
+HEAD = """# Data that nobody tuned for
 
 `python scripts/unseen.py` makes a problem of each set by `kindling new`, trains it by
 `kindling train` with nothing changed, and fits the others to the same rows, those that Kindling
-takes for validation included. Means over the cuts; ranks are of each cut. Rules were chosen on the
-sets marked "chosen", on one cut; width and bins for classes were changed once after the others had
-been measured too, by the validation rows of "mixture". CPU seconds are of fitting and predicting,
-Kindling's with the start of two commands, the evaluation and its intervals."""
+takes for validation included. Means over the cuts of a table or of photos, and over runs of a
+series by other seeds, whose other methods are those of the first run; ranks are of each.
+
+Rules were chosen on the sets marked "chosen", on one cut. Of tables, width and bins for classes
+were changed once after the others had been measured too, by the validation rows of "mixture". Of
+series, all were chosen on the test parts of the five that are marked so, and the others were
+measured once, afterwards. CPU seconds are of fitting and predicting, Kindling's with the start of
+two commands, the evaluation and its intervals. Trees forecast a series' change from the last value
+by the values since a season, two seasons and the calendar, ridge regression by the values."""
 
 
 TITLES = {

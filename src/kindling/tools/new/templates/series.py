@@ -134,10 +134,12 @@ class TaskNameModule(Module):
                 few.fit(recent[:start], (change - base * linear)[:start])
                 parts.append(few(recent[start:stop]) - (1 - base) * linear[start:stop])
             added = torch.cat(parts)
-            share = ((added @ left[half:]) / added.square().sum()).nan_to_num(0).clamp(0, 1)
-            found.append((float((left[half:] - share * added).square().sum()), base, share))
-        _, base, share = min(found, key=lambda each: each[0])
-        self.share[k] = share.sqrt()
+            size = added.square().sum().clamp(min=1e-12)
+            share = (added @ left[half:] / size).clamp(0, 1)
+            error = (left[half:] - share * added).square()
+            sure = share - (error.mean() / size).sqrt()  # less its standard error
+            found.append((float(error.sum()), base, sure.clamp(min=0).sqrt()))
+        _, base, self.share[k] = min(found, key=lambda each: each[0])
         self.whole[k] = 1 - base
         trees.fit(recent, change - base * linear)
 
