@@ -57,8 +57,8 @@ class SeriesDataModule(DataModule):
             month of the quarter and of the year.
         horizon: Steps that are forecast at once.
         stride: Steps from one evaluated forecast to the next, where all would be too many.
-        overlap: Let the windows of a part begin in the steps before it, which are known by then, so
-            that each of its steps is forecast: what a short series needs.
+        overlap: Let windows of validation and test begin in the steps before, which are known by
+            then, so that each step of these parts is forecast: what a short series needs.
         val_fraction: Share of the training steps that is held out for validation.
         val_blocks: Blocks over which validation is spread, fewer where they would get too short;
             1 holds out the last part.
@@ -303,12 +303,10 @@ class SeriesDataModule(DataModule):
         for start, stop in zip(whole.starts.tolist(), whole.stops.tolist(), strict=True):
             steps, segment = self._hold_out(stop - start)
             # As many validation blocks as leave each twice as long as what a window takes.
-            takes = context(self.window, self._lags())
-            before = min(takes, steps) if self.overlap else 0  # what nothing can be forecast of
-            needed = self.horizon - 1 + (takes if not self.overlap else 1)
-            fitting = int((steps - before) * self.cut.val_fraction) // (2 * needed)
+            takes = context(self.window, self._lags()) + self.horizon - 1
+            fitting = int(steps * self.cut.val_fraction) // (2 * takes)
             count = max(1, min(self.val_blocks, fitting))
-            kept, validation = blocks(steps - before, self.cut.val_fraction, count, before)
+            kept, validation = blocks(steps, self.cut.val_fraction, count)
             cuts = {"train": kept, "val": validation, "test": [segment] if segment else []}
             for split, segments in cuts.items():
                 parts[split] += [Segment(start + a, start + b) for a, b in segments]  # type: ignore[index]
@@ -339,7 +337,7 @@ class SeriesDataModule(DataModule):
         """Refuse series that are too short, naming a window that is not too long for them."""
         takes = context(self.window, self._lags())
         sizes = {
-            split: [self._room(s, tested if split == "test" else whole) for s in segments]
+            split: [self._room(s, split, tested if split == "test" else whole) for s in segments]
             for split, segments in parts.items()
         }
         split, size = min(((k, max(v)) for k, v in sizes.items()), key=lambda item: item[1])
@@ -367,10 +365,10 @@ class SeriesDataModule(DataModule):
             f"(--data.lags) takes {takes} and {what} to predict; {cure}"
         )
 
-    def _room(self, segment: Segment, panel: Panel) -> int:
+    def _room(self, segment: Segment, split: SplitName, panel: Panel) -> int:
         """Steps of a segment, with those before it that its windows may hold."""
         before = 0
-        if self.overlap and segment.stop > segment.start:
+        if self.overlap and split != "train" and segment.stop > segment.start:
             series = panel.starts[panel.starts <= segment.start].max()
             before = min(segment.start - int(series), context(self.window, self._lags()))
         return segment.stop - segment.start + before
@@ -397,7 +395,7 @@ class SeriesDataModule(DataModule):
         stride = {"train": 1, "predict": self.horizon}.get(split, self.stride)
         windows = Windows(
             panel, segments, self.window, self._lags(), self._naive(), phases, ahead,
-            horizon=self.horizon, stride=stride, overlap=self.overlap,
+            horizon=self.horizon, stride=stride, overlap=self.overlap and split != "train",
         )  # fmt: skip
         if not len(windows):
             raise UserError(f"the {split} part has no measured value to predict; add to the file")

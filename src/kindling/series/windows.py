@@ -233,19 +233,15 @@ def context(length: int, lags: Sequence[int]) -> int:
     return length + max([0, *(lag - 1 for lag in lags)])
 
 
-def blocks(
-    steps: int, fraction: float, count: int, before: int = 0
-) -> tuple[list[Segment], list[Segment]]:
+def blocks(steps: int, fraction: float, count: int) -> tuple[list[Segment], list[Segment]]:
     """Cut ``steps`` into what trains and ``count`` evenly spread blocks that validate.
 
     A single block is the last part; more than one samples the seasons, where the last months alone
-    would rank models by a single one. Both are in order, and together the whole, with what trains
-    ``before`` these steps.
+    would rank models by a single one. Both are in order, and together the whole.
     """
     size = round(steps * fraction / count)
     starts = [round(steps * (k + 0.5) / count - size / 2) for k in range(count)]
-    starts = [before + k for k in (starts if count > 1 else [steps - size])]
-    held_out = [Segment(k, k + size) for k in starts]
-    edges = [0, *(edge for segment in held_out for edge in segment), before + steps]
+    held_out = [Segment(k, k + size) for k in (starts if count > 1 else [steps - size])]
+    edges = [0, *(edge for segment in held_out for edge in segment), steps]
     kept = [Segment(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     return [segment for segment in kept if segment.stop > segment.start] or kept[:1], held_out

@@ -29,7 +29,8 @@ def fitted(
 def errors(model: TaskNameModule, data: SeriesDataModule) -> dict[str, float]:
     test = data.splits["test"]
     batch = test[torch.arange(len(test))]
-    heads = {"model": model.predict(batch), **model.baselines(batch)}
+    with torch.no_grad():
+        heads = {"model": model.predict(batch), **model.baselines(batch)}
     return {name: float((h["value"] - batch.target).square().mean()) for name, h in heads.items()}
 
 

@@ -92,7 +92,7 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
     model = {"lr": 2e-3, "schedule": "cosine", **_trees(), "logarithm": log}
     notes = _notes(training, batch, epochs, "steps") | {
         "window": f"steps, each of them {calendar.name}",
-        "overlap": "windows of a part may begin in the one before",
+        "overlap": "windows of validation and test may begin in the steps before",
         "trees": "half of what is added to a linear model; 0 needs no scikit-learn",
         "logarithm": "whether it swings the more the higher it is",
     }
