@@ -213,6 +213,18 @@ def test_a_table_of_photos_is_taken_for_what_it_is(kind: str, inside: Path, tmp_
     assert (chosen["target"], chosen.get("amount")) == wanted
 
 
+def test_a_folder_of_photos_says_how_large_and_how_many_they_are(
+    inside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folders(tmp_path / "photos", {"train": 40})
+    assert make("images", f"--data={tmp_path / 'photos'}") == 0
+    out = capsys.readouterr().out
+    assert f"make train TASK={TASK} DATA={tmp_path / 'photos'}\n" in out
+    count, side = re.findall(r"(\d+) photos, of about (\d+) pixels", out)[0]
+    assert settings(inside) == {"image_size": int(side) // 32 * 32, "batch_size": 16}
+    assert int(count) == len(list((tmp_path / "photos").rglob("*.*")))
+
+
 def test_samples_are_the_same_each_time_and_hold_what_is_asked_for(tmp_path: Path) -> None:
     columns = {"numbers": None, "categories": ['a "b"'], "photos": ["x", "y"], "identifiers": ["k"]}
     for folder in (tmp_path / "one", tmp_path / "other"):

@@ -132,7 +132,7 @@ def look_back(steps: int, calendar: Calendar) -> tuple[int, list[str]]:
 
 
 def _batch(training: float, most: int) -> int:
-    return min(most, max(16, 2 ** round(math.log2(training / 32))))
+    return min(most, max(16, 1 << round(math.log2(training / 32))))
 
 
 def _trees() -> dict[str, int]:

@@ -39,7 +39,8 @@ class TaskNameModule(Module):
         hidden: Width of the state.
         patch: Steps that the recurrent net takes as one.
         dropout: Share of the layer behind it that is dropped in training.
-        trees: Boosted trees, half of what is added to the linear model; 0 is the net alone.
+        trees: Boosted trees, half of what is added to the linear model where a single value is
+            forecast; 0 is the net alone.
         logarithm: Forecast the logarithm, of a series that swings the more the higher it is.
     """
 
@@ -82,15 +83,15 @@ class TaskNameModule(Module):
         seen = min(RECENT + 1, window) * len(names) + values - len(names) + others
         self.recent = Normalize(seen)
         self.readout = MLP(hidden + seen, [128, 128], outputs, dropout)
-        for parameter in self.readout.output.parameters():
+        for parameter in list(self.readout.parameters())[-2:]:
             nn.init.zeros_(parameter)  # an untrained net adds nothing
-        grown = [Trees("boosted", trees, quantile=None) for _ in range(outputs if trees else 0)]
-        self.trees = nn.ModuleList(grown)
+        grown = trees and outputs == 1
+        self.trees = Trees("boosted", trees, quantile=None) if grown else None
         for name in ("center", "scale", "unit", "floor"):
             self.register_buffer(name, torch.full((len(names),), torch.nan, dtype=torch.float64))
         self.register_buffer("spread", torch.full((outputs,), torch.nan))
-        self.register_buffer("share", torch.zeros(outputs))
-        self.register_buffer("whole", torch.zeros(outputs))
+        self.register_buffer("share", torch.zeros(()))
+        self.register_buffer("whole", torch.zeros(()))
         self.register_buffer("naive_errors", torch.full((len(BASELINES),), torch.inf))
 
     def fit_statistics(self, training: Windows) -> None:
@@ -116,10 +117,10 @@ class TaskNameModule(Module):
         self.spread.copy_(left.std(0, correction=0).clamp(min=1e-9))
         recent = self._recent(steps)
         self.recent.fit(recent)
-        for k, trees in enumerate(self.trees):
-            self._grow(k, trees, recent, change[:, k], left[:, k])
+        if self.trees is not None:
+            self._grow(self.trees, recent, change[:, 0], left[:, 0])
 
-    def _grow(self, k: int, trees: Any, recent: Tensor, change: Tensor, left: Tensor) -> None:
+    def _grow(self, trees: Trees, recent: Tensor, change: Tensor, left: Tensor) -> None:
         """Fit the trees to all of the change, or to what the linear model leaves of it.
 
         Which of them, and what they are worth, is seen on the third and the last quarter of the
@@ -139,8 +140,9 @@ class TaskNameModule(Module):
             error = (left[half:] - share * added).square()
             sure = share - (error.mean() / size).sqrt()  # less its standard error
             found.append((float(error.sum()), base, sure.clamp(min=0).sqrt()))
-        _, base, self.share[k] = min(found, key=lambda each: each[0])
-        self.whole[k] = 1 - base
+        _, base, share = min(found, key=lambda each: each[0])
+        self.share.copy_(share)
+        self.whole.fill_(1 - base)
         trees.fit(recent, change - base * linear)
 
     def forward(self, window: Tensor, calendar: Tensor, statistics: Tensor | None = None) -> Tensor:
@@ -149,11 +151,10 @@ class TaskNameModule(Module):
         linear, recent = self.linear(self._columns(steps)), self._recent(steps)
         lacking = -steps.shape[1] % self.patch
         patches = torch.cat([steps[:, :1].expand(-1, lacking, -1), steps], 1)
-        states, _ = self.encoder(patches.unflatten(1, (-1, self.patch)).flatten(2))
+        states, _ = self.encoder(patches.reshape(len(steps), -1, self.encoder.input_size))
         added = self.readout(torch.cat([states[:, -1], self.recent(recent)], 1))
-        if self.trees and not self.training:
-            grown = torch.stack([trees(recent) for trees in self.trees], 1)
-            grown = (grown - self.whole * linear) / self.spread
+        if self.trees is not None and not self.training:
+            grown = (self.trees(recent)[:, None] - self.whole * linear) / self.spread
             added = self.share * (added + grown) / 2
         change = linear + self.spread * added
         forecast = last + unit * change.reshape(-1, self.horizon, len(self.names))
@@ -171,7 +172,9 @@ class TaskNameModule(Module):
         That is how far values are from the last, in usual changes of a step, and from the step
         before; how far they are from the mean, in deviations; and the calendar.
         """
-        values = self._inner(window.unflatten(-1, (-1, len(self.names))))  # (B, T, 1 + lags, V)
+        values = self._inner(
+            window.reshape(*window.shape[:2], -1, len(self.names))
+        )  # (B, T, 1 + lags, V)
         center, scale = self.center[None, None], self.scale[None, None]
         if self.panel and statistics is not None:
             center, scale = statistics[:, None, :, 0], statistics[:, None, :, 1]
