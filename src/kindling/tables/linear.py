@@ -3,6 +3,8 @@
 N: rows, D: columns, T: targets, K: classes.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -51,10 +53,11 @@ class LinearModel(nn.Module):
         solved = torch.linalg.solve(rows.T @ rows + penalty.diag(), rows.T @ target)
         self.coefficients.copy_(solved)
 
-    def fit_best(self, columns: Tensor, target: Tensor) -> None:
-        """Ridge regression whose penalty errs least on rows that are left out, one at a time.
+    def fit_best(self, columns: Tensor, target: Tensor, subsets: Sequence[Tensor] = ()) -> None:
+        """Ridge regression whose penalty and columns err least on rows that are left out.
 
-        Columns may be of any scale. How far off a row is without itself follows from the one fit.
+        Columns may be of any scale. Rows are left out one at a time; how far off each is without
+        itself follows from the one fit. ``subsets`` of columns are chosen among; all by default.
 
         References:
             Allen, The Relationship between Variable Selection and Data Augmentation and a Method
@@ -64,17 +67,19 @@ class LinearModel(nn.Module):
         rows, wanted = columns.double(), target.double()
         middle, mean, size = rows.mean(0), wanted.mean(0), rows.std(0, correction=0)
         size = size.where(size > FLAT * rows.abs().amax(0), torch.inf)
-        rows, wanted = (rows - middle) / size, wanted - mean
-        squares, axes = torch.linalg.eigh(rows.T @ rows)
-        along, best = rows @ axes, torch.inf
-        for penalty in PENALTIES:
-            shrunk = 1 / (squares.clamp(min=0) + penalty)
-            weight = shrunk[:, None] * (along.T @ wanted)
-            left = (1 - 1 / len(rows) - along.square() @ shrunk).clamp(min=FLAT)
-            error = float(((wanted - along @ weight) / left[:, None]).square().mean())
-            if error < best:
-                best, slope = error, (axes @ weight) / size[:, None]
-                self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
+        rows, wanted, best = (rows - middle) / size, wanted - mean, torch.inf
+        for kept in subsets or [torch.arange(rows.shape[1])]:
+            squares, axes = torch.linalg.eigh(rows[:, kept].T @ rows[:, kept])
+            along = rows[:, kept] @ axes
+            for penalty in PENALTIES:
+                shrunk = 1 / (squares.clamp(min=0) + penalty)
+                weight = shrunk[:, None] * (along.T @ wanted)
+                left = (1 - 1 / len(rows) - along.square() @ shrunk).clamp(min=FLAT)
+                error = float(((wanted - along @ weight) / left[:, None]).square().mean())
+                if error < best:
+                    best, slope = error, wanted.new_zeros(rows.shape[1], wanted.shape[1])
+                    slope[kept] = (axes @ weight) / size[kept, None]
+                    self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
 
     def fit_classes(self, columns: Tensor, target: Tensor) -> None:
         """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``."""

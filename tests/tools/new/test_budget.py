@@ -20,7 +20,7 @@ HOUR = DAY // 24
         (5000, HOUR // 60, {"window": 48, "lags": []}),  # less than four days
         (1200, DAY, {"window": 28, "lags": [], "calendar": True}),
         (1200, "business day", {"window": 20, "lags": []}),
-        (1200, WEEK, {"window": 24, "lags": ["52w"], "calendar": False}),
+        (1200, WEEK, {"window": 54, "lags": [], "calendar": False}),
         (144, "month", {"window": 13, "lags": [], "calendar": True, "val_fraction": 0.15}),
         (600, "month", {"window": 25}),
         (200, "quarter", {"window": 9}),

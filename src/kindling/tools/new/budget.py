@@ -33,7 +33,10 @@ VALIDATED = ((1_000, 0.15), (5_000, 0.1))
 """Shares of a series' training that validate, below so many steps; of longer ones, a twentieth."""
 
 LONGEST = 48
-"""Steps of a window, at most."""
+"""Steps of a window, at most, that have a day in them."""
+
+WEEKS = 52
+"""Of a year."""
 
 
 class Budget(NamedTuple):
@@ -122,9 +125,10 @@ def look_back(steps: int, calendar: Calendar) -> tuple[int, list[str]]:
         lags = {name: lag for name, lag in lags.items() if lag > window}
     elif year:
         window, lags = 2 * year + 1, {}
+    elif calendar.length == WEEK and reach > WEEKS:
+        window, lags = WEEKS + 2, {}
     else:
-        window = 4 * week or LONGEST // 2
-        lags = {"52w": 52} if calendar.length == WEEK else {}
+        window, lags = 4 * week or LONGEST // 2, {}
     if year and window > reach:
         window = year + 1
     window = min(window, reach)

@@ -112,7 +112,7 @@ class TaskNameModule(Module):
         change = ((target - last) / unit).flatten(1)
         there = ~change.isnan().any(1)
         steps, change = steps[there], change[there].float()
-        self.linear.fit_best(self._columns(steps), change)
+        self.linear.fit_best(self._columns(steps), change, self._subsets(steps.shape[1]))
         left = change - self.linear(self._columns(steps))
         self.spread.copy_(left.std(0, correction=0).clamp(min=1e-9))
         recent = self._recent(steps)
@@ -189,6 +189,18 @@ class TaskNameModule(Module):
         """What the linear model sees: all changes, and of the last step the level and calendar."""
         changes, rest = steps[..., : self.values], steps[:, -1, 2 * self.values :]
         return torch.cat([changes.flatten(1), rest], 1)
+
+    def _subsets(self, window: int) -> list[Tensor]:
+        """Columns that the linear model may do with: a shorter window, the last of the lags."""
+        step = torch.arange(window)[:, None] - window
+        lag = torch.arange(self.values)[None] >= len(self.names)
+        rest = torch.ones(self.linear.coefficients.shape[0] - 1 - window * self.values)
+        found = []
+        for length in (window, window // 2, window // 4, window // 8):
+            for last in (length, 2):
+                kept = torch.where(lag, step >= -last, step >= -length) & (length > 0)
+                found.append(torch.cat([kept.flatten(), rest.bool()]).nonzero()[:, 0])
+        return found
 
     def _recent(self, steps: Tensor) -> Tensor:
         """What trees see: of the changes, the last and the first, and of the lags the last."""
