@@ -121,13 +121,13 @@ def measure_photos(name: str, seed: int) -> dict[str, Score]:
         data = ["--target=regression", DATA] if number else [f"--data={ROOT}"]
         new = ["--kind=images", *data]
         predictions, seconds = train(folder, new, seed, f"--data.split_seed={seed}")
-        file = next(name for name in ("photo", "file", "image") if name in predictions)
         if number:
             known = pd.read_csv(photos / "unseen.csv").set_index("photo")[TARGET]
+            test = known.index[predictions["row"] - 2].to_series()
         else:
             names = [path.relative_to(photos) for path in sorted(photos.rglob("*.png"))]
             known = pd.Series({str(name): name.parts[0] for name in names})
-        test = predictions[file].map(lambda name: str(Path(name)).removeprefix(f"{photos}/"))
+            test = predictions["file"].map(lambda name: name.removeprefix(f"{photos}/"))
         rest = known.drop(index=test)
         seen, tested = (pixels(pd.Series(n), photos) for n in (rest.index, test))
 
