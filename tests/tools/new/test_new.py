@@ -26,6 +26,12 @@ CHURN = "id;Tariff;Minutes;Fee;constant;Churn\n" + "".join(
 LOAD = "when,wind,load\n" + "".join(
     f"2024-01-{1 + k // 24:02d} {k % 24:02d}:00,{k % 5},{k % 24}.5\n" for k in range(700)
 )
+UNEVEN = "at,heat\n" + "".join(
+    f"{np.datetime64('2024-01-01T00:00:00') + k * 1700 + k * k % 977},{k % 48}.5\n"
+    for k in range(900)
+)
+"""At no regular step."""
+
 SHOPS = "month,shop,sold\n" + "".join(
     f"{1990 + k // 12}-{1 + k % 12:02d},{shop},{k}.5\n" for k in range(200) for shop in "ab"
 )
@@ -166,6 +172,18 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             SHOPS,
             "400 rows",
             {"value": "sold", "series": "shop", "problems": "error", "window": 13, "lags": []},
+        ),
+        (
+            ["--kind=series"],
+            LOAD.replace("2024-01-03 05:00,3,5.5\n", "2024-01-03 05:00,3,?\n"),
+            "not used: wind",
+            {"value": "load", "missing": ["?"], "problems": "interpolate"},
+        ),
+        (
+            ["--kind=series"],
+            UNEVEN,
+            "900 rows",
+            {"value": "heat", "resample": "1h", "problems": "interpolate"},
         ),
     ],
 )
