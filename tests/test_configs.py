@@ -25,7 +25,7 @@ QUICK = ("potability",)
 """Tasks whose half precision is tried in every run of the tests."""
 
 ELSEWHERE = re.compile(
-    "ddp|fsdp|lr_find|mlflow|wandb|overfit|profile|.*_(pretrained|course|trees|linear)"
+    "ddp|fsdp|lr_find|mlflow|wandb|overfit|profile|.*_(pretrained|finetuned|course|trees|linear)"
 )
 """Presets of packages, processes and nets that have quick tests of their own."""
 
@@ -45,7 +45,7 @@ ELSEWHERE = re.compile(
 def test_trains(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     task = path.stem if path.parent == paths.CONFIGS and path.stem != "trainer" else task_of(path)
     flags = [f"--config={task}"] + ([f"--config={path}"] if path.stem != task else [])
-    if path.stem.endswith("_pretrained"):  # which nothing here may download
+    if path.stem.endswith(("_pretrained", "_finetuned")):  # which nothing here may download
         timm = pytest.importorskip("timm")
         weights = tmp_path / "initial.pth"
         torch.save(timm.create_model("tf_efficientnet_lite0").state_dict(), weights)
