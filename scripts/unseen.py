@@ -224,7 +224,7 @@ by itself.
 Rules were chosen on the sets marked "chosen". Two were changed after the others had been seen: of
 tables, width and bins for classes, by the validation rows of "mixture"; of series, after "shifts"
 and "gas", the linear model chooses among shorter windows by rows left out, and a weekly series
-looks back on a year. The series from "thresholds" on were measured once, after all rules. Of
+looks back on a year. The series from "tide" on were measured once, after all rules. Of
 photos, only sizes decide.
 
 CPU seconds are of fitting and predicting, Kindling's with the start of two commands and the
