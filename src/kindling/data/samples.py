@@ -110,13 +110,12 @@ def write_series(path: Path, time: str, value: str, steps: int = 3000, seed: int
 
 
 def _write_photo(path: Path, kind: int, size: float, seeds: Sequence[int]) -> None:
-    """A shape of any colour, place and rotation, a fifth to two thirds of the photo wide."""
+    """A dark shape on a bright ground, a third to three quarters of the photo wide."""
     rng, side = np.random.default_rng([*seeds, 1]), SIDE * FINE
-    colors = [tuple(rng.integers(low, low + 110, 3).tolist()) for low in (0, 145)]
-    back, front = colors if rng.random() < 0.5 else colors[::-1]
+    front, back = (tuple(rng.integers(low, low + 90, 3).tolist()) for low in (0, 165))
     picture = Image.new("RGB", (side, side), back)
-    x, y = side * rng.uniform(0.38, 0.62, 2)
-    circle, rotation = (x, y, side * (0.1 + 0.23 * size)), rng.uniform(0, 360)
+    x, y = side * rng.uniform(0.42, 0.58, 2)
+    circle, rotation = (x, y, side * (0.17 + 0.2 * size)), rng.uniform(-15, 15)
     corners = [*SHAPES.values()][kind % len(SHAPES)]
     ImageDraw.Draw(picture).regular_polygon(circle, corners, rotation, front)
     path.parent.mkdir(parents=True, exist_ok=True)
