@@ -101,8 +101,10 @@ def choose(
             if scheduler:
                 made |= named_schedule(scheduler, made["optimizer"], config, model.trainer)
             return made
-        except (ValueError, TypeError) as error:  # torch's, of a value or of an argument
-            raise UserError(f"optimizer, lr_scheduler: {error}") from error
+        except (ValueError, TypeError, ArithmeticError, KeyError) as error:
+            # Torch's, of a value or of an argument; a long one explains itself in further lines.
+            reason = str(error.args[0] if error.args else error).partition("\n")[0]
+            raise UserError(f"optimizer, lr_scheduler: {reason}") from error
 
     if optimizer or scheduler:
         # A bound method, so that a copy of the model has its own.

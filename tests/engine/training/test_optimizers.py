@@ -134,6 +134,8 @@ SGD = "--optimizer=SGD"
         ([*TABLE, SGD, "--model.weight_decay", "0.1"], "model.weight_decay is the default's"),
         ([*TABLE, *ONE_CYCLE, COSINE], "model.schedule is the default's"),
         ([*TABLE, SGD, "--optimizer.lr=-1"], "Invalid learning rate: -1"),
+        ([*TABLE, *ONE_CYCLE, "--lr_scheduler.div_factor=0"], "lr_scheduler: float division"),
+        ([*TABLE, *ONE_CYCLE, "--lr_scheduler.last_epoch=0"], "'initial_lr' is not specified"),
         ([*TABLE, "--lr_scheduler_config.interval=step"], "lr_scheduler_config.interval: there is"),
         ([*TABLE, *ONE_CYCLE, "--lr_scheduler_config.frequency=0"], "frequency=0: must be at lea"),
         ([*TABLE, "--lr_scheduler_config.warmup=-1"], "warmup=-1: must be at least 0"),
