@@ -73,7 +73,6 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         return _several(table, path, column.split(","), target, missing)
     if column is not None:
         require_columns(table, [column], path)
-    related: list[str] = []
     if kind == "series":
         value = column or _last(table, ("numbers", "identifiers"), path)
         settings, budget = infer_series(table, path, value, placeholders(table[[value]]))
@@ -82,7 +81,7 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
     column = column or _last(table, likely[:1] if kind == "multi-output" else likely, path)
     if kind == "tabular":
         target = target or _target(table[column])
-        related = related_rows(table, [column])
+    related = related_rows(table, [column]) if kind == "tabular" else []
     if target == "regression" or kind == "multi-input":
         numeric(table, [column], path)
     settings = _rows(kind, table, path, column) | ({"missing": missing} if missing else {})

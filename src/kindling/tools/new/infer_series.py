@@ -36,13 +36,7 @@ def infer_series(
     table: pd.DataFrame, path: Path, value: str, missing: list[str]
 ) -> tuple[dict[str, Any], Budget]:
     """Settings for a table with a row for each step of time, and what the series takes."""
-    names = [str(name) for name in table.columns]
-    # Numbers may be times as well, but text that reads as a time hardly is anything else.
-    kinds = {str(name): looks_like(cells) for name, cells in table.items()}
-    likely = sorted(names, key=lambda name: kinds[name] != "categories")
-    time = next((name for name in likely if name != value and _is_time(table[name])), None)
-    if time is None:
-        raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
+    time = _find_time(table.drop(columns=value), path)
     columns = SeriesColumns(time, value, missing=tuple(missing))
     if table[time].duplicated().any() and (found := find_series(path, columns)):
         columns = columns._replace(series=found[0])
@@ -87,6 +81,15 @@ def swings_with_level(values: NDArray[np.float64], season: int = 0) -> bool:
     if high < VARIED * low or swing.min() <= 0:
         return False
     return bool(np.polyfit(np.log(level), np.log(swing), 1)[0] > 0.5)
+
+
+def _find_time(table: pd.DataFrame, path: Path) -> str:
+    """The first column of times, of text if there is one."""
+    # Numbers may be times as well, but text that reads as a time hardly is anything else.
+    likely = sorted(table.items(), key=lambda item: looks_like(item[1]) != "categories")
+    if (time := next((str(name) for name, cells in likely if _is_time(cells)), None)) is None:
+        raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
+    return time
 
 
 def _is_time(cells: "pd.Series[str]") -> bool:
