@@ -146,11 +146,9 @@ def read_panel(
         UserError: The file, a row or a cell cannot be used; the header is row 1.
     """
     calendar, chunks, clock = _opened(path, columns, cells, length)
-    read = _by_clock(chunks, clock)
-    regular = [_resampled(read, calendar)] if columns.resample else read
     capacity = count_lines(path) * _SPARSEST[problems]
     grids: dict[str, Grid] = {}
-    for chunk in regular:
+    for chunk in _regular(columns, calendar, chunks, clock):
         for name, rows in chunk.by_series():
             grid = grids.get(name)
             if grid is None:
@@ -176,10 +174,10 @@ def _whole_clock(
 
 
 def read_rows(path: Path, columns: SeriesColumns, most: int) -> dict[str, Recording]:
-    """The first ``most`` rows, or a few more, of each series, as they stand there."""
+    """The first ``most`` rows, or a few more, of each series, as they stand there or resampled."""
     parts: dict[str, list[Recording]] = {}
     count = 0
-    for chunk in _by_clock(*_opened(path, columns, CELLS)[1:]):
+    for chunk in _regular(columns, *_opened(path, columns, CELLS)):
         for name, rows in chunk.by_series():
             recording = Recording(rows.rows, rows.ticks, rows.values[:, 0])
             parts.setdefault(name, []).append(recording)
@@ -219,6 +217,13 @@ def _find_calendar(chunk: Chunk, length: int | str | None) -> tuple[bool, Calend
         if shown and (shown.share > found.share or shown.calendar.kind != "time"):
             return True, shown.calendar
     return False, found.calendar
+
+
+def _regular(
+    columns: SeriesColumns, calendar: Calendar, chunks: Iterator[Chunk], clock: ClockChanges
+) -> Iterator[Chunk]:
+    read = _by_clock(chunks, clock)
+    return iter([_resampled(read, calendar)]) if columns.resample else read
 
 
 def _by_clock(chunks: Iterator[Chunk], clock: ClockChanges) -> Iterator[Chunk]:

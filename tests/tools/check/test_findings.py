@@ -226,6 +226,16 @@ def test_a_test_that_begins_before_training_ends(check: Check, tmp_path: Path) -
     assert found == f"warn {begins}: is it of later times?"
 
 
+def test_what_is_resampled_is_looked_at_as_it_is_learned_from(check: Check, tmp_path: Path) -> None:
+    rows = np.datetime64("2024-01-01T00:00:00") + np.arange(4000) ** 2 % 977 + np.arange(4000) * 90
+    text = "".join(f"{time},{k % 7}.5\n" for k, time in enumerate(np.sort(rows)))
+    (tmp_path / "toy.csv").write_text(f"timestamp,value\n{text}")
+    flags = (f"--data.root={tmp_path}", "--data.value=value", "--data.resample=1h")
+    checked = check("smoke", *toy.SERIES, *flags)
+    assert checked.status == 0
+    assert checked.lines("warn") == []
+
+
 def test_the_faults_of_every_series_of_a_file(check: Check, tmp_path: Path) -> None:
     whole = series(lambda rows: rows).splitlines()[1:]
     gap = [*whole[:60], *whole[63:]]
