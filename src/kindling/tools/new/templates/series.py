@@ -151,7 +151,7 @@ class TaskNameModule(Module):
         linear, recent = self.linear(self._columns(steps)), self._recent(steps)
         lacking = -steps.shape[1] % self.patch
         patches = torch.cat([steps[:, :1].expand(-1, lacking, -1), steps], 1)
-        states, _ = self.encoder(patches.unflatten(1, (-1, self.patch)).flatten(2))
+        states, _ = self.encoder(patches.reshape(steps.shape[0], -1, self.encoder.input_size))
         added = self.readout(torch.cat([states[:, -1], self.recent(recent)], 1))
         if self.trees is not None and not self.training:
             grown = (self.trees(recent)[:, None] - self.whole * linear) / self.spread
