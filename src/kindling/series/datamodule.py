@@ -110,16 +110,9 @@ class SeriesDataModule(DataModule):
         self.cut = split_config(val_fraction, test_fraction, 0, folds, fold, test_file)
         zone = timezone and check_zone(timezone)
         self.columns = SeriesColumns(
-            time,
-            value,
-            dayfirst,
-            zone,
-            tuple(missing),
-            tuple(inputs),
-            tuple(known),
-            series,
+            time, value, dayfirst, zone, tuple(missing), tuple(inputs), tuple(known), series,
             resample,
-        )
+        )  # fmt: skip
         if resample:
             Calendar.every(resample)  # refused here if it is no length
         self.targets, self.panel, self.problems = self.columns.values, series is not None, problems

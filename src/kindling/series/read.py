@@ -39,7 +39,6 @@ _SPARSEST = {"error": 1, "interpolate": 2, "drop": 10}  # steps for each row
 _REPEATED = 0.2  # share of rows that repeat a time, from which on they are no slips
 _IRREGULAR = 0.5  # share of rows between two steps, from which on there are no steps
 _CURE = "mend the file or set --data.problems=interpolate (or drop)"
-_RESAMPLED = ("rows", "ticks", "values")
 _log = logging.getLogger(__name__)
 
 
@@ -222,6 +221,7 @@ def _find_calendar(chunk: Chunk, length: int | str | None) -> tuple[bool, Calend
 def _regular(
     columns: SeriesColumns, calendar: Calendar, chunks: Iterator[Chunk], clock: ClockChanges
 ) -> Iterator[Chunk]:
+    """Chunks with times of the series' clock, resampled where the settings say so."""
     read = _by_clock(chunks, clock)
     return iter([_resampled(read, calendar)]) if columns.resample else read
 
@@ -241,20 +241,24 @@ def _by_clock(chunks: Iterator[Chunk], clock: ClockChanges) -> Iterator[Chunk]:
 def _resampled(chunks: Iterator[Chunk], calendar: Calendar) -> Chunk:
     """The mean of all rows of each step, at the step's beginning."""
     parts = list(chunks)
-    rows, ticks, values = (
-        np.concatenate([part[k] for part in parts]) for k in map(Chunk._fields.index, _RESAMPLED)
+    path, ticks = parts[0].path, np.concatenate([part.ticks for part in parts])
+    names = [part.series for part in parts if part.series is not None]
+    table = pd.DataFrame(np.concatenate([part.values for part in parts])).assign(
+        step=calendar.index(ticks)[0],
+        row=np.concatenate([part.rows for part in parts]),
+        series=pd.concat(names).to_numpy() if names else "",
     )
-    names = None if parts[0].series is None else pd.concat([part.series for part in parts])
-    table = pd.DataFrame(values).assign(row=rows)
-    keys = [calendar.index(ticks)[0]] + ([] if names is None else [names.to_numpy()])
-    steps = table.groupby(keys).agg(dict.fromkeys(table, "mean") | {"row": "min"}).reset_index()
-    begins = calendar.times(steps["level_0" if names is not None else "index"])
+    values = [k for k in table if isinstance(k, int)]
+    steps = table.groupby(["step", "series"], as_index=False).agg(
+        dict.fromkeys(values, "mean") | {"row": "min"}
+    )
     what = "%s: %s rows resampled to %s steps of %s, each the mean of its rows"
-    _log.info(what, parts[0].path, f"{len(rows):,}", f"{len(steps):,}", calendar.name)
+    _log.info(what, path, f"{len(table):,}", f"{len(steps):,}", calendar.name)
+    begins = calendar.times(steps["step"])
     times = pd.Series(begins.astype("M8[us]")).astype(str)
-    series = None if names is None else steps["level_1"]
-    means = steps[list(range(values.shape[1]))].to_numpy()
-    return Chunk(parts[0].path, steps["row"].to_numpy(), times, begins, None, means, series)
+    series = steps["series"] if names else None
+    rows, means = steps["row"].to_numpy(), steps[values].to_numpy()
+    return Chunk(path, rows, times, begins, None, means, series)
 
 
 class Grid:
