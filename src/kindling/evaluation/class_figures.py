@@ -15,11 +15,8 @@ Counts = npt.NDArray[np.int64]
 MANY = 12
 """Classes above which each is drawn smaller, and without what can be spared."""
 
-MANY_NAMES = 30
-"""Classes above which the pairs are listed that were taken for each other most often."""
-
 PAIRS = 25
-"""Of these, how many."""
+"""Of classes that were taken for each other most often, how many are listed."""
 
 MOST = 40
 """Classes that are drawn at all: of more, those that went worst."""

@@ -18,7 +18,6 @@ from kindling.data.files import printable
 from kindling.data.targets import target_mask
 from kindling.errors import short
 from kindling.evaluation.class_figures import (
-    MANY_NAMES,
     confusion,
     draw_confused_pairs,
     draw_confusion,
@@ -27,6 +26,7 @@ from kindling.evaluation.class_figures import (
     worst,
 )
 from kindling.evaluation.number_figures import draw_error_bands, draw_predicted
+from kindling.training.metrics import MANY_CLASSES
 from kindling.training.module import EvalOutput
 
 ROWS, COLUMNS = 3, 4
@@ -84,7 +84,7 @@ class PhotoOutcome:
             "per_class": draw_per_class(count, classes),
             "worst_mistakes": self._page(title, rows[chosen], captions),
         }
-        if len(classes) > MANY_NAMES:
+        if len(classes) > MANY_CLASSES:
             figures["confused_pairs"] = draw_confused_pairs(count, classes)
         if explain is not None:
             where = "What spoke for the mistakes, most in red"

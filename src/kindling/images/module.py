@@ -19,11 +19,11 @@ from kindling.images.augment import Augment, Fill, sample_seeds
 from kindling.images.backbone import Backbone, Layers
 from kindling.images.explain import Explain, Logits, overlay
 from kindling.images.read import ImageSize
-from kindling.training.metrics import Head, Heads, StepOutput
+from kindling.training.metrics import MANY_CLASSES, Head, Heads, StepOutput
 from kindling.training.module import EvalOutput, Module
 
 TestTime = Literal["none", "flip"]
-MANY, LIKELIEST = 30, 5
+LIKELIEST = 5
 
 
 class ImageModule(Module):
@@ -215,5 +215,7 @@ class ImageModule(Module):
 
 def _listed(heads: Mapping[str, Head], all_probabilities: bool) -> dict[str, Head]:
     """Heads of many classes, of which predictions list the likeliest."""
-    many = {n for n, head in heads.items() if len(head.classes) > MANY and not all_probabilities}
+    many = {
+        n for n, head in heads.items() if len(head.classes) > MANY_CLASSES and not all_probabilities
+    }
     return {n: replace(h, likeliest=LIKELIEST) if n in many else h for n, h in heads.items()}

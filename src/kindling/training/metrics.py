@@ -20,6 +20,9 @@ Heads = dict[str, Tensor]
 # small net's whole step, and hardly more for 64 batches than for one.
 PENDING = 64
 
+MANY_CLASSES = 30
+"""Above which predictions list the likeliest alone, and figures the worst confusions."""
+
 
 @dataclass(frozen=True)
 class Head:
