@@ -39,7 +39,7 @@ LOGDIR = $(if $(wildcard logs/.tensorboard/*/*),logs/.tensorboard,logs)
 need = $(if $(value $(1)),,$(error $@ needs $(1)=$(2), for example: make $@ $(1)=$(3)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate predict resume finetune compare crossval results sweep runs reproduce export demo docs data check new update remove tensorboard test test-all test-floor pictures bench lint format clean
+.PHONY: help install train evaluate predict resume finetune compare crossval sweep runs reproduce export demo docs data check new update remove tensorboard test test-all test-floor pictures bench lint format clean
 
 help:  ## This list
 	@echo "make TARGET [NAME=value ...]"
@@ -80,9 +80,6 @@ crossval: $(STAMP)  ## k-fold cross-validation: TASK=t [FOLDS=5] [NAME=..] [DATA
 sweep: $(STAMP)  ## Search settings by validation: TASK=t [TRIALS=50] [NAME=..] [DATA=dir] [ARGS=...]
 	$(call need,TASK,name,potability)
 	@$(KINDLING) sweep --task $(call the,TASK) $(call option,--trials ,TRIALS) $(COMPARED) $(EXECUTED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
-
-results: $(STAMP)  ## Reproduce the scores of docs/results.md: DATA=dir of data sets [ARGS="--only clouds"]
-	@$(KINDLING) results $(call option,--data ,DATA) $(EXECUTED) $(ARGS)
 
 runs: $(STAMP)  ## List runs: date, changed settings, scores: [TASK=t] [ARGS=--all]
 	@$(KINDLING) runs $(call option,--task ,TASK) $(ARGS)

@@ -98,7 +98,6 @@ TARGETS = {
     "compare RUNS": ["RUNS"],
     "crossval": ["TASK", "NAME", "FOLDS"],
     "sweep": ["TASK", "TRIALS", "NAME"],
-    "results": ["DATA", "EXECUTOR"],
     "runs": ["TASK"],
     "reproduce": ["RUN"],
     "export": ["RUN", "DATA"],

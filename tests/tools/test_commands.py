@@ -20,7 +20,6 @@ from tests.test_makefile import make
         (["compare", "RUNS=a b", "NAME=n"], "kindling compare --runs a b --name 'n'"),
         (["compare"], "compare needs TASK="),
         (["crossval", "TASK=t", "FOLDS=3"], "kindling crossval --task t --folds 3"),
-        (["results", "DATA=d", "ARGS=--only t"], "kindling results --data 'd' --only t"),
         (["runs", "TASK=t", "ARGS=--all"], "kindling runs --task t --all"),
         (["reproduce", "RUN=r"], "kindling reproduce --run 'r'"),
         (["reproduce"], "reproduce needs RUN="),
