@@ -14,7 +14,6 @@ from pathlib import Path
 _, _, verb, place, given = sys.argv
 run, wanted = Path(place), json.loads(given)
 table, checkpoints = run / "metrics.csv", run / "checkpoints"
-ballast = bytearray(wanted["mib"] << 20)
 
 
 def note(line: str) -> None:

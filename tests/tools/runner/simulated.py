@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ class Fake:
         seconds: Of an epoch.
         failing: Whether the run of a title fails.
         level: Where the scores of a run come down to.
-        mib: Memory that the run of a title takes.
     """
 
     def __init__(
@@ -32,11 +31,10 @@ class Fake:
         seconds: float = 0.0,
         failing: Callable[[str], bool] = lambda title: False,
         level: Callable[[PlannedRun], float] = lambda planned: 0.0,
-        mib: Callable[[str], int] = lambda title: 0,
     ) -> None:
-        self.seconds, self.failing, self.level, self.mib = seconds, failing, level, mib
+        self.seconds, self.failing, self.level = seconds, failing, level
 
-    def command(self, planned: PlannedRun, verb: str) -> list[str]:
+    def command(self, planned: PlannedRun) -> list[str]:
         run = planned.unfinished()
         place = run or planned.folder / planned.task / "version_0"
         wanted: dict[str, Any] = {
@@ -45,16 +43,15 @@ class Fake:
             "fails": self.failing(planned.title),
             "level": self.level(planned),
             "epochs": EPOCHS,
-            "mib": self.mib(planned.title),
-            "tests": verb != "fit",
+            "tests": planned.verb != "fit",
         }
-        words = ["resume" if run else verb, str(place), json.dumps(wanted)]
+        words = ["resume" if run else planned.verb, str(place), json.dumps(wanted)]
         return [sys.executable, str(FAKE), "-", *words]
 
     @contextmanager
     def standing_in(self) -> Iterator[None]:
-        def command(planned: PlannedRun, threads: int, verb: str) -> list[str]:
-            return self.command(planned, verb)
+        def command(planned: PlannedRun, threads: int) -> list[str]:
+            return self.command(planned)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PlannedRun, "command", command)
@@ -65,16 +62,16 @@ class Fake:
 class FakeRun(PlannedRun):
     """A run whose command is stood in for wherever it is made, in another process as well."""
 
-    fake: Fake
+    fake: Fake = field(default_factory=Fake, compare=False)
 
-    def command(self, threads: int, verb: str = "train") -> list[str]:
-        return self.fake.command(self, verb)
+    def command(self, threads: int) -> list[str]:
+        return self.fake.command(self)
 
 
 def fake_runs(folder: Path, count: int, fake: Fake) -> list[PlannedRun]:
     settings: dict[str, Any] = {"trainer.max_epochs": EPOCHS}
     return [
-        FakeRun(f"run {k}", "t", folder / str(k), [], settings | {"seed_everything": k}, fake)
+        FakeRun(f"run {k}", "t", folder / str(k), [], settings | {"seed_everything": k}, fake=fake)
         for k in range(count)
     ]
 

@@ -1,6 +1,7 @@
 """Stands for SLURM's commands, by the name that it is called by: jobs are processes here.
 
-``$STANDIN`` is a folder: ``asked`` has what was asked for, ``<job>`` the number of its process.
+``$STANDIN`` is a folder: ``asked`` has what was asked for, ``<job>`` the number of its process;
+jobs are queued as long as ``full`` is there.
 """
 
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 
 PLACE = Path(os.environ.get("STANDIN", ""))
+QUEUED = 'while [ -e "$STANDIN/full" ]; do sleep 0.1; done; exec bash "$0"'
 
 
 def start(job: str) -> None:
@@ -25,7 +27,7 @@ def start(job: str) -> None:
     }
     with (PLACE / f"{job}.out").open("a") as output:
         process = subprocess.Popen(
-            ["bash", PLACE / f"{array}.sh"],
+            ["bash", "-c", QUEUED, PLACE / f"{array}.sh"],
             env=environ,
             stdout=output,
             stderr=output,
@@ -59,7 +61,8 @@ def sacct() -> None:
     print("JobID|State|NodeList")
     for path in PLACE.glob("*00*"):
         if not path.suffix:
-            print(f"{path.name}|{'RUNNING' if tree(path.name) else 'COMPLETED'}|node")
+            alive = "PENDING" if (PLACE / "full").exists() else "RUNNING"
+            print(f"{path.name}|{alive if tree(path.name) else 'COMPLETED'}|node")
 
 
 def srun(words: list[str]) -> None:

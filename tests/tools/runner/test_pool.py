@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from kindling.data import paths
-from kindling.errors import Stopped, UserError
+from kindling.errors import Stopped
 from kindling.tools.runner.executors import Local, Room, share_out
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs
-from kindling.tools.runner.process import usage
+from kindling.tools.runner.process import WHERE
 from tests.tools.runner.simulated import Fake, starts, wait
 
 WHOLE = ["train", "ended"]
@@ -72,21 +72,10 @@ def test_one_that_fails_is_named_and_does_not_stop_the_others(wanted: list[Plann
     assert noted(wanted) == [WHOLE, ["train", *WHOLE], WHOLE, WHOLE]
 
 
-def test_half_a_record_of_use_is_named(wanted: list[PlannedRun]) -> None:
-    work(wanted[:1])
-    record = wanted[0].folder / "usage.json"
-    record.write_text(record.read_text()[:20])
-    (wanted[0].folder / "results.json").unlink(missing_ok=True)
-    with pytest.raises(UserError, match=r"usage.json: not valid JSON; restore it, or remove it"):
-        usage(wanted[0])
-    record.unlink()
-    assert work(wanted) == {}
-
-
 def test_a_run_of_other_settings_than_were_asked_for_is_named(wanted: list[PlannedRun]) -> None:
     class Edited(Fake):
-        def command(self, planned: PlannedRun, verb: str) -> list[str]:
-            return super().command(replace(planned, settings={"model": "c"}), verb)
+        def command(self, planned: PlannedRun) -> list[str]:
+            return super().command(replace(planned, settings={"model": "c"}))
 
     [said] = work(wanted[:1], Edited()).values()
     assert said.startswith("made with other settings; was a configuration edited meanwhile?")
@@ -117,18 +106,9 @@ def test_a_killed_command_leaves_runs_that_the_next_waits_for(tmp_path: Path) ->
     wait(lambda: noted(wanted)[0])
     first.kill()
     first.wait()
-    assert wanted[0].lock() is None, "its run goes on, and has the lock"
+    assert wanted[0].at_work()
     work(wanted)
     assert noted(wanted) == [WHOLE, WHOLE]
-    assert usage(wanted[0])["starts"][0]["peak_mib"] is None, "nobody saw all of it"
-
-
-def test_memory_is_the_process_s_own(wanted: list[PlannedRun]) -> None:
-    work(wanted[:2], Fake(seconds=0.2, mib=lambda title: 200 if title == "a, seed 0" else 1))
-    [large], [small] = (usage(run)["starts"] for run in wanted[:2])
-    assert 150 < large["peak_mib"] - small["peak_mib"] < 260
-    assert large["command"] == "train"
-    assert large["seconds"] > 0
 
 
 def test_each_run_has_gpus_of_its_own(tmp_path: Path) -> None:
@@ -137,7 +117,7 @@ def test_each_run_has_gpus_of_its_own(tmp_path: Path) -> None:
     pool = Runs(wanted, Room(2, 1, Local(["4", "7"])), Console(quiet=True))
     with Fake(seconds=0.2).standing_in():
         pool.work()
-    where = [usage(run)["where"].partition(", ")[2] for run in wanted]
+    where = [(run.folder / WHERE).read_text().partition(", ")[2] for run in wanted]
     assert where[:2] == ["GPU 4", "GPU 7"]
     assert sorted(where[2].removeprefix("GPU ").split(",")) == ["4", "7"]
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from kindling.api.record import Record
 from kindling.data import paths
-from kindling.tools.runner.process import usage
+from kindling.tools.runner.process import WHERE
 from tests.tools.runner.simulated import Fake, fake_runs, starts, wait
 
 pytest.importorskip("ray")
@@ -57,7 +58,7 @@ def test_one_that_fails_is_named_and_does_not_stop_the_other(tmp_path: Path) -> 
     assert said == "{'run 0': 'exit status 1: the loss became NaN'}\n", errors
     wanted = fake_runs(tmp_path, 2, Fake())
     assert [starts(run.folder) for run in wanted] == [["train"], ["train", "ended"]]
-    assert usage(wanted[1])["where"].startswith(socket.gethostname())
+    assert (wanted[1].folder / WHERE).read_text().startswith(socket.gethostname())
 
 
 @pytest.mark.slow
@@ -159,7 +160,6 @@ def test_what_a_lost_machine_made_goes_on_elsewhere(tmp_path: Path, port: int) -
     folders = [tmp_path / name / "toy" / "compare" / "x" for name in ("ray", "local")]
     once, again = ((folder / "scores.csv").read_text() for folder in folders)
     assert once == again
-    runs = [path.parent for path in folders[0].rglob("usage.json")]
-    assert len(runs) == 6
-    assert [len(list(run.glob("toy/version_*"))) for run in runs] == [1] * 6
-    assert sum('"peak_mib": null' in (run / "usage.json").read_text() for run in runs) == 1
+    records = [Record(run) for run in folders[0].glob("runs/*/*/toy/version_*")]
+    assert [record.folder.name for record in records] == ["version_0"] * 6
+    assert sum(record.resumed for record in records) == 1

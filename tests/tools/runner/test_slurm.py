@@ -1,6 +1,5 @@
 """Runs as jobs of SLURM, which a few scripts on the PATH stand for, or submitit on this machine."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,11 +12,12 @@ import psutil
 import pytest
 from rich.console import Console
 
+from kindling.api.record import Record
 from kindling.data import paths
 from kindling.errors import Stopped, UserError
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs
-from kindling.tools.runner.process import usage
+from kindling.tools.runner.process import WHERE
 from tests.tools.runner import standin
 from tests.tools.runner.simulated import EPOCHS, Fake, fake_runs, starts, wait
 
@@ -89,7 +89,7 @@ def test_one_array_that_asks_for_what_the_file_says(tmp_path: Path, slurm: Path)
         "--requeue",
     } <= set(asked)
     assert len(list(slurm.glob("*.sh"))) == 1
-    assert usage(wanted[0])["where"].startswith(os.uname().nodename)
+    assert (wanted[0].folder / WHERE).read_text().startswith(os.uname().nodename)
 
 
 @pytest.mark.slow
@@ -116,6 +116,29 @@ def test_stopped_runs_save_and_go_on(tmp_path: Path, slurm: Path) -> None:
     assert [starts(run.folder) for run in wanted] == [ON, ON]
     rows = (wanted[0].folder / "t/version_0/metrics.csv").read_text().splitlines()
     assert len(rows) == 1 + EPOCHS
+
+
+COMMAND = """
+from pathlib import Path
+from tests.tools.runner.test_slurm import ASKED, Fake, fake_runs, work
+work(fake_runs(Path({folder!r}), 2, Fake()), ASKED)
+"""
+
+
+def test_jobs_that_are_still_queued_are_found_again(tmp_path: Path, slurm: Path) -> None:
+    """Their command is killed before any of them begins."""
+    full = slurm / "full"
+    full.touch()
+    folder = tmp_path / "runs"
+    code = COMMAND.format(folder=str(folder))
+    with subprocess.Popen([sys.executable, "-c", code], cwd=paths.PROJECT) as killed:
+        wait(lambda: len(list(folder.glob("*/job.txt"))) == 2)
+        killed.kill()
+    wanted = fake_runs(folder, 2, Fake())
+    threading.Timer(1, full.unlink).start()
+    assert work(wanted, ASKED) == {}
+    assert [starts(run.folder) for run in wanted] == [WHOLE, WHOLE]
+    assert len(list(slurm.glob("*.sh"))) == 1, "nothing was submitted twice"
 
 
 @pytest.mark.slow
@@ -165,8 +188,7 @@ def test_real_runs_that_were_preempted_score_as_those_that_were_not(tmp_path: Pa
     preempt(compare.pid)
     _, errors = compare.communicate(timeout=500)
     assert compare.returncode == 0, errors
-    starts = [json.loads(path.read_text())["starts"] for path in runs.rglob("usage.json")]
-    assert max(map(len, starts)) == 2, "it went on"
+    assert any(Record(path.parent).resumed for path in runs.rglob("results.json"))
     subprocess.run([*command, f"--logs={tmp_path / 'local'}"], check=True)
     once, again = (tmp_path / name / "toy/compare/x/scores.csv" for name in ("slurm", "local"))
     assert once.read_text() == again.read_text()

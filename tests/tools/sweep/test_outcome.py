@@ -22,7 +22,7 @@ def test_table_and_best(folder: Path) -> None:
     assert list(table["state"]) == ["complete", "failed", "complete", "complete"]
     assert table["value"].tolist() == pytest.approx([5.25, float("nan"), 3.25, 2.25], nan_ok=True)
     assert table["epochs"].tolist() == [4, 0, 4, 4]
-    assert (table["seconds"] >= 0).all()
+    assert table["seconds"].tolist() == pytest.approx([1, float("nan"), 1, 1], nan_ok=True)
     assert all((Path(run) / "config.yaml").is_file() for run in table["run"])
     link = folder / ".tensorboard" / "trial_003"
     assert link.resolve() == Path(table["run"][3])

@@ -144,26 +144,11 @@ def test_a_run_that_outlives_the_sweep_is_waited_for(folder: Path) -> None:
     wait(lambda: checkpoint(folder, 0))
     first.kill()
     first.wait()
-    assert study(folder).planned(study(folder).trials()[0]).lock() is None, (
-        "its run goes on, and has the lock"
-    )
     work(folder, 1)
     assert starts(folder) == {0: WHOLE}
     [trial] = study(folder).trials()
     assert trial.state == TrialState.COMPLETE
     assert len(trial.intermediate_values) == EPOCHS
-
-
-def test_a_run_that_somebody_else_killed_goes_on(folder: Path) -> None:
-    def kill() -> None:
-        wait(lambda: checkpoint(folder, 0))
-        line = (folder / "trials" / "0" / "starts.txt").read_text().split()
-        os.kill(int(line[1]), signal.SIGKILL)
-
-    threading.Thread(target=kill).start()
-    work(folder, 1, Fake(seconds=0.5))
-    assert starts(folder) == {0: ["fit", "resume", "ended"]}
-    assert states(folder) == ["COMPLETE"]
 
 
 @pytest.mark.slow

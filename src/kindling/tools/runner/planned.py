@@ -12,6 +12,9 @@ from kindling.api.record import RESULTS, Record, Settings
 from kindling.errors import UserError
 from kindling.runs import folder as runs
 
+LOCK, WORK = ".lock", ".work"
+"""Held by the command that has the run made, and by the process that makes it."""
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -23,6 +26,7 @@ class PlannedRun:
         folder: Where it is written, as ``--logs`` has it, and nothing else is.
         flags: All of them, but for where the run is written and on how many threads.
         settings: That a run must have to be this one.
+        verb: ``train``, or ``fit`` for a run that is not tested.
     """
 
     title: str
@@ -30,10 +34,14 @@ class PlannedRun:
     folder: Path
     flags: list[str]
     settings: Settings
+    verb: str = "train"
 
     def finished(self) -> Path | None:
-        """The newest run that has test scores and these settings."""
-        return next((run for run in self._made() if (run / RESULTS).is_file()), None)
+        """The newest run with these settings for which there is nothing left to do."""
+        for run in self._made():
+            if self.trained(run) if self.verb == "fit" else (run / RESULTS).is_file():
+                return run
+        return None
 
     def unfinished(self) -> Path | None:
         """The newest run with these settings that can be gone on with."""
@@ -50,46 +58,30 @@ class PlannedRun:
 
     def trained(self, run: Path) -> bool:
         """Whether the run only has to be tested, also where it was killed before it said so."""
-        record = Record(run)
-        if not (run / runs.BEST).is_file():
+        record, checkpoints = Record(run), (run / runs.BEST, run / runs.LAST)
+        if not all(path.is_file() for path in checkpoints):
             return False
         # An epoch's training scores are what is logged last of it, after the checkpoint is written.
         last = next(iter(record.curves[-1:]), {})
         whole = self.max_epochs == last.get("epoch", -1) + 1 and "train/loss" in last
         return whole or record.seconds is not None
 
-    def command(self, threads: int, verb: str = "train") -> list[str]:
-        """What goes on with the run, or starts it; to ``fit`` is not to test.
+    def command(self, threads: int) -> list[str]:
+        """What goes on with the run, or starts it.
 
         A run that was killed before its first checkpoint is removed: there is nothing in it.
         """
         python, run = [sys.executable, "-m", "kindling"], self.unfinished()
         if run is not None:
-            return [*python, "test" if self.trained(run) else verb, f"--run={run}"]
+            return [*python, "test" if self.trained(run) else self.verb, f"--run={run}"]
         for empty in self._made():
             if not any((empty / runs.BEST.parent).glob("*.ckpt")):
                 shutil.rmtree(empty)
         where = [f"--logs={self.folder}", f"--threads={threads}"]
-        return [*python, verb, *self.flags, *where, "--trainer.enable_progress_bar=false"]
+        return [*python, self.verb, *self.flags, *where, "--trainer.enable_progress_bar=false"]
 
-    def done(self, verb: str = "train") -> bool:
-        """Whether there is nothing left to do; to ``fit`` is not to test."""
-        run = self.unfinished() if verb == "fit" else None
-        return self.trained(run) if run else self.finished() is not None
-
-    def lock(self) -> IO[str] | None:
-        """The right to have the run made, or nothing while another command has it.
-
-        Or while a process is at work that has outlived the command which had it made: it
-        is not started a second time.
-        """
-        if (held := self.hold(".lock")) and self.at_work():
-            held.close()
-            return None
-        return held
-
-    def hold(self, name: str = ".work") -> IO[str] | None:
-        """The right to make the run, for a process and whoever inherits the file from it."""
+    def hold(self, name: str = WORK) -> IO[str] | None:
+        """The right to have the run made (``LOCK``), or to make it; nothing if another has it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         held = (self.folder / name).open("w")
         if lock_descriptor(held.fileno(), blocking=False):

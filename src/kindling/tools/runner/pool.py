@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeE
 from kindling.api.record import Record
 from kindling.errors import Stopped
 from kindling.tools.runner.executors import Room
-from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import LOOK, Job, Work, note
+from kindling.tools.runner.planned import LOCK, PlannedRun
+from kindling.tools.runner.process import LOOK, WHERE, Job, Work
 
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 """Those of them that the system has."""
@@ -25,7 +25,6 @@ class Pool(ABC):
     """Starts processes, looks at them and ends them; what they work on, a subclass says."""
 
     what = "runs"
-    verb = "train"
 
     def __init__(self, wanted: int, room: Room, console: Console) -> None:
         self.wanted, (self.jobs, self.threads, self.executor) = wanted, room
@@ -101,8 +100,9 @@ class Pool(ABC):
         taken: list[tuple[Work, IO[str]]] = []
         while len(self.running) + len(taken) < self.jobs and (one := self.take()):
             planned, held = one
-            note(planned, where="queued")
-            taken.append((Work(planned, self.threads, self.verb), held))
+            if not planned.at_work():
+                (planned.folder / WHERE).unlink(missing_ok=True)  # of an earlier start
+            taken.append((Work(planned, self.threads), held))
         for job in self.executor.start(taken):
             self.running[job] = self._display.add_task(
                 job.planned.title, total=job.planned.max_epochs, what="epochs", where=""
@@ -151,7 +151,7 @@ class Runs(Pool):
 
     def take(self) -> tuple[PlannedRun, IO[str]] | None:
         for planned in list(self._left):
-            held = planned.lock()
+            held = planned.hold(LOCK)
             if held is None:
                 self.say(f"waiting      {planned.title}: another process runs it", once=True)
                 continue

@@ -1,4 +1,4 @@
-"""A planned run's process: on this machine or another, and what it uses. Imports no torch."""
+"""A planned run's process, on this machine or another. Imports no torch."""
 
 import os
 import socket
@@ -10,15 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
-from typing import IO, Any
+from typing import IO
 
 import psutil
 
-from kindling.runs.folder import read_json, write_json
 from kindling.tools.runner.planned import PlannedRun
 
 OUTPUT = "output.txt"
-USAGE = "usage.json"
+
+WHERE = "where.txt"
+"""The machine, and its GPUs, that a run was started on."""
 
 LOOK = 0.2
 """Seconds between two looks at a process."""
@@ -37,28 +38,26 @@ class Work:
     Args:
         planned: The run.
         threads: Of the process.
-        verb: To ``train``, or to ``fit`` and not to test.
         gpus: That the process sees; without, those that this process sees.
-        where: The folder that relative paths start from.
+        cwd: The folder that relative paths start from.
         stopping: Whether the process is to save what it has and end.
     """
 
     planned: PlannedRun
     threads: int
-    verb: str
     gpus: str | None = None
-    where: Path = field(default_factory=Path.cwd)
+    cwd: Path = field(default_factory=Path.cwd)
     stopping: bool = False
 
     def __call__(self) -> int:
         """The exit status of the process; the folder is locked as long as it lives."""
-        # One that was thought lost with its machine may still be at work.
+        # A process may have outlived the command that started it, or was thought lost.
         while not (held := self.planned.hold()):
             self.pause()
             if self.stopping:
                 return STOPPED
         with held:
-            return 0 if self.planned.done(self.verb) else self.watch(self._start(held.fileno()))
+            return 0 if self.planned.finished() else self.watch(self._start(held.fileno()))
 
     @property
     def devices(self) -> int:
@@ -77,11 +76,9 @@ class Work:
 
     def watch(self, process: psutil.Popen) -> int:
         """Wait for the end of the process, which is told to stop if this is."""
-        start = time.monotonic()
-        told, peak = 0.0, 0.0
+        told = 0.0
         while (status := process.poll()) is None:
             with suppress(psutil.Error):
-                peak = max(peak, round(process.memory_info().rss / 1024**2, 1))
                 if told and time.monotonic() - told >= GRACE:
                     for each in [*process.children(recursive=True), process]:
                         each.kill()
@@ -90,31 +87,24 @@ class Work:
                     if GRACE:
                         process.terminate()
             self.pause()
-        used = {"peak_mib": peak, "seconds": round(time.monotonic() - start, 1)}
-        *before, last = usage(self.planned)["starts"]
-        note(self.planned, starts=[*before, last | used])
         return int(status)
 
     def _start(self, lock: int) -> psutil.Popen:
-        command = self.planned.command(self.threads, self.verb)
         # Lightning would take the job that SLURM has started for its own.
         environ = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
         environ["OMP_NUM_THREADS"] = str(self.threads)
         if self.gpus is not None:
             environ["CUDA_VISIBLE_DEVICES"] = self.gpus
         gpus = environ.get("CUDA_VISIBLE_DEVICES")
-        goes_on = any(word.startswith("--run=") for word in command)
-        starts = usage(self.planned)["starts"] if goes_on else []
-        starts = [*starts, {"command": command[3], "peak_mib": None, "seconds": None}]
         host = socket.gethostname() + (f", GPU {gpus}" if gpus else "")
-        note(self.planned, starts=starts, where=host)
+        (self.planned.folder / WHERE).write_text(host)
         with (self.planned.folder / OUTPUT).open("w") as output:
             return psutil.Popen(
-                command,
+                self.planned.command(self.threads),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=self.where,
+                cwd=self.cwd,
                 env=environ,
                 # Where a process cannot inherit it, the lock is held as long as this one lives.
                 pass_fds=[] if sys.platform == "win32" else [lock],
@@ -141,7 +131,7 @@ class Job:
     result: Callable[[], int]
     cancel: Callable[[], object]
     status: int | None = None
-    said: str = ""
+    error: str = ""
     stopped: bool = False
 
     @property
@@ -158,29 +148,21 @@ class Job:
             try:
                 self.status = self.result()
             except Exception as error:  # of any kind that an executor has
-                self.status, self.said = 1, str(error).strip().rpartition("\n")[2]
+                self.status, self.error = 1, str(error).strip().rpartition("\n")[2]
         elif self.status is None and self.stopped and not self.planned.at_work():
             self.status = STOPPED
         return self.status is not None
 
     def where(self) -> str:
-        return str(usage(self.planned).get("where", ""))
+        path = self.planned.folder / WHERE
+        return path.read_text() if path.exists() else "queued"
 
     def complaint(self) -> str:
         """The last line that the process wrote, unless it ended well: then, what else is wrong."""
-        if self.said:
-            return self.said
+        if self.error:
+            return self.error
         if self.status == 0:
             return "made with other settings; was a configuration edited meanwhile? start again"
         lines = (self.planned.folder / OUTPUT).read_text(errors="replace").split("\n")
-        message = next((line.strip() for line in reversed(lines) if line.strip()), "no word")
+        message = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
         return f"exit status {self.status}: {message.removeprefix('kindling: ')}"
-
-
-def usage(planned: PlannedRun) -> dict[str, Any]:
-    """What the run's processes have used; peaks as far as somebody was there to see them."""
-    return {"starts": [], **read_json(planned.folder / USAGE)}
-
-
-def note(planned: PlannedRun, **values: Any) -> None:
-    write_json(planned.folder / USAGE, {**usage(planned), **values})

@@ -13,7 +13,11 @@ from kindling.cli import settings
 from kindling.data import paths
 from kindling.errors import UserError, require_package
 from kindling.tools.runner.executors import Executor, Room
+from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import Job, Work
+
+JOB = "job.txt"
+"""In a run's folder, the number of the job that was submitted for it."""
 
 
 class Requeued(Work):
@@ -78,14 +82,31 @@ class Slurm(Executor):
         return Room(min(jobs or runs, runs), self.threads, self)
 
     def start(self, taken: Sequence[tuple[Work, IO[str]]]) -> Sequence[Job]:
-        if not taken:
-            return []
-        with self._submitit.batch():
-            jobs = [self._submitit.submit(Requeued(**vars(work))) for work, _ in taken]
+        earlier = [self._earlier(work.planned) for work, _ in taken]
+        # One question to SLURM for all of them; what it does not know is submitted.
+        jobs: list[Any] = [
+            job if job and not job.done() and job.state != "UNKNOWN" else None for job in earlier
+        ]
+        if None in jobs:
+            with self._submitit.batch():
+                for k, (work, _) in enumerate(taken):
+                    jobs[k] = jobs[k] or self._submitit.submit(Requeued(**vars(work)))
+        for job, (work, _) in zip(jobs, taken, strict=True):
+            (work.planned.folder / JOB).write_text(job.job_id)
         return [
             Job(*each, job.done, partial(_result, job), partial(job.cancel, check=False))
-            for each, job in zip(taken, jobs, strict=True)
+            for job, each in zip(jobs, taken, strict=True)
         ]
+
+    def _earlier(self, planned: PlannedRun) -> Any:
+        """The job, if any, that an earlier command submitted for just this run."""
+        from submitit import SlurmJob
+
+        path = planned.folder / JOB
+        if self._submitit.cluster != "slurm" or not path.is_file():
+            return None
+        job: Any = SlurmJob(self._submitit.folder, path.read_text())
+        return job if job.submission().function.planned == planned else None
 
 
 def _result(job: Any) -> int:

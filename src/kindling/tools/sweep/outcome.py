@@ -16,11 +16,10 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as charts
 from rich.console import Console
 
-from kindling.api.record import show_alone
+from kindling.api.record import Record, show_alone
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
 from kindling.tools.command import show
-from kindling.tools.runner.process import usage
 from kindling.tools.sweep.space import configuration
 from kindling.tools.sweep.study import Study
 
@@ -84,15 +83,14 @@ def _write_best(study: Study, trial: FrozenTrial) -> Path:
 
 def _row(study: Study, trial: FrozenTrial) -> dict[str, Any]:
     """How a trial ended, its best score on validation, its settings, its run."""
-    planned = study.planned(trial)
-    run, starts = planned.newest(), usage(planned)["starts"]
+    run = study.planned(trial).newest()
     scores = [score for score in trial.intermediate_values.values() if isfinite(score)]
     return {
         "number": trial.number,
         "state": "failed" if trial.state == TrialState.FAIL else trial.state.name.lower(),
         "value": study.best(scores) if scores else None,
         "epochs": len(trial.intermediate_values),
-        "seconds": starts[0].get("seconds") if len(starts) == 1 else None,
+        "seconds": Record(run).seconds if run else None,
         **{name: trial.params.get(name) for name in study.space.searched},
         "run": str(run) if run else None,
     }

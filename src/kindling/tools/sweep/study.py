@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kindling.api.record import Settings, differing
 from kindling.cli.settings import shown
 from kindling.errors import UserError
-from kindling.tools.runner.planned import PlannedRun
+from kindling.tools.runner.planned import LOCK, PlannedRun
 from kindling.tools.sweep.space import Space, trial_flags
 
 DATABASE = "study.db"
@@ -71,7 +71,7 @@ class Study:
         with self.alone():
             running = self.trials(TrialState.RUNNING)
             for left in running:
-                if held := self.planned(left).lock():
+                if held := self.planned(left).hold(LOCK):
                     if left.params.keys() == self.space.searched.keys():
                         return self._trial(left.number), held
                     held.close()  # it was left before its settings were drawn
@@ -83,7 +83,7 @@ class Study:
             with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
                 self.optuna.sampler = TPESampler(seed=seed % 2**32, constant_liar=True)
             new = self.optuna.ask(self.space.searched)
-            if held := self.planned(new).lock():
+            if held := self.planned(new).hold(LOCK):
                 return new, held
             raise UserError(f"{self.folder}: trial {new.number} is taken; is this a copy?")
 
@@ -102,7 +102,8 @@ class Study:
         values = self.space.settings(trial.params)
         title, folder = f"trial {trial.number}", self.folder / "trials" / str(trial.number)
         flags = [*self.space.flags, *trial_flags(values)]
-        return PlannedRun(title, self.space.task, folder, flags, self.fixed | values)
+        # A trial never sees the test split.
+        return PlannedRun(title, self.space.task, folder, flags, self.fixed | values, "fit")
 
     def _trial(self, number: int) -> optuna.Trial:
         study = self._storage.get_study_id_from_name(self.optuna.study_name)

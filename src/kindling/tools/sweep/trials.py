@@ -17,7 +17,6 @@ from kindling.tools.runner.process import Job
 from kindling.tools.sweep.study import Study
 
 HOPELESS = 10  # trials that fail one after the other, and there is no point in going on
-AGAIN = 2  # times that a trial is gone on with whose run somebody else has killed
 
 
 class Failing(UserError):
@@ -30,7 +29,6 @@ class Trials(Pool):
     """Makes the trials of a study that are missing, unless nothing but failures come."""
 
     what = "trials"
-    verb = "fit"  # a trial never sees the test split
 
     def __init__(self, study: Study, wanted: int, room: Room, console: Console) -> None:
         super().__init__(wanted, room, console)
@@ -45,9 +43,8 @@ class Trials(Pool):
         while taken := self.study.take(self.wanted):
             trial, held = taken
             planned = self.study.planned(trial)
-            run = planned.unfinished()
             self._trials[planned.title] = trial
-            if run is None or not planned.trained(run):
+            if (run := planned.finished()) is None:
                 return planned, held
             with held:  # its run has ended after the command that started it was killed
                 self._report(trial, Record(run).curves)
@@ -67,13 +64,8 @@ class Trials(Pool):
 
     def end(self, job: Job) -> None:
         title, status = job.planned.title, job.status or 0
-        killed = self._trials[title].user_attrs.get("killed", 0)
         if status == 0 or title in self._worse:
             self._tell(title, TrialState.PRUNED if status else TrialState.COMPLETE)
-        elif (status < 0 or status > 128) and killed < AGAIN:
-            # Still a running one in the study, so that it is taken up again.
-            self._trials[title].set_user_attr("killed", killed + 1)
-            self.say(f"killed       {title}: {job.complaint()}; continues")
         else:
             self._fail(title, job.complaint())
 
