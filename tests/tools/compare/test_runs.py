@@ -1,5 +1,6 @@
 """Runs that exist side by side: what is shown of them, and what is left in the folder."""
 
+import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,6 @@ from rich.console import Console
 
 from kindling.__main__ import main
 from kindling.tools import command
-from kindling.tools.compare.scores import MEMORY, PARAMETERS, TRAINING, costs
-from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import note
 
 Make = Any
 Compare = Callable[..., Path]
@@ -111,6 +109,15 @@ def test_a_single_variant_differs_from_what_it_has_to_beat(make: Make, compare: 
     assert table.loc["runs", "difference"] == pytest.approx(0.0)
 
 
+def test_the_time_of_a_run_that_was_resumed_is_not_shown(make: Make, compare: Compare) -> None:
+    run = make(seconds=3.0)
+    record = run.provenance | {"command": "kindling train --run logs/version_0"}
+    (run.folder / "provenance.json").write_text(json.dumps(record))
+    text = (compare(run) / "compare.md").read_text()
+    assert "| parameters | 100 |" in text
+    assert "training, s" not in text
+
+
 def test_many_variants_have_rows(make: Make, compare: Compare) -> None:
     folder = compare(*(make(f"version_{k}", None, lr=0.1 * k) for k in range(8)))
     assert "| validation | runs | loss | mse |" in (folder / "compare.md").read_text()
@@ -141,20 +148,6 @@ def test_runs_that_cannot_be_compared(
     assert "the data have changed between these runs" in refused(good, changed)
     (good.folder / "metrics.csv").unlink()
     assert "version_0: has no validation scores in metrics.csv" in refused(good)
-
-
-def test_costs_say_nothing_where_nothing_is_known(make: Make, tmp_path: Path) -> None:
-    records = [make(f"version_{s}", {"mse": 1.0}, seed=s, seconds=s + 1.0) for s in (0, 1)]
-    planned = [PlannedRun("a", "t", tmp_path / str(k), [], {}) for k in (0, 1)]
-    for run, peak in zip(planned, (300.0, 400.0), strict=True):
-        run.folder.mkdir()
-        note(run, starts=[{"peak_mib": peak}])
-    whole = {PARAMETERS: 100, TRAINING: 1.5, MEMORY: 400.0}
-    assert costs(records, planned) == whole
-    note(planned[1], starts=[{"peak_mib": None}, {"peak_mib": 400.0}])
-    records[1].provenance["command"] = "kindling train --run logs/version_1"
-    part = {**whole, TRAINING: None, MEMORY: None}
-    assert costs(records, planned) == part
 
 
 def test_a_narrow_terminal_cuts_nothing_off(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from kindling.cli.settings import shown
 from kindling.errors import UserError, require_package
 from kindling.tools.compare.plan import Plan
 from kindling.tools.compare.report import report
-from kindling.tools.compare.scores import Comparison, Variant, costs
+from kindling.tools.compare.scores import Comparison, Variant
 from kindling.tools.runner import executors, expected
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs
@@ -55,12 +55,8 @@ def compare(
     console.print(f"runs         {len(wanted)}, {room[0]} at once, {room[1]} threads each")
     pool = Runs(wanted, room, console)
     pool.work()
-    variants = []
-    for name, runs in planned.items():
-        if made := [(run, Record(found)) for run in runs if (found := run.finished())]:
-            records = [record for _, record in made]
-            variants.append(Variant(name, records, costs(records, [run for run, _ in made])))
-    if variants:
+    made = {n: [Record(f) for run in r if (f := run.finished())] for n, r in planned.items()}
+    if variants := [Variant(name, records) for name, records in made.items() if records]:
         over = next(iter(plan.repeats)).partition("_")[0]
         report(Comparison(variants, options.test, over), folder, console)
     if pool.failed:
@@ -73,7 +69,7 @@ def compare_runs(options: Namespace, console: Console) -> None:
     """Runs that exist, those that differ in their seed alone as one variant."""
     require_package(*SCIPY)
     records = existing(options.runs, options.test)
-    variants = [Variant(title, runs, costs(runs)) for title, runs in _grouped(records)]
+    variants = [Variant(title, runs) for title, runs in _grouped(records)]
     name = check_name(options.name or "runs")
     folder = options.logs.absolute() / records[0].task / "compare" / name
     report(Comparison(variants, options.test), folder, console)

@@ -25,13 +25,11 @@ class Plan:
         variants: The flags of each.
         repeats: The settings of each seed or fold by its name, such as ``seed_0``; runs of two
             variants that share one are a pair.
-        data: Folder of the real data, below that of all; of a plan of published scores.
     """
 
     task: str
     variants: dict[str, list[str]]
     repeats: dict[str, Settings]
-    data: str | None = None
 
 
 def repeats(what: str, count: int) -> dict[str, Settings]:
@@ -43,20 +41,13 @@ def repeats(what: str, count: int) -> dict[str, Settings]:
     return {f"fold_{k}": {"data.folds": count, "data.fold": k} for k in range(count)}
 
 
-def read(path: Path, task: str | None = None) -> Plan:
-    """The plan in a file; one of published scores names its task and its data itself.
+def read(path: Path, task: str) -> Plan:
+    """The plan in a file.
 
     Raises:
         UserError: There is none, or it is not made of names and flags.
     """
-    known = ["seeds", "folds", "flags", *([] if task else ["task", "data"])]
-    content = typed.load(path, "variants", known)
-    task, data = task or content.get("task"), content.get("data")
-    if not isinstance(task, str):
-        raise UserError(f"{path}: names no task; expected a line such as task: timeseries")
-    typed.check_task(task)
-    if not isinstance(data, str | None):
-        raise UserError(f"{path}: data: {data}: expected the name of a folder")
+    content = typed.load(path, "variants", ["seeds", "folds", "flags"])
     what = "folds" if "folds" in content else "seeds"
     if type(count := content.get(what, SEEDS)) is not int:
         raise UserError(f"{path}: {what}: {count}: expected a number of {what}")
@@ -67,4 +58,4 @@ def read(path: Path, task: str | None = None) -> Plan:
         variants[name] = [*shared, *typed.flags(own, path)]
     if len({typed.check_name(name) for name in variants}) < len(variants):
         raise UserError(f"{path}: two variants differ in blanks alone; rename one of them")
-    return Plan(task, variants, repeats(what, count), data)
+    return Plan(task, variants, repeats(what, count))

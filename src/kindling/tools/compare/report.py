@@ -3,11 +3,12 @@
 import math
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 
 from kindling.api.record import differing, show_alone
@@ -16,19 +17,19 @@ from kindling.errors import short
 from kindling.runs.folder import shown as place
 from kindling.tools.command import ABSENT, Grid, markdown, show
 from kindling.tools.compare import figures
-from kindling.tools.compare.scores import MEMORY, PARAMETERS, TRAINING, Comparison
+from kindling.tools.compare.scores import PARAMETERS, TRAINING, Comparison
 
-COLUMNS = 8
-"""Of a table, at most; more variants than that have rows."""
+COLUMNS = 7
+"""Variants in a table, at most; more of them have rows."""
 
-COSTS = {PARAMETERS: "{:,.0f}", TRAINING: "{:,.1f}", MEMORY: "{:,.0f}"}
+COSTS = {PARAMETERS: "{:,.0f}", TRAINING: "{:,.1f}"}
 """What a variant takes, as it is written."""
 
 
 def report(comparison: Comparison, folder: Path, console: Console) -> None:
     """Write tables and charts into ``folder``, made if need be, and show the tables."""
     folder.mkdir(parents=True, exist_ok=True)
-    grids = [_fitted(grid) for grid in (_settings(comparison), *_scores(comparison)) if grid[1:]]
+    grids = [_grid(table) for table in (_settings(comparison), *_scores(comparison)) if len(table)]
     for grid in grids:
         show(grid, console)
     explained, origin = _explained(comparison), _origin(comparison)
@@ -53,43 +54,40 @@ def report(comparison: Comparison, folder: Path, console: Console) -> None:
         console.print(f"{name:<12} {line}")
 
 
-def _settings(comparison: Comparison) -> Grid:
-    """A row a setting in which the variants differ, and nothing else."""
+def _settings(comparison: Comparison) -> pd.DataFrame:
+    """A row a setting in which the variants differ, and nothing else; a column a variant."""
     made = {variant.name: variant.records[0].settings for variant in comparison.variants}
-    rows = [
-        [name, *(shown(run.get(name)) for run in made.values())]
-        for name in differing(list(made.values()))
-    ]
-    return [["setting", *made], *rows]
+    names = differing(list(made.values()))
+    cells = {variant: [shown(run.get(n)) for n in names] for variant, run in made.items()}
+    return pd.DataFrame(cells, index=pd.Index(names, name="setting"))
 
 
-def _scores(comparison: Comparison) -> tuple[Grid, Grid]:
+def _scores(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row a metric, then what each variant takes; and by how much further variants differ."""
-    names, known = comparison.names, {variant.name: variant for variant in comparison.variants}
-    first, others = names[0], [name for name in known if name != names[0]]
-    counts = [str(len(known[name].records)) if name in known else "" for name in names]
-    scores = [["test" if comparison.test else "validation", *names], ["runs", *counts]]
-    scores += _cells(comparison, names, _spread)
-    for cost, written in COSTS.items():
-        values = [known[name].costs.get(cost) if name in known else None for name in names]
-        if any(value is not None for value in values):
-            scores.append([cost, *(ABSENT if v is None else written.format(v) for v in values)])
-    apart = _cells(comparison, others, _difference)
-    return scores, [[f"minus {first}", *others], *(r for r in apart if {*r[1:]} - {ABSENT})]
+    table, names = comparison.by_score, comparison.names
+
+    def cells(told: Callable[[Any], str | None], columns: list[str], name: str) -> pd.DataFrame:
+        rows = table.assign(cell=table.apply(told, axis=1))
+        wide = rows.pivot(index="metric", columns="variant", values="cell")
+        return wide.reindex(index=comparison.metrics, columns=columns).rename_axis(name)
+
+    costs = pd.DataFrame(index=[*COSTS], columns=names, dtype=object)
+    runs = pd.DataFrame(index=["runs"], columns=names, dtype=object)
+    for variant in comparison.variants:
+        runs[variant.name] = str(len(variant.records))
+        for cost, value in variant.costs.items():
+            costs.loc[cost, variant.name] = value if value is None else COSTS[cost].format(value)
+    name = "test" if comparison.test else "validation"
+    scores = pd.concat([runs, cells(_spread, names, name), costs.dropna(how="all")])
+    others = [variant.name for variant in comparison.variants if variant.name != names[0]]
+    apart = cells(_difference, others, f"minus {names[0]}").dropna(how="all")
+    return scores.rename_axis(name), apart
 
 
-def _cells(comparison: Comparison, names: Sequence[str], told: Callable[[Any], str]) -> Grid:
-    """A row a metric, a cell a variant."""
-    found = comparison.by_score.set_index(["metric", "variant"])
-    return [
-        [m, *(told(found.loc[m, n]) if (m, n) in found.index else ABSENT for n in names)]
-        for m in comparison.metrics
-    ]
-
-
-def _fitted(grid: Grid) -> Grid:
+def _grid(table: pd.DataFrame) -> Grid:
     """With a row for each variant where there are too many of them for columns."""
-    return [list(row) for row in zip(*grid, strict=True)] if len(grid[0]) > COLUMNS else grid
+    whole = (table.T if table.shape[1] > COLUMNS else table).fillna(ABSENT)
+    return [[str(table.index.name), *whole], *([name, *row] for name, *row in whole.itertuples())]
 
 
 def _spread(score: Any) -> str:
@@ -101,10 +99,10 @@ def _spread(score: Any) -> str:
     return f"{mean:,.{digits}f} ± {deviation:,.{digits}f}"
 
 
-def _difference(score: Any) -> str:
+def _difference(score: Any) -> str | None:
     difference, low, high = score["difference"], score["low"], score["high"]
     if math.isnan(difference):
-        return ABSENT
+        return None
     if math.isnan(low):
         return f"{difference:+.3g}"
     digits = _digits((high - low) / 2)

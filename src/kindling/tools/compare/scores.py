@@ -2,30 +2,34 @@
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from kindling.api.record import Record, Scores
 from kindling.errors import UserError
-from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import usage
 
 LEVEL = 0.95
 
 PARAMETERS = "parameters"
 TRAINING = "training, s"
-MEMORY = "peak memory, MiB"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Runs that differ in seed or fold alone, and what they take."""
+    """Runs that differ in seed or fold alone."""
 
     name: str
     records: list[Record]
-    costs: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def costs(self) -> dict[str, float | None]:
+        """Means over the runs; nothing where a run does not tell."""
+        return {
+            PARAMETERS: _mean([record.provenance.get("parameters") for record in self.records]),
+            TRAINING: _mean([None if r.resumed else r.seconds for r in self.records]),
+        }
 
     def check(self, test: bool) -> None:
         """Raise a UserError where two runs are the same, or are of different data."""
@@ -138,21 +142,6 @@ def aliases(names: Iterable[str]) -> dict[str, str]:
     names = set(names)
     longer = {n: [long for long in names if long.endswith(f"/{n}")] for n in names if "/" not in n}
     return {name: found[0] for name, found in longer.items() if len(found) == 1}
-
-
-def costs(records: Sequence[Record], planned: Sequence[PlannedRun] = ()) -> dict[str, float | None]:
-    """Means over the runs of a variant, and the highest peak; nothing where a run does not tell.
-
-    Args:
-        records: The runs.
-        planned: The same runs where their processes were watched.
-    """
-    peaks = [start["peak_mib"] for run in planned for start in usage(run)["starts"]]
-    return {
-        PARAMETERS: _mean([record.provenance.get("parameters") for record in records]),
-        TRAINING: _mean([None if record.resumed else record.seconds for record in records]),
-        MEMORY: max(peaks) if peaks and None not in peaks else None,
-    }
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
