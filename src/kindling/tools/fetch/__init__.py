@@ -17,7 +17,6 @@ def main(argv: Words) -> None:
     options.add_argument("--archive", type=Path, help="ZIP file that you have downloaded")
     options.add_argument("--url", help="mirror to download from")
     options.add_argument("--data", type=Path, default=paths.PROJECT / "data", help="of all sets")
-    options.add_argument("--stall", type=float, default=30.0, help="longest wait, in seconds")
     chosen = options.parse_args(argv)
     # Not at the top: pandas takes its time, and a wrong option does not need it.
     from kindling.tools.fetch.fetch import fetch

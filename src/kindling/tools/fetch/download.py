@@ -22,7 +22,7 @@ ENCRYPTED = 1  # the bit of an entry's flags
 
 
 @contextmanager
-def downloaded(url: str, archive: Path, stall: float, progress: bool) -> Iterator[str]:
+def downloaded(url: str, archive: Path, progress: bool) -> Iterator[str]:
     """Fetch ``url`` to ``archive``, unless it is there; its SHA-256, while it is laid out.
 
     The publishers give none, so that the first download is trusted. Where that can be laid out it
@@ -39,7 +39,7 @@ def downloaded(url: str, archive: Path, stall: float, progress: bool) -> Iterato
         archive.parent, "", registry=registry, urls=urls, retry_if_failed=ATTEMPTS - 1
     )
     try:
-        source.fetch(archive.name, downloader=pooch.HTTPDownloader(progress, timeout=stall))
+        source.fetch(archive.name, downloader=pooch.HTTPDownloader(progress))
     except (OSError, ValueError) as error:
         hint = f"digests are noted in {notes}" if "hash" in str(error) else "try again later"
         raise UserError(f"{url}: {error} ({ATTEMPTS} attempts); {hint}") from error

@@ -29,8 +29,7 @@ SETS: dict[str, tuple[str, LayOut]] = {
 
 def fetch(chosen: Namespace, console: Console) -> None:
     """Fetch a set and lay it out in ``chosen.folder``, or else in ``chosen.data / task``."""
-    task = {"electricity": "timeseries", "houses": "prices"}.get(chosen.task, chosen.task)
-    if task not in SETS:
+    if (task := chosen.task) not in SETS:
         raise UserError(f"{task}: no public set of that{did_you_mean(task, SETS)}")
     place, archive = chosen.url or SETS[task][0], chosen.archive
     folder = (chosen.folder or chosen.data / task).absolute()
@@ -42,7 +41,7 @@ def fetch(chosen: Namespace, console: Console) -> None:
     try:
         if archive is None and "://" in place:
             archive = chosen.data / "downloads" / f"{task}.zip"
-            with downloaded(place, archive, chosen.stall, console.is_terminal) as digest:
+            with downloaded(place, archive, console.is_terminal) as digest:
                 message = _laid_out(SETS[task][1], archive, folder, client)
             console.print(f"archive      {shown(archive.absolute())}, SHA-256 {digest}")
         else:

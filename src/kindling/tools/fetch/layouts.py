@@ -1,7 +1,5 @@
 """How each set is published, and how its data module expects it."""
 
-import random
-from collections import Counter
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -15,6 +13,7 @@ CLOUDS = ("clouds_train", "clouds_test")
 PHOTOS = {".jpg", ".jpeg", ".png"}
 DIAGRAMS = "LD2011_2014.txt"
 TRAIN, TEST = "electricity_train.csv", "electricity_test.csv"
+EXACT: Any = {"index_col": 0, "float_precision": "round_trip"}  # with the digits as they are
 YEARS = {"2011": TRAIN, "2012": TRAIN, "2013": TRAIN, "2014": TEST}  # the last row is of 2015
 HOUSES = "HousesInfo.txt"
 CELLS = ["bedrooms", "bathrooms", "area", "zipcode", "price"]
@@ -32,32 +31,25 @@ def electricity(source: Path, folder: Path, client: str | None) -> str:
         Trindade, ElectricityLoadDiagrams20112014, 2015, UCI Machine Learning Repository,
         https://doi.org/10.24432/C58C86
     """
-    file, counts = _find(source, DIAGRAMS), {TRAIN: 0, TEST: 0}
+    file = _find(source, DIAGRAMS)
     try:
         names = [str(name) for name in pd.read_csv(file, sep=";", nrows=0).columns[1:]]
         if client is not None and client not in names:
             meant = did_you_mean(client, names) or f"; they are {names[:1]} to {names[-1:]}"
             raise UserError(f"{DIAGRAMS}: no client {client}{meant}")
-        columns = [k for k, name in enumerate(names, 1) if client in (None, name)]
-        options: dict[str, Any] = {"sep": ";", "index_col": 0, "dtype": str, "chunksize": 5000}
-        with pd.read_csv(file, usecols=[0, *columns], **options) as chunks:
-            for chunk in chunks:
-                rows = chunk.apply(
-                    lambda cells: cells.str.replace(",", ".")
-                )  # with the digits as they are
-                rows = rows.rename_axis("timestamp").rename(columns={client: "consumption"})
-                if rows.apply(pd.to_numeric).isna().any(axis=None):
-                    raise ValueError("a cell is empty")
-                for name, part in rows.groupby(rows.index.str[:4].map(YEARS)):
-                    part.to_csv(
-                        folder / name, mode="a", header=not counts[name], lineterminator="\n"
-                    )
-                    counts[name] += len(part)
+        columns = [0, *(k for k, name in enumerate(names, 1) if client in (None, name))]
+        table = pd.read_csv(file, sep=";", decimal=",", usecols=columns, **EXACT)
+        if table.isna().any(axis=None):
+            raise ValueError("a cell is empty")
+        table = table.astype(float).rename_axis("timestamp").rename(columns={client: "consumption"})
     except ValueError as error:
         raise UserError(f"{DIAGRAMS}: {error}: fetch it again") from error
-    if not all(counts.values()):
+    parts = dict(iter(table.groupby(table.index.str[:4].map(YEARS))))
+    if set(parts) != {TRAIN, TEST}:
         raise UserError(f"{DIAGRAMS}: lacks the years 2011 to 2013 or 2014")
-    return f"{', '.join(f'{name} {n:,} rows' for name, n in counts.items())}, in kW"
+    for name, part in parts.items():
+        part.to_csv(folder / name, lineterminator="\n")
+    return f"{', '.join(f'{name} {len(part):,} rows' for name, part in parts.items())}, in kW"
 
 
 def houses(source: Path, folder: Path, client: str | None = None) -> str:
@@ -96,38 +88,24 @@ def water(source: Path, folder: Path, client: str | None = None) -> str:
 
 
 def clouds(source: Path, folder: Path, client: str | None = None) -> str:
-    """``clouds_train`` and ``clouds_test``, a folder a class in each.
+    """A folder a class, in ``clouds_train`` and ``clouds_test`` where the set has these folders.
 
-    A set that has both is taken as it is. The competition's own has labels for its training
-    photos alone: half of each class becomes the test, drawn with a fixed seed.
+    The competition's own has labels for its training photos alone: ``train.csv``, with columns
+    ``id`` and ``label``.
     """
     photos = [path for path in _files(source) if path.suffix.lower() in PHOTOS]
     places = {path: path.parts[-3:] for path in photos if path.parts[-3] in CLOUDS}
-    places = places or _halved(source, photos)
+    if not places:
+        table = pd.read_csv(_find(source, "train.csv"), dtype=str, keep_default_na=False)
+        if not {"id", "label"} <= set(table):
+            raise UserError("train.csv has no columns id and label")
+        stems = (Path(name).stem for name in table["id"])
+        label_of = dict(zip(stems, table["label"].str.replace("/", " "), strict=True))
+        places = {p: (label_of[p.stem], p.name) for p in photos if p.stem in label_of}
     for path, place in places.items():
         folder.joinpath(*place).parent.mkdir(parents=True, exist_ok=True)
         copyfile(path, folder.joinpath(*place))
-    counts = Counter(split for split, _, _ in places.values())
-    if set(counts) != set(CLOUDS):
-        raise UserError(f"neither photos in {' and '.join(CLOUDS)} nor with a train.csv")
-    classes = {label for _, label, _ in places.values()}
-    return f"{', '.join(f'{k} {counts[k]:,} photos' for k in CLOUDS)}, {len(classes)} classes"
-
-
-def _halved(source: Path, photos: list[Path]) -> dict[Path, tuple[str, ...]]:
-    """Where photos go that ``train.csv`` labels, by columns ``id`` and ``label``."""
-    table = pd.read_csv(_find(source, "train.csv"), dtype=str, keep_default_na=False)
-    if not {"id", "label"} <= set(table):
-        raise UserError("train.csv has no columns id and label")
-    stems = (Path(name).stem for name in table["id"])
-    label_of = dict(zip(stems, table["label"].str.replace("/", " "), strict=True))
-    places: dict[Path, tuple[str, ...]] = {}
-    for label in sorted(set(label_of.values())):
-        found = [path for path in photos if label_of.get(path.stem) == label]
-        random.Random(label).shuffle(found)
-        for k, path in enumerate(found):
-            places[path] = (CLOUDS[k >= len(found) / 2], label, path.name)
-    return places
+    return f"{len(places):,} photos, {len({place[-2] for place in places.values()})} classes"
 
 
 def _files(source: Path) -> list[Path]:
