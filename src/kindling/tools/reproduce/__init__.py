@@ -7,8 +7,7 @@ def main(argv: Words) -> None:
     """Repeat a run from its configuration, data and seed, and compare the scores."""
     options = Parser(main, logs=True)
     options.add_argument("--run", required=True, help="folder of the run")
-    options.add_argument("--other_data", action="store_true", help="even if the data have changed")
     chosen = options.parse_args(argv)
     from kindling.tools.reproduce.again import reproduce
 
-    reproduce(chosen.run, chosen.logs, chosen.other_data, console())
+    reproduce(chosen.run, chosen.logs, console())
