@@ -1,19 +1,13 @@
-"""What a study has found: ``trials.csv``, ``best.yaml``, Optuna's charts, and a few lines."""
+"""A study's outcome: ``trials.csv``, ``best.yaml``, and a few lines."""
 
 import shlex
-import warnings
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 import yaml
-from matplotlib.figure import Figure
-from optuna.exceptions import ExperimentalWarning
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
-from optuna.visualization import matplotlib as charts
 from rich.console import Console
 
 from kindling.api.record import Record, show_alone
@@ -21,14 +15,13 @@ from kindling.errors import UserError, short
 from kindling.runs import folder as runs
 from kindling.tools.command import show
 from kindling.tools.sweep.space import configuration
-from kindling.tools.sweep.study import Study
+from kindling.tools.sweep.study import DATABASE, Study
 
 SHOWN = 5  # trials, of the best
-FEW = 10  # complete trials without which the importance of settings would be a guess
 
 
 def report(study: Study, console: Console) -> None:
-    """Write the table, the best settings and charts, and show what was found."""
+    """Write the table and the best settings, and show what was found."""
     place, searched = runs.shown(study.folder), list(study.space.searched)
     trials = pd.DataFrame([_row(study, trial) for trial in study.trials()])
     trials.to_csv(study.folder / "trials.csv", index=False)
@@ -40,35 +33,13 @@ def report(study: Study, console: Console) -> None:
     best = complete[["number", "value", "epochs", *searched]].head(SHOWN).to_numpy().tolist()
     header = ["trial", study.monitor, "epochs", *searched]
     show([header, *([_short(value) for value in row] for row in best)], console)
-    _draw(study, len(complete))
     path = _write_best(study, study.trials()[best[0][0]])
     words = shlex.join([*study.space.flags[1:], "--config", runs.shown(path)])
     console.print("chosen       on validation alone: no trial was scored on the test split")
     console.print(f"train it     make train TASK={study.space.task} ARGS={shlex.quote(words)}")
-    console.print(f"files        {place}: best.yaml, trials.csv, charts")
+    console.print(f"files        {place}: best.yaml, trials.csv")
+    console.print(f"charts       optuna-dashboard sqlite:///{place}/{DATABASE}")
     console.print(f"curves       {curves}")
-
-
-def _draw(study: Study, complete: int) -> None:
-    """How the score came down, and from enough trials on, which settings matter.
-
-    References:
-        Watanabe et al., PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
-        Subspaces, 2023, arXiv:2304.10255
-    """
-    optuna = study.optuna
-    # Optuna changes the style of all charts, and needs no screen.
-    with (
-        mpl.rc_context({"backend": "agg"}),
-        warnings.catch_warnings(action="ignore", category=ExperimentalWarning),
-    ):
-        shown = {"history": charts.plot_optimization_history(optuna, target_name=study.monitor)}
-        if complete >= FEW and len({t.value for t in study.trials(TrialState.COMPLETE)}) > 1:
-            evaluator = PedAnovaImportanceEvaluator()
-            shown["importance"] = charts.plot_param_importances(optuna, evaluator=evaluator)
-        for name, axes in shown.items():
-            assert isinstance(axes.figure, Figure)
-            axes.figure.savefig(study.folder / f"{name}.png", dpi=120, bbox_inches="tight")
 
 
 def _write_best(study: Study, trial: FrozenTrial) -> Path:

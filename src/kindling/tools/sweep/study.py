@@ -26,7 +26,7 @@ PATIENCE = 100  # seconds for another process to write to the database
 
 
 class Study:
-    """Made if need be; its trials share flags, fixed settings and data.
+    """A study, created if there is none; its trials share flags, fixed settings and data.
 
     Raises:
         UserError: The folder has a study of another space, other settings or other data.
@@ -38,8 +38,8 @@ class Study:
         self.lower = fixed["checkpoint.mode"] != "max"
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
-        # None is stopped before five are finished and three have got as far, nor in the first
-        # fifth of its epochs.
+        # No trial is stopped before five are finished and three have reached its epoch, nor in
+        # the first fifth of its epochs.
         warm_up = max(0, fixed.get("trainer.max_epochs") or 0) // 5
         url, options = f"sqlite:///{folder / DATABASE}", {"connect_args": {"timeout": PATIENCE}}
         with self.alone():
@@ -59,14 +59,14 @@ class Study:
             self._refuse_changes(data)
 
     def alone(self) -> FileLock:
-        """What is done with it is done by one process at a time."""
+        """A lock, so that one process at a time changes the study."""
         return FileLock(self.folder / ".lock")
 
     def take(self, wanted: int) -> tuple[optuna.Trial, IO[str]] | None:
-        """A trial that was left unfinished, or else a new one while fewer than wanted count.
+        """A trial that was left unfinished or, while fewer than ``wanted`` count, a new one.
 
-        A trial's folder is locked while anything works on it. The lock ends with its holder, and at
-        once, where a heartbeat would take minutes to be missed.
+        A trial's folder is locked while a command manages it. The lock ends with that process at
+        once, where a missing heartbeat would take minutes to be noticed.
         """
         with self.alone():
             running = self.trials(TrialState.RUNNING)

@@ -1,4 +1,4 @@
-"""Works on the trials of a study, each a run in a process of its own, watched while it trains."""
+"""Executes the trials of a study, each a run in a process of its own, and prunes the worse."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -16,17 +16,17 @@ from kindling.tools.runner.pool import Pool
 from kindling.tools.runner.process import Job
 from kindling.tools.sweep.study import Study
 
-HOPELESS = 10  # trials that fail one after the other, and there is no point in going on
+HOPELESS = 10  # failures in a row that end the sweep
 
 
 class Failing(UserError):
-    """Trials that fail one after the other."""
+    """Too many trials in a row have failed."""
 
     status = 1
 
 
 class Trials(Pool):
-    """Makes the trials of a study that are missing, unless nothing but failures come."""
+    """Executes the missing trials of a study, until too many in a row fail."""
 
     what = "trials"
 
@@ -46,7 +46,7 @@ class Trials(Pool):
             self._trials[planned.title] = trial
             if (run := planned.finished()) is None:
                 return planned, held
-            with held:  # its run has ended after the command that started it was killed
+            with held:  # it has finished, but the command that started it was killed before
                 self._report(trial, Record(run).curves)
                 self._tell(planned.title, TrialState.COMPLETE)
         if not self.running:
@@ -54,7 +54,7 @@ class Trials(Pool):
         return None
 
     def look(self, job: Job, rows: Sequence[Mapping[str, float]]) -> int:
-        """Report what is new in the run's table, and stop the run if it is not worth it."""
+        """Report what is new in the run's table, and stop the run if it is worse than others."""
         title = job.planned.title
         trial = self._trials[title]
         if self._report(trial, rows) and title not in self._worse and trial.should_prune():
