@@ -1,4 +1,4 @@
-"""Variants compared: their runs made, or runs that exist taken together, and reported."""
+"""Trains the variants of a comparison, or collects existing runs, and reports their scores."""
 
 from argparse import Namespace
 from collections import defaultdict
@@ -10,9 +10,10 @@ from rich.console import Console
 from kindling.api.record import Record, differing, existing
 from kindling.cli.settings import shown
 from kindling.errors import UserError, require_package
+from kindling.runs.folder import shown as place
 from kindling.tools.compare.plan import Plan
 from kindling.tools.compare.report import report
-from kindling.tools.compare.scores import Comparison, Variant
+from kindling.tools.compare.scores import Comparison
 from kindling.tools.runner import executors, expected
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Runs
@@ -22,7 +23,7 @@ SCIPY = ("a comparison", "scipy", "SciPy", "compare")
 
 
 class Failed(UserError):
-    """Runs of a comparison that could not be made; the others are whole."""
+    """Some runs of a comparison failed; the others are complete."""
 
     status = 1
 
@@ -30,23 +31,24 @@ class Failed(UserError):
 def compare(
     plan: Plan, folder: Path, flags: Sequence[str], options: Namespace, console: Console
 ) -> None:
-    """Make the runs that are not there yet, then report; both go into ``folder``.
+    """Train the runs that are missing, then report; both go into ``folder``.
 
     Args:
         plan: What is compared.
-        folder: Of the comparison.
-        flags: Of all runs.
-        options: Where and how many ``jobs`` run at once, and whether ``test`` scores are shown.
+        folder: The comparison's folder.
+        flags: Flags of all runs.
+        options: Where the runs are executed, how many ``jobs`` at once, and whether ``test`` scores
+            are shown.
         console: Where the tables are shown.
 
     Raises:
         UserError: A flag is wrong, which is known before anything is written.
-        Failed: A run failed; what could be compared is.
-        Stopped: By a signal; the same command goes on.
+        Failed: A run failed; the others are compared.
+        Stopped: A signal stopped it; the same command continues.
     """
     require_package(*SCIPY)
     planned = planned_runs(plan, folder, flags)
-    # Variants in turn for the first seed, then for the next, so that pairs are whole early.
+    # All variants with the first seed, then with the next, so that pairs are complete early.
     wanted = [run for repeat in zip(*planned.values(), strict=True) for run in repeat]
     for first, *_ in planned.values():
         if first.finished() is None:
@@ -56,7 +58,7 @@ def compare(
     pool = Runs(wanted, room, console)
     pool.work()
     made = {n: [Record(f) for run in r if (f := run.finished())] for n, r in planned.items()}
-    if variants := [Variant(name, records) for name, records in made.items() if records]:
+    if variants := {name: records for name, records in made.items() if records}:
         over = next(iter(plan.repeats)).partition("_")[0]
         report(Comparison(variants, options.test, over), folder, console)
     if pool.failed:
@@ -66,10 +68,10 @@ def compare(
 
 
 def compare_runs(options: Namespace, console: Console) -> None:
-    """Runs that exist, those that differ in their seed alone as one variant."""
+    """Compare existing runs; those that differ only in their seed are one variant."""
     require_package(*SCIPY)
     records = existing(options.runs, options.test)
-    variants = [Variant(title, runs) for title, runs in _grouped(records)]
+    variants = dict(_grouped(records))
     name = check_name(options.name or "runs")
     folder = options.logs.absolute() / records[0].task / "compare" / name
     report(Comparison(variants, options.test), folder, console)
@@ -99,11 +101,11 @@ def planned_runs(plan: Plan, folder: Path, flags: Sequence[str]) -> dict[str, li
 
 
 def _grouped(records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:
-    """Runs with the same settings together, named by the settings that tell them apart."""
+    """Group runs with the same settings, named by the settings in which the groups differ."""
     names = differing([record.settings for record in records])
     groups: dict[str, list[Record]] = defaultdict(list)
     for run in records:
         groups[", ".join(f"{n}={shown(run.settings.get(n))}" for n in names)].append(run)
     for title, runs in groups.items():
-        # Too many settings for a name have a table of their own.
-        yield (title or "runs") if len(names) <= 2 else runs[0].folder.name, runs
+        # More settings are too long for a name; the first table lists them.
+        yield (title or "runs") if len(names) <= 2 else place(runs[0].folder), runs

@@ -1,4 +1,4 @@
-"""What a comparison consists of: variants times seeds, or times the folds of a cross-validation.
+"""A comparison's plan: variants times seeds, or times the folds of a cross-validation.
 
 Nothing here imports torch.
 """
@@ -33,7 +33,7 @@ class Plan:
 
 
 def repeats(what: str, count: int) -> dict[str, Settings]:
-    """As many seeds or folds, whichever is wanted."""
+    """So many seeds or folds."""
     if count < (least := 1 if what == "seeds" else 2):
         raise UserError(f"{what}={count}: must be at least {least}")
     if what == "seeds":

@@ -1,9 +1,8 @@
-"""The comparison as tables of words, and what it leaves in its folder."""
+"""The comparison as tables, and the files in its folder."""
 
 import math
 import shlex
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,13 @@ from kindling.errors import short
 from kindling.runs.folder import shown as place
 from kindling.tools.command import ABSENT, Grid, markdown, show
 from kindling.tools.compare import figures
-from kindling.tools.compare.scores import PARAMETERS, TRAINING, Comparison
+from kindling.tools.compare.scores import Comparison
 
 COLUMNS = 7
 """Variants in a table, at most; more of them have rows."""
 
-COSTS = {PARAMETERS: "{:,.0f}", TRAINING: "{:,.1f}"}
-"""What a variant takes, as it is written."""
+COSTS = {"parameters": "{:,.0f}", "training_s": "{:,.1f}"}
+"""How the costs of a variant are written."""
 
 
 def report(comparison: Comparison, folder: Path, console: Console) -> None:
@@ -37,13 +36,13 @@ def report(comparison: Comparison, folder: Path, console: Console) -> None:
     text = "\n".join(map(markdown, grids))
     (folder / "compare.md").write_text(f"{text}\n{explained}\n\n{listed}")
     comparison.by_score.to_csv(folder / "scores.csv", index=False)
-    comparison.by_run().to_csv(folder / "runs.csv", index=False)
+    comparison.table.dropna(subset="run").to_csv(folder / "runs.csv", index=False)
     figures.draw(comparison).savefig(folder / "compare.png", dpi=120)
     over = comparison.over
     linked = {
-        f"{variant.name.replace(' ', '_')}/{over}_{record.pair[over == 'fold']}": record.folder
-        for variant in comparison.variants
-        for record in variant.records
+        f"{name.replace(' ', '_')}/{over}_{record.pair[over == 'fold']}": record.folder
+        for name, records in comparison.variants.items()
+        for record in records
     }
     console.print(explained, style="dim")
     files = {
@@ -56,32 +55,30 @@ def report(comparison: Comparison, folder: Path, console: Console) -> None:
 
 def _settings(comparison: Comparison) -> pd.DataFrame:
     """A row a setting in which the variants differ, and nothing else; a column a variant."""
-    made = {variant.name: variant.records[0].settings for variant in comparison.variants}
+    made = {name: records[0].settings for name, records in comparison.variants.items()}
     names = differing(list(made.values()))
     cells = {variant: [shown(run.get(n)) for n in names] for variant, run in made.items()}
     return pd.DataFrame(cells, index=pd.Index(names, name="setting"))
 
 
 def _scores(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row a metric, then what each variant takes; and by how much further variants differ."""
+    """Scores and costs, a row each; and by how much the other variants differ from the first."""
     table, names = comparison.by_score, comparison.names
-
-    def cells(told: Callable[[Any], str | None], columns: list[str], name: str) -> pd.DataFrame:
-        rows = table.assign(cell=table.apply(told, axis=1))
-        wide = rows.pivot(index="metric", columns="variant", values="cell")
-        return wide.reindex(index=comparison.metrics, columns=columns).rename_axis(name)
-
-    costs = pd.DataFrame(index=[*COSTS], columns=names, dtype=object)
-    runs = pd.DataFrame(index=["runs"], columns=names, dtype=object)
-    for variant in comparison.variants:
-        runs[variant.name] = str(len(variant.records))
-        for cost, value in variant.costs.items():
-            costs.loc[cost, variant.name] = value if value is None else COSTS[cost].format(value)
-    name = "test" if comparison.test else "validation"
-    scores = pd.concat([runs, cells(_spread, names, name), costs.dropna(how="all")])
-    others = [variant.name for variant in comparison.variants if variant.name != names[0]]
-    apart = cells(_difference, others, f"minus {names[0]}").dropna(how="all")
-    return scores.rename_axis(name), apart
+    table = table.assign(score=table.apply(_spread, axis=1), apart=table.apply(_difference, axis=1))
+    wide = table.pivot(index="metric", columns="variant").reindex(comparison.metrics)
+    groups = comparison.table.groupby("variant")
+    costs = {
+        cost: groups[cost]
+        .agg(lambda values: values.mean(skipna=False))
+        .map(written.format, "ignore")
+        for cost, written in COSTS.items()
+    }
+    runs = pd.DataFrame({"runs": groups.size().astype(str)}).T
+    scores = pd.concat([runs, wide["score"], pd.DataFrame(costs).T.dropna(how="all")])[names]
+    others = [name for name in comparison.variants if name != names[0]]
+    apart = wide["apart"].reindex(columns=others).dropna(how="all")
+    label = "test" if comparison.test else "validation"
+    return scores.rename_axis(label), apart.rename_axis(f"minus {names[0]}")
 
 
 def _grid(table: pd.DataFrame) -> Grid:
@@ -118,7 +115,7 @@ def _digits(spread: float) -> int:
 
 def _explained(comparison: Comparison) -> str:
     over = comparison.over
-    if max(len(variant.records) for variant in comparison.variants) < 2:
+    if max(map(len, comparison.variants.values())) < 2:
         return f"one run each: no spread and no interval; they need several {over}s"
     return (
         f"mean ± standard deviation over {over}s; differences paired by "

@@ -1,51 +1,25 @@
 """Statistics of variants: scores over runs, and paired differences to the first of them."""
 
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from kindling.api.record import Record, Scores
+from kindling.api.record import Record
 from kindling.errors import UserError
 
 LEVEL = 0.95
 
-PARAMETERS = "parameters"
-TRAINING = "training, s"
+COSTS = ["parameters", "training_s"]
+"""What a run costs."""
 
-
-@dataclass(frozen=True)
-class Variant:
-    """Runs that differ in seed or fold alone."""
-
-    name: str
-    records: list[Record]
-
-    @property
-    def costs(self) -> dict[str, float | None]:
-        """Means over the runs; nothing where a run does not tell."""
-        return {
-            PARAMETERS: _mean([record.provenance.get("parameters") for record in self.records]),
-            TRAINING: _mean([None if r.resumed else r.seconds for r in self.records]),
-        }
-
-    def check(self, test: bool) -> None:
-        """Raise a UserError where two runs are the same, or are of different data."""
-        if len({record.pair for record in self.records}) < len(self.records):
-            same = "two runs have the same seed and the same settings; name one"
-            raise UserError(f"{self.name}: {same}")
-        if len({record.data(test).get("sha256") for record in self.records}) > 1:
-            places = ", ".join(str(record.folder) for record in self.records)
-            raise UserError(
-                f"{self.name}: the data have changed between these runs: {places}; remove the "
-                "older ones, or give the comparison another NAME"
-            )
+Variants = Mapping[str, Sequence[Record]]
+"""Runs that differ in seed or fold alone, by the name of their variant."""
 
 
 class Comparison:
-    """Variants, at least one, and their scores; those of test beside what they have to beat.
+    """The scores of at least one variant; those of test beside the baseline's.
 
     Args:
         variants: The first is what others are compared with.
@@ -57,46 +31,56 @@ class Comparison:
         UserError: Runs of a variant do not belong together.
     """
 
-    def __init__(self, variants: Sequence[Variant], test: bool, over: str = "seed") -> None:
+    def __init__(self, variants: Variants, test: bool, over: str = "seed") -> None:
         self.variants, self.test, self.over = variants, test, over
-        for variant in variants:
-            variant.check(test)
-        self.records = [record for variant in variants for record in variant.records]
-        runs = [(v.name, r.pair, r.scores(test)) for v in variants for r in v.records]
+        for name, records in variants.items():
+            _check(name, records, test)
+        self.records = [record for records in variants.values() for record in records]
+        runs = [(n, r, r.scores(test)) for n, records in variants.items() for r in records]
         # Validation has no baseline, nor have a plain LightningModule's runs.
-        beaten = [(*r.baseline, r.pair) for r in variants[0].records if test and r.baseline[0]]
-        known = [(name, pair, scores) for name, scores, pair in beaten]
+        first = [record for record in next(iter(variants.values())) if test and record.baseline[0]]
+        beaten = [(record.baseline[0], record, record.baseline[1]) for record in first]
         # A single variant has only the baseline to differ from.
-        every = [*known, *runs] if len(variants) == 1 else [*runs, *known]
+        every = [*beaten, *runs] if len(variants) == 1 else [*runs, *beaten]
         self.names = list(dict.fromkeys(name for name, *_ in every))
-        self._longer = aliases({metric for *_, scores in every for metric in scores})
-        rows = [(n, str(pair), *item) for n, pair, s in every for item in self._named(s).items()]
-        table = pd.DataFrame(rows, columns=["variant", "pair", "metric", "value"])
-        self.values = table.astype({"value": float})
-        self.metrics = list(self.values["metric"].unique())
+        longer = aliases({metric for *_, scores in every for metric in scores})
+        scored = [{longer.get(m, m): value for m, value in s.items()} for *_, s in every]
+        self.metrics = list(dict.fromkeys(metric for scores in scored for metric in scores))
+        columns = ["variant", "seed", "fold", *self.metrics, *COSTS, "run"]
+        self.table = pd.DataFrame(
+            [
+                {"variant": n, "seed": r.pair[0], "fold": r.pair[1], **s, **_costs(n, r, variants)}
+                for (n, r, _), s in zip(every, scored, strict=True)
+            ],
+            columns=columns,
+        ).astype(dict.fromkeys(COSTS, float))
+        """A row for each run, with its scores, costs and folder, and for each run's baseline."""
+        paired = self.table.assign(pair=[str(record.pair) for _, record, _ in every])
+        long = paired.melt(["variant", "pair"], self.metrics, "metric")
+        self.values = long.dropna(subset="value").astype({"value": float})
         shared = statistics.fmean(r.share(test) for r in self.records) if over == "fold" else 0.0
         self.by_score = compared(self.values, self.names[0], shared)
 
-    def by_run(self) -> pd.DataFrame:
-        """A row a run: its scores, what it took and where it lies."""
-        rows = [
-            {
-                "variant": variant.name,
-                "seed": record.pair[0],
-                **({"fold": record.pair[1]} if record.settings.get("data.folds") else {}),
-                **self._named(record.scores(self.test)),
-                "parameters": record.provenance.get("parameters"),
-                "training_s": record.seconds,
-                "run": str(record.folder),
-            }
-            for variant in self.variants
-            for record in variant.records
-        ]
-        return pd.DataFrame(rows)
 
-    def _named(self, scores: Scores) -> Scores:
-        """With one name for one metric."""
-        return {self._longer.get(metric, metric): value for metric, value in scores.items()}
+def _check(name: str, records: Sequence[Record], test: bool) -> None:
+    """Raise a UserError where two runs of a variant are the same, or are of different data."""
+    if len({record.pair for record in records}) < len(records):
+        raise UserError(f"{name}: two runs have the same seed and the same settings; name one")
+    if len({record.data(test).get("sha256") for record in records}) > 1:
+        places = ", ".join(str(record.folder) for record in records)
+        raise UserError(
+            f"{name}: the data have changed between these runs: {places}; remove the older ones, "
+            "or give the comparison another NAME"
+        )
+
+
+def _costs(name: str, record: Record, variants: Variants) -> dict[str, object]:
+    """None for a baseline, and no time for a run that was resumed."""
+    if name not in variants:
+        return {}
+    parameters = record.provenance.get("parameters")
+    seconds = None if record.resumed else record.seconds
+    return {"parameters": parameters, "training_s": seconds, "run": str(record.folder)}
 
 
 def compared(values: pd.DataFrame, first: str, shared: float = 0.0) -> pd.DataFrame:
@@ -142,8 +126,3 @@ def aliases(names: Iterable[str]) -> dict[str, str]:
     names = set(names)
     longer = {n: [long for long in names if long.endswith(f"/{n}")] for n in names if "/" not in n}
     return {name: found[0] for name, found in longer.items() if len(found) == 1}
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if len(known) == len(values) else None

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from shutil import copyfile
-from typing import Any
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ CLOUDS = ("clouds_train", "clouds_test")
 PHOTOS = {".jpg", ".jpeg", ".png"}
 DIAGRAMS = "LD2011_2014.txt"
 TRAIN, TEST = "electricity_train.csv", "electricity_test.csv"
-EXACT: Any = {"index_col": 0, "float_precision": "round_trip"}  # with the digits as they are
+DIGITS = "%.15g"  # which writes a number with the digits that were read
 YEARS = {"2011": TRAIN, "2012": TRAIN, "2013": TRAIN, "2014": TEST}  # the last row is of 2015
 HOUSES = "HousesInfo.txt"
 CELLS = ["bedrooms", "bathrooms", "area", "zipcode", "price"]
@@ -38,7 +37,7 @@ def electricity(source: Path, folder: Path, client: str | None) -> str:
             meant = did_you_mean(client, names) or f"; they are {names[:1]} to {names[-1:]}"
             raise UserError(f"{DIAGRAMS}: no client {client}{meant}")
         columns = [0, *(k for k, name in enumerate(names, 1) if client in (None, name))]
-        table = pd.read_csv(file, sep=";", decimal=",", usecols=columns, **EXACT)
+        table = pd.read_csv(file, sep=";", decimal=",", index_col=0, usecols=columns)
         if table.isna().any(axis=None):
             raise ValueError("a cell is empty")
         table = table.astype(float).rename_axis("timestamp").rename(columns={client: "consumption"})
@@ -48,7 +47,7 @@ def electricity(source: Path, folder: Path, client: str | None) -> str:
     if set(parts) != {TRAIN, TEST}:
         raise UserError(f"{DIAGRAMS}: lacks the years 2011 to 2013 or 2014")
     for name, part in parts.items():
-        part.to_csv(folder / name, lineterminator="\n")
+        part.to_csv(folder / name, float_format=DIGITS, lineterminator="\n")
     return f"{', '.join(f'{name} {len(part):,} rows' for name, part in parts.items())}, in kW"
 
 
