@@ -1,4 +1,4 @@
-"""What the tools' command lines share: options, and tables of words. Nothing here imports torch."""
+"""Options and tables that the tools' command lines share. Nothing here imports torch."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ from kindling.data import paths
 from kindling.errors import UserError
 
 WIDTH = 160
-"""Columns of what is no terminal."""
+"""Columns where the output is not a terminal."""
 
 ABSENT = "–"  # noqa: RUF001 (a dash, not a minus)
 
@@ -28,10 +28,10 @@ Words = Sequence[str]
 
 
 class Parser(argparse.ArgumentParser):
-    """A tool's parser, which answers a mistake in one line.
+    """A tool's parser, which reports a mistake in one line.
 
     Args:
-        main: Of the tool; its docstring begins with what the tool does.
+        main: The tool's entry; its docstring begins with what the tool does.
         logs: Whether it works on runs.
         jobs: Whether it makes several runs at once.
     """
@@ -57,12 +57,12 @@ class Parser(argparse.ArgumentParser):
 def console() -> Console:
     terminal = sys.stdout.isatty()
     width = None if terminal else WIDTH
-    # Names of classes and columns may have brackets and colons, which rich would take for its own.
+    # Names of classes and columns may hold brackets and colons, which rich would interpret.
     return Console(highlight=False, soft_wrap=True, width=width, markup=False, emoji=False)
 
 
 def show(grid: Grid, console: Console, left: bool = False) -> None:
-    """Print a grid of numbers, or of text if it is to stand on the left."""
+    """Print a grid of numbers, or of text, which is aligned to the left."""
     header, *rows = grid
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(header[0], no_wrap=True)
@@ -70,7 +70,7 @@ def show(grid: Grid, console: Console, left: bool = False) -> None:
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    # What is cut off would be worse than lines that a narrow terminal wraps.
+    # A narrow terminal wraps long lines; cutting them off would be worse.
     wide = Console(file=console.file, width=UNLIMITED, highlight=False, markup=False, emoji=False)
     wide.print(table)
 

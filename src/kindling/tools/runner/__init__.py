@@ -1,1 +1,1 @@
-"""Runs in processes of their own: planned, started once, gone on with, and read when they end."""
+"""Planned runs, each executed once in a process of its own, on this machine or a cluster."""

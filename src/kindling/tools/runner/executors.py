@@ -1,4 +1,4 @@
-"""Where runs are made: on this machine, or by a cluster. Imports no torch unless it has to look."""
+"""Where runs are executed. Imports no torch, except to count this machine's GPUs."""
 
 import os
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from kindling.tools.runner.process import Job, Work
 
 
 class Room(NamedTuple):
-    """Runs at once, the threads of each, and where they are made."""
+    """How many runs at once, on how many threads each, and where."""
 
     jobs: int
     threads: int
@@ -22,11 +22,15 @@ class Room(NamedTuple):
 class Executor(ABC):
     @abstractmethod
     def room(self, runs: int, jobs: int | None) -> Room:
-        """How many runs at once, ``jobs`` if it is given, and on how many threads each."""
+        """The room for so many runs, at most ``jobs`` at once if that is given."""
 
-    @abstractmethod
     def start(self, taken: Sequence[tuple[Work, IO[str]]]) -> Sequence[Job]:
-        """Have work done, and hand on the locks of its folders."""
+        """Start or queue work, and pass on the locks of its folders."""
+        return [self.submit(*each) for each in taken]
+
+    def submit(self, work: Work, held: IO[str]) -> Job:
+        """Start or queue one piece of work, where it is not done for all at once."""
+        raise NotImplementedError
 
 
 class Local(Executor):
@@ -44,10 +48,7 @@ class Local(Executor):
     def room(self, runs: int, jobs: int | None) -> Room:
         return Room(*share_out(runs, cores(), len(self.gpus), jobs), self)
 
-    def start(self, taken: Sequence[tuple[Work, IO[str]]]) -> Sequence[Job]:
-        return [self._start(*each) for each in taken]
-
-    def _start(self, work: Work, held: IO[str]) -> Job:
+    def submit(self, work: Work, held: IO[str]) -> Job:
         self._jobs = [job for job in self._jobs if job.status is None]
         used = [gpu for job in self._jobs for gpu in (job.work.gpus or "").split(",")]
         least = sorted(self.gpus, key=used.count)[: work.devices]
@@ -58,7 +59,7 @@ class Local(Executor):
 
 
 def room(runs: int, options: Namespace) -> Room:
-    """Room for so many runs where the command line wants them."""
+    """Room for so many runs on the executor that the command line names."""
     if options.executor == "slurm":
         from kindling.tools.runner.slurm import Slurm
 

@@ -1,4 +1,4 @@
-"""What a run with some flags would be: its settings, and the data that it would be made on."""
+"""The settings and the data that a run with some flags would have."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from kindling.data.datamodule import DataModule
 
 
 class Parsed(ParsingCLI):
-    """A command's configuration, and nothing made of it."""
+    """A command's configuration, of which nothing is instantiated."""
 
     def instantiate_classes(self) -> None:
         pass
 
 
 class Made(ParsingCLI):
-    """A run's model, and its data as they are, with nothing written but the sample."""
+    """A run's model and data, with nothing written but the sample."""
 
     def instantiate_classes(self) -> None:
         self._make_pair()
@@ -37,7 +37,7 @@ def settings(flags: Sequence[str]) -> Settings:
 @quiet()
 @setting_errors()
 def examine(flags: Sequence[str]) -> Any:
-    """The data module of a run with these flags; its data are there, right, and go with the model.
+    """The data module of a run with these flags, whose data exist, are valid and fit the model.
 
     A plain LightningDataModule has no ``fingerprint``.
     """

@@ -1,4 +1,4 @@
-"""A run that is wanted, and how far it has got by what lies in its folder. Imports no torch."""
+"""A planned run, and its progress as its folder shows it. Imports no torch."""
 
 import shutil
 import sys
@@ -13,7 +13,7 @@ from kindling.errors import UserError
 from kindling.runs import folder as runs
 
 LOCK, WORK = ".lock", ".work"
-"""Held by the command that has the run made, and by the process that makes it."""
+"""Locks held by the command that manages the run, and by the process that executes it."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class PlannedRun:
 
     Args:
         title: What the display calls it.
-        task: Of the run.
-        folder: Where it is written, as ``--logs`` has it, and nothing else is.
-        flags: All of them, but for where the run is written and on how many threads.
-        settings: That a run must have to be this one.
+        task: The run's task.
+        folder: Its own ``--logs`` folder.
+        flags: All flags but ``--logs`` and ``--threads``.
+        settings: Settings by which the run is recognized.
         verb: ``train``, or ``fit`` for a run that is not tested.
     """
 
@@ -44,11 +44,11 @@ class PlannedRun:
         return None
 
     def unfinished(self) -> Path | None:
-        """The newest run with these settings that can be gone on with."""
+        """The newest run with these settings that can be resumed."""
         return next((run for run in self._made() if (run / runs.LAST).is_file()), None)
 
     def newest(self) -> Path | None:
-        """The run that was started last, with whatever settings."""
+        """The run that was started last, whatever its settings."""
         return next(iter(self._versions()), None)
 
     @property
@@ -57,19 +57,19 @@ class PlannedRun:
         return most if isinstance(most, int) and most > 0 else None
 
     def trained(self, run: Path) -> bool:
-        """Whether the run only has to be tested, also where it was killed before it said so."""
+        """Whether training is complete, even if the run was killed before it recorded that."""
         record, checkpoints = Record(run), (run / runs.BEST, run / runs.LAST)
         if not all(path.is_file() for path in checkpoints):
             return False
-        # An epoch's training scores are what is logged last of it, after the checkpoint is written.
+        # Of an epoch, the training scores are logged last, after the checkpoint is written.
         last = next(iter(record.curves[-1:]), {})
         whole = self.max_epochs == last.get("epoch", -1) + 1 and "train/loss" in last
         return whole or record.seconds is not None
 
     def command(self, threads: int) -> list[str]:
-        """What goes on with the run, or starts it.
+        """The command that starts the run, or resumes it.
 
-        A run that was killed before its first checkpoint is removed: there is nothing in it.
+        A run that was killed before its first checkpoint is removed: it holds nothing.
         """
         python, run = [sys.executable, "-m", "kindling"], self.unfinished()
         if run is not None:
@@ -81,7 +81,7 @@ class PlannedRun:
         return [*python, self.verb, *self.flags, *where, "--trainer.enable_progress_bar=false"]
 
     def hold(self, name: str = WORK) -> IO[str] | None:
-        """The right to have the run made (``LOCK``), or to make it; nothing if another has it."""
+        """The lock to manage the run or, by default, to execute it; None if another holds it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         held = (self.folder / name).open("w")
         if lock_descriptor(held.fileno(), blocking=False):
@@ -90,7 +90,7 @@ class PlannedRun:
         return None
 
     def at_work(self) -> bool:
-        """Whether the run is being made at this moment, on whatever machine."""
+        """Whether a process executes the run at this moment, on any machine."""
         if held := self.hold():
             held.close()
         return held is None

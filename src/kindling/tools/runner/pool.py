@@ -1,4 +1,4 @@
-"""Runs in processes of their own, as many at once as there is room for. Imports no torch."""
+"""Many runs, as many at once as there is room for. Imports no torch."""
 
 import signal
 import time
@@ -18,11 +18,11 @@ from kindling.tools.runner.planned import LOCK, PlannedRun
 from kindling.tools.runner.process import LOOK, WHERE, Job, Work
 
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]
-"""Those of them that the system has."""
+"""Those that the system has."""
 
 
 class Pool(ABC):
-    """Starts processes, looks at them and ends them; what they work on, a subclass says."""
+    """Starts jobs, watches them and stops them; a subclass says which runs they execute."""
 
     what = "runs"
 
@@ -38,22 +38,22 @@ class Pool(ABC):
 
     @abstractmethod
     def finished(self) -> int:
-        """How many of those that are wanted are finished."""
+        """How many of the wanted runs are finished."""
 
     @abstractmethod
     def take(self) -> tuple[PlannedRun, IO[str]] | None:
-        """One that needs a process, and its lock; nothing if there is none at this moment."""
+        """A run that needs a process, and its lock; None if there is none at this moment."""
 
     @abstractmethod
     def end(self, job: Job) -> None:
-        """Take note of a process that is over; until then, its run stays locked."""
+        """Record the end of a job; until then, its run stays locked."""
 
     def waiting(self) -> bool:
-        """Whether there are some that nobody has started."""
+        """Whether there are runs that nobody has started."""
         return self.finished() < self.wanted
 
     def watch(self, job: Job) -> int:
-        """Look at what a process has written since the last time, and count its epochs."""
+        """Read what a run has logged since the last time, and count its epochs."""
         title, run = job.planned.title, job.planned.newest()
         table = run / "metrics.csv" if run else None
         size = table.stat().st_size if table and table.exists() else 0
@@ -63,14 +63,14 @@ class Pool(ABC):
         return self._epochs.get(title, 0)
 
     def look(self, job: Job, rows: Sequence[Mapping[str, float]]) -> int:
-        """Epochs that the rows of a run are of; there can be several rows of one."""
+        """Epochs of these rows, of which there can be several for one epoch."""
         return len({row["epoch"] for row in rows if "epoch" in row})
 
     def work(self) -> None:
-        """Until nothing is left to do.
+        """Run until nothing is left to do.
 
         Raises:
-            Stopped: By a signal; the processes were told to save what they have, and did.
+            Stopped: A signal stopped it; the runs have saved what they have.
         """
         whole = self._display.add_task(
             "all", total=self.wanted, completed=self.finished(), what=self.what, where=""
@@ -80,7 +80,7 @@ class Pool(ABC):
                 while (self.running or self.waiting()) and not heard:
                     self._start()
                     time.sleep(LOOK)
-                    if not heard:  # or else a process was stopped by the signal that this one got
+                    if not heard:  # otherwise the same signal may have stopped the job
                         self._collect()
                     self._display.update(whole, completed=self.finished())
             finally:
@@ -110,7 +110,7 @@ class Pool(ABC):
 
     def _collect(self) -> None:
         for job, bar in list(self.running.items()):
-            over = job.ended()  # asked first: what is written until then is read below
+            over = job.ended()  # asked first, so that all that it wrote is read below
             self._display.update(bar, completed=self.watch(job), where=job.where())
             if over:
                 del self.running[job]
@@ -119,7 +119,7 @@ class Pool(ABC):
                     self.end(job)
 
     def _stop(self) -> None:
-        """Let what is still running save what it has, and wait for it."""
+        """Let the running jobs save what they have, and wait for them."""
         for job in self.running:
             job.stop()
         while not all(job.ended() for job in self.running):
@@ -130,9 +130,9 @@ class Pool(ABC):
 
 
 class Runs(Pool):
-    """Works through planned runs; what is finished is not done again.
+    """Executes planned runs; finished ones are not repeated.
 
-    ``failed`` has those that could not be made, and why.
+    ``failed`` has the titles of those that failed, and why.
     """
 
     def __init__(self, wanted: Sequence[PlannedRun], room: Room, console: Console) -> None:
@@ -174,7 +174,7 @@ class Runs(Pool):
 
 @contextmanager
 def signals() -> Iterator[list[int]]:
-    """The signals heard so far, none of which ends this process by itself."""
+    """The signals received so far, none of which ends this process by itself."""
     heard: list[int] = []
     before = {s: signal.signal(s, lambda signum, frame: heard.append(signum)) for s in SIGNALS}
     try:

@@ -1,4 +1,4 @@
-"""A planned run's process, on this machine or another. Imports no torch."""
+"""The process that executes a planned run, on this machine or another. Imports no torch."""
 
 import os
 import socket
@@ -25,20 +25,20 @@ LOOK = 0.2
 """Seconds between two looks at a process."""
 
 GRACE = 0.0 if sys.platform == "win32" else 60.0
-"""Seconds that a process has to save what it has, where it can be told to."""
+"""Seconds that a process has to save, on systems where it can be told to."""
 
 STOPPED = 128 + SIGTERM
-"""Exit status of what was told to stop."""
+"""Exit status of a process that was told to stop."""
 
 
 @dataclass
 class Work:
-    """Makes a planned run in a process of its own, on the machine on which this is called.
+    """Executes a planned run in a process of its own, on the machine on which this is called.
 
     Args:
         planned: The run.
-        threads: Of the process.
-        gpus: That the process sees; without, those that this process sees.
+        threads: Threads of the process.
+        gpus: GPUs that the process sees; by default, those that this process sees.
         cwd: The folder that relative paths start from.
         stopping: Whether the process is to save what it has and end.
     """
@@ -61,7 +61,7 @@ class Work:
 
     @property
     def devices(self) -> int:
-        """GPUs that the run is to use if there are any."""
+        """GPUs that the run uses if there are any."""
         devices = self.planned.settings.get("trainer.devices")
         return devices if isinstance(devices, int) and devices > 0 else 1
 
@@ -75,7 +75,7 @@ class Work:
             self.stopping = True
 
     def watch(self, process: psutil.Popen) -> int:
-        """Wait for the end of the process, which is told to stop if this is."""
+        """Wait for the end of the process, which is told to stop when this is."""
         told = 0.0
         while (status := process.poll()) is None:
             with suppress(psutil.Error):
@@ -115,14 +115,14 @@ class Work:
 
 @dataclass(eq=False)
 class Job:
-    """A run that an executor has made; its folder is locked as long as somebody watches it.
+    """A run that an executor has started or queued; its folder is locked as long as it is watched.
 
     Args:
-        work: What is done.
+        work: The work of the job.
         held: The lock.
-        over: Whether it has ended, or never will begin.
-        result: The exit status, once it is over; an error where there is none.
-        cancel: Has the run save what it has and end.
+        over: Whether it has ended, or will never begin.
+        result: The exit status, once it is over; raises where there is none.
+        cancel: Tells the run to save what it has and end.
     """
 
     work: Work
@@ -158,7 +158,7 @@ class Job:
         return path.read_text() if path.exists() else "queued"
 
     def complaint(self) -> str:
-        """The last line that the process wrote, unless it ended well: then, what else is wrong."""
+        """The last line that the process printed, or what is wrong with a run that succeeded."""
         if self.error:
             return self.error
         if self.status == 0:

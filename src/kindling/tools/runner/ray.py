@@ -1,9 +1,8 @@
-"""Runs as tasks of a Ray cluster, one that there is or one of this machine. Imports no torch."""
+"""Runs as tasks of an existing Ray cluster, or of one on this machine. Imports no torch."""
 
 import importlib
 import math
 import os
-from collections.abc import Sequence
 from functools import partial
 from typing import IO, Any
 
@@ -13,14 +12,14 @@ from kindling.tools.runner.executors import Executor, Room, share_out
 from kindling.tools.runner.process import Job, Work
 
 STORE = 128 * 1024**2
-"""Bytes for Ray's objects, of which a run has none to speak of."""
+"""Bytes for Ray's objects, of which a run has next to none."""
 
 
 class Ray(Executor):
-    """Tasks of a Ray cluster; one whose machine is lost starts again on another.
+    """Tasks of a Ray cluster; one whose machine is lost restarts on another.
 
     Args:
-        address: Of the cluster, as Ray has it; without, one is started on this machine.
+        address: The cluster's, as Ray writes it; by default, one is started on this machine.
     """
 
     def __init__(self, address: str | None) -> None:
@@ -46,19 +45,12 @@ class Ray(Executor):
         self.gpus = 1 / max(1, math.ceil(jobs / gpus)) if gpus else 0.0
         return Room(jobs, min(threads, *each), self)  # on any of the machines
 
-    def start(self, taken: Sequence[tuple[Work, IO[str]]]) -> Sequence[Job]:
-        return [self._start(*each) for each in taken]
-
-    def _start(self, work: Work, held: IO[str]) -> Job:
+    def submit(self, work: Work, held: IO[str]) -> Job:
         gpus = self.gpus if work.devices == 1 else work.devices * bool(self.gpus)
         needs = {"num_cpus": work.threads, "num_gpus": gpus, "max_retries": -1}
-        task = self.ray.remote(_make).options(name=work.planned.title, **needs).remote(work)
+        task = self.ray.remote(Work.__call__).options(name=work.planned.title, **needs).remote(work)
 
         def over() -> bool:
             return bool(self.ray.wait([task], timeout=0)[0])
 
         return Job(work, held, over, partial(self.ray.get, task), partial(self.ray.cancel, task))
-
-
-def _make(work: Work) -> int:
-    return work()

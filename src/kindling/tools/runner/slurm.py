@@ -1,4 +1,4 @@
-"""Runs as jobs of SLURM, those of one moment as an array, through submitit. Imports no torch."""
+"""Runs as SLURM jobs, submitted together as an array, through submitit. Imports no torch."""
 
 import signal
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import psutil
 from kindling.cli import settings
 from kindling.data import paths
 from kindling.errors import UserError, require_package
+from kindling.runs.folder import write
 from kindling.tools.runner.executors import Executor, Room
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.process import Job, Work
@@ -21,7 +22,7 @@ JOB = "job.txt"
 
 
 class Requeued(Work):
-    """Work in a job that SLURM ends when its time is up, and then starts again."""
+    """Work in a job that SLURM ends when its time is up, and then requeues."""
 
     process: psutil.Popen | None = None
 
@@ -30,7 +31,7 @@ class Requeued(Work):
         return super().__call__()
 
     def pause(self) -> None:
-        # SLURM's warning is heard here, so not in the midst of a change, and not by the process.
+        # SLURM's warning is received only here, not in the middle of a change or by the process.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
         super().pause()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
@@ -40,7 +41,7 @@ class Requeued(Work):
         return super().watch(process)
 
     def checkpoint(self) -> Any:
-        """At that warning, submitit asks for what the job is to do when it is started again."""
+        """At that warning, submitit asks what the job is to do when it is started again."""
         from submitit.helpers import DelayedSubmission
 
         if self.process is not None:
@@ -53,8 +54,8 @@ class Slurm(Executor):
     """Jobs of SLURM.
 
     Args:
-        file: What a run asks for, in submitit's words; ``configs/executors/slurm.yaml``.
-        folder: Of what the jobs print, which all machines see.
+        file: What a run requests, as submitit names it; ``configs/executors/slurm.yaml``.
+        folder: For the jobs' output; all machines must see it.
     """
 
     def __init__(self, file: Path | None, folder: Path) -> None:
@@ -63,7 +64,7 @@ class Slurm(Executor):
 
         file = file or paths.CONFIGS / "executors" / "slurm.yaml"
         if not file.is_file():
-            raise UserError(f"{file}: no such file; it says what a run asks SLURM for (--slurm)")
+            raise UserError(f"{file}: no such file; it says what a run requests (--slurm)")
         asked = settings.load(file)
         if not isinstance(asked, dict):
             raise UserError(f"{file}: expected lines such as timeout_min: 240")
@@ -83,7 +84,7 @@ class Slurm(Executor):
 
     def start(self, taken: Sequence[tuple[Work, IO[str]]]) -> Sequence[Job]:
         earlier = [self._earlier(work.planned) for work, _ in taken]
-        # One question to SLURM for all of them; what it does not know is submitted.
+        # All are registered first, so that SLURM is asked once; an unknown job is submitted again.
         jobs: list[Any] = [
             job if job and not job.done() and job.state != "UNKNOWN" else None for job in earlier
         ]
@@ -92,7 +93,7 @@ class Slurm(Executor):
                 for k, (work, _) in enumerate(taken):
                     jobs[k] = jobs[k] or self._submitit.submit(Requeued(**vars(work)))
         for job, (work, _) in zip(jobs, taken, strict=True):
-            (work.planned.folder / JOB).write_text(job.job_id)
+            write(work.planned.folder / JOB, job.job_id)
         return [
             Job(*each, job.done, partial(_result, job), partial(job.cancel, check=False))
             for job, each in zip(jobs, taken, strict=True)
@@ -106,7 +107,8 @@ class Slurm(Executor):
         if self._submitit.cluster != "slurm" or not path.is_file():
             return None
         job: Any = SlurmJob(self._submitit.folder, path.read_text())
-        return job if job.submission().function.planned == planned else None
+        there = job.paths.submitted_pickle.exists()
+        return job if there and job.submission().function.planned == planned else None
 
 
 def _result(job: Any) -> int:

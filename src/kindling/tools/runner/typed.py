@@ -1,4 +1,4 @@
-"""What people type or write into a file: tasks, names, flags. Nothing here imports torch."""
+"""Tasks, names and flags as people type them or write them into files. Imports no torch."""
 
 import re
 import shlex
@@ -21,21 +21,21 @@ def check_task(task: str) -> None:
 
 
 def check_name(name: str) -> str:
-    """A name as a folder has it."""
+    """A name as a folder's name."""
     if not NAME.fullmatch(name):
         raise UserError(f"{name!r}: not a name (NAME): use letters, digits, spaces and -_.+")
     return name.replace(" ", "_")
 
 
 def folder(logs: Path, task: str, kind: str, name: str | None, flags: Sequence[str]) -> Path:
-    """``logs/<task>/<kind>/<name>``; unnamed ones are told apart by their data."""
+    """``logs/<task>/<kind>/<name>``, by default named after the data's folder."""
     roots = [flag.partition("=")[2] for flag in flags if flag.startswith("--data.root=")]
     default = Path(roots[-1]).name if roots and roots[-1] != "null" else "sample"
     return logs.absolute() / task / kind / check_name(name or default)
 
 
 def load(path: Path, part: str, known: Sequence[str]) -> dict[str, Any]:
-    """What a YAML file holds that must name ``part``, and may hold what else is ``known``."""
+    """The content of a YAML file that must have ``part``, and may have what is ``known``."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; it names {part}")
     content = layers.load(path)
