@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from kindling.__main__ import main
 from kindling.data import paths
 
 Make = Callable[..., Any]
@@ -29,15 +30,40 @@ CONFIG = {
     "logs": "/somewhere",
 }
 
+PROVENANCE: dict[str, Any] = {
+    "git": {"commit": "0123456789abcdef", "dirty": True},
+    "data": {"root": "d", "sample": True, "samples": {"train": 80, "val": 20, "test": 20}},
+    "packages": {"torch": "2"},
+    "python": "3.12",
+    "device": {"type": "cpu", "threads": 1},
+    "parameters": 100,
+}
+
 WORSE = (0.2, 0.0, 0.1)
 """How much worse an epoch's validation is than the best one's."""
 
 PATCHED = """
 from pathlib import Path
+from kindling.__main__ import main
 from kindling.data import paths
 paths.CONFIGS, paths.SAMPLES = Path({configs!r}), Path({samples!r})
 """
 """What Python runs first in the processes that a command starts."""
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that is refused, and returns the one line of why."""
+
+    def run(*args: str, status: int = 2) -> str:
+        capsys.readouterr()
+        assert main([*args]) == status
+        message = capsys.readouterr().err
+        assert message.startswith("kindling: ")
+        assert message.count("\n") == 1
+        return message
+
+    return run
 
 
 @pytest.fixture
@@ -69,18 +95,13 @@ def make(tmp_path: Path) -> Make:
         config: dict[str, Any] = json.loads(json.dumps(CONFIG))
         config["seed_everything"] = settings.pop("seed", 0)
         config["data"]["init_args"]["fold"] = settings.pop("fold", 0)
-        provenance: dict[str, Any] = {
-            "git": {"commit": "0123456789abcdef", "dirty": True},
-            "data": {"samples": {"train": 80, "val": 20, "test": 20}},
-            "packages": {"torch": "2"},
-            "python": "3.12",
-            "device": {"type": "cpu", "threads": 1},
-            "parameters": settings.pop("parameters", 100),
+        data = {"root": "d", "sample": True, "sha256": settings.pop("sha256", "f" * 64)}
+        provenance = {
+            **PROVENANCE,
+            "data": {**PROVENANCE["data"], **data},
             "start": settings.pop("start", "2026-01-02T03:04:05+00:00"),
             "wall_time_s": settings.pop("seconds", 4.0),
         }
-        data = {"root": "d", "sample": True, "sha256": settings.pop("sha256", "f" * 64)}
-        provenance["data"] |= data
         best = settings.pop("validation", 0.31)
         config["model"]["init_args"] |= settings
         metrics = {k: {"value": v, "low": v - 1, "high": v + 1} for k, v in (scores or {}).items()}

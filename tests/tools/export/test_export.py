@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,8 +21,7 @@ import torch
 from kindling.__main__ import main
 from kindling.data import paths
 from kindling.tools.export import parity
-from tests.engine.toy import ToyNet
-from tests.test_makefile import make
+from tests.engine.toy import QUIET, ToyNet
 from tests.tools.export.conftest import Exported, Run
 
 PAGE = (paths.PROJECT / "docs" / "export.md").read_text()
@@ -90,9 +90,8 @@ def test_what_the_description_says(exported: Exported) -> None:
     assert card["origin"]["trained_by"] == provenance["git"]
     assert card["origin"]["checkpoint"] == "checkpoints/best.ckpt"
     assert {"torch", "onnx", "onnxruntime"} <= card["versions"].keys()
-    assert sorted(p.name for p in card["folder"].iterdir()) == [
-        "model.json", "model.onnx", "model.pt2",
-    ]  # fmt: skip
+    names = {path.name for path in card["folder"].iterdir()}
+    assert names == {"model.json", "model.onnx", "model.pt2"}
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 513])
@@ -140,8 +139,7 @@ def needs(task: str) -> pytest.MarkDecorator:
 
 
 def predicted(run: Path, source: Path) -> pd.DataFrame:
-    quiet = "--trainer.enable_progress_bar=false"
-    assert main(["predict", "--run", str(run), f"--data.input={source}", quiet]) == 0
+    assert main(["predict", "--run", str(run), f"--data.input={source}", QUIET]) == 0
     return pd.read_csv(run / "predictions" / f"{source.stem}.csv")
 
 
@@ -183,16 +181,12 @@ Refuse = Callable[..., str]
 
 
 @pytest.fixture
-def refuse(copy: Path, capsys: pytest.CaptureFixture[str]) -> Refuse:
+def refuse(copy: Path, refused: Refuse) -> Refuse:
     """Exports, and returns the one line of why it is refused."""
 
     def run(*flags: str) -> str:
         before = sorted(copy.rglob("*"))
-        capsys.readouterr()
-        assert main(["export", "--run", str(copy), *flags]) == 2
-        message = capsys.readouterr().err
-        assert message.startswith("kindling: ")
-        assert message.count("\n") == 1
+        message = refused("export", "--run", str(copy), *flags)
         assert sorted(copy.rglob("*")) == before, "nothing half-written is left"
         return message
 
@@ -218,14 +212,22 @@ def test_what_differs_is_not_exported(
     assert (copy / "export" / "notes.txt").exists()
 
 
-def test_an_architecture_that_no_graph_can_say(
-    refuse: Refuse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forward(self: ToyNet, numbers: torch.Tensor) -> torch.Tensor:
-        return numbers[:, 0] if numbers[0, 1] > 0 else numbers[:, 1]
+def branching(model: ToyNet, batch: Any) -> Any:
+    return {"label": batch.numbers[:, 0 if batch.numbers[0, 1] > 0 else 1]}
 
-    monkeypatch.setattr(ToyNet, "forward", forward)
-    assert "ToyNet: cannot be exported by torch.export" in refuse()
+
+@pytest.mark.parametrize(
+    ("predict", "message"),
+    [
+        (branching, "ToyNet: cannot be exported by torch.export"),
+        (lambda model, batch: {"label": torch.zeros(3)}, "predicts from no field of a batch"),
+    ],
+)
+def test_a_model_that_no_graph_can_say(
+    refuse: Refuse, monkeypatch: pytest.MonkeyPatch, predict: Callable[..., Any], message: str
+) -> None:
+    monkeypatch.setattr(ToyNet, "predict", predict)
+    assert message in refuse()
 
 
 def test_without_the_packages(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,9 +248,3 @@ def test_without_the_packages(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -
 def test_flags_that_are_wrong(copy: Path, refuse: Refuse, flags: list[str], message: str) -> None:
     (copy / "checkpoints" / "last.ckpt").unlink()
     assert message in refuse(*flags)
-
-
-def test_make() -> None:
-    line = " ".join(make("export", "RUN=r", "DATA=d", "ARGS=--format onnx").split())
-    assert line.endswith("kindling export --run 'r' --data.root='d' --format onnx")
-    assert "export needs RUN=" in make("export")

@@ -1,10 +1,11 @@
-"""A web server that cuts connections, falls silent and answers with errors."""
+"""A web server that cuts connections and answers with errors."""
 
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,15 +24,13 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class Server:
     """Serves ``content``; what each request meets is taken from ``faults``, in turn.
 
-    Faults: ``cut`` ends after half of the content, ``stall`` falls silent there; ``500`` and other
-    statuses.
+    Faults: ``cut`` ends after half of the content; ``500`` and other statuses.
     """
 
     def __init__(self) -> None:
         self.content = b""
         self.faults: list[str] = []
         self.asked = 0
-        self.silence = threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,16 +55,12 @@ class Server:
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         request.wfile.write(body[: len(body) // 2] if fault else body)
-        request.wfile.flush()
-        if fault == "stall":
-            self.silence.wait(10)
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     serving = Server()
     yield serving
-    serving.silence.set()
     serving.http.shutdown()
     serving.http.server_close()
 
@@ -91,8 +86,21 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def fetch(data: Path) -> Fetch:
     """The command, with all sets below the test's own folder."""
+    return lambda *flags: main(["fetch", f"--data={data}", *flags])
 
-    def run(*flags: str) -> int:
-        return main(["fetch", f"--data={data}", *flags])
+
+@pytest.fixture
+def refuse(data: Path, refused: Any) -> Any:
+    """The one line of why nothing was fetched, with nothing left where nothing was."""
+
+    def run(*flags: str) -> str:
+        before = left(data)
+        message: str = refused("fetch", f"--data={data}", *flags)
+        assert left(data) == before
+        return message
 
     return run
+
+
+def left(data: Path) -> list[str]:
+    return sorted(p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file())

@@ -3,59 +3,36 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
+from rich.console import Console
 
+from kindling.tools.runner.executors import Executor, Local
 from kindling.tools.runner.planned import PlannedRun
+from kindling.tools.runner.pool import Runs
 
 FAKE = Path(__file__).with_name("fake.py")
 EPOCHS = 4
 
 
+@dataclass
 class Fake:
     """What stands for the command of a run.
 
     Args:
         seconds: Of an epoch.
-        failing: Whether the run of a title fails.
+        failing: Titles of the runs that fail.
         level: Where the scores of a run come down to.
+        settings: That a run gets, if other than those it should have.
     """
 
-    def __init__(
-        self,
-        seconds: float = 0.0,
-        failing: Callable[[str], bool] = lambda title: False,
-        level: Callable[[PlannedRun], float] = lambda planned: 0.0,
-    ) -> None:
-        self.seconds, self.failing, self.level = seconds, failing, level
-
-    def command(self, planned: PlannedRun) -> list[str]:
-        run = planned.unfinished()
-        place = run or planned.folder / planned.task / "version_0"
-        wanted: dict[str, Any] = {
-            "settings": planned.settings,
-            "seconds": self.seconds,
-            "fails": self.failing(planned.title),
-            "level": self.level(planned),
-            "epochs": EPOCHS,
-            "tests": planned.verb != "fit",
-        }
-        words = ["resume" if run else planned.verb, str(place), json.dumps(wanted)]
-        return [sys.executable, str(FAKE), "-", *words]
-
-    @contextmanager
-    def standing_in(self) -> Iterator[None]:
-        def command(planned: PlannedRun, threads: int) -> list[str]:
-            return self.command(planned)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(PlannedRun, "command", command)
-            yield
+    seconds: float = 0.0
+    failing: Collection[str] = ()
+    level: Callable[[PlannedRun], float] = lambda planned: 0.0
+    settings: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,21 +42,51 @@ class FakeRun(PlannedRun):
     fake: Fake = field(default_factory=Fake, compare=False)
 
     def command(self, threads: int) -> list[str]:
-        return self.fake.command(self)
+        run = self.unfinished()
+        wanted: dict[str, Any] = {
+            "settings": self.fake.settings or self.settings,
+            "seconds": self.fake.seconds,
+            "fails": self.title in self.fake.failing,
+            "level": self.fake.level(self),
+            "epochs": EPOCHS,
+            "tests": self.verb != "fit",
+        }
+        place = run or self.folder / self.task / "version_0"
+        words = ["resume" if run else self.verb, str(place), json.dumps(wanted)]
+        return [sys.executable, str(FAKE), "-", *words]
 
 
-def fake_runs(folder: Path, count: int, fake: Fake) -> list[PlannedRun]:
+def fake_runs(folder: Path, count: int) -> list[PlannedRun]:
     settings: dict[str, Any] = {"trainer.max_epochs": EPOCHS}
     return [
-        FakeRun(f"run {k}", "t", folder / str(k), [], settings | {"seed_everything": k}, fake=fake)
+        FakeRun(f"run {k}", "t", folder / str(k), [], settings | {"seed_everything": k})
         for k in range(count)
     ]
 
 
-def starts(folder: Path) -> list[str]:
-    """What the processes of a folder's run noted, without their numbers."""
-    path = folder / "starts.txt"
-    return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+def work(
+    wanted: Sequence[PlannedRun],
+    executor: Executor | None = None,
+    jobs: int | None = 2,
+    **fake: Any,
+) -> dict[str, str]:
+    """Execute runs by the command that is described; those that failed, and why."""
+    faked = [replace(run, fake=Fake(**fake)) for run in wanted]
+    room = (executor or Local()).room(len(wanted), jobs)
+    pool = Runs(faked, room, Console(quiet=True))
+    pool.work()
+    return pool.failed
+
+
+def starts(*folders: Path) -> list[list[str]]:
+    """What the processes of each folder's run noted, without their numbers."""
+    paths = [folder / "starts.txt" for folder in folders]
+    lines = [path.read_text().splitlines() if path.exists() else [] for path in paths]
+    return [[line.split()[0] for line in noted] for noted in lines]
+
+
+def noted(wanted: Sequence[PlannedRun]) -> list[list[str]]:
+    return starts(*(run.folder for run in wanted))
 
 
 def wait(reached: Callable[[], object]) -> None:

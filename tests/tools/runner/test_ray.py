@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from kindling.api.record import Record
 from kindling.data import paths
 from kindling.tools.runner.process import WHERE
-from tests.tools.runner.simulated import Fake, fake_runs, starts, wait
+from tests.tools.runner.simulated import fake_runs, noted, wait
 
 pytest.importorskip("ray")
 pytest.importorskip("kindling.tools.runner.ray")
@@ -24,56 +25,42 @@ pytest.importorskip("kindling.tools.runner.ray")
 FAKES = """
 import sys
 from pathlib import Path
-from rich.console import Console
 from kindling.__main__ import ended
-from kindling.tools.runner.pool import Runs
 from kindling.tools.runner.ray import Ray
-from tests.tools.runner.simulated import Fake, fake_runs
-
-def work():
-    fake = Fake(seconds={seconds}, failing=lambda title: title == {failing!r})
-    wanted = fake_runs(Path({folder!r}), 2, fake)
-    pool = Runs(wanted, Ray(None).room(2, 2), Console(quiet=True))
-    pool.work()
-    print(pool.failed)
-
-sys.exit(ended(work))
+from tests.tools.runner.simulated import fake_runs, work
+wanted = fake_runs(Path({folder!r}), 2)
+sys.exit(ended(lambda: print(work(wanted, Ray(None), seconds={seconds}, failing=[{failing!r}]))))
 """
 
 
-def work(folder: Path, seconds: float = 0, failing: str = "") -> subprocess.Popen[str]:
+def ray_work(folder: Path, seconds: float = 0, failing: str = "") -> subprocess.Popen[str]:
     """Two runs, on a cluster that is started for them."""
     code = FAKES.format(folder=str(folder), seconds=seconds, failing=failing)
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=paths.PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", code], cwd=paths.PROJECT, **pipes)
 
 
 def test_one_that_fails_is_named_and_does_not_stop_the_other(tmp_path: Path) -> None:
-    said, errors = work(tmp_path, failing="run 0").communicate(timeout=300)
+    said, errors = ray_work(tmp_path, failing="run 0").communicate(timeout=300)
     assert said == "{'run 0': 'exit status 1: the loss became NaN'}\n", errors
-    wanted = fake_runs(tmp_path, 2, Fake())
-    assert [starts(run.folder) for run in wanted] == [["train"], ["train", "ended"]]
+    wanted = fake_runs(tmp_path, 2)
+    assert noted(wanted) == [["train"], ["train", "ended"]]
     assert (wanted[1].folder / WHERE).read_text().startswith(socket.gethostname())
 
 
 @pytest.mark.slow
 def test_stopped_runs_save_and_go_on(tmp_path: Path) -> None:
-    wanted = fake_runs(tmp_path, 2, Fake())
-    command = work(tmp_path, seconds=1)
+    wanted = fake_runs(tmp_path, 2)
+    command = ray_work(tmp_path, seconds=1)
     wait(lambda: all(any(run.folder.rglob("last.ckpt")) for run in wanted))
     command.send_signal(signal.SIGTERM)
     _, errors = command.communicate(timeout=100)
     assert command.returncode == 143, errors
     assert "0 of 2 runs are finished; the same command continues" in errors
-    said, errors = work(tmp_path).communicate(timeout=300)
+    said, errors = ray_work(tmp_path).communicate(timeout=300)
     assert said == "{}\n", errors
     on = ["train", "stopped", "resume", "ended"]
-    assert [starts(run.folder) for run in wanted] == [on, on]
+    assert noted(wanted) == [on, on]
 
 
 class Machine:

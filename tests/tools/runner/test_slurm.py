@@ -5,21 +5,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from rich.console import Console
 
 from kindling.api.record import Record
 from kindling.data import paths
 from kindling.errors import Stopped, UserError
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.pool import Runs
 from kindling.tools.runner.process import WHERE
 from tests.tools.runner import standin
-from tests.tools.runner.simulated import EPOCHS, Fake, fake_runs, starts, wait
+from tests.tools.runner.simulated import EPOCHS, fake_runs, noted, wait, work
 
 pytest.importorskip("submitit")
 Slurm = pytest.importorskip("kindling.tools.runner.slurm").Slurm
@@ -53,15 +52,12 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def work(wanted: list[PlannedRun], asked: str) -> dict[str, str]:
-    """What could not be made, and why."""
+def slurm_work(wanted: Sequence[PlannedRun], asked: str, **fake: Any) -> dict[str, str]:
+    """Runs that failed, and why."""
     file = wanted[0].folder.parent / "slurm.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(asked)
-    executor = Slurm(file, file.parent / ".slurm")
-    pool = Runs(wanted, executor.room(len(wanted), None), Console(quiet=True))
-    pool.work()
-    return pool.failed
+    return work(wanted, Slurm(file, file.parent / ".slurm"), None, **fake)
 
 
 def meanwhile(wanted: list[PlannedRun], then: Callable[[], object]) -> None:
@@ -75,9 +71,10 @@ def meanwhile(wanted: list[PlannedRun], then: Callable[[], object]) -> None:
 
 
 def test_one_array_that_asks_for_what_the_file_says(tmp_path: Path, slurm: Path) -> None:
-    wanted = fake_runs(tmp_path / "runs", 3, Fake(failing=lambda title: title == "run 1"))
-    assert work(wanted, ASKED) == {"run 1": "exit status 1: the loss became NaN"}
-    assert [starts(run.folder) for run in wanted] == [WHOLE, ["train"], WHOLE]
+    wanted = fake_runs(tmp_path / "runs", 3)
+    failed = slurm_work(wanted, ASKED, failing=["run 1"])
+    assert failed == {"run 1": "exit status 1: the loss became NaN"}
+    assert noted(wanted) == [WHOLE, ["train"], WHOLE]
     asked = (slurm / "asked").read_text().splitlines()
     assert {
         "--time=240",
@@ -94,7 +91,7 @@ def test_one_array_that_asks_for_what_the_file_says(tmp_path: Path, slurm: Path)
 
 @pytest.mark.slow
 def test_a_job_whose_time_is_up_saves_and_is_requeued(tmp_path: Path, slurm: Path) -> None:
-    wanted = fake_runs(tmp_path / "runs", 2, Fake(seconds=1))
+    wanted = fake_runs(tmp_path / "runs", 2)
 
     def warn() -> None:
         for process in standin.tree("100_0"):
@@ -102,26 +99,26 @@ def test_a_job_whose_time_is_up_saves_and_is_requeued(tmp_path: Path, slurm: Pat
                 process.send_signal(signal.SIGUSR2)  # to all of its processes, as SLURM does
 
     meanwhile(wanted, warn)
-    assert work(wanted, ASKED) == {}
-    assert [starts(run.folder) for run in wanted] == [ON, WHOLE]
+    assert slurm_work(wanted, ASKED, seconds=1) == {}
+    assert noted(wanted) == [ON, WHOLE]
 
 
 def test_stopped_runs_save_and_go_on(tmp_path: Path, slurm: Path) -> None:
-    wanted = fake_runs(tmp_path / "runs", 2, Fake(seconds=0.5))
+    wanted = fake_runs(tmp_path / "runs", 2)
     meanwhile(wanted, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Stopped, match="0 of 2 runs are finished"):
-        work(wanted, ASKED)
+        slurm_work(wanted, ASKED, seconds=0.5)
     assert not any(run.at_work() for run in wanted)
-    assert work(wanted, ASKED) == {}
-    assert [starts(run.folder) for run in wanted] == [ON, ON]
+    assert slurm_work(wanted, ASKED) == {}
+    assert noted(wanted) == [ON, ON]
     rows = (wanted[0].folder / "t/version_0/metrics.csv").read_text().splitlines()
     assert len(rows) == 1 + EPOCHS
 
 
 COMMAND = """
 from pathlib import Path
-from tests.tools.runner.test_slurm import ASKED, Fake, fake_runs, work
-work(fake_runs(Path({folder!r}), 2, Fake()), ASKED)
+from tests.tools.runner.test_slurm import ASKED, fake_runs, slurm_work
+slurm_work(fake_runs(Path({folder!r}), 2), ASKED)
 """
 
 
@@ -134,26 +131,26 @@ def test_jobs_that_are_still_queued_are_found_again(tmp_path: Path, slurm: Path)
     with subprocess.Popen([sys.executable, "-c", code], cwd=paths.PROJECT) as killed:
         wait(lambda: len(list(folder.glob("*/job.txt"))) == 2)
         killed.kill()
-    wanted = fake_runs(folder, 2, Fake())
+    wanted = fake_runs(folder, 2)
     threading.Timer(1, full.unlink).start()
-    assert work(wanted, ASKED) == {}
-    assert [starts(run.folder) for run in wanted] == [WHOLE, WHOLE]
+    assert slurm_work(wanted, ASKED) == {}
+    assert noted(wanted) == [WHOLE, WHOLE]
     assert len(list(slurm.glob("*.sh"))) == 1, "nothing was submitted twice"
 
 
 @pytest.mark.slow
 def test_a_job_that_dies_is_named(tmp_path: Path, slurm: Path) -> None:
-    wanted = fake_runs(tmp_path / "runs", 1, Fake(seconds=1))
+    wanted = fake_runs(tmp_path / "runs", 1)
 
     def kill() -> None:
         for process in reversed(standin.tree("100")):
             process.kill()
 
     meanwhile(wanted, kill)
-    [said] = work(wanted, ASKED).values()
-    assert said.startswith("job 100 ended without output (COMPLETED): see ")
-    assert work(wanted, ASKED) == {}
-    assert starts(wanted[0].folder) == ["train", "resume", "ended"]
+    [message] = slurm_work(wanted, ASKED, seconds=1).values()
+    assert message.startswith("job 100 ended without output (COMPLETED): see ")
+    assert slurm_work(wanted, ASKED) == {}
+    assert noted(wanted) == [["train", "resume", "ended"]]
 
 
 def preempt(command: int) -> None:
@@ -161,15 +158,6 @@ def preempt(command: int) -> None:
     for process in psutil.Process(command).children(recursive=True):
         if "submitit.core._submit" in process.cmdline():
             process.send_signal(signal.SIGUSR2)
-
-
-@pytest.mark.slow
-def test_submitit_on_this_machine(tmp_path: Path) -> None:
-    """Preempted, each of them goes on in the same job."""
-    wanted = fake_runs(tmp_path / "runs", 2, Fake(seconds=1))
-    meanwhile(wanted, lambda: preempt(os.getpid()))
-    assert work(wanted, "{cluster: local, timeout_min: 30}") == {}
-    assert [starts(run.folder) for run in wanted] == [ON, ON]
 
 
 @pytest.mark.slow
@@ -205,7 +193,7 @@ def test_real_runs_that_were_preempted_score_as_those_that_were_not(tmp_path: Pa
 @pytest.mark.usefixtures("slurm")
 def test_what_is_wrong_is_said_in_a_line(tmp_path: Path, asked: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        work(fake_runs(tmp_path / "runs", 1, Fake()), asked)
+        slurm_work(fake_runs(tmp_path / "runs", 1), asked)
 
 
 def test_without_slurm_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,4 +201,4 @@ def test_without_slurm_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         Slurm(tmp_path / "none.yaml", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match='Could not detect "srun"'):
-        work(fake_runs(tmp_path / "runs", 1, Fake()), ASKED)
+        slurm_work(fake_runs(tmp_path / "runs", 1), ASKED)

@@ -35,7 +35,8 @@ def rows(logs: Path, capsys: pytest.CaptureFixture[str]) -> Rows:
 def test_each_run_says_what_it_is(make: Make, rows: Rows) -> None:
     make("version_0", {"mse": 0.1234})
     make("version_1", None, seed=3, lr=0.1, start="2026-01-01T00:00:00+00:00", seconds=None)
-    found = rows("--test")
+    assert "test" not in rows()["version_0"], "nobody shall choose by test scores"
+    found = rows("--test", "--task=toy")
     assert list(found) == ["version_1", "version_0"], "in the order of their start"
     first = found["version_0"]
     assert first["commit"] == "0123456789*"
@@ -71,18 +72,3 @@ def test_a_damaged_run_is_listed_with_what_it_has(make: Make, rows: Rows) -> Non
     found = rows("--test")["version_0"]
     assert found["best validation"] == "loss 0.3"
     assert found["test"] == found["when"] == "–"  # noqa: RUF001
-
-
-@pytest.mark.usefixtures("toy")
-def test_test_scores_are_shown_if_asked_for(make: Make, rows: Rows) -> None:
-    make("version_0", {"mse": 0.1234})
-    assert "test" not in rows()["version_0"], "nobody shall choose by test scores"
-    assert rows("--test", "--task=toy")["version_0"]["test"] == "mse 0.1234"
-
-
-@pytest.mark.usefixtures("toy")
-def test_what_is_not_there(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["runs", f"--logs={logs}", "--task=toy"]) == 2
-    assert "no runs of toy there; start one with: make train" in capsys.readouterr().err
-    assert main(["runs", "--task=toys"]) == 2
-    assert "toys: no such task; did you mean toy?" in capsys.readouterr().err

@@ -1,8 +1,9 @@
 """A study over fake runs: a learning rate, and a level that is lowest at one of 0.001."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from rich.console import Console
@@ -13,27 +14,17 @@ from kindling.tools.sweep.space import Space
 from kindling.tools.sweep.study import Study
 from kindling.tools.sweep.trials import Trials
 from tests.tools.runner import simulated
-from tests.tools.runner.simulated import EPOCHS
+from tests.tools.runner.simulated import EPOCHS, Fake, FakeRun
 
 
-class Fake(simulated.Fake):
-    """What stands for the command of a trial's run; trials are known by their number."""
+class FakeStudy(Study):
+    fake = Fake()
 
-    def __init__(
-        self,
-        seconds: float = 0.0,
-        failing: Callable[[int], bool] = lambda number: False,
-        level: Callable[[int], float] | None = None,
-    ) -> None:
-        def reached(planned: PlannedRun) -> float:
-            if level is not None:
-                return level(int(planned.folder.name))
-            return abs(math.log10(planned.settings["model.lr"]) + 3)
-
-        super().__init__(seconds, lambda title: failing(int(title.split()[1])), reached)
+    def planned(self, trial: Any) -> PlannedRun:
+        return FakeRun(**vars(super().planned(trial)), fake=self.fake)
 
 
-def study(folder: Path, high: float = 1e-1, data: str = "f" * 64, **changed: object) -> Study:
+def study(folder: Path, high: float = 1e-1, data: str = "f" * 64, **changed: object) -> FakeStudy:
     """The study in a folder, with other settings as they are given."""
     fixed = {
         "seed_everything": 0,
@@ -44,16 +35,32 @@ def study(folder: Path, high: float = 1e-1, data: str = "f" * 64, **changed: obj
         **changed,
     }
     lr, hidden = FloatDistribution(1e-5, high, log=True), CategoricalDistribution(["[8]", "[8, 8]"])
-    searched = {"model.lr": lr, "model.hidden": hidden}
-    return Study(folder, Space("t", Path("space.yaml"), ["--config=t"], searched), fixed, data)
+    space = Space("t", Path("space.yaml"), ["--config=t"], {"model.lr": lr, "model.hidden": hidden})
+    return FakeStudy(folder, space, fixed, data)
 
 
-def work(folder: Path, wanted: int, command: Fake | None = None, jobs: int = 2) -> None:
-    with (command or Fake()).standing_in():
-        Trials(study(folder), wanted, Room(jobs, 1, Local()), Console(quiet=True)).work()
+def work(
+    folder: Path,
+    wanted: int,
+    jobs: int = 2,
+    seconds: float = 0.0,
+    failing: Iterable[int] = (),
+    level: Callable[[int], float] | None = None,
+) -> None:
+    """Work on a study whose trials are known by their numbers."""
+
+    def reached(planned: PlannedRun) -> float:
+        if level is not None:
+            return level(int(planned.folder.name))
+        return abs(math.log10(planned.settings["model.lr"]) + 3)
+
+    made = study(folder)
+    made.fake = Fake(seconds, [f"trial {number}" for number in failing], reached)
+    Trials(made, wanted, Room(jobs, 1, Local()), Console(quiet=True)).work()
 
 
 def starts(folder: Path) -> dict[int, list[str]]:
     """What each trial's processes noted."""
-    folders = sorted((folder / "trials").glob("*"), key=lambda path: int(path.name))
-    return {int(path.name): simulated.starts(path) for path in folders}
+    numbers = sorted(int(path.name) for path in (folder / "trials").glob("*"))
+    noted = simulated.starts(*(folder / "trials" / str(number) for number in numbers))
+    return dict(zip(numbers, noted, strict=True))

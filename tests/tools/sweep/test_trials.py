@@ -15,7 +15,7 @@ from kindling.data import paths
 from kindling.errors import Stopped, UserError
 from kindling.tools.sweep.trials import Failing
 from tests.tools.runner.simulated import EPOCHS, wait
-from tests.tools.sweep.simulated import Fake, starts, study, work
+from tests.tools.sweep.simulated import starts, study, work
 
 WHOLE = ["fit", "ended"]
 
@@ -28,8 +28,8 @@ def elsewhere(folder: Path, wanted: int, seconds: float) -> subprocess.Popen[str
     """A sweep in a process of its own, one trial at a time."""
     code = (
         "from pathlib import Path\n"
-        "from tests.tools.sweep.simulated import Fake, work\n"
-        f"work(Path({str(folder)!r}), {wanted}, Fake({seconds}, level=lambda number: 0), jobs=1)\n"
+        "from tests.tools.sweep.simulated import work\n"
+        f"work(Path({str(folder)!r}), {wanted}, 1, {seconds}, level=lambda number: 0)\n"
     )
     return subprocess.Popen([sys.executable, "-c", code], cwd=paths.PROJECT, text=True)
 
@@ -39,7 +39,7 @@ def checkpoint(folder: Path, number: int) -> bool:
 
 
 def test_trials_are_made_once_and_more_when_more_are_wanted(folder: Path) -> None:
-    work(folder, 2, Fake(level=lambda number: number))
+    work(folder, 2, level=lambda number: number)
     assert starts(folder) == dict.fromkeys(range(2), WHOLE)
     trials = study(folder).trials()
     assert [trial.value for trial in trials] == [pytest.approx(n + 1 / EPOCHS) for n in (0, 1)]
@@ -53,7 +53,7 @@ def test_trials_are_made_once_and_more_when_more_are_wanted(folder: Path) -> Non
 
 @pytest.mark.parametrize("content", [b"a garbage line\n", b"SQLite format 3\0 and no more"])
 def test_a_broken_database_is_named_and_left_as_it_is(folder: Path, content: bytes) -> None:
-    work(folder, 1, Fake(level=lambda number: 0))
+    work(folder, 1, level=lambda number: 0)
     (database := folder / "study.db").write_bytes(content)
     with pytest.raises(UserError, match=r"study.db: cannot be read as a study's database; restore"):
         work(folder, 2)
@@ -61,13 +61,13 @@ def test_a_broken_database_is_named_and_left_as_it_is(folder: Path, content: byt
 
 
 def test_one_that_is_worse_than_others_is_stopped(folder: Path) -> None:
-    work(folder, 5, Fake(level=lambda number: 0))
-    work(folder, 6, Fake(seconds=0.5, level=lambda number: 9))
+    work(folder, 5, level=lambda number: 0)
+    work(folder, 6, seconds=0.5, level=lambda number: 9)
     assert states(folder) == ["COMPLETE"] * 5 + ["PRUNED"]
     assert starts(folder)[5] == ["fit", "stopped"]
     assert len(study(folder).trials()[5].intermediate_values) < EPOCHS
     # It counts; the next ends before it could be stopped, and is scored by all of its epochs.
-    work(folder, 7, Fake(level=lambda number: 9))
+    work(folder, 7, level=lambda number: 9)
     assert states(folder)[6:] == ["COMPLETE"]
     last = study(folder).trials()[6]
     assert len(last.intermediate_values) == EPOCHS
@@ -75,9 +75,7 @@ def test_one_that_is_worse_than_others_is_stopped(folder: Path) -> None:
 
 
 def test_one_that_fails_is_named_and_another_made(folder: Path) -> None:
-    nan = float("nan")
-    fake = Fake(failing=lambda number: number == 1, level=lambda number: 0 if number else nan)
-    work(folder, 2, fake)
+    work(folder, 2, failing=[1], level=lambda number: 0 if number else float("nan"))
     trials = study(folder).trials()
     said = ["has no val/loss that is a number (checkpoint.monitor)", "exit status 1: the loss"]
     for trial, message in zip(trials, said, strict=False):
@@ -88,7 +86,7 @@ def test_one_that_fails_is_named_and_another_made(folder: Path) -> None:
 
 def test_nothing_but_failures_end_the_sweep(folder: Path) -> None:
     with pytest.raises(Failing, match="10 trials in a row failed; the last, trial 9: exit st"):
-        work(folder, 12, Fake(failing=lambda number: True), jobs=1)
+        work(folder, 12, failing=range(20), jobs=1)
     assert states(folder) == ["FAIL"] * 10
     work(folder, 1)
     assert states(folder)[10:] == ["COMPLETE"], "what was wrong may have been mended"
@@ -103,7 +101,7 @@ def test_stopped_by_a_signal_it_goes_on(folder: Path) -> None:
 
     threading.Thread(target=stop).start()
     with pytest.raises(Stopped, match="stopped by SIGTERM; 1 of 3 trials are finished") as stopped:
-        work(folder, 3, Fake(seconds=0.5))
+        work(folder, 3, seconds=0.5)
     assert stopped.value.status == 143
     assert states(folder) == ["COMPLETE", "RUNNING", "RUNNING"]
     work(folder, 3)
@@ -123,7 +121,8 @@ def test_all_killed_it_goes_on_from_the_checkpoint(folder: Path) -> None:
     for process in reversed(everything):
         process.kill()
     first.wait()
-    wait(lambda: not any(process.is_running() for process in everything))
+    [trial] = study(folder).trials()
+    wait(lambda: not study(folder).planned(trial).at_work())
     work(folder, 2)
     assert starts(folder) == {0: ["fit", "resume", "ended"], 1: WHOLE}
     assert states(folder) == ["COMPLETE"] * 2
@@ -136,19 +135,6 @@ def test_killed_before_a_checkpoint_it_starts_again(folder: Path) -> None:
     taken[1].close()  # what the end of this process would have done
     work(folder, 2)
     assert starts(folder) == {0: WHOLE, 1: WHOLE}
-
-
-@pytest.mark.slow
-def test_a_run_that_outlives_the_sweep_is_waited_for(folder: Path) -> None:
-    first = elsewhere(folder, 1, seconds=0.7)
-    wait(lambda: checkpoint(folder, 0))
-    first.kill()
-    first.wait()
-    work(folder, 1)
-    assert starts(folder) == {0: WHOLE}
-    [trial] = study(folder).trials()
-    assert trial.state == TrialState.COMPLETE
-    assert len(trial.intermediate_values) == EPOCHS
 
 
 @pytest.mark.slow
