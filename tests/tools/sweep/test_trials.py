@@ -80,7 +80,7 @@ def test_one_that_fails_is_named_and_another_made(folder: Path) -> None:
     said = ["has no val/loss that is a number (checkpoint.monitor)", "exit status 1: the loss"]
     for trial, message in zip(trials, said, strict=False):
         assert trial.state == TrialState.FAIL
-        assert trial.user_attrs["said"].startswith(message)
+        assert trial.user_attrs["error"].startswith(message)
     assert states(folder)[2:] == ["COMPLETE"] * 2
 
 

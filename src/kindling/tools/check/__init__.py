@@ -1,4 +1,4 @@
-"""A data set examined before training: what leaks, what is odd, what would be refused."""
+"""Examines a data set before training: leaks, oddities, and what training would refuse."""
 
 from kindling.tools.command import Parser, Words
 

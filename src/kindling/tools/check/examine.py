@@ -1,4 +1,4 @@
-"""A task's data and model as training would have them, and what is found in them."""
+"""Reads a task's data and model as training would, and reports what it finds."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,7 +29,7 @@ from kindling.tools.command import console
 
 
 class Checked(ParsingCLI):
-    """``kindling fit`` up to where the first batch would be trained on, with no run made."""
+    """``kindling fit`` up to the first training batch, without a run."""
 
     refusal: UserError | None = None  # that training would end with
     made: DataModule | None = None  # without splits if training is refused before
@@ -54,7 +54,7 @@ class Checked(ParsingCLI):
             self.refusal = error
 
     def _fit_statistics(self) -> None:
-        """What the model takes from the training split, by a Trainer that writes nothing."""
+        """Fit the model's statistics to the training split, by a Trainer that writes nothing."""
         trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
         trainer.datamodule = self.datamodule  # type: ignore[attr-defined]
         self.model.trainer = trainer
@@ -92,7 +92,7 @@ def check(task: str, flags: Sequence[str]) -> None:
 
 
 def examine(data: DataModule) -> Report:
-    """What is found in the splits that a data module has made, and in its series' files."""
+    """Findings in a data module's splits and in its series' files."""
     report, samples = Report(), collect(data)
     for look in (check_identifiers, check_leaks, check_targets, check_repeated, check_photos):
         look(samples, report)

@@ -1,4 +1,4 @@
-"""Photos that are the same in two splits, or squashed to another shape.
+"""Finds photos that are in two splits, or squashed to another shape.
 
 M: photos.
 """
@@ -38,7 +38,7 @@ def check_photos(samples: Samples, report: Report) -> None:
     if len(photos) > MOST:
         report.add("note", f"{MOST:,} of {len(photos):,} photos were looked at, drawn by seed 0")
         photos = photos.sample(MOST, random_state=0)
-    # The test photo first, as it is the one to be taken out.
+    # The test photo first, as it is the one to remove.
     photos = photos.sort_values("split", key=lambda split: split == "train", kind="stable")
     index = torch.tensor(photos["photo"].to_list())
     found: dict[str, dict[str, None]] = {}
@@ -51,14 +51,16 @@ def check_photos(samples: Samples, report: Report) -> None:
 
 
 def check_shapes(data: DataModule, report: Report) -> None:
-    """Add the photos that are stretched to quite another shape."""
+    """Add the photos that are stretched to a very different shape."""
     size = getattr(data, "size", None)
     if size is None or getattr(data, "fit", "") != "stretch":
         return
     files = [file for file in data.files() if file.suffix.lower() in image_suffixes()]
-    said = [text for file in files if (text := _squashed(file, size[1] / size[0]))]
-    if said:
-        report.add("note", "photos that are squashed; --data.fit=crop or pad keeps shapes", said, 5)
+    squashed = [text for file in files if (text := _squashed(file, size[1] / size[0]))]
+    if squashed:
+        report.add(
+            "note", "photos that are squashed; --data.fit=crop or pad keeps shapes", squashed, 5
+        )
 
 
 def _squashed(file: Path, wanted: float) -> str | None:
@@ -73,7 +75,7 @@ def _squashed(file: Path, wanted: float) -> str | None:
 
 
 def _grey(images: Tensor, index: Tensor) -> NDArray[np.float32]:
-    """These photos in shades of grey, ``(M, 64, 72)``."""
+    """These photos as grey values, ``(M, 64, 72)``."""
     parts = [images[part].float().mean(1, keepdim=True) for part in torch.split(index, CHUNK)]
     resized = [interpolate(p, SIZE, mode="bilinear", antialias=True)[:, 0] for p in parts]
     return torch.cat(resized).numpy()

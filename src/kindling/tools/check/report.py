@@ -1,4 +1,4 @@
-"""What an examination found."""
+"""The findings of an examination."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,7 +8,7 @@ LISTED = 30  # lines below one finding
 
 
 class Report:
-    """Findings, the gravest first.
+    """Findings, the most serious first.
 
     ``stop`` is refused by training, ``warn`` makes its scores doubtful, ``note`` is good to know.
     """

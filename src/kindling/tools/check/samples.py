@@ -1,4 +1,4 @@
-"""All samples of all splits as a table, whatever problem they are of.
+"""All samples of all splits as a table, for any problem.
 
 N: samples, F: columns, V: photos of a sample, M: photos.
 """
@@ -17,7 +17,7 @@ from kindling.data.targets import target_mask
 
 @dataclass
 class Samples:
-    """What is learned from, and what is to be predicted, each with N rows of the same index."""
+    """Inputs and targets, each with N rows of the same index."""
 
     names: list[str] = field(default_factory=list)  # what the file calls each
     split: "pd.Series[str]" = field(default_factory=lambda: pd.Series(dtype=object))
@@ -28,7 +28,7 @@ class Samples:
 
 
 def collect(data: DataModule) -> Samples:
-    """The samples of a data module whose splits are of fields; of any other, none."""
+    """The samples of a data module whose splits are ``FieldDataset``s; none of any other."""
     there = {name: data.splits[name] for name in STAGES if name in data.splits}
     splits = {k: v for k, v in there.items() if isinstance(v, FieldDataset) and len(v)}
     if not splits:
@@ -68,7 +68,7 @@ def _name(split: FieldDataset[object], index: int) -> str:
 
 
 def _column(values: Tensor, missing: int | None = None) -> "pd.Series[float] | pd.Series[str]":
-    """Numbers as such, what is counted as text; nothing where a value is not known."""
+    """Numbers as they are, whole numbers as text; missing where a value is not known."""
     if values.is_floating_point():
         return pd.Series(values.numpy().astype(np.float64))
     known = target_mask(values) if missing is None else values != missing

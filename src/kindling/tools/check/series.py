@@ -1,4 +1,4 @@
-"""A series as its file has it: gaps, repeated and unsorted times, missing values."""
+"""Irregular times and missing values in the files of series."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +17,7 @@ NAMED = 5  # series of a file, at most, whose faults are told one by one
 
 
 def check_series(files: Sequence[SeriesSource], report: Report) -> None:
-    """Add where each file is irregular, and files that begin before the one before them ends."""
+    """Add where each file is irregular, and files that begin before the previous one ends."""
     read: dict[str, Mapping[str, Recording]] = {}
     for file in files:
         with suppress(UserError):  # training ends with it
@@ -43,7 +43,7 @@ def check_series(files: Sequence[SeriesSource], report: Report) -> None:
 
 
 def _faults(rows: Recording) -> list[str]:
-    """Times that do not follow one another by the file's own step, and missing values."""
+    """Times that do not follow each other at the file's own step, and missing values."""
     fit = find_calendar(rows.ticks)
     if fit is None:
         return ["one time in all rows, which shows no step"]

@@ -1,4 +1,4 @@
-"""Columns that name a row or give the target away, bad targets, and rows that lie in two splits.
+"""Identifiers, columns that reveal the target, bad targets, and rows that are in two splits.
 
 N: rows, K: classes.
 """
@@ -23,14 +23,14 @@ NEAR = 1e-3  # interquartile ranges to which numbers are rounded to compare rows
 CHANCE = 0.02  # pairs of equal rows to expect by chance, above which equal rows mean little
 BINS = 20  # of a column; also the classes that are scored
 LEAK = {"class": 0.95, "number": 0.99, "missing": 0.7}
-"""AUROC of one column above which it rather follows from the target: from its class, from the
-larger half of numbers, or in which of its cells are missing."""
+"""AUROC of one column above which it probably follows from the target: from its class, from the
+larger half of its numbers, or in which cells of the column are missing."""
 MOST = 200  # columns that are listed
 FINE = 0.5  # share of different values in a column that two rows are unlikely to share
 
 
 def check_identifiers(samples: Samples, report: Report) -> None:
-    """Add columns that name or count their rows: words that differ, numbers that rise."""
+    """Add columns that name or count their rows: text that hardly repeats, numbers that rise."""
     for name, column in samples.inputs.items():
         known = column.dropna()
         if is_numeric_dtype(known):
@@ -46,8 +46,8 @@ def check_identifiers(samples: Samples, report: Report) -> None:
 
 
 def check_leaks(samples: Samples, report: Report) -> None:
-    """Add the columns that tell a target almost alone, by their values or by what is missing."""
-    # The test is left out, so that nobody chooses columns by it.
+    """Add the columns that alone almost reveal a target, by their values or missing cells."""
+    # Without the test split, so that nobody chooses columns by it.
     for name, target in samples.targets[samples.split != "test"].items():
         known = target.dropna()
         kind = "number" if is_numeric_dtype(known) else "class"
@@ -70,7 +70,7 @@ def check_leaks(samples: Samples, report: Report) -> None:
 
 
 def auroc(bins: "pd.Series[Any]", truth: pd.DataFrame, folds: int = 5) -> float:
-    """How well the bins of one column, ``(N,)``, tell what is true, ``(N, K)``.
+    """How well the bins of one column, ``(N,)``, predict the classes, ``(N, K)``.
 
     The chance that a positive has a higher mean of its bin than a negative, the means taken from
     the other folds; averaged over the classes.
@@ -81,7 +81,7 @@ def auroc(bins: "pd.Series[Any]", truth: pd.DataFrame, folds: int = 5) -> float:
         truth.groupby(codes).transform(how) - truth.groupby([codes, fold]).transform(how)
         for how in ("sum", "count")
     )
-    # One more row of the mean in each bin: an empty one says the mean.
+    # One more row of the mean in each bin, so that an empty one predicts the mean.
     predicted = (total + truth.mean()) / (count + 1)
     positive = truth.sum()
     above = (predicted.rank() * truth).sum() - positive * (positive + 1) / 2
@@ -99,7 +99,7 @@ def column_lines(data: DataModule) -> list[str]:
 
 
 def check_related(data: DataModule, report: Report) -> None:
-    """Add columns by which rows belong together, where the splits do not go by any."""
+    """Add columns that group rows, unless the splits already keep a group together."""
     settings = getattr(data, "missing", ()), getattr(data, "decimal", None)
     for source in data.sources().tables:
         if not source.groups and len(source.splits) > 1:
@@ -109,7 +109,7 @@ def check_related(data: DataModule, report: Report) -> None:
 
 
 def check_targets(samples: Samples, report: Report) -> None:
-    """Add what a target lacks: values, a second class, samples of a class in a split."""
+    """Add targets without values, without a second class, or with rare classes in a split."""
     for name, target in samples.targets.items():
         known = target.dropna()
         if unknown := len(target) - len(known):
@@ -125,7 +125,7 @@ def check_targets(samples: Samples, report: Report) -> None:
 
 
 def check_repeated(samples: Samples, report: Report) -> None:
-    """Add rows that an earlier split has nearly the same, unless that happens by chance."""
+    """Add rows that an earlier split has too, or nearly, unless that happens by chance."""
     numbers = samples.inputs.select_dtypes("number")
     spread = numbers.quantile(0.75) - numbers.quantile(0.25)
     near = (numbers / (spread.where(spread > 0, numbers.std()) * NEAR)).round() + 0.0
@@ -146,7 +146,7 @@ def check_repeated(samples: Samples, report: Report) -> None:
 
 
 def _by_chance(key: pd.DataFrame) -> float:
-    """Pairs of equal rows to expect of columns that have nothing to do with each other."""
+    """The number of pairs of equal rows to expect if the columns were independent."""
     pairs = len(key) * (len(key) - 1) / 2
     counts = [key[name].value_counts(dropna=False) for name in key]
     shares = [max((c * (c - 1) / 2).sum() / max(pairs, 1), len(key) ** -2) for c in counts]

@@ -1,4 +1,4 @@
-"""``model.json``: what goes into the files, what comes out, and where they come from."""
+"""``model.json``: the inputs, outputs and origin of an exported model."""
 
 import importlib.metadata
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def card(
     expected: Heads,
     found: Mapping[Format, Mapping[str, float]],
 ) -> dict[str, Any]:
-    """All that a user of the files has to know.
+    """Everything that a user of the files needs to know.
 
     ``found`` are the differences from ``expected``, the checkpoint's outputs for ``inputs``.
     """
@@ -55,7 +55,7 @@ def card(
 
 
 def _origin(trained: KindlingCLI) -> dict[str, Any]:
-    """The run, and what its provenance says of code and data."""
+    """The run, and the code and data in its provenance."""
     run, checkpoint, known = trained.given_run, trained.checkpoint, trained.origin[ORIGIN]
     assert run is not None
     assert checkpoint is not None
@@ -75,7 +75,7 @@ def _tensor(name: str, value: Tensor, meaning: Mapping[str, Any]) -> dict[str, A
 
 
 def _output(trained: KindlingCLI, name: str, value: Tensor) -> dict[str, Any]:
-    """What a head's predictions mean."""
+    """The meaning of a head's predictions."""
     classes = list(trained.model.heads[name].classes)
     target = trained.datamodule.target_names.get(name, name)
     if not classes:

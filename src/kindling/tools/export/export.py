@@ -1,4 +1,4 @@
-"""Trace, write, check, and only then put the files where they belong."""
+"""Traces a model, writes and checks the files, and only then moves them to their place."""
 
 import tempfile
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ SAMPLES = 100  # of the test split, that an export is checked on
 
 
 class Trained(Loaded):
-    """``kindling test`` up to where the Trainer would be made, with samples to check with."""
+    """``kindling test`` up to the Trainer, with samples to check the files on."""
 
     samples: Any  # a batch of the problem's own kind
 
@@ -63,7 +63,7 @@ def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: C
         with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=invocation.run) as unfinished:
             _make(trained, formats, Path(unfinished), console)
             folder.mkdir(exist_ok=True)
-            # The description goes first and comes last, so that it is never of other files.
+            # The description is removed first and written last, so that it never describes others.
             for name in (NAME, *FILES.values()):
                 (folder / name).unlink(missing_ok=True)
             for name in (*(FILES[form] for form in formats), NAME):
@@ -77,7 +77,7 @@ def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: C
 
 
 def _make(trained: Trained, formats: Sequence[Format], folder: Path, console: Console) -> None:
-    """All files, checked."""
+    """Write and check all files."""
     samples, model = trained.samples, trained.model
     served = Served(model, samples).eval()
     inputs: dict[str, Tensor] = {name: getattr(samples, name) for name in served.inputs}

@@ -1,4 +1,4 @@
-"""Whether the files say what the checkpoint says, read and run as their users will."""
+"""Compares the files' predictions with the checkpoint's."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ def differences(
 def _apart(predicted: Tensor, expected: Tensor) -> float:
     if predicted.shape != expected.shape or not torch.equal(predicted.isnan(), expected.isnan()):
         return math.inf
-    # Equal infinities are no difference; their own would be no number.
+    # Equal infinities do not differ; their difference would be NaN.
     apart = torch.where(predicted == expected, 0, (predicted - expected).abs())
     return float(apart.nan_to_num(0, math.inf).max())
 
@@ -58,7 +58,7 @@ def open_onnx(path: Path) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # As many as torch has; a thread for each core would keep other processes waiting.
+    # As many as torch uses; a thread for each core would slow other processes down.
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4  # what fails is raised
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

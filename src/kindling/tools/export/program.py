@@ -1,4 +1,4 @@
-"""The part of a model that is exported, and its files: ONNX, and what ``torch.export`` makes."""
+"""The part of a model that is exported, and its files by ONNX and ``torch.export``."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ TRACED = 3  # rows that are followed through the model; 0 and 1 would be taken f
 
 
 class Served(nn.Module):
-    """What ``predict`` does with a batch, of those of its fields alone that it looks at.
+    """``predict``, as a function of the fields of a batch that it uses.
 
     Args:
         model: The model; what normalizes and what makes probabilities is a part of it.
@@ -43,7 +43,7 @@ class Served(nn.Module):
         with torch.no_grad():
             model.predict(watched)
         fields = {n: getattr(example, n) for n in example._fields if n in watched.names}
-        # A field without columns, such as a calendar that is switched off, is no input.
+        # A field without columns, such as a calendar that is switched off, is not an input.
         self.inputs = [name for name, value in fields.items() if value.numel()]
         self.empty = {name: value[:0] for name, value in fields.items() if not value.numel()}
         if not self.inputs:
@@ -57,7 +57,7 @@ class Served(nn.Module):
 
 
 class _Watched:
-    """A batch that notes which of its fields are looked at."""
+    """A batch that records which of its fields are used."""
 
     def __init__(self, batch: Any) -> None:
         self.batch, self.names = batch, set[str]()
@@ -68,7 +68,7 @@ class _Watched:
 
 
 def trace(served: Served, inputs: dict[str, Tensor]) -> ExportedProgram:
-    """The model as a graph for batches of any size, or a UserError if no graph can say it."""
+    """The model as a graph for batches of any size; a UserError if it cannot be traced."""
     index = torch.arange(TRACED) % len(next(iter(inputs.values())))
     example = {name: value[index] for name, value in inputs.items()}
     batch = {name: {0: Dim(BATCH, min=1)} for name in example}
@@ -79,7 +79,7 @@ def trace(served: Served, inputs: dict[str, Tensor]) -> ExportedProgram:
 def write(
     form: Format, served: Served, program: ExportedProgram, heads: Sequence[str], path: Path
 ) -> None:
-    """One file, weights included, or a UserError if ONNX has no words for something in it."""
+    """Write one file with its weights; a UserError if ONNX cannot express the model."""
     with refused(served, f"exported to {path.name}"):
         if form == "torch":
             torch.export.save(program, path)
@@ -99,7 +99,7 @@ def write(
 
 @contextlib.contextmanager
 def refused(served: Served, attempt: str) -> Iterator[None]:
-    """What an exporter or a runtime says of an architecture, which fills screens, as a line."""
+    """Turn an exporter's or a runtime's long error into one line."""
     level, nowhere = logging.root.manager.disable, io.StringIO()
     logging.disable(logging.WARNING)
     try:

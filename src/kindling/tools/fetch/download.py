@@ -1,4 +1,4 @@
-"""A file from the web or from Kaggle, and what an archive holds: whole, or not there."""
+"""Downloads files from the web or from Kaggle, and unpacks archives, whole or not at all."""
 
 import json
 import stat
@@ -23,17 +23,17 @@ ENCRYPTED = 1  # the bit of an entry's flags
 
 @contextmanager
 def downloaded(url: str, archive: Path, progress: bool) -> Iterator[str]:
-    """Fetch ``url`` to ``archive``, unless it is there; its SHA-256, while it is laid out.
+    """Fetch ``url`` to ``archive``, unless it is there, and yield its SHA-256.
 
-    The publishers give none, so that the first download is trusted. Where that can be laid out it
-    is noted, and later ones are held to it.
+    The publishers give no digest, so the first download is trusted. If it can be laid out, its
+    digest is recorded, and later downloads must match it.
     """
     notes = archive.with_name("digests.json")
     try:
         known = json.loads(notes.read_text()) if notes.exists() else {}
     except ValueError as error:
         raise UserError(f"{notes}: not JSON ({error}); correct or delete it") from error
-    pooch.get_logger().setLevel("CRITICAL")  # a failure is said below
+    pooch.get_logger().setLevel("CRITICAL")  # a failure is reported below
     registry, urls = {archive.name: known.get(url)}, {archive.name: url}
     source = pooch.create(
         archive.parent, "", registry=registry, urls=urls, retry_if_failed=ATTEMPTS - 1
@@ -53,7 +53,7 @@ def downloaded(url: str, archive: Path, progress: bool) -> Iterator[str]:
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Write the files of an archive below a folder.
+    """Write the files of an archive into a folder.
 
     Raises:
         BadZipFile: It is no archive, or is damaged.
@@ -61,7 +61,7 @@ def unpack(path: Path, folder: Path) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            # A folder's entry, which may be called "./", says nothing: files bring their folders.
+            # Entries of folders, which may be called "./", are skipped: files bring their folders.
             files = [info for info in archive.infolist() if not info.is_dir()]
             size = sum(info.file_size for info in files)  # zipfile reads no more than that
             largest = min(LARGEST, max(SMALL, RATIO * path.stat().st_size))

@@ -14,7 +14,7 @@ from kindling.tools.fetch import layouts
 from kindling.tools.fetch.download import by_kaggle, downloaded, unpack
 
 LayOut = Callable[[Path, Path, str | None], str]
-"""Writes the set that lies in one folder into another, and returns what there is to know of it."""
+"""Writes the set in the first folder into the second, and returns a summary."""
 
 UCI = "https://archive.ics.uci.edu/static/public/321/electricityloaddiagrams20112014.zip"
 HOUSES = "https://github.com/emanhamed/Houses-dataset/archive/HEAD.zip"
@@ -24,7 +24,7 @@ SETS: dict[str, tuple[str, LayOut]] = {
     "potability": ("datasets/adityakadiwal/water-potability", layouts.water),
     "clouds": ("competitions/cloud-type-classification2", layouts.clouds),
 }
-"""By task the address of its set, or Kaggle's name for it, and how it is laid out."""
+"""For each task, the address of its set, or its name at Kaggle, and how it is laid out."""
 
 
 def fetch(chosen: Namespace, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""How each set is published, and how its data module expects it."""
+"""Converts each set from its published layout to the one that its data module expects."""
 
 from pathlib import Path
 from shutil import copyfile
@@ -21,7 +21,7 @@ COMMON = 25  # houses that a zip code must have for the usual smaller table
 
 
 def electricity(source: Path, folder: Path, client: str | None) -> str:
-    """Two files: of one client as ``consumption``, of all by their names.
+    """Two files, with one client as ``consumption`` or all clients by their names.
 
     370 clients, a column each; semicolons between cells, decimal commas, kW every quarter of an
     hour; a client that was not there yet reads 0.
@@ -74,14 +74,14 @@ def houses(source: Path, folder: Path, client: str | None = None) -> str:
                 raise UserError(f"{HOUSES}: lacks {found.name} beside it: fetch it again")
             copyfile(found, folder / photo)
     common = table[table.groupby("zipcode")["house"].transform("size") >= COMMON]
-    # The smaller one is named after how many there are in the set as it was published.
+    # The smaller one is named after its number of houses in the published set.
     for name, part in (("houses.csv", table), ("houses_362.csv", common)):
         part.to_csv(folder / name, index=False, lineterminator="\n")
     return f"houses.csv {len(table)} rows, houses_362.csv {len(common)}, prices in dollars"
 
 
 def water(source: Path, folder: Path, client: str | None = None) -> str:
-    """``water_potability.csv`` as it is."""
+    """``water_potability.csv``, unchanged."""
     copyfile(_find(source, WATER), folder / WATER)
     return f"{WATER} {len(pd.read_csv(folder / WATER)):,} rows"
 
@@ -108,12 +108,12 @@ def clouds(source: Path, folder: Path, client: str | None = None) -> str:
 
 
 def _files(source: Path) -> list[Path]:
-    """All files in order, without what macOS leaves beside them."""
+    """All files in order, without those that macOS adds."""
     return [p for p in sorted(source.rglob("*")) if p.is_file() and "__MACOSX" not in p.parts]
 
 
 def _find(source: Path, name: str) -> Path:
-    """The file of this name, in whichever folder it lies."""
+    """The file of this name, in any folder."""
     for path in _files(source):
         if path.name == name:
             return path

@@ -29,7 +29,7 @@ class Pool(ABC):
     def __init__(self, wanted: int, room: Room, console: Console) -> None:
         self.wanted, (self.jobs, self.threads, self.executor) = wanted, room
         self.running: dict[Job, TaskID] = {}
-        self._said: set[str] = set()
+        self._shown: set[str] = set()
         self._read: dict[str, tuple[Path, int]] = {}  # run and bytes of its table, by title
         self._epochs: dict[str, int] = {}
         what = "{task.fields[what]}", TimeElapsedColumn(), "{task.fields[where]}"
@@ -91,10 +91,10 @@ class Pool(ABC):
             raise Stopped(how, heard[0])
 
     def say(self, line: str, once: bool = False) -> None:
-        if line not in self._said:
+        if line not in self._shown:
             self._display.console.print(line, markup=False)
         if once:
-            self._said.add(line)
+            self._shown.add(line)
 
     def _start(self) -> None:
         taken: list[tuple[Work, IO[str]]] = []

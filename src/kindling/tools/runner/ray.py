@@ -33,8 +33,8 @@ class Ray(Executor):
         try:
             ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **own)
         except Exception as error:  # of these, among others
-            said = f"{address or 'Ray'}: {str(error).partition(chr(10))[0]} (--address)"
-            raise UserError(said) from error
+            message = f"{address or 'Ray'}: {str(error).partition(chr(10))[0]} (--address)"
+            raise UserError(message) from error
         self.ray, self.gpus = ray, 0.0
 
     def room(self, runs: int, jobs: int | None) -> Room:

@@ -113,6 +113,6 @@ class Slurm(Executor):
 
 def _result(job: Any) -> int:
     if (error := job.exception()) is not None:
-        said = f"job {job.job_id} ended without output ({job.state})"
-        raise ChildProcessError(f"{said}: see {job.paths.stderr}") from error
+        message = f"job {job.job_id} ended without output ({job.state})"
+        raise ChildProcessError(f"{message}: see {job.paths.stderr}") from error
     return int(job.result())

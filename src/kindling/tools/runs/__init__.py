@@ -1,4 +1,4 @@
-"""A list of runs: when, what was changed, how good. Nothing here imports torch."""
+"""Lists runs, with their date, settings and scores. Nothing here imports torch."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -31,7 +31,7 @@ def main(argv: Words) -> None:
 
 
 def _told(record: Record, tell: Callable[[Record], str]) -> str:
-    """What a run says of itself; what it does not tell, or what is damaged, is left out."""
+    """A cell of a run; a dash where its files lack it or are damaged."""
     try:
         return tell(record) or ABSENT
     except (UserError, KeyError, TypeError, ValueError):
@@ -49,7 +49,7 @@ def _validation(record: Record) -> str:
 
 
 def _changed(record: Record) -> str:
-    """What differs from the task's configuration as it is now, by the shortest clear names."""
+    """The settings that differ from the task's present configuration, without their section."""
     run, tasks = record.settings, arguments.names(paths.CONFIGS)
     now = next((c for c in map(_configured, tasks) if c.get("data") == run["data"]), None)
     if now is None:

@@ -100,7 +100,7 @@ class Trials(Pool):
 
     def _fail(self, title: str, message: str) -> None:
         trial = self._trials[title]
-        trial.set_user_attr("said", message)
+        trial.set_user_attr("error", message)
         with self.study.alone():
             self.study.optuna.tell(trial, state=TrialState.FAIL)
         self._failures += 1

@@ -1,4 +1,4 @@
-"""Another version of the engine in place of this one."""
+"""Replaces the engine by another version."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def main(argv: Words) -> None:
     options.add_argument("--no-test", action="store_true", help="skip the problems' tests")
     chosen = options.parse_args(argv)
     replace_engine(chosen.to, chosen.source)
-    # In a process that imports the new one.
+    # In a process that imports the new engine.
     command = [sys.executable, *TESTS]
     if not chosen.no_test and subprocess.run(command, cwd=paths.PROJECT, check=False).returncode:
         raise UserError(f"problems fail with this version, as shown; the one before: {BACK}")

@@ -1,4 +1,4 @@
-"""The engine's files replaced by those of another version, by git alone."""
+"""Replaces the engine's files by those of another version, by git alone."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ PART = re.compile(r"(src/kindling/tools/[^/]+|tests/tools/[^/]+|tests/engine)/")
 """Folders that a project may delete whole; they stay deleted."""
 
 REFS = "refs/kindling"
-"""Where the other history is while it is looked at."""
+"""Holds the other repository's history while it is examined."""
 
 
 def replace_engine(version: str, source: str | None) -> None:
@@ -38,7 +38,7 @@ def replace_engine(version: str, source: str | None) -> None:
     with _fetched(source):
         target = _resolve(version, source)
         log = ("log", "--format=%H", "--full-history", f"--glob={REFS}", "--", *PATHS)
-        # The commit that this project was made from, whose history it need not have.
+        # The commit that this project was made from; the project need not have its history.
         commits = git(*log).split()
         same = (commit for commit in commits if not _edited(commit))
         base = next(same, "") or min(commits, key=lambda commit: len(_edited(commit)), default="")
@@ -54,7 +54,7 @@ def replace_engine(version: str, source: str | None) -> None:
         _report(base, target)
         concerned = {*_files(target), *_files("HEAD")} - _deleted(base, target)
         git("restore", f"--source={target}", "--staged", "--worktree", "--", *concerned)
-    # A folder of bytecode alone would still be found as a package.
+    # A folder with only bytecode would still be found as a package.
     git("clean", "-dfqX", "--", *PATHS)
 
 
@@ -70,7 +70,7 @@ def git(*args: str, folder: Path | None = None) -> str:
 
 
 def _require_committed(folder: Path) -> None:
-    """Raise a UserError unless this is a repository whose engine is as it was committed."""
+    """Raise a UserError unless this is a repository whose engine is committed unchanged."""
     if git("rev-parse", "--show-prefix", folder=folder).strip():
         raise UserError(f"{folder}: not the top folder of its git repository; update by hand")
     if changed := git("status", "--porcelain", "--", *PATHS, folder=folder).splitlines():
@@ -82,7 +82,7 @@ def _require_committed(folder: Path) -> None:
 
 @contextmanager
 def _fetched(source: str) -> Iterator[None]:
-    """Have the branches and tags of another repository at hand."""
+    """Fetch the branches and tags of another repository for a while."""
     names = ("HEAD:{0}/HEAD", "refs/heads/*:{0}/heads/*", "refs/tags/*:{0}/tags/*")
     wanted = [f"+{name.format(REFS)}" for name in names]
     try:
@@ -94,7 +94,7 @@ def _fetched(source: str) -> Iterator[None]:
 
 
 def _resolve(version: str, source: str) -> str:
-    """The commit of a tag, a branch or the first letters of a commit of what was fetched."""
+    """The commit of a fetched tag, branch or abbreviated commit."""
     known = git("for-each-ref", "--format=%(refname)", REFS).split()
     for name in (f"{REFS}/{version}", f"{REFS}/tags/{version}", f"{REFS}/heads/{version}"):
         if name in known:
@@ -113,24 +113,24 @@ def _files(commit: str) -> set[str]:
 
 
 def _deleted(base: str, commit: str) -> set[str]:
-    """A commit's files in folders that this project has deleted whole, of those of its base."""
+    """A commit's files in folders of its base that this project has deleted whole."""
     part = {path: match[1] for path in _files(commit) if (match := PART.match(path))}
     before, here = ({m[1] for p in _files(c) if (m := PART.match(p))} for c in (base, "HEAD"))
     return {path for path, folder in part.items() if folder in before - here}
 
 
 def _edited(commit: str) -> list[str]:
-    """Files that are not as in a commit, but for folders that were deleted whole."""
+    """Files that differ from a commit's, except in folders that were deleted whole."""
     differing = git("diff", "--name-only", "--no-renames", "-z", commit, "HEAD", "--", *PATHS)
     return sorted({*differing.split("\0")} - {""} - _deleted(commit, commit))
 
 
 def _report(base: str, target: str) -> None:
-    """Say what changes: the versions, the files, the entries of the changelog, what it needs."""
+    """Print what changes: versions, files, the changelog's entries, new dependencies."""
     before, after = _version(base), _version(target)
     print(f"engine  {before} ({base[:12]}) to {after} ({target[:12]})")
     print(git("diff", "--shortstat", base, target, "--", *PATHS).strip() or "the same files")
-    # The entries above that of the version before.
+    # The entries above that of the previous version.
     changes = _show(target, "CHANGELOG.md").partition("\n## ")[2]
     print(f"## {changes}".partition(f"## {before}")[0], end="")
     ours = (paths.PROJECT / "pyproject.toml").read_text(encoding="utf-8")
