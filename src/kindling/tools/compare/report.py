@@ -65,7 +65,11 @@ def _scores(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores and costs, a row each; and by how much the other variants differ from the first."""
     table, names = comparison.by_score, comparison.names
     table = table.assign(score=table.apply(_spread, axis=1), apart=table.apply(_difference, axis=1))
-    wide = table.pivot(index="metric", columns="variant").reindex(comparison.metrics)
+
+    def wide(cell: str) -> pd.DataFrame:
+        cells = table.pivot(index="metric", columns="variant", values=cell)
+        return cells.reindex(comparison.metrics)
+
     groups = comparison.table.groupby("variant")
     costs = {
         cost: groups[cost]
@@ -74,9 +78,9 @@ def _scores(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
         for cost, written in COSTS.items()
     }
     runs = pd.DataFrame({"runs": groups.size().astype(str)}).T
-    scores = pd.concat([runs, wide["score"], pd.DataFrame(costs).T.dropna(how="all")])[names]
+    scores = pd.concat([runs, wide("score"), pd.DataFrame(costs).T.dropna(how="all")])[names]
     others = [name for name in comparison.variants if name != names[0]]
-    apart = wide["apart"].reindex(columns=others).dropna(how="all")
+    apart = wide("apart").reindex(columns=others).dropna(how="all")
     label = "test" if comparison.test else "validation"
     return scores.rename_axis(label), apart.rename_axis(f"minus {names[0]}")
 
