@@ -19,7 +19,8 @@ from kindling.data.split import grouped_split, linked_rows, stratified_split
 from kindling.errors import UserError
 from kindling.images.read import read_image
 from kindling.series.read import read_series
-from kindling.series.windows import Segment, Windows, blocks, context
+from kindling.series.splits import Segment, blocks, context
+from kindling.series.windows import Windows
 from kindling.tables.read import labels, numeric, read_table
 
 # The same examples at every run: a test that fails must fail again.

@@ -11,13 +11,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 from torch import Tensor
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from kindling.data.targets import IGNORE_INDEX, target_mask
 from kindling.data.whole import replaced
 from kindling.errors import short
 from kindling.evaluation.bootstrap import Interval, score, skill, values
 from kindling.runs.folder import logdir, shown
-from kindling.training.metrics import Heads
+from kindling.training.metrics import Head, Heads
 from kindling.training.module import EvalOutput, Module
 
 Results = dict[str, Any]
@@ -27,6 +28,13 @@ Identified = Mapping[str, Sequence[Any]]
 
 CLASSES = 20
 """Classes that the terminal has room for, a line each."""
+
+STANDARDIZED = Head(
+    MetricCollection(
+        {"standardized_mse": MeanSquaredError(), "standardized_mae": MeanAbsoluteError()}
+    )
+)
+"""Scores over all heads together, whose errors are divided by the deviation in training."""
 
 
 def evaluate(
@@ -40,11 +48,8 @@ def evaluate(
         block: Neighbouring samples that depend on one another.
         groups: Samples that are scored apart too, such as those of each of several series.
     """
-    targets, units = outcome.targets, outcome.units
-    metrics = score_heads(module, outcome.predictions, targets, block, units)
-    scored = {
-        k: score_heads(module, v, targets, block, units) for k, v in outcome.baselines.items()
-    }
+    metrics = _intervals(module, outcome, outcome.predictions, block)
+    scored = {k: _intervals(module, outcome, v, block) for k, v in outcome.baselines.items()}
     baseline, *others = ({"name": k, "metrics": scores} for k, scores in scored.items() if scores)
     known, by_class = _known_targets(outcome), _class_scores(module, outcome)
     first = str(baseline["name"])
@@ -222,16 +227,31 @@ def _table(first: str, others: Iterable[str], rows: Mapping[str, Iterable[str]])
     return table
 
 
-def score_heads(
-    module: Module, predictions: Heads, targets: Heads, block: int, units: Heads | None = None
+def _intervals(
+    module: Module, outcome: EvalOutput, predictions: Heads, block: int
 ) -> dict[str, Interval]:
-    """Every head's metrics; a head without any known target has none."""
+    """Every head's metrics, none of a head without a known target, and those of all together."""
     scored: dict[str, Interval] = {}
-    for head, prediction in predictions.items():
-        unit = (units or {}).get(head)
-        scores = score(module.heads[head], prediction, targets[head], block, unit=unit)
-        scored |= {module.named(head, name): value for name, value in scores.items()}
+    for name, head in module.heads.items():
+        unit = outcome.units.get(name)
+        scores = score(head, predictions[name], outcome.targets[name], block, unit=unit)
+        scored |= {module.named(name, metric): value for metric, value in scores.items()}
+    if outcome.scales:
+        scored |= score(STANDARDIZED, *_standardized(module, outcome, predictions), block)
     return scored
+
+
+def _standardized(
+    module: Module, outcome: EvalOutput, predictions: Heads, part: tuple[Any, ...] = (slice(None),)
+) -> tuple[Tensor, Tensor]:
+    """What all heads predict and their targets, in deviations; heads are the last dimension."""
+    pairs = []
+    for name, scale in outcome.scales.items():
+        target = outcome.targets[name][part]
+        by = scale[part[0]].reshape(-1, *[1] * (target.ndim - 1))
+        pairs.append((module.heads[name].point(predictions[name][part]) / by, target / by))
+    predicted, targets = zip(*pairs, strict=True)
+    return torch.stack(predicted, -1), torch.stack(targets, -1)
 
 
 def _step_scores(module: Module, outcome: EvalOutput, predictions: Heads) -> Scores:
@@ -257,19 +277,24 @@ def _scores(
         units = None if unit is None else unit[part[0]]
         scores = values(head, predictions[name][part], outcome.targets[name][part], units)
         found |= {module.named(name, metric): value for metric, value in scores.items()}
+    if outcome.scales:
+        found |= values(STANDARDIZED, *_standardized(module, outcome, predictions, part))
     return found
 
 
 def _skill(
     module: Module, model: Mapping[str, Interval], baseline: Mapping[str, Interval]
 ) -> dict[str, float]:
-    return {
-        name: skill(metric, model[name]["value"], baseline[name]["value"])
-        for head_name, head in module.heads.items()
+    metrics = {
+        module.named(name, metric_name): metric
+        for name, head in module.heads.items()
         for metric_name, metric in head.metrics.items()
-        if (name := module.named(head_name, metric_name)) in model
-        and name in baseline
-        and metric.higher_is_better is not None
+    }
+    metrics |= {str(name): metric for name, metric in STANDARDIZED.metrics.items()}
+    return {
+        name: skill(metrics[name], score["value"], baseline[name]["value"])
+        for name, score in model.items()
+        if name in baseline and metrics[name].higher_is_better is not None
     }
 
 

@@ -26,6 +26,8 @@ from kindling.images.read import BadFiles, BadFilesAre, Fit, ImageSize
 from kindling.images.reader import PhotoReader
 from kindling.tables.columns import Columns, Kind, choose, looks_like
 from kindling.tables.datamodule import TableDataModule
+from kindling.tables.read import require_columns
+from kindling.tables.splits import group_codes, moments, split_by_time
 
 
 class ImageTableBatch(NamedTuple):
@@ -92,8 +94,6 @@ class ImageTableDataModule(TableDataModule):
             target=target,
             numbers=numbers if use_table else None,
             categories=categories if use_table else None,
-            group=None,
-            time=None,
             batch_size=batch_size,
             **settings,
         )
@@ -127,11 +127,19 @@ class ImageTableDataModule(TableDataModule):
     def choose_columns(self, table: pd.DataFrame) -> Columns:
         off: dict[Kind, Sequence[str]] = {} if self.use_photos else {"photos": []}
         off |= {} if self.use_table else {"numbers": [], "categories": []}
-        return choose(table, self.target, {**self.named, **off}, self.path)
+        return choose(table, self.target, {**self.named_columns(), **off}, self.path)
 
     def split_rows(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
         group = self.photo_groups(table)
-        if self.target_kind == "number":
+        if self.time is not None:  # rows that share a photo go by the latest of them
+            latest = pd.Series(moments(table, self.time, self.path)).groupby(group).transform("max")
+            return split_by_time(latest.to_numpy(), self.cut)
+        if self.group is not None:
+            require_columns(table, [self.group], self.path)
+            rows = pd.Series(range(len(table)))
+            sets = [rows.groupby(key) for key in (group, group_codes(table[self.group]))]
+            group = linked_rows(len(table), [part.tolist() for key in sets for _, part in key])
+        if self.target_kind == "number" or self.group is not None:
             return self.cut(grouped_split, group)
         first = np.unique(group)
         label = self.read_target(table, self.path).numpy()[first]

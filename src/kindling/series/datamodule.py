@@ -9,20 +9,20 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from kindling.data.datamodule import STAGES, DataModule, SplitName
+from kindling.data.datamodule import DataModule, SplitName
 from kindling.data.numbers import at_least
 from kindling.data.samples import write_series
 from kindling.data.sources import DatasetSources, SeriesSource
-from kindling.data.split import rolling_origin, split_config
+from kindling.data.split import split_config
 from kindling.errors import UserError
+from kindling.series import schema
 from kindling.series.calendar import Calendar, span
 from kindling.series.clock import check_zone
+from kindling.series.columns import SeriesColumns
 from kindling.series.panel import Panel
 from kindling.series.read import Problems, read_panel, read_rows
-from kindling.series.rows import SeriesColumns
-from kindling.series.windows import Segment, SeriesBatch, Windows, blocks, context
-
-Splits = dict[SplitName, list[Segment]]
+from kindling.series.splits import Segment, TimeSplit, context
+from kindling.series.windows import SeriesBatch, Windows, head_names
 
 MOST = 20_000_000
 """Values to forecast, at most, in a part that is evaluated: all are kept until it is scored."""
@@ -44,6 +44,9 @@ class SeriesDataModule(DataModule):
             to forecast from has them for the steps to come too.
         series: Name of the column that says which of several series a row is of. One model learns
             all of them; each is cut in time and scaled by itself.
+        wide: Columns of which each is a series, in place of one column of values and another of
+            names: by their names, or by patterns such as "MT_*"; "*" is all that have no other
+            role. Predictions have the series' names in a column "series".
         dayfirst: Whether 01/02 is the first of February; null finds out, and asks where it cannot.
         timezone: Zone of times without an offset, such as "Europe/Berlin", whose clocks change.
         missing: What stands for a missing value, beside an empty cell, NA and the like: "?", "-".
@@ -85,6 +88,7 @@ class SeriesDataModule(DataModule):
         inputs: Sequence[str] = (),
         known: Sequence[str] = (),
         series: str | None = None,
+        wide: str | Sequence[str] = (),
         dayfirst: bool | None = None,
         timezone: str | None = None,
         missing: Sequence[str] = (),
@@ -111,13 +115,16 @@ class SeriesDataModule(DataModule):
         zone = timezone and check_zone(timezone)
         self.columns = SeriesColumns(
             time, value, dayfirst, zone, tuple(missing), tuple(inputs), tuple(known), series,
-            resample,
+            resample, (wide,) if isinstance(wide, str) else tuple(wide),
         )  # fmt: skip
         if resample:
             Calendar.every(resample)  # refused here if it is no length
-        self.targets, self.panel, self.problems = self.columns.values, series is not None, problems
+        self.targets, self.problems = self.columns.values, problems
+        self.panel = self.columns.names_series is not None
         if not self.targets:
             raise UserError("data.value=[]: names no column to forecast")
+        if wide and (series is not None or len(self.targets) > 1):
+            raise UserError("data.wide: is in place of data.series and several data.value; set one")
         self.window = at_least("data.window", window, 1)
         self.horizon = at_least("data.horizon", horizon, 1)
         self.stride = at_least("data.stride", stride, 1)
@@ -133,8 +140,6 @@ class SeriesDataModule(DataModule):
 
     @property
     def target_names(self) -> Mapping[str, str]:
-        if len(self.targets) == 1:
-            return {"value": self.targets[0]}
         return dict(zip(head_names(self.targets), self.targets, strict=True))
 
     def read(self) -> Mapping[SplitName, Windows]:
@@ -144,15 +149,19 @@ class SeriesDataModule(DataModule):
         tested = whole
         if self.test_file is not None:
             tested = self._read(self.file("test", self.test_file))
-        parts, left = self._cut(whole, tested)
-        self._require_length(parts, whole, tested)
+        cut = TimeSplit(
+            self.cut, self.test_file is not None, self.val_blocks, self.overlap,
+            self.window, self._lags(), self.horizon,
+        )  # fmt: skip
+        parts, left = cut(whole, tested)
+        cut.require_length(parts, whole, tested)
         self.statistics = {
             name: self._moments(whole, training)
             for name, training in zip(whole.names, left, strict=True)
             if training[0].stop > training[0].start
         }
         if new := [name for name in tested.names if name not in self.statistics]:
-            fault = f"the training part has no rows of {self.columns.series} {_named(new)}"
+            fault = f"the training part has no rows of {self.columns.names_series} {_named(new)}"
             raise UserError(f"{fault}; leave these series out, or predict them")
         whole, tested = (part.with_statistics(self.statistics) for part in (whole, tested))
         return {
@@ -197,11 +206,11 @@ class SeriesDataModule(DataModule):
         )
         names = windows.panel.names
         found: dict[str, Sequence[Any]] = {}
-        if self.columns.series:
-            found[self.columns.series] = [names[k] for k in home.tolist()]
+        if self.columns.names_series:
+            found[self.columns.names_series] = [names[k] for k in home.tolist()]
         time = " ".join(self.columns.times)
         if self.horizon > 1:
-            taken = {time, *self.columns.roles, *found}
+            taken = {time, *found}
             origin, step = (f"{name}_" if name in taken else name for name in ("origin", "step"))
             found[origin] = windows.panel.written(target - 1, home)
             found[step] = (steps + 1).tolist()
@@ -224,48 +233,18 @@ class SeriesDataModule(DataModule):
         return next((length for length in lengths if samples >= 10 * length), 1)
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
-        step = Calendar.of(self.step)
-        monthly = step.kind == "months"
-        periods = ("quarter", "year") if monthly else ("day", "week")
-        unit = f"of {', '.join(self.targets)}"
-        named = [f"{name} " for name in self.targets] if len(self.targets) > 1 else [""]
-        window: dict[str, Any] = {
-            "meaning": "the last values of the series, oldest first; each lag beside them is "
-            "counted from the step that follows the row's own",
-            "unit": unit,
-            "columns": [*self.targets, *(f"{n}{lag} before" for lag in self.lags for n in named)],
-            "step": step.name,
-            "lags_in_steps": self._lags(),
+        step, horizon, known = Calendar.of(self.step), self.horizon, self.statistics
+        lags = dict(zip(self.lags, self._lags(), strict=True))
+        moments: Any = {name: table[len(self.targets) :] for name, table in known.items()}
+        moments = moments if self.panel else next(iter(moments.values()), [])
+        found: dict[str, Mapping[str, Any]] = {
+            "window": schema.of_window(self.columns, lags, step),
+            "calendar": schema.of_calendar(self.columns, self.calendar, step, horizon, moments),
         }
-        angles = [f"{w} of the {p}" for p in periods for w in ("sine", "cosine")]
-        others, names = self.columns.numbers[len(self.targets) :], list(self.statistics)
-        calendar: dict[str, Any] = {
-            "meaning": "where the step that follows the row's own lies in its "
-            + (
-                "quarter and in its year, as angles"
-                if monthly
-                else "day, counted from midnight, and in its week, counted from Monday's, as angles"
-            ),
-            "unit": "-1 to 1",
-            "columns": [*angles, *others] if self.calendar or not others else others,
-        }
-        if others:
-            calendar["meaning"] += (
-                "; further columns, less their mean and divided by their standard deviation: "
-                f"of the row's own step, and {self.horizon} later where they are known ahead"
-            )
-            moments = {name: table[len(self.targets) :] for name, table in self.statistics.items()}
-            calendar["mean_and_deviation"] = moments if self.panel else moments[names[0]]
-        schema: dict[str, Mapping[str, Any]] = {"window": window, "calendar": calendar}
         if self.panel:
-            columns = ["mean", "standard deviation", "error of the seasonal naive forecast"]
-            meaning = "of the series in training, for each column to forecast"
-            schema["statistics"] = {"meaning": meaning, "columns": columns, "of": self.statistics}
-        steps = f"the next {self.horizon} steps of" if self.horizon > 1 else "the next"
-        return schema | {
-            head: {"meaning": f"{steps} {name}", "unit": f"of {name}"}
-            for head, name in self.target_names.items()
-        }
+            found["statistics"] = schema.of_statistics(known)
+        heads = self.target_names.items()
+        return found | {head: schema.of_forecast(name, horizon) for head, name in heads}
 
     def sources(self) -> DatasetSources:
         there = filter(Path.is_file, self.files())
@@ -289,35 +268,6 @@ class SeriesDataModule(DataModule):
             raise UserError(f"{path}: {fault}; set --data.resample to one length for both")
         return Panel.of(series, len(self.targets), len(self.columns.known))
 
-    def _cut(self, whole: Panel, tested: Panel) -> tuple[Splits, list[list[Segment]]]:
-        """Each split's segments in time of all series, and of each series those that train."""
-        parts: Splits = {split: [] for split in STAGES}
-        training = []
-        for start, stop in zip(whole.starts.tolist(), whole.stops.tolist(), strict=True):
-            steps, segment = self._hold_out(stop - start)
-            # As many validation blocks as leave each twice as long as what a window takes.
-            takes = context(self.window, self._lags()) + self.horizon - 1
-            fitting = int(steps * self.cut.val_fraction) // (2 * takes)
-            count = max(1, min(self.val_blocks, fitting))
-            kept, validation = blocks(steps, self.cut.val_fraction, count)
-            cuts = {"train": kept, "val": validation, "test": [segment] if segment else []}
-            for split, segments in cuts.items():
-                parts[split] += [Segment(start + a, start + b) for a, b in segments]  # type: ignore[index]
-            training.append(parts["train"][-len(kept) :])
-        if whole is not tested:
-            ends = zip(tested.starts.tolist(), tested.stops.tolist(), strict=True)
-            parts["test"] = [Segment(*segment) for segment in ends]
-        return parts, training
-
-    def _hold_out(self, steps: int) -> tuple[int, Segment | None]:
-        """How many steps of a series are left to learn from, and where the test part lies."""
-        if self.test_file is not None:
-            return steps, None
-        origin, stop = steps - round(steps * self.cut.test_fraction), steps
-        if self.cut.folds is not None:
-            origin, stop = rolling_origin(steps, self.cut.folds, self.cut.fold)
-        return origin, Segment(origin, stop)
-
     def _moments(self, panel: Panel, segments: list[Segment]) -> list[list[float]]:
         """What scales each column of a series, and its error of the seasonal naive forecast."""
         season = next((lag for lag in self._naive() if lag > 1), 1)
@@ -325,46 +275,6 @@ class SeriesDataModule(DataModule):
             [*panel.moments(c, segments), panel.naive_error(c, segments, season)]
             for c in range(len(panel.values))
         ]
-
-    def _require_length(self, parts: Splits, whole: Panel, tested: Panel) -> None:
-        """Refuse series that are too short, naming a window that is not too long for them."""
-        takes = context(self.window, self._lags())
-        sizes = {
-            split: [self._room(s, split, tested if split == "test" else whole) for s in segments]
-            for split, segments in parts.items()
-        }
-        split, size = min(((k, max(v)) for k, v in sizes.items()), key=lambda item: item[1])
-        if size >= takes + self.horizon:
-            if self.panel and (short := sum(n < takes + self.horizon for n in sizes["test"])):
-                _log.warning("test: %s of %s series too short for it", short, len(sizes["test"]))
-            return
-        # One validation block, the longest there can be, and one forecast in it.
-        steps = self._hold_out(int((whole.stops - whole.starts).max()))[0]
-        held_out = round(steps * self.cut.val_fraction)
-        there = steps - held_out
-        there = there if self.overlap else min(held_out, there, max(sizes["test"]))
-        room = there - self.horizon
-        longest = room - max([0, *(lag - 1 for lag in self._lags())])
-        cure = "give more of the series"
-        if longest >= 1:
-            cure = f"set --data.window={(longest + 1) // 2}"
-        elif room >= 1:
-            cure = f"set --data.window={(room + 1) // 2} --data.lags=[]"
-        elif there >= 2:
-            cure = f"set --data.horizon={there // 2} --data.window={there // 2} --data.lags=[]"
-        what = "one" if self.horizon == 1 else f"{self.horizon} (--data.horizon)"
-        raise UserError(
-            f"the {split} part has {size} steps, but a window (--data.window) with its lags "
-            f"(--data.lags) takes {takes} and {what} to predict; {cure}"
-        )
-
-    def _room(self, segment: Segment, split: SplitName, panel: Panel) -> int:
-        """Steps of a segment, with those before it that its windows may hold."""
-        before = 0
-        if self.overlap and split != "train" and segment.stop > segment.start:
-            series = panel.starts[panel.starts <= segment.start].max()
-            before = min(segment.start - int(series), context(self.window, self._lags()))
-        return segment.stop - segment.start + before
 
     def _require_known(self, path: Path, panel: Panel) -> None:
         """Refuse a file without the columns that are known ahead for the steps to come."""
@@ -408,14 +318,6 @@ class SeriesDataModule(DataModule):
     def _naive(self) -> list[int]:
         """What the baselines repeat; a season that is none of its own, or no steps, is 0."""
         return [1, *Calendar.of(self.step).seasons()]
-
-
-def head_names(columns: Sequence[str]) -> list[str]:
-    """The outputs of a model for several columns; torch allows no point in a name."""
-    names = [name.replace(".", "_") for name in columns]
-    if len({*names}) < len(names):
-        raise UserError(f"data.value: {_named(columns)} are one name, with _ for each point")
-    return names
 
 
 def _named(names: Sequence[str]) -> str:

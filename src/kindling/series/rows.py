@@ -1,8 +1,6 @@
 """Times and values of a CSV file, a chunk of checked rows at a time."""
 
 import csv
-import difflib
-import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -15,61 +13,15 @@ import pandas as pd
 
 from kindling.errors import UserError
 from kindling.series.calendar import Mask, Ticks
+from kindling.series.columns import SeriesColumns, find_columns, read_header
 from kindling.series.times import NOT_A_TIME, Layout, find_layout
-from kindling.tables.files import archives, open_text, separator_of, warn_encoding
+from kindling.tables.files import archives, open_text, warn_encoding
 from kindling.tables.formats import EITHER
 
 Values = npt.NDArray[np.float64]
 
 CELLS = 200_000  # that are read at a time; pandas reads text three times slower at a million
 PEEKED = 1000  # rows, at most, that tell how values are written
-_HEADER = 100_000  # letters, at most
-
-
-class SeriesColumns(NamedTuple):
-    """Which columns of a file are its time and its value, and how its times are to be read.
-
-    Args:
-        time: One column, or two: the date and the time of day.
-        value: The column of the values, or several.
-        dayfirst: Whether 01/02 is the first of February; None finds out.
-        timezone: Of times without an offset.
-        missing: What stands where a value is missing, beside an empty cell, NA and the like.
-        inputs: Further columns that are known once they were measured.
-        known: Further columns that are known ahead.
-        series: The column that says which of several series a row is of.
-        resample: The length of the steps, such as "1h", whose rows are averaged; None finds it.
-    """
-
-    time: str | Sequence[str] = "timestamp"
-    value: str | Sequence[str] = "value"
-    dayfirst: bool | None = None
-    timezone: str | None = None
-    missing: Sequence[str] = ()
-    inputs: Sequence[str] = ()
-    known: Sequence[str] = ()
-    series: str | None = None
-    resample: str | None = None
-
-    @property
-    def times(self) -> list[str]:
-        return [self.time] if isinstance(self.time, str) else list(self.time)
-
-    @property
-    def values(self) -> list[str]:
-        return [self.value] if isinstance(self.value, str) else list(self.value)
-
-    @property
-    def numbers(self) -> list[str]:
-        """All columns of numbers, those that are known ahead last."""
-        return [*self.values, *self.inputs, *self.known]
-
-    @property
-    def roles(self) -> list[tuple[str, str]]:
-        """The setting that names each column, and its name."""
-        named = {"time": self.times, "value": self.values, "inputs": self.inputs}
-        named |= {"known": self.known, "series": [self.series] if self.series else []}
-        return [(role, name) for role, names in named.items() for name in names]
 
 
 class Chunk(NamedTuple):
@@ -133,7 +85,7 @@ def _read_columns(
 ) -> Iterator[tuple["pd.Series[str]", pd.DataFrame, "pd.Series[str] | None"]]:
     """Times as written, numbers and names of series, of the rows that have a time or a number."""
     separator, header = read_header(path)
-    places = _find_columns(path, header, columns)
+    places = find_columns(path, header, columns)
     times = [places[name] for name in columns.times]
     numbers = [places[name] for name in columns.numbers]
     marks = {k: list(columns.missing) for k in numbers} if columns.missing else None
@@ -206,44 +158,6 @@ def _of_either_mark(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
         cure = "write it without thousands, or all values with the same decimals"
         raise UserError(f"{path}, row {cells.index[int(row)] + 2}: {fault}; {cure}")
     return cells.str.replace(",", ".", regex=False)
-
-
-def read_header(path: Path) -> tuple[str, list[str]]:
-    """The separator, and the names of the columns."""
-    raw, encoding = open_text(path)
-    with archives(path), raw, io.TextIOWrapper(raw, encoding, newline="") as file:
-        separator = separator_of(file.readline(_HEADER))
-        file.seek(0)
-        reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
-        header, first = next(reader, []), next(reader, [])
-    if not header:
-        raise UserError(f"{path}: row 1 is empty; it must name the columns")
-    if len(first) > len(header):  # pandas looks for it in later rows only
-        fault = f"row 2: {len(first)} cells below {len(header)} column names"
-        raise UserError(f"{path}, {fault}; name each column, and write decimals with a point")
-    return separator, header
-
-
-def _find_columns(path: Path, header: list[str], columns: SeriesColumns) -> dict[str, int]:
-    """Where each column is, which has one role alone."""
-    found: dict[str, int] = {}
-    roles: dict[str, str] = {}
-    for role, name in columns.roles:
-        if name in found:
-            fault = f"{roles[name]} and {role} are both {name!r}"
-            raise UserError(f"{path}: {fault}; set --data.{roles[name]} or --data.{role}")
-        found[name], roles[name] = _find_column(path, header, role, name), role
-    return found
-
-
-def _find_column(path: Path, header: list[str], role: str, name: str) -> int:
-    if header.count(name) > 1:
-        raise UserError(f"{path}: several columns are named {name!r}; rename all but one")
-    if name not in header:
-        close = difflib.get_close_matches(name, header, n=1)
-        meant = f"did you mean --data.{role}={close[0]}?" if close else f"set --data.{role}"
-        raise UserError(f"{path}: no column {name!r} among {', '.join(map(repr, header))}; {meant}")
-    return header.index(name)
 
 
 def _find_layout(path: Path, times: "pd.Series[str]", columns: SeriesColumns) -> Layout:

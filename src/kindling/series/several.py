@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from kindling.errors import UserError
-from kindling.series.rows import SeriesColumns, read_header
+from kindling.series.columns import SeriesColumns, read_header
 from kindling.tables.files import open_text
 
 LOOKED_AT = 100_000  # rows, at most

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from kindling.data.dataset import BatchDataset
+from kindling.errors import UserError
 from kindling.series.panel import Panel
+from kindling.series.splits import Segment, context
 
 BASELINES = ("last value", "same time yesterday", "same time last week", "same time last year")
 """In the order of a batch's ``naive``, which may be fewer; the step rules some out."""
@@ -53,13 +55,6 @@ class SeriesBatch(NamedTuple):
         Beyond its lag, a baseline repeats what is known when the forecast is made.
         """
         return dict(zip(BASELINES, self.naive.unbind(1), strict=False))
-
-
-class Segment(NamedTuple):
-    """Steps ``start`` to ``stop`` (exclusive) of a series, which belong to one split."""
-
-    start: int
-    stop: int
 
 
 class Windows(BatchDataset[SeriesBatch]):
@@ -228,20 +223,12 @@ class Windows(BatchDataset[SeriesBatch]):
         return self.panel.statistics[home]
 
 
-def context(length: int, lags: Sequence[int]) -> int:
-    """Steps before a target that a window and its lags reach back to."""
-    return length + max([0, *(lag - 1 for lag in lags)])
-
-
-def blocks(steps: int, fraction: float, count: int) -> tuple[list[Segment], list[Segment]]:
-    """Cut ``steps`` into what trains and ``count`` evenly spread blocks that validate.
-
-    A single block is the last part; more than one samples the seasons, where the last months alone
-    would rank models by a single one. Both are in order, and together the whole.
-    """
-    size = round(steps * fraction / count)
-    starts = [round(steps * (k + 0.5) / count - size / 2) for k in range(count)]
-    held_out = [Segment(k, k + size) for k in (starts if count > 1 else [steps - size])]
-    edges = [0, *(edge for segment in held_out for edge in segment), steps]
-    kept = [Segment(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return [segment for segment in kept if segment.stop > segment.start] or kept[:1], held_out
+def head_names(columns: Sequence[str]) -> list[str]:
+    """The outputs of a model by the columns to forecast; torch allows no point in a name."""
+    if len(columns) == 1:
+        return ["value"]
+    names = [name.replace(".", "_") for name in columns]
+    if len({*names}) < len(names):
+        fault = f"data.value: {', '.join(columns)} are one name, with _ for each point"
+        raise UserError(f"{fault}; rename one of them")
+    return names

@@ -14,7 +14,7 @@ from kindling.errors import UserError
 from kindling.tables.files import Record
 from kindling.tables.files import records as rows_of
 from kindling.tables.formats import FileFormat, decimal_mark
-from kindling.tables.large import parse_large, text_of
+from kindling.tables.large import LargeFile, parse_large, text_of
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +42,15 @@ class _Raw(NamedTuple):
     start: int
     rows: Sequence[int] | NDArray[np.int64]
     columns: Sequence[NDArray[Any]]
+    decimal: str | None = None  # of the columns that are numbers already
 
 
 def read_cells(
     path: Path, encoding: str, missing: Collection[str], given: str | None, typed: bool
 ) -> pd.DataFrame:
     """The table of a file in an encoding, as :func:`kindling.tables.read.read_table` has it."""
-    typed = typed and encoding == "utf-8" and given != ","
-    large = parse_large(path, missing) if typed else None
-    raw = _of_large(*large, missing) if large else _of_records(path, encoding, missing)
+    large = parse_large(path, missing, given) if typed and encoding == "utf-8" else None
+    raw = _of_large(large, missing) if large else _of_records(path, encoding, missing)
     header, width = [name.strip() for name in raw.header], len(raw.header)
     filled = [
         bool(name) or not pd.isna(cells).all()
@@ -70,21 +70,21 @@ def read_cells(
 
     def written(column: str) -> "pd.Series[str]":
         place = header.index(column)
-        cells = _cells(text_of(path, width, [place])[place], missing)
+        cells = _cells(text_of(path, width, raw.separator, [place])[place], missing)
         return pd.Series(cells, rows, dtype=object, name=column)
 
-    mark = _decimal_mark([raw.columns[k] for k in places], raw.separator)
+    mark = _decimal_mark([raw.columns[k] for k in places], raw)
     table.attrs["format"] = FileFormat(raw.separator, mark, given, unnamed, written)
     return table
 
 
-def _of_large(header: list[str], columns: Sequence[NDArray[Any]], missing: Collection[str]) -> _Raw:
-    rows = np.arange(2, len(columns[0]) + 2)
+def _of_large(large: LargeFile, missing: Collection[str]) -> _Raw:
+    rows = np.arange(2, len(large.columns[0]) + 2)
     read = [
         cells if pd.api.types.is_numeric_dtype(cells) else _without_none(_cells(cells, missing))
-        for cells in columns
+        for cells in large.columns
     ]
-    return _Raw(",", header, 1, rows, read)
+    return _Raw(large.separator, large.header, 1, rows, read, large.decimal)
 
 
 def _of_records(path: Path, encoding: str, missing: Collection[str]) -> _Raw:
@@ -100,11 +100,11 @@ def _of_records(path: Path, encoding: str, missing: Collection[str]) -> _Raw:
     return _Raw(separator, header, start, rows, columns)
 
 
-def _decimal_mark(columns: Sequence[Cells], separator: str) -> str | None:
+def _decimal_mark(columns: Sequence[Cells], raw: _Raw) -> str | None:
     texts = [cells for cells in columns if not pd.api.types.is_numeric_dtype(cells)]
-    if separator == "," and not any("," in "".join(filter(None, cells)) for cells in texts):
+    if raw.separator == "," and not any("," in "".join(filter(None, cells)) for cells in texts):
         return None
-    return decimal_mark(filter(None, cells) for cells in texts)
+    return decimal_mark((filter(None, cells) for cells in texts), raw.decimal)
 
 
 def _whole(rows: Iterator[Record], width: int, separator: str, path: Path) -> Iterator[Record]:

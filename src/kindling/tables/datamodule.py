@@ -25,7 +25,7 @@ from kindling.data.sources import SPLITS, DatasetSources, TableSource
 from kindling.data.split import TooFew, grouped_split, split_config, stratified_cut
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
-from kindling.tables.columns import KINDS, Columns, choose, report
+from kindling.tables.columns import KINDS, Columns, Kind, choose, report
 from kindling.tables.read import (
     labels,
     listed,
@@ -202,13 +202,15 @@ class TableDataModule(DataModule):
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
         """What each column is, by the settings and by its looks."""
-        named = self.named
-        if self.group is not None and not any(
-            self.group in (names or ()) for names in named.values()
-        ):
-            named = {**named, "identifiers": [*(named["identifiers"] or ()), self.group]}
         aside = [*self.targets, *([self.weight] if self.weight else [])]
-        return choose(table, aside, named, self.path)
+        return choose(table, aside, self.named_columns(), self.path)
+
+    def named_columns(self) -> dict[Kind, Sequence[str] | None]:
+        """The columns that the settings name; the group is an identifier if it is nothing else."""
+        named: dict[Kind, Sequence[str] | None] = {**self.named}
+        if self.group is not None and not any(self.group in (n or ()) for n in named.values()):
+            named["identifiers"] = [*(named["identifiers"] or ()), self.group]
+        return named
 
     def split_rows(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
         """Rows of training, validation and, unless there is a file of them, test."""

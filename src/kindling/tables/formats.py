@@ -86,9 +86,9 @@ class Numbers(NamedTuple):
     example: str = ""  # of a cell that is more than digits and a point, and its value
 
 
-def decimal_mark(columns: Iterable[Iterable[str]]) -> str | None:
-    """The decimal mark that some column has and none contradicts."""
-    found: set[str] = set()
+def decimal_mark(columns: Iterable[Iterable[str]], other: str | None = None) -> str | None:
+    """The decimal mark that some column has, or an ``other`` one, and none contradicts."""
+    found = {other} - {None}
     for cells in columns:
         text = "\n".join(cells)
         found |= {mark for mark, shape in DECIMAL.items() if mark in text and shape.search(text)}
@@ -101,7 +101,11 @@ def parse(cells: "pd.Series[str]") -> Numbers:
     What they do not say themselves, the file's does.
     """
     if pd.api.types.is_numeric_dtype(cells):  # numbers already
-        return Numbers(cells.to_numpy(np.float64))
+        known = cells.to_numpy(np.float64)
+        if cells.dtype.kind == "f" and format_of(cells).decimal == ",":
+            for number in known[known % 1 > 0][:1]:
+                return Numbers(known, example=f"the comma is decimal, as of {number:.10g}")
+        return Numbers(known)
     code, words = cells.factorize()  # each word is looked at once
     written = pd.Series(words, dtype=object)
     plain = _each(pd.to_numeric(written, errors="coerce").to_numpy(np.float64), code)

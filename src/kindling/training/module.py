@@ -25,7 +25,7 @@ class EvalOutput(NamedTuple):
     """What an evaluated or predicted batch yields.
 
     ``indices`` ``(B,)`` says which samples of the split, ``baselines`` are by name, then by head.
-    ``units`` are those of a step.
+    ``units`` are those of a step, ``scales`` what the module's :meth:`Module.scales` says.
     """
 
     indices: Tensor
@@ -33,6 +33,7 @@ class EvalOutput(NamedTuple):
     targets: Heads
     baselines: Mapping[str, Heads]
     units: Heads = {}
+    scales: Heads = {}
 
 
 class Module(LightningModule):
@@ -84,6 +85,10 @@ class Module(LightningModule):
     @abstractmethod
     def baselines(self, batch: Any) -> Mapping[str, Heads]:
         """Trivial predictions by name and head; NaN where one has nothing to go by."""
+
+    def scales(self, batch: Any) -> Heads:
+        """What each head's errors are divided by ``(B,)`` to be scored together; none are not."""
+        return {}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         """Pictures of an evaluated split; ``rows`` identifies its samples."""
@@ -178,8 +183,8 @@ class Module(LightningModule):
         step = self.evaluated_step(batch)
         self.epoch_scores(stage).update(step)
         predictions = detach_float32(step.predictions)
-        baselines = self.baselines(batch)
-        return EvalOutput(batch.indices, predictions, step.targets, baselines, step.units)
+        beside = self.baselines(batch), step.units, self.scales(batch)
+        return EvalOutput(batch.indices, predictions, step.targets, *beside)
 
     def _log_scores(self, stage: Stage, beside: Mapping[str, float] | None = None) -> None:
         scores = self.epoch_scores(stage).compute(self.trainer.strategy)

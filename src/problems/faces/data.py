@@ -79,7 +79,8 @@ class FacesDataModule(ImageTableDataModule):
     ) -> None:
         super().__init__(
             root, input, numbers=(), categories=(), photos=[file], use_photos=True, use_table=False,
-            target="", ignore=(), category_limit=1, val_fraction=val_fraction, **settings,
+            target="", ignore=(), category_limit=1, group=None, time=None,
+            val_fraction=val_fraction, **settings,
         )  # fmt: skip
         if identity is None and age is None:
             raise UserError("data.identity and data.age are both null: name one column at least")

@@ -67,11 +67,11 @@ class PotabilityDataModule(TableDataModule):
         return self.features
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
-        features = self.named["numbers"]
-        if features is None:
-            others = [self.target, *(self.named["identifiers"] or ())]
-            features = [str(name) for name in table.columns if name not in others]
-        return choose(table, self.target, {**self.named, "numbers": features}, self.path)
+        named = self.named_columns()
+        if named["numbers"] is None:
+            others = [self.target, *(named["identifiers"] or ())]
+            named["numbers"] = [str(name) for name in table.columns if name not in others]
+        return choose(table, self.target, named, self.path)
 
     def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
         return {"features": torch.from_numpy(numeric(table, self.columns.numbers, path))}

@@ -8,64 +8,25 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from kindling.data.numbers import MANY, at_least, below_one
 from kindling.errors import UserError
-from kindling.series.datamodule import head_names
-from kindling.series.metrics import check_quantiles, forecast_metrics, pinball
-from kindling.series.windows import BASELINES, SeriesBatch, Windows
-from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import EvalOutput, Module
+from kindling.series.layers import LinearNet, PiecewiseLinear
+from kindling.series.metrics import pinball
+from kindling.series.module import SeriesModule
+from kindling.series.windows import SeriesBatch, Windows
+from kindling.training.metrics import Heads, StepOutput
+from kindling.training.module import EvalOutput
 from problems.timeseries.figures import draw
 
 Scaling = tuple[Tensor, Tensor]
 Cell = Literal["rnn", "lstm", "gru", "linear"]
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
-OUTERMOST = 0.002  # share of the training numbers below the first edge, and above the last
-NARROWEST = 1e-6  # bin, in the numbers' own units
-FITTED = 4096  # windows of training, at most, that the bins are taken from
-
-
-class PiecewiseLinear(nn.Module):
-    """How far a number has come through each of its bins, from 0 to 1.
-
-    The bins' edges are quantiles of the training numbers, so that there are as many in each bin. A
-    linear layer on top is any function that is linear within the bins, and constant beyond what
-    training has seen.
-
-    Args:
-        bins: Bins, which all features share.
-
-    Shape:
-        ``(..., F)`` to ``(..., F * bins)``.
-
-    References:
-        Gorishniy et al., On Embeddings for Numerical Features in Tabular Deep Learning, 2022,
-        arXiv:2203.05556
-    """
-
-    edges: Tensor
-
-    def __init__(self, bins: int) -> None:
-        super().__init__()
-        self.register_buffer("edges", torch.linspace(0, 1, bins + 1))
-
-    def fit(self, values: Tensor) -> None:
-        """Take the edges from training numbers of any shape, but for the outermost of them."""
-        shares = np.linspace(OUTERMOST, 1 - OUTERMOST, len(self.edges))
-        edges = np.quantile(values.detach().cpu().double().numpy(), shares)
-        self.edges.copy_(torch.from_numpy(edges))
-
-    def forward(self, values: Tensor) -> Tensor:
-        low, width = self.edges[:-1], self.edges.diff()
-        # Where a number is so common that a bin has no width, it is a step.
-        parts = (values.unsqueeze(-1) - low) / width.clamp(min=NARROWEST)
-        return parts.clamp(0, 1).flatten(-2)
+FITTED = 4096  # windows of training, at most, that bins and naive errors are taken from
 
 
 class RecurrentNet(nn.Module):
@@ -115,45 +76,7 @@ class RecurrentNet(nn.Module):
         return self.readout(self.dropout(states[:, -1]))  # type: ignore[no-any-return]
 
 
-class LinearNet(nn.Module):
-    """One linear layer from a column's last values to its next ones, the same for all columns.
-
-    With values relative to the last one it is NLinear. What else is known of the steps adds to it,
-    by another linear layer. It starts at zero, as the last value.
-
-    Args:
-        window: Steps, T.
-        columns: Columns to forecast, V, of which each has its values and those of its lags.
-        values: All these together.
-        others: Further inputs of a step.
-        outputs: Numbers to forecast of each column.
-
-    Shape:
-        ``(B, T, F)`` to ``(B, O)``.
-
-    References:
-        Zeng et al., Are Transformers Effective for Time Series Forecasting?, 2023, arXiv:2205.13504
-    """
-
-    def __init__(self, window: int, columns: int, values: int, others: int, outputs: int) -> None:
-        super().__init__()
-        self.columns, self.values, self.outputs = columns, values, outputs
-        self.own = nn.Linear(window * values // columns, outputs)
-        self.rest = nn.Linear(window * others, columns * outputs) if others else None
-        for parameter in self.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, x: Tensor) -> Tensor:
-        values, others = x.tensor_split([self.values], -1)
-        own = values.reshape(*values.shape[:-1], -1, self.columns)
-        own = own.permute(0, 3, 1, 2)  # (B, V, T, 1 + lags)
-        found = self.own(own.flatten(2)).flatten(1)
-        if self.rest is not None:
-            found = found + self.rest(others.flatten(1))
-        return found  # type: ignore[no-any-return]
-
-
-class TimeseriesModule(Module):
+class TimeseriesModule(SeriesModule):
     """Forecasts the next values from a window, in the units of the series.
 
     Values come in double precision, and the nets take differences of them in single precision.
@@ -195,10 +118,8 @@ class TimeseriesModule(Module):
         using Deep Ensembles, 2017, arXiv:1612.01474
     """
 
-    dataset_class = Windows
     center: Tensor
     scale: Tensor
-    naive_errors: Tensor
 
     def __init__(
         self,
@@ -221,12 +142,7 @@ class TimeseriesModule(Module):
         quantiles: Sequence[float] = (),
         **settings: Any,
     ) -> None:
-        self.quantiles = check_quantiles(quantiles)
-        names = head_names(targets) if len(targets) > 1 else ["value"]
-        extended = horizon > 1 or len(names) > 1 or panel
-        metrics = forecast_metrics(extended, self.quantiles)
-        head = Head(metrics, optional=extended, quantiles=self.quantiles)
-        super().__init__(dict.fromkeys(names, head), **settings)
+        super().__init__(targets, horizon, panel, quantiles, **settings)
         self.save_hyperparameters(logger=False)
         at_least("model.hidden", hidden, 1)
         at_least("model.layers", layers, 1, MANY)
@@ -234,10 +150,9 @@ class TimeseriesModule(Module):
         patches = _patches(patch, members)
         below_one("model.dropout", dropout)
         self.change, self.increments, self.folded = change, increments, folded
-        self.horizon, self.names, self.panel, self.extended = horizon, names, panel, extended
         self.encode = PiecewiseLinear(bins) if bins else nn.Identity()
         columns = (1 + folded) * (values * ((bins or 1) + increments) + inputs - values)
-        each = horizon * max(1, len(self.quantiles))
+        names, each = self.names, horizon * max(1, len(self.quantiles))
         if cell == "linear":
             if bins or increments or folded:
                 cure = "--model.bins=0 --model.increments=false --model.folded=false"
@@ -254,9 +169,6 @@ class TimeseriesModule(Module):
         size = (len(names),) if len(names) > 1 else ()
         self.register_buffer("center", torch.full(size, torch.nan))
         self.register_buffer("scale", torch.full(size, torch.nan))
-        if self.quantiles:
-            shape = (len(BASELINES), horizon, len(names), len(self.quantiles))
-            self.register_buffer("naive_errors", torch.full(shape, torch.nan))
 
     def fit_statistics(self, training: Windows) -> None:
         """Take from the training windows what scales values, what bins them, and naive errors."""
@@ -270,20 +182,10 @@ class TimeseriesModule(Module):
             batch = training[spread]
             self.encode.fit(self._relative(batch.window, self._scaling(batch.statistics))[0])
         if self.quantiles:
-            self._fit_naive_errors(training[spread])
-
-    def _fit_naive_errors(self, batch: SeriesBatch) -> None:
-        """Quantiles of the baselines' errors in training, step by step, in deviations."""
-        target, scale = self._whole(batch.target), self._scaling(batch.statistics)[1]
-        levels = torch.tensor(self.quantiles, dtype=torch.float64)
-        for k, naive in enumerate(batch.naive.unbind(1)):
-            errors = ((target - self._whole(naive)) / scale).double()
-            for step, column in enumerate(errors.unbind(1)):  # (B, V)
-                found = torch.nanquantile(column, levels, 0).T
-                self.naive_errors[k, step] = found.nan_to_num(0)
+            self.fit_naive_errors(training[spread])
 
     def forward(self, window: Tensor, calendar: Tensor, statistics: Tensor | None = None) -> Tensor:
-        """Forecasts ``(B, H, V, Q)``, in the units of the series, without a size that is 1.
+        """Forecasts ``(B, H, V, Q)`` in the units of the series, without sizes that are 1.
 
         Args:
             window: ``(B, T, ...)``, in the same units.
@@ -295,23 +197,14 @@ class TimeseriesModule(Module):
         return forecasts.reshape(-1, *(size for size in sizes if size > 1))
 
     def _forecasts(self, window: Tensor, calendar: Tensor, scaling: Scaling) -> Tensor:
-        """Of each net, ``(M, B, H, V, Q)``; without quantiles, Q is 1."""
+        """Of each net, ``(M, B, H, V)``, or ``(M, B, H, V, Q)`` of quantiles."""
         values, level = self._relative(window, scaling)
         inputs = self._arranged(values, calendar)
         changes = torch.stack([net(inputs) for net in self.nets])
         changes = changes.reshape(*changes.shape[:2], len(self.names), self.horizon, -1)
-        changes = changes.transpose(2, 3)
-        return level.unsqueeze(-1) + scaling[1].unsqueeze(-1) * self._rising(changes)
-
-    def _rising(self, changes: Tensor) -> Tensor:
-        """Quantiles that do not cross: each is a positive step away from the one before."""
-        if not self.quantiles:
-            return changes
-        median = self.quantiles.index(0.5)
-        below, middle, above = changes.tensor_split([median, median + 1], -1)
-        down = nn.functional.softplus(below.flip(-1)).cumsum(-1).flip(-1)
-        up = nn.functional.softplus(above).cumsum(-1)
-        return torch.cat([middle - down, middle, middle + up], -1)
+        changes = self.uncrossed(changes.transpose(2, 3))  # (M, B, H, V, Q)
+        forecasts = level.unsqueeze(-1) + scaling[1].unsqueeze(-1) * changes
+        return forecasts if self.quantiles else forecasts.squeeze(-1)
 
     def _scaling(self, statistics: Tensor | None) -> Scaling:
         """Center and scale of forecasts ``(B, H, V)``: of training, or of each sample's series."""
@@ -342,46 +235,25 @@ class TimeseriesModule(Module):
     def step(self, batch: SeriesBatch) -> StepOutput:
         scaling = self._scaling(batch.statistics)
         forecasts = self._forecasts(batch.window, batch.calendar, scaling)
-        prediction, target = forecasts.mean(0), self._whole(batch.target).unsqueeze(-1)
+        prediction, target, scale = forecasts.mean(0), self.full_shape(batch.target), scaling[1]
+        there = ~target.isnan()  # what was not measured counts for nothing
         judged = forecasts if self.training else prediction
-        errors = ((judged - target.nan_to_num()) / scaling[1].unsqueeze(-1)).to(self.scale.dtype)
+        truth = target.nan_to_num()
+        if self.quantiles:
+            truth, scale, there = truth.unsqueeze(-1), scale.unsqueeze(-1), there.unsqueeze(-1)
+        errors = ((judged - truth) / scale).to(self.scale.dtype)
         if self.quantiles:
             losses = pinball(errors, torch.zeros_like(errors[..., :1]), self.quantiles)
         else:
             losses = errors.square()
-        # Targets that were not measured count for nothing.
-        there = ~target.isnan().expand_as(losses)
+        there = there.expand_as(losses)
         loss = losses.where(there, 0).sum() / there.sum().clamp(min=1)
-        units = {name: batch.statistics[:, k, 2] for k, name in enumerate(self.names)}
-        targets = self._heads(target)
-        return StepOutput(
-            loss, self._heads(prediction), targets, units=units if self.extended else {}
-        )
+        heads = self.by_head(prediction), self.by_head(target)
+        return StepOutput(loss, *heads, units=self.units(batch))
 
     def predict(self, batch: SeriesBatch) -> Heads:
         scaling = self._scaling(batch.statistics if self.panel else None)
-        return self._heads(self._forecasts(batch.window, batch.calendar, scaling).mean(0))
-
-    def baselines(self, batch: SeriesBatch) -> Mapping[str, Heads]:
-        """What is known, once more; of several steps, first of all the same time of a season."""
-        scale, found = self._scaling(batch.statistics)[1].unsqueeze(-1), {}
-        for k, (name, naive) in enumerate(batch.baselines().items()):
-            values = self._whole(naive).unsqueeze(-1)
-            errors = scale * self.naive_errors[k] if self.quantiles else 0
-            found[name] = self._heads(values + errors)
-        last, *seasons = found.items()
-        return dict([*seasons, last] if self.horizon > 1 else [last, *seasons])
-
-    def _whole(self, values: Tensor) -> Tensor:
-        """As ``(B, H, V)``."""
-        return values.reshape(-1, self.horizon, len(self.names))
-
-    def _heads(self, values: Tensor) -> Heads:
-        """Each column of ``(B, H, V, Q)``, without sizes that are 1."""
-        values = values if values.shape[-1] > 1 else values.squeeze(-1)
-        values = values if self.horizon > 1 else values.squeeze(1)
-        dimension = 2 if self.horizon > 1 else 1
-        return dict(zip(self.names, values.unbind(dimension), strict=True))
+        return self.by_head(self._forecasts(batch.window, batch.calendar, scaling).mean(0))
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         return draw(rows, outcome)

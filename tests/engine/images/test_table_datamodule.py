@@ -104,6 +104,35 @@ def test_a_sample_is_the_row_of_the_file(root: Path) -> None:
                 assert torch.equal(photo.permute(1, 2, 0), pixels)
 
 
+@pytest.mark.parametrize(("kind", "target"), [(Lots, "target"), (Kinds, "place")])
+def test_rows_of_a_group_or_with_a_photo_in_common_are_in_one_split(
+    root: Path, kind: type[Lots], target: str
+) -> None:
+    """Also through one another: a house's photo that another house has joins the two."""
+    owner = {row: f"house {row // 3}" for row in range(2, ROWS + 2)}
+    change(root, owner=owner, front={2: "photos/58_front.png"})
+    data = module(root, kind, group="owner", target=target)
+    where = home(data)
+    for row, name in owner.items():
+        assert where[row] == where[next(k for k, other in owner.items() if other == name)]
+    assert where[2] == where[60]
+    assert len(set(where.values())) == 3
+    assert dataset(data, "test").identifiers["owner"], "is named, and not learned from"
+    with pytest.raises(UserError, match="no column 'owners'"):
+        module(root, kind, group="owners", target=target)
+
+
+def test_a_time_column_cuts_in_time(root: Path) -> None:
+    change(root, sold={row: f"2024-{1 + row % 12:02}-{1 + row // 12:02}" for row in range(2, 62)})
+    change(root, front={3: "photos/9_front.png"})  # of row 11, which is later
+    data = module(root, time="sold")
+    sold = pd.read_csv(root / "lots.csv")["sold"]
+    dates = {s: [sold[row - 2] for row in dataset(data, s).identifiers["row"]] for s in SPLITS}
+    dates = {s: [d for d in dates[s] if d != sold[1]] for s in SPLITS}
+    assert max(dates["train"]) < min(dates["val"]) <= max(dates["val"]) < min(dates["test"])
+    assert home(data)[3] == home(data)[11]
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("kind", "target"), [(Lots, "target"), (Kinds, "place")])
 def test_rows_that_share_a_photo_stay_together_also_through_others(

@@ -1,5 +1,6 @@
 """Several steps, columns and series: what a sample sees, is scored by and is called."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from kindling.errors import UserError
 from kindling.series.datamodule import SeriesDataModule
-from kindling.series.windows import Segment, Windows, context
+from kindling.series.splits import Segment, context
+from kindling.series.windows import Windows
 
 
 def read(root: Path, **settings: Any) -> SeriesDataModule:
@@ -122,6 +124,65 @@ def test_each_series_of_a_panel_is_cut_and_scaled_by_itself(tmp_path: Path) -> N
     assert described["shop"] == ["a"] * 3
     assert described["origin"] == ["2024-01-07 21:00:00"] * 3
     assert described["timestamp"][-1] == "2024-01-08 00:00:00"
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("resample", [None, "2h"])
+def test_a_wide_file_is_the_panel_that_a_long_one_is(
+    separator: str, resample: str | None, tmp_path: Path
+) -> None:
+    """A column for each series, which may begin later or end earlier."""
+    panel(tmp_path / "long.csv", {"MT_1": 200, "MT_2": 120, "other": 90})
+    long = pd.read_csv(tmp_path / "long.csv")
+    wide = long.pivot(index="timestamp", columns="shop", values="value")
+    text = wide.to_csv(sep=separator, decimal="." if separator == "," else ",")
+    (tmp_path / "wide.csv").write_text(text)
+    same: dict[str, Any] = {"horizon": 3, "resample": resample, "val_fraction": 0.2}
+    expected = read(tmp_path, train="long.csv", series="shop", **same)
+    found = read(tmp_path, train="wide.csv", wide=["MT_*", "oth*"], **same)
+    assert found.statistics == expected.statistics
+    for split in ("train", "val", "test"):
+        indices = torch.arange(len(expected.splits[split]))
+        batch, other = found.splits[split][indices], expected.splits[split][indices]
+        torch.testing.assert_close(batch, other, rtol=0, atol=0, equal_nan=True)
+        assert list(found.groups(split, indices)) == list(expected.groups(split, indices))
+        described = pd.DataFrame(expected.describe(split, indices))
+        described = described.rename(columns={"shop": "series"})
+        pd.testing.assert_frame_equal(pd.DataFrame(found.describe(split, indices)), described)
+    assert found.target_names == {"value": "value"}
+
+
+def test_a_wide_file_is_forecast_and_what_is_wrong_with_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = np.arange(200)
+    columns = {"a": steps % 7, "b": steps % 5, "price": steps % 3, "none": np.nan}
+    name = table(tmp_path / "t.csv", columns)
+    trained = read(tmp_path, train=name, wide="*", known=["price"], horizon=2)
+    assert "columns without a value left out: none" in caplog.text
+    now = pd.read_csv(tmp_path / "t.csv").head(30)
+    now.loc[28:, ["a", "b"]] = np.nan
+    now.assign(new=now["a"]).to_csv(tmp_path / "now.csv", index=False)
+    data = forecast(trained, tmp_path / "now.csv", 2, wide="*", known=["price"])
+    assert "scaled by themselves: new" in caplog.text
+    rows = pd.DataFrame(data.describe("predict", torch.arange(len(data.splits["predict"]))))
+    last = rows.groupby("series")["timestamp"].max()
+    assert last.to_dict() == dict.fromkeys(["a", "b", "new"], "2024-01-02 05:00:00")
+
+    for wrong, message in (
+        ({"wide": "MT_*"}, "no column 'MT_*' among"),
+        ({"wide": ["a"], "series": "b"}, "data.wide: is in place of data.series"),
+        ({"wide": ["a"], "value": ["a", "b"]}, "data.wide: is in place of data.series"),
+    ):
+        with pytest.raises(UserError, match=re.escape(message)):
+            read(tmp_path, train=name, **wrong)
+    now = pd.read_csv(tmp_path / "t.csv")
+    now.loc[50, "b"] = np.nan
+    now.to_csv(tmp_path / "gap.csv", index=False)
+    with pytest.raises(UserError, match=r"series 'b', timestamp '2024-01-03T02.*column 'b'"):
+        read(tmp_path, train="gap.csv", wide=["a", "b"])
+    read(tmp_path, train="gap.csv", wide=["a", "b"], problems="interpolate")
+    assert "series 'b' mended by interpolate: 1 values interpolated" in caplog.text
 
 
 def test_a_panel_is_forecast_beyond_the_end_of_each_series(

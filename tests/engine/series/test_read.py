@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from kindling.errors import UserError
-from kindling.series.read import Problems, Series, read_series
+from kindling.series.grid import Problems
+from kindling.series.panel import Series
+from kindling.series.read import read_series
 from kindling.series.rows import CELLS
 
 Row = tuple[object, object]

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from kindling.errors import UserError
-from kindling.series.read import Series, read_panel, read_series
-from kindling.series.rows import SeriesColumns
+from kindling.series.columns import SeriesColumns
+from kindling.series.panel import Series
+from kindling.series.read import read_panel, read_series
 
 
 @pytest.fixture

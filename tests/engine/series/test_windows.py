@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from kindling.series.calendar import Calendar
-from kindling.series.read import Series
-from kindling.series.windows import Segment, Windows
+from kindling.series.panel import Series
+from kindling.series.splits import Segment
+from kindling.series.windows import Windows
 
 SERIES = torch.arange(1000.0)
 WHOLE = [Segment(0, 1000)]

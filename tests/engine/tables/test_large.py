@@ -37,12 +37,16 @@ def frame(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(some)
 
 
-@pytest.mark.parametrize("code", ["1234", "0123", "-0"])
+@pytest.mark.parametrize(
+    ("code", "separator", "decimal"),
+    [("1234", ",", "."), ("0123", ",", "."), ("-0", ",", "."), ("7", ";", ","), ("7", "\t", ".")],
+)
 def test_a_large_file_has_the_numbers_and_the_text_of_a_small_one(
-    code: str, tmp_path: Path
+    code: str, separator: str, decimal: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.csv"
-    frame(code=code, other=[f"{k}"[-4:] for k in range(ROWS)]).to_csv(path)
+    table = frame(code=code, other=[f"{k}"[-4:] for k in range(ROWS)])
+    table.to_csv(path, sep=separator, decimal=decimal)
     table, typed = read_table(path), read_table(path, typed=True)
     assert list(table) == list(typed)
     assert table.index.equals(typed.index)
@@ -98,12 +102,34 @@ def test_what_is_wrong_in_a_large_file_is_named(
         read_table(tmp_path / "a.csv", typed=True)
 
 
-def test_large_files_of_semicolons_and_a_header_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cell", "beside", "decimal", "expected"),
+    [
+        ("2,5", "1", None, 2.5),
+        ("1.003", "0,5", None, 1003),  # by the other column
+        ("1.003", "0.5", None, 1.003),
+        ("1.003", "1", ".", 1.003),
+        ("1,003", "1", ",", 1.003),
+        ("1.003", "1", None, "has a mark of decimals or of thousands"),
+    ],
+)
+def test_a_large_file_of_semicolons_says_what_a_mark_means_as_a_small_one_does(
+    cell: str, beside: str, decimal: str | None, expected: float | str, tmp_path: Path
+) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("a;b;c,d\n" + f"1;{'z' * 120};2,5\n" * 9_000)
-    table = read_table(path, typed=True)
-    assert list(table) == ["a", "b", "c,d"]
-    assert numeric(table, ["c,d"], path)[0] == 2.5
+    path.write_text("a;b;c,d\n" + f"{beside};{'z' * 120};{cell}\n" * 9_000)
+    for typed in (True, False):
+        table = read_table(path, decimal=decimal, typed=typed)
+        assert (table["a"].dtype == object) != typed
+        if isinstance(expected, str):
+            with pytest.raises(UserError, match=expected):
+                numeric(table, ["c,d"], path)
+        else:
+            assert numeric(table, ["c,d"], path)[0] == np.float32(expected)
+
+
+def test_a_large_header_alone_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
     path.write_text(",".join(f"c{k}" for k in range(200_000)))
     with pytest.raises(UserError, match="a header and no rows"):
         read_table(path, typed=True)

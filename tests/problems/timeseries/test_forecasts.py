@@ -15,6 +15,8 @@ import yaml
 from kindling.__main__ import main
 from kindling.data.dataset import BatchDataset
 from kindling.errors import UserError
+from kindling.evaluation.callback import gathered
+from kindling.evaluation.results import evaluate
 from kindling.series.datamodule import SeriesDataModule
 from kindling.series.windows import SeriesBatch, Windows
 from problems.timeseries.model import TimeseriesModule
@@ -177,6 +179,33 @@ def test_every_kind_of_forecast_learns_and_is_exported(
         if model.quantiles:
             assert (prediction.diff(dim=-1) > 0).all()
     assert model.baselines(batch).keys() >= {"last value"}
+
+
+def test_errors_of_all_columns_are_scored_together_in_deviations_of_training(root: Path) -> None:
+    data, linked = read(root, train="shops.csv", value=["sold", "stock"], series="shop", horizon=3)
+    model = TimeseriesModule(**NET, **linked).eval()
+    training, windows = data.splits["train"], data.splits["test"]
+    assert isinstance(training, Windows)
+    assert isinstance(windows, Windows)
+    model.fit_statistics(training)
+    batch = windows[torch.arange(len(windows))]
+    outcome = gathered([model.test_step(batch)])
+    assert outcome is not None
+    found = evaluate(model, outcome, block=1, groups=data.groups("test", batch.indices))
+    deviation = batch.statistics[:, None, :, 1]
+    error = (batch.window[:, -1:, :2] - batch.target) / deviation  # untrained: the last value
+    naive = (batch.naive[:, 1] - batch.target) / deviation
+    for name, of in ("standardized_mse", torch.square), ("standardized_mae", torch.abs):
+        score, value = found["metrics"][name], of(error).mean().item()
+        assert score["value"] == pytest.approx(value, rel=1e-5)
+        assert score["low"] < value < score["high"]
+        assert found["skill"][name] == pytest.approx(
+            1 - value / of(naive).nanmean().item(), rel=1e-4
+        )
+        by_step = [scores[name] for scores in found["per_step"].values()]
+        assert by_step == pytest.approx(of(error).mean((0, 2)).tolist(), rel=1e-5)
+    assert found["baseline"]["name"] == "same time yesterday"
+    assert found["per_series"]["large"]["standardized_mae"] < 10, "in no shop's own units"
 
 
 def test_a_target_that_was_not_measured_changes_nothing(root: Path) -> None:

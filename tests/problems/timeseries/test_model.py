@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from kindling.errors import UserError
-from kindling.series.windows import Segment, SeriesBatch, Windows
-from problems.timeseries.model import OUTERMOST, PiecewiseLinear, TimeseriesModule
+from kindling.series.layers import OUTERMOST, PiecewiseLinear
+from kindling.series.splits import Segment
+from kindling.series.windows import SeriesBatch, Windows
+from problems.timeseries.model import TimeseriesModule
 
 
 def quarter_hours(steps: Any) -> Any:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kindling.series.read import Series, read_series
+from kindling.series.panel import Series
+from kindling.series.read import read_series
 from problems.timeseries.sample import write_sample
 
 FILES = ("electricity_train.csv", "electricity_test.csv")

@@ -14,8 +14,8 @@ from kindling.api.inputs import Given
 from kindling.api.loaded import Run
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, short
+from kindling.series.columns import read_header
 from kindling.series.datamodule import SeriesDataModule
-from kindling.series.rows import read_header
 from kindling.tables.datamodule import TableDataModule
 from kindling.tables.dates import source
 from kindling.tables.read import numbers

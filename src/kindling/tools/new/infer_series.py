@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from kindling.errors import UserError
 from kindling.series.calendar import DAY, Calendar, find_calendar, round_span
+from kindling.series.columns import SeriesColumns
 from kindling.series.read import read_rows
-from kindling.series.rows import SeriesColumns
 from kindling.series.several import find_series, refuse_several
 from kindling.series.times import NOT_A_TIME, find_layout
 from kindling.tables.columns import looks_like

@@ -9,21 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kindling.series.datamodule import head_names
-from kindling.series.metrics import forecast_metrics
+from kindling.series.module import SeriesModule
 from kindling.series.windows import BASELINES, SeriesBatch, Windows
 from kindling.tables.layers import MLP
 from kindling.tables.linear import LinearModel
 from kindling.tables.normalize import Normalize
 from kindling.tables.trees import Trees
-from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import Module
+from kindling.training.metrics import Heads, StepOutput
 
 FITTED = 20_000  # windows of training, at most, that statistics are taken from
 RECENT = 12  # steps of a window that are seen beside the recurrent net
 
 
-class TaskNameModule(Module):
+class TaskNameModule(SeriesModule):
     """Forecasts the change from the last values, by a linear model and a net for what it leaves.
 
     The loss is in deviations of what the linear model leaves of the training series: 1 is as good
@@ -44,7 +42,6 @@ class TaskNameModule(Module):
         logarithm: Forecast the logarithm, of a series that swings the more the higher it is.
     """
 
-    dataset_class = Windows
     center: Tensor
     scale: Tensor
     unit: Tensor
@@ -69,12 +66,9 @@ class TaskNameModule(Module):
         logarithm: bool = False,
         **settings: Any,
     ) -> None:
-        names = head_names(targets) if len(targets) > 1 else ["value"]
-        several = panel or len(names) > 1 or horizon > 1
-        head = Head(forecast_metrics(several), optional=several)
-        super().__init__(dict.fromkeys(names, head), **settings)
+        super().__init__(targets, horizon, panel, (), **settings)
         self.save_hyperparameters(logger=False)
-        self.names, self.horizon, self.panel = names, horizon, panel
+        names = self.names
         self.values, self.patch, self.logarithm = values, min(patch, window), logarithm
         outputs = horizon * len(names)
         others = inputs - values + len(names)  # the level, beside the calendar
@@ -96,9 +90,9 @@ class TaskNameModule(Module):
 
     def fit_statistics(self, training: Windows) -> None:
         batch = training[torch.arange(0, len(training), len(training) // FITTED + 1)]
-        target = self._whole(batch.target)
+        target = self.full_shape(batch.target)
         for k, naive in enumerate(batch.naive.unbind(1)):
-            error = (self._whole(naive) - target).square().nanmean()
+            error = (self.full_shape(naive) - target).square().nanmean()
             self.naive_errors[k] = error.nan_to_num(torch.inf)
         self.floor.copy_(target.nan_to_num(torch.inf).amin((0, 1)).clamp(min=1e-9) / 2)
         target = self._inner(target)
@@ -211,29 +205,21 @@ class TaskNameModule(Module):
 
     def step(self, batch: SeriesBatch) -> StepOutput:
         forecast = self(batch.window, batch.calendar, batch.statistics)
-        target = self._whole(batch.target)
+        target = self.full_shape(batch.target)
         there = ~target.isnan()  # what was not measured counts for nothing
         _, unit, _ = self._relative(batch.window, batch.calendar, batch.statistics)
         unit = unit * self.spread.reshape(self.horizon, -1)
         error = (self._inner(forecast) - self._inner(target.nan_to_num(1))) / unit
         loss = error.float().where(there, 0).square().sum() / there.sum().clamp(min=1)
-        units = {name: batch.statistics[:, k, 2] for k, name in enumerate(self.names)}
-        return StepOutput(loss, self._heads(forecast), self._heads(target), units=units)
+        heads = self.by_head(forecast), self.by_head(target)
+        return StepOutput(loss, *heads, units=self.units(batch))
 
     def predict(self, batch: SeriesBatch) -> Heads:
         statistics = batch.statistics if self.panel else None
-        return self._heads(self(batch.window, batch.calendar, statistics))
+        return self.by_head(self(batch.window, batch.calendar, statistics))
 
     def baselines(self, batch: SeriesBatch) -> Mapping[str, Heads]:
         """What is known, once more: first what errs least in training."""
-        found = {k: self._heads(self._whole(naive)) for k, naive in batch.baselines().items()}
-        errors = dict(zip(found, self.naive_errors.tolist(), strict=False))
+        found = super().baselines(batch)
+        errors = dict(zip(batch.baselines(), self.naive_errors.tolist(), strict=False))
         return {name: found[name] for name in sorted(found, key=lambda name: errors[name])}
-
-    def _whole(self, values: Tensor) -> Tensor:
-        return values.reshape(-1, self.horizon, len(self.names))
-
-    def _heads(self, values: Tensor) -> Heads:
-        """Each column of ``(B, H, V)``: ``(B, H)``, or ``(B,)`` of a single step."""
-        columns = values.squeeze(1) if self.horizon == 1 else values
-        return dict(zip(self.names, columns.unbind(-1), strict=True))
