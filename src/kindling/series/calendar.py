@@ -51,7 +51,7 @@ class Calendar:
 
     @classmethod
     def of(cls, length: int | str) -> "Calendar":
-        """A calendar of this length, of which nothing else is known."""
+        """A calendar with steps of this length that starts anywhere."""
         if isinstance(length, int):
             return cls("time", length)
         if length == "business day":
@@ -178,7 +178,7 @@ def find_calendar(ticks: Ticks, length: int | str | None = None) -> Fit | None:
 
 
 def commonest(numbers: Ticks) -> int:
-    """The commonest number, the smallest of several."""
+    """The most frequent number; of several, the smallest."""
     values, counts = np.unique(numbers, return_counts=True)
     return int(values[counts.argmax()])
 
@@ -190,7 +190,7 @@ def _of_a_clock(ticks: Ticks) -> list[Calendar]:
 
 
 def _near(ticks: Ticks) -> list[Calendar]:
-    """A round step that all times are near to."""
+    """A round step that all times are close to."""
     middle = float(np.median(np.diff(ticks)))
     step = min(_ROUND, key=lambda length: abs(length - middle))
     calendar = Calendar("time", step, tolerance=step // JITTER)

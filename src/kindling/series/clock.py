@@ -1,4 +1,4 @@
-"""The clock that a file's times are of: how far it is ahead of UTC, and when that changes."""
+"""The clock of a file's times: how far it is ahead of UTC, and when that changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

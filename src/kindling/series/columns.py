@@ -1,4 +1,4 @@
-"""Which columns of a file are its times, its values and what else is known of a step."""
+"""The columns of a file: times, values, and what else is known of a step."""
 
 import csv
 import difflib
@@ -16,15 +16,15 @@ _HEADER = 100_000  # letters, at most
 
 
 class SeriesColumns(NamedTuple):
-    """Which columns of a file are its time and its value, and how its times are to be read.
+    """Which columns of a file are its time and its values, and how its times are read.
 
     Args:
         time: One column, or two: the date and the time of day.
         value: The column of the values, or several.
         dayfirst: Whether 01/02 is the first of February; None finds out.
         timezone: Of times without an offset.
-        missing: What stands where a value is missing, beside an empty cell, NA and the like.
-        inputs: Further columns that are known once they were measured.
+        missing: Words for a missing value, besides an empty cell, NA and the like.
+        inputs: Further columns, known once they were measured.
         known: Further columns that are known ahead.
         series: The column that says which of several series a row is of.
         wide: Names or patterns of columns each of which is a series by itself, whose numbers go by
@@ -66,11 +66,11 @@ class SeriesColumns(NamedTuple):
 
     @property
     def names_series(self) -> str | None:
-        """What predictions call the column with the name of the series, where there are several."""
+        """The column of predictions that names the series, if there are several."""
         return "series" if self.wide else self.series
 
     def of_file(self, path: Path) -> "SeriesColumns":
-        """With the file's columns that ``wide`` means as the values."""
+        """The same, with the file's columns that match ``wide`` as the values."""
         if not self.wide:
             return self
         _, header = read_header(path)
@@ -102,7 +102,7 @@ def read_header(path: Path) -> tuple[str, list[str]]:
 
 
 def find_columns(path: Path, header: list[str], columns: SeriesColumns) -> dict[str, int]:
-    """Where each column is, which has one role alone."""
+    """The position of each column, which must have a single role."""
     found: dict[str, int] = {}
     roles: dict[str, str] = {}
     for role, name in columns.roles:

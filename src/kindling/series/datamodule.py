@@ -25,7 +25,7 @@ from kindling.series.splits import Segment, TimeSplit, context
 from kindling.series.windows import SeriesBatch, Windows, head_names
 
 MOST = 20_000_000
-"""Values to forecast, at most, in a part that is evaluated: all are kept until it is scored."""
+"""Largest number of values to forecast in an evaluated part; all are kept until it is scored."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class SeriesDataModule(DataModule):
         test: Test file; null cuts the last part off the training file.
         time: Name of the time column, or of two: the date and the time of day.
         value: Name of the column to forecast, or of several.
-        inputs: Names of further columns, which are known once they were measured.
+        inputs: Names of further columns, known once they were measured.
         known: Names of further columns that are known ahead, such as a price or a holiday. The file
             to forecast from has them for the steps to come too.
         series: Name of the column that says which of several series a row is of. One model learns
@@ -49,26 +49,27 @@ class SeriesDataModule(DataModule):
             role. Predictions have the series' names in a column "series".
         dayfirst: Whether 01/02 is the first of February; null finds out, and asks where it cannot.
         timezone: Zone of times without an offset, such as "Europe/Berlin", whose clocks change.
-        missing: What stands for a missing value, beside an empty cell, NA and the like: "?", "-".
+        missing: Words for a missing value, such as "?" or "-", besides an empty cell, NA and the
+            like.
         resample: Length of the steps, such as "15min", "1h", "1d" or "1m" (months), of a file whose
-            rows come at no regular step: each step is the mean of its rows. Null finds the step.
-        problems: What to do about gaps, missing values, duplicates and unsorted rows.
+            rows have no regular step: each step is the mean of its rows. Null finds the step.
+        problems: How to handle gaps, missing values, duplicates and unsorted rows.
         window: Steps that a forecast looks back on.
-        lags: Further inputs of each step, as times before the step to come: "1d", "7d"; of a
-            monthly series "1m", "1q", "1y"; of business days "5d" is "1w".
-        calendar: Give the time of day and the day of the week of the step to come; of months, the
-            month of the quarter and of the year.
+        lags: Further inputs of each step, as times before the next step: "1d", "7d"; of a monthly
+            series "1m", "1q", "1y"; of business days "5d" is "1w".
+        calendar: Add the next step's time of day and day of the week; of months, the month of the
+            quarter and of the year.
         horizon: Steps that are forecast at once.
         stride: Steps from one evaluated forecast to the next, where all would be too many.
-        overlap: Let windows of validation and test begin in the steps before, which are known by
-            then, so that each step of these parts is forecast: what a short series needs.
-        val_fraction: Share of the training steps that is held out for validation.
-        val_blocks: Blocks over which validation is spread, fewer where they would get too short;
-            1 holds out the last part.
+        overlap: Let windows of validation and test begin in the steps before, so that each step of
+            these parts is forecast, as a short series needs.
+        val_fraction: Share of the training steps held out for validation.
+        val_blocks: Blocks over which validation is spread, fewer if they would be too short; 1
+            holds out the last part.
         test_fraction: Share of the series that is the test part, where there is no test file.
-        folds: Parts of a cross-validation of the training file by rolling origin: each is tested
-            on once, in place of the test file, by what was trained on all before it.
-        fold: The part that is the test; the first has the least before it.
+        folds: Parts of a cross-validation of the training file by rolling origin: each is the test
+            once, instead of the test file, of a model trained on all before it.
+        fold: The part that is the test; the first has the least training data.
     """
 
     restored: ClassVar[Sequence[str]] = ("step", "statistics")
@@ -182,21 +183,23 @@ class SeriesDataModule(DataModule):
         self._require_known(path, panel)
         known = dict(self.statistics)
         if new := [name for name in panel.names if self.panel and name not in known]:
-            _log.warning("%s: not seen in training, scaled by themselves: %s", path, _named(new))
+            _log.warning(
+                "%s: not in training, scaled by their own statistics: %s", path, _named(new)
+            )
             by_name = dict(zip(panel.names, ends, strict=True))
             known |= {name: self._moments(panel, [Segment(*by_name[name])]) for name in new}
         panel = panel.with_statistics(known)
         return self._windows("predict", panel, [Segment(*segment) for segment in ends])
 
     def write_sample(self, folder: Path) -> None:
-        """An hourly series, where a problem has no sample of its own."""
+        """An hourly series, for a problem without a sample of its own."""
         write_series(folder / self.train_file, " ".join(self.columns.times), self.targets[0])
 
     def files(self) -> Sequence[Path]:
         return [self.root / name for name in (self.train_file, self.test_file) if name]
 
     def describe(self, split: SplitName, index: Tensor) -> Mapping[str, Sequence[str]]:
-        """The time of each step that is forecast; several steps of a sample are rows one by one."""
+        """The time of each forecast step; of several steps, each is a row."""
         windows = self.splits[split]
         assert isinstance(windows, Windows)
         target, segment = windows.locate(index)
@@ -269,7 +272,7 @@ class SeriesDataModule(DataModule):
         return Panel.of(series, len(self.targets), len(self.columns.known))
 
     def _moments(self, panel: Panel, segments: list[Segment]) -> list[list[float]]:
-        """What scales each column of a series, and its error of the seasonal naive forecast."""
+        """Mean, deviation and seasonal naive error of each column of a series."""
         season = next((lag for lag in self._naive() if lag > 1), 1)
         return [
             [*panel.moments(c, segments), panel.naive_error(c, segments, season)]
@@ -277,7 +280,7 @@ class SeriesDataModule(DataModule):
         ]
 
     def _require_known(self, path: Path, panel: Panel) -> None:
-        """Refuse a file without the columns that are known ahead for the steps to come."""
+        """Refuse a file without the columns known ahead at the steps to forecast."""
         if not self.columns.known:
             return
         ends = torch.cat([panel.starts[1:], torch.tensor([panel.values.shape[1]])])
@@ -316,7 +319,7 @@ class SeriesDataModule(DataModule):
         return [Calendar.of(self.step).lag(lag) for lag in self.lags]
 
     def _naive(self) -> list[int]:
-        """What the baselines repeat; a season that is none of its own, or no steps, is 0."""
+        """The lags that the baselines repeat, in steps; 0 for a season that the step rules out."""
         return [1, *Calendar.of(self.step).seasons()]
 
 

@@ -1,4 +1,4 @@
-"""Positions whose values were not measured, and what was measured before them."""
+"""Positions without a measured value, and the last measured ones before them."""
 
 import torch
 from torch import Tensor

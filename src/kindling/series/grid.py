@@ -1,4 +1,4 @@
-"""The rows of a series at their steps in a calendar, and what is done about gaps and doubles."""
+"""The rows of a series at their steps in a calendar; gaps and repeated rows are mended."""
 
 import logging
 from collections import Counter
@@ -18,14 +18,14 @@ from kindling.series.several import refuse_several
 
 Problems = Literal["error", "interpolate", "drop"]
 
-_REPEATED = 0.2  # share of rows that repeat a time, from which on they are no slips
-_IRREGULAR = 0.5  # share of rows between two steps, from which on there are no steps
+_REPEATED = 0.2  # share of rows that repeat a time, above which they are no mistakes
+_IRREGULAR = 0.5  # share of rows between two steps, above which there are no steps
 _CURE = "mend the file or set --data.problems=interpolate (or drop)"
 _log = logging.getLogger(__name__)
 
 
 class Grid:
-    """What was read of a series for the steps from ``start`` on, NaN where nothing was.
+    """The values of a series from step ``start`` on, NaN where none was read.
 
     Memory is taken as steps fill, ``capacity`` of them at most.
     """
@@ -37,7 +37,7 @@ class Grid:
         self.every = f"one every {calendar.name}"
         self.past = len(columns.numbers) - len(columns.known)  # columns that are not known ahead
         self.capacity = capacity
-        # What is not written to takes no memory, but of many series it cannot be set aside.
+        # Memory that is not written to costs nothing, but cannot be reserved for many series.
         self.values = np.empty((len(columns.numbers), 0 if name else capacity))
         self.start: int | None = None
         self.size = self.rows = 0
@@ -85,7 +85,7 @@ class Grid:
         return int(index[(~off).argmax()]) - int((~off).argmax())
 
     def _clock_change(self, chunk: Chunk, i: np.intp) -> str:
-        """What a Sunday night in spring or autumn may be about."""
+        """A hint where the row is of a Sunday night in spring or autumn."""
         moment = pd.Timestamp(int(chunk.ticks[i]), unit="us")
         night = moment.weekday() == 6 and moment.hour < 4 and moment.month in (3, 4, 9, 10, 11)
         if self.columns.timezone or chunk.offsets is not None or not night:
@@ -93,7 +93,7 @@ class Grid:
         return " (where clocks change, set --data.timezone, such as Europe/Berlin)"
 
     def add(self, chunk: Chunk) -> None:
-        """Put each row's values where its time says; the first to come stays."""
+        """Put each row's values at the step of its time; the first of several stays."""
         steps, off = self.calendar.index(chunk.ticks)
         empty = np.isnan(chunk.values).all(1)
         steps, values = steps[~empty & ~off], chunk.values[~empty & ~off]
@@ -112,7 +112,7 @@ class Grid:
         self.latest = int(steps[-1])
 
     def _reach(self, earliest: int, latest: int) -> int:
-        """Make room for these steps, at the front by moving what is there; the first step."""
+        """Make room for these steps, moving values back if they come before; the first step."""
         start = earliest if self.start is None else min(self.start, earliest)
         before = 0 if self.start is None else self.start - start
         size = max(before + self.size, latest - start + 1)
@@ -152,7 +152,7 @@ class Grid:
         return found
 
     def mended(self, problems: Problems, clock: Clock | None) -> Series:
-        """The series without a missing value, but for those of steps that are to come."""
+        """The series without missing values, except at steps to forecast."""
         start = self.first_step
         self._check_repeated(problems)
         first, stop, size = self._ends()
@@ -169,7 +169,7 @@ class Grid:
         self._report(problems)
         values, filled = self.values[:, first:size], np.flatnonzero(missing[: self.past])
         if self.name and self.size < self.values.shape[1]:
-            values = values.copy()  # which gives back what was set aside for more
+            values = values.copy()  # frees what was reserved for more
         return Series(values, self.calendar, start + first, filled, clock, stop - first)
 
     @property
@@ -212,7 +212,7 @@ class Grid:
         return first, stop, size
 
     def _refuse(self, missing: Mask, first: int, stop: int) -> None:
-        """What the rows alone could not show: a value that is missing, or a column's late begin."""
+        """Refuse missing values and columns that begin late, which single rows cannot show."""
         missing[: self.past, stop - first :] = False
         if first or missing.any():
             step = 0 if first else first + int(missing.any(0).argmax())
@@ -226,7 +226,7 @@ class Grid:
             if 2 * gaps.sum() > len(gaps):
                 raise self._too_sparse(self.first_step, self.size)
             if gaps.any():
-                # Only the values at the edges of gaps, which may be few of millions.
+                # Only the values at the edges of gaps, which may be a few out of millions.
                 index = np.flatnonzero(gaps)
                 edges = np.setdiff1d(np.concatenate([index - 1, index + 1]), index)
                 column[index] = np.interp(index, edges, column[edges])

@@ -1,4 +1,4 @@
-"""What forecasts are scored by, beside errors in the units of the series.
+"""Scores of forecasts beyond errors in the units of the series.
 
 Q: quantiles.
 """
@@ -34,7 +34,7 @@ class MeanAbsoluteScaledError(MeanScore):
 
 
 class WeightedQuantileLoss(MeanScore):
-    """Twice the pinball loss, as a mean over the quantiles, by the sum of all absolute targets."""
+    """Twice the pinball loss, averaged over the quantiles, by the sum of absolute targets."""
 
     def __init__(self, levels: Sequence[float]) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class WeightedQuantileLoss(MeanScore):
 class Coverage(MeanScore):
     """Share of targets that lie in the interval between two of the quantiles."""
 
-    higher_is_better: bool | None = None  # it shall be what the interval says
+    higher_is_better: bool | None = None  # it should equal the nominal share
 
     def __init__(self, levels: Sequence[float], low: float) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Coverage(MeanScore):
 
 
 class IntervalScore(Coverage):
-    """Width of the interval, and what is lacking outside of it, the more the surer it is.
+    """Width of the interval plus a penalty for targets outside, larger for surer intervals.
 
     References:
         Gneiting and Raftery, Strictly Proper Scoring Rules, Prediction, and Estimation, 2007,
@@ -87,7 +87,7 @@ def pinball(quantiles: Tensor, target: Tensor, levels: Sequence[float]) -> Tenso
 
 
 def interval(levels: Sequence[float], low: float) -> tuple[int, int, float]:
-    """Where the ends of a central interval are among the levels, and its share."""
+    """The positions of a central interval's ends among the levels, and its share."""
     high = next(k for k, level in enumerate(levels) if abs(level - (1 - low)) < 1e-9)
     return list(levels).index(low), high, 1 - 2 * low
 
@@ -116,7 +116,7 @@ def forecast_metrics(extended: bool, quantiles: Sequence[float] = ()) -> MetricC
             share = f"{100 * (1 - 2 * low):g}"
             found[f"coverage_{share}"] = Coverage(quantiles, low)
             found[f"interval_score_{share}"] = IntervalScore(quantiles, low)
-    # Metrics whose sums are equal at first, such as two coverages, would be taken for the same.
+    # torchmetrics would merge metrics whose sums are equal at first, such as two coverages.
     return MetricCollection(found, compute_groups=len(found) == 3)
 
 

@@ -18,12 +18,12 @@ from kindling.series.clock import Clock, written
 from kindling.series.gaps import Gaps
 
 START = torch.zeros(1, dtype=torch.int64)
-AT_ONCE = 1 << 20  # values that are looked at together, so that millions take little memory
+AT_ONCE = 1 << 20  # values handled at a time, so that millions take little memory
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Values that follow each other by the steps of a calendar.
+    """Values at consecutive steps of a calendar.
 
     Shape:
         ``values`` is ``(N,)``, or ``(C, N)`` of several columns; those at ``i`` were measured at
@@ -80,16 +80,16 @@ class Panel:
 
     Args:
         values: ``(C, N)``: first the columns to forecast, last those that are known ahead.
-        filled: Which were not measured, in order, as positions in all columns together.
+        filled: Positions of unmeasured values, in order, counted through all columns.
         targets: Columns to forecast, V.
         known: Columns that are known ahead, K.
-        names: What the file calls each series; "" is the only one of its file.
+        names: Names of the series in the file; "" is the only one of its file.
         starts: ``(S,)``: where each series begins.
         stops: ``(S,)``: where its measured values end.
         firsts: ``(S,)``: the calendar's step that each series begins at.
-        timeline: The calendar and the clock that all go by, from step 0 on.
-        statistics: ``(S, C, 3)``, of what was trained on: mean, standard deviation, and mean
-            absolute error of the seasonal naive forecast; NaN where they are not known.
+        timeline: The calendar and clock of all, from step 0 on.
+        statistics: ``(S, C, 3)`` of the training part: mean, standard deviation, and mean absolute
+            error of the seasonal naive forecast; NaN where unknown.
     """
 
     values: Tensor
@@ -105,7 +105,7 @@ class Panel:
 
     @classmethod
     def of(cls, series: dict[str, Series], targets: int, known: int) -> Self:
-        """All series of a file, which is emptied as they are taken from it."""
+        """All series of a file; the dictionary is emptied to free memory."""
         names, one = list(series), next(iter(series.values()))
         lengths = torch.tensor([len(part) for part in series.values()])
         starts = lengths.cumsum(0) - lengths
@@ -151,7 +151,7 @@ class Panel:
         return self.timeline.written(self.steps(position, home).numpy())
 
     def with_statistics(self, known: Mapping[str, Sequence[Sequence[float]]]) -> Self:
-        """With statistics by the names of the series; NaN where one has none."""
+        """The same series with statistics by name, NaN for those without."""
         nothing = [[torch.nan] * 3] * len(self.values)
         table = [known.get(name, nothing) for name in self.names]
         return replace(self, statistics=torch.tensor(table, dtype=torch.float64))

@@ -35,9 +35,9 @@ def read_series(
 
     Args:
         path: The file.
-        time: Its column of times, or all that is known of its columns, with ``value``.
+        time: Its column of times, or all its columns, ``value`` included.
         value: Its column of values.
-        problems: What is done about these.
+        problems: How gaps, missing values, repeated and unsorted rows are handled.
         cells: Cells that are read at a time.
         length: Of the steps in training, for a file too short to show it.
     """
@@ -58,7 +58,7 @@ def read_panel(
     One layout of times holds for the whole file; of day first and month first, where both fit, the
     one that makes the file more regular. The calendar of the steps is found in the beginning of the
     file: a step of the clock, business days, or whole months. Values between two times of the file
-    are told apart by UTC where it has offsets, and its own clock is kept to write them.
+    are separated by UTC where it has offsets, and its own clock is kept to write them.
 
     With ``columns.resample`` steps are as long as it says, each the mean of its rows. With
     ``columns.wide`` each of these columns is a series, from its first value to its last.
@@ -70,7 +70,7 @@ def read_panel(
       was measured it refuses: that is a wrong step or a wrong timestamp.
     - ``drop`` sorts, and keeps the longest segment without a gap: closing gaps would move lags.
 
-    Of rows with the same time both keep the first that has a value; where most times come again,
+    Of rows with the same time both keep the first that has a value; where most times repeat,
     the file holds several series and is refused. Both drop rows between two steps. Rows at a
     series' end with the columns alone that are known ahead are those to forecast.
 
@@ -109,7 +109,7 @@ def _whole_clock(
 
 
 def read_rows(path: Path, columns: SeriesColumns, most: int) -> dict[str, Recording]:
-    """The first ``most`` rows, or a few more, of each series, as they stand there or resampled."""
+    """About the first ``most`` rows of each series, unchanged or resampled."""
     columns = columns.of_file(path)
     parts: dict[str, list[Recording]] = {}
     count = 0
@@ -138,7 +138,7 @@ def _from_first_to_last(rows: Recording) -> Recording:
 def _opened(
     path: Path, columns: SeriesColumns, cells: int, length: int | str | None = None
 ) -> tuple[Calendar, Iterator[Chunk], ClockChanges]:
-    """The calendar, all chunks, and what gathers the file's clock from them."""
+    """The calendar, all chunks, and the gatherer of the file's clock changes."""
     chunks = read_chunks(path, columns, cells)
     first = next(chunks)
     if columns.resample:
@@ -160,7 +160,7 @@ def _find_calendar(chunk: Chunk, length: int | str | None) -> tuple[bool, Calend
         raise UserError(f"{chunk.path}: one time shows no step; add rows to the file")
     if chunk.offsets is not None:
         shown = find_calendar(chunk.ticks + chunk.offsets, length)
-        # Midnights, months and business days are of the clock on the wall.
+        # Midnights, months and business days are of local time.
         if shown and (shown.share > found.share or shown.calendar.kind != "time"):
             return True, shown.calendar
     return False, found.calendar
@@ -187,7 +187,7 @@ def _by_clock(chunks: Iterator[Chunk], clock: ClockChanges) -> Iterator[Chunk]:
 
 
 def _resampled(chunks: Iterator[Chunk], calendar: Calendar) -> Chunk:
-    """The mean of all rows of each step, at the step's beginning."""
+    """The mean of each step's rows, at the beginning of the step."""
     parts = list(chunks)
     path, ticks = parts[0].path, np.concatenate([part.ticks for part in parts])
     names = [part.series for part in parts if part.series is not None]

@@ -20,8 +20,8 @@ from kindling.tables.formats import EITHER
 
 Values = npt.NDArray[np.float64]
 
-CELLS = 200_000  # that are read at a time; pandas reads text three times slower at a million
-PEEKED = 1000  # rows, at most, that tell how values are written
+CELLS = 200_000  # read at a time; pandas reads text three times slower at a million
+PEEKED = 1000  # rows, at most, that show how values are written
 
 
 class Chunk(NamedTuple):
@@ -57,7 +57,7 @@ class Chunk(NamedTuple):
 
 
 def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Iterator[Chunk]:
-    """The rows that have anything in the columns; a UserError where there is none."""
+    """The rows with anything in these columns; a UserError if there is none."""
     layout: Layout | None = None
     try:
         for times, numbers, series in _read_columns(path, columns, cells):
@@ -107,7 +107,7 @@ def _read_columns(
         file,
         pd.read_csv(
             file,
-            # Where commas do not part the cells they are decimal marks; so may be points.
+            # Where commas do not separate the cells they are decimal marks; points may be too.
             decimal="." if separator == "," else ",",
             dtype=dict.fromkeys([*times, *text, *series], str),
             chunksize=max(1, cells // len(header)),
@@ -135,7 +135,7 @@ def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
 
 def _head(path: Path, columns: Sequence[int], settings: Mapping[str, Any]) -> pd.DataFrame:
     """The first values as they are written."""
-    with warnings.catch_warnings(action="ignore"):  # of what is said when the file is read
+    with warnings.catch_warnings(action="ignore"):  # they come again when the file is read
         file, settings = open_text(path)[0], {**settings, "usecols": np.asarray(columns)}
         with file:
             head: pd.DataFrame = pd.read_csv(file, dtype=str, nrows=PEEKED, **settings)
@@ -143,7 +143,7 @@ def _head(path: Path, columns: Sequence[int], settings: Mapping[str, Any]) -> pd
 
 
 def _has_decimals(cells: "pd.Series[str]") -> bool:
-    """Whether values say that their mark is of decimals, not of thousands."""
+    """Whether values show that their mark is of decimals, not of thousands."""
     there = cells.dropna()
     marked = there[there.str.contains("[.,]")]
     either = marked.str.fullmatch(EITHER)

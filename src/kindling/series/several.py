@@ -1,4 +1,4 @@
-"""Files of several series, or with the time of day in a column of its own: told by their times."""
+"""Files of several series, or with a column for the time of day, found by repeated times."""
 
 import reprlib
 from pathlib import Path
@@ -14,21 +14,23 @@ OFTEN = 0.2  # share of rows whose time is another's too
 
 
 def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) -> None:
-    """Raise a UserError where a column tells rows of one time apart.
+    """Raise a UserError if a column distinguishes rows of the same time.
 
     Args:
-        path: A file in which times come again.
+        path: A file with repeated times.
         columns: What is read of it.
-        certain: Times come again so often that the file is refused also without such a column.
+        certain: Times repeat so often that the file is refused even without such a column.
     """
     found = find_series(path, columns)
     if found:
         name, cells = found
         if len(columns.times) == 1 and _of_a_day(cells):
             cure = f"two columns are the time: set --data.time=[{columns.times[0]},{name}]"
-            raise UserError(f"{path}: times come again, told apart by column {name!r}; {cure}")
+            raise UserError(
+                f"{path}: times repeat, with different values in column {name!r}; {cure}"
+            )
         examples = ", ".join(reprlib.repr(cell) for cell in cells.unique()[:3])
-        fault = f"several series, told apart by column {name!r} ({examples})"
+        fault = f"several series, named by column {name!r} ({examples})"
         raise UserError(f"{path}: {fault}; set --data.series={name}")
     if certain:
         fault = "many rows repeat the time of an earlier one, as where a file has several series"
@@ -36,7 +38,7 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
 
 
 def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str]"] | None:
-    """The column that tells rows of one time apart, and its cells in these rows."""
+    """The column that distinguishes rows of the same time, and its cells in these rows."""
     separator, _ = read_header(path)
     file, encoding = open_text(path)
     with file:
@@ -49,7 +51,7 @@ def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str
     again = table.duplicated(time, keep=False)
     for name in table.columns.drop(used):
         cells = table[name]
-        # A column of measurements tells rows apart as well, by chance; it has many values.
+        # Measurements distinguish rows too, by chance; they have many different values.
         few = cells.nunique() <= max(2, len(table) / 4)
         told_apart = again.any() and not table.duplicated([*time, name]).any()
         if told_apart and few and _names(cells, often=again.mean() >= OFTEN):
@@ -58,7 +60,7 @@ def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str
 
 
 def _names(cells: "pd.Series[str]", often: bool) -> bool:
-    """Text throughout, or whole numbers, which tell a few rows apart by chance."""
+    """Text throughout; or whole numbers, which distinguish a few rows by chance."""
     pattern = r"[+-]?\d*[.,]\d+" if often else r"[+-]?[\d.,]+"
     return bool(cells.notna().all() and not cells.str.fullmatch(pattern).any())
 

@@ -1,4 +1,4 @@
-"""Where in time training, validation and test lie in each series, and whether they are long enough.
+"""Training, validation and test in time, for each series, and whether they are long enough.
 
 T: steps in a window, H: steps to forecast.
 """
@@ -88,7 +88,7 @@ class TimeSplit:
         if size >= takes:
             short, series = sum(n < takes for n in sizes["test"]), len(sizes["test"])
             if short and series > 1:
-                _log.warning("test: %s of %s series too short for it", short, series)
+                _log.warning("test: %s of %s series are too short", short, series)
             return
         what = "one" if self.horizon == 1 else f"{self.horizon} (--data.horizon)"
         cure = self._shorter(int((whole.stops - whole.starts).max()), max(sizes["test"]))

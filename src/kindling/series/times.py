@@ -39,7 +39,7 @@ _LAYOUTS = [
 
 
 class Parsed(NamedTuple):
-    """Times of the world's clock, ``(N,)``, and how far ahead of it the file's own clock is."""
+    """Times in UTC, ``(N,)``, and how far the file's own clock is ahead of UTC."""
 
     ticks: Ticks
     offsets: Ticks | None = None
@@ -96,7 +96,7 @@ def _of_numbers(times: "pd.Series[str]") -> list[str]:
 
 
 def _of_text(times: "pd.Series[str]", dayfirst: bool | None) -> list[str]:
-    with warnings.catch_warnings(action="ignore"):  # pandas warns of each guess it is not asked for
+    with warnings.catch_warnings(action="ignore"):  # pandas warns about its guesses
         guesses = [guess_datetime_format(times.iloc[0], dayfirst=day) for day in (True, False)]
     layouts = [x for x in _LAYOUTS if _parse(times[:1], x)[0] != NOT_A_TIME]
     layouts += [guess for guess in guesses if guess and guess not in layouts]
@@ -116,7 +116,7 @@ def _fits(ticks: Ticks) -> tuple[int, float]:
     """How many are times, and the share of steps that are regular."""
     read = ticks[ticks != NOT_A_TIME]
     fit = find_calendar(read)
-    # A step from one odd day of the month to the same of the next is no guess.
+    # Monthly steps on a day in mid-month rather come from day and month mixed up.
     odd = fit and fit.calendar.kind == "months" and 1 < fit.calendar.day < 28
     return len(read), round(fit.share, 3) if fit and not odd else 0.0
 
@@ -131,7 +131,7 @@ def _parse(times: "pd.Series[str]", layout: str) -> Ticks:
         return _rounded(numbers * _UNIX[layout])
     if layout == "Excel's days":
         days = pd.to_numeric(times, errors="coerce").to_numpy(np.float64)
-        # A second is what a day's fraction is exact to.
+        # A day's fraction is exact to a second.
         return _rounded(np.rint((days - 25_569) * 86_400) * SECOND)
     if layout == "quarter":
         times = times.map(_first_month)
@@ -167,7 +167,7 @@ def _rounded(ticks: npt.NDArray[np.float64]) -> Ticks:
 
 
 def _offsets(times: "pd.Series[str]") -> Ticks:
-    """How far ahead of the world's clock each cell's end says that the file's is."""
+    """How far the file's clock is ahead of UTC, by the end of each cell."""
     codes, tails = pd.factorize(times.str.slice(-6))
     return np.array([_offset(tail) for tail in tails], np.int64)[codes]
 

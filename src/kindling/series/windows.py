@@ -1,4 +1,4 @@
-"""Windows of series as views of one tensor, in segments that no window leaves.
+"""Windows of series as views of one tensor; no window leaves its segment.
 
 N: steps of all series, B: batch, T: steps in a window, H: steps to forecast, V: columns to
 forecast, L: lags, C: what else is known of a step, K: baselines.
@@ -19,7 +19,7 @@ from kindling.series.panel import Panel
 from kindling.series.splits import Segment, context
 
 BASELINES = ("last value", "same time yesterday", "same time last week", "same time last year")
-"""In the order of a batch's ``naive``, which may be fewer; the step rules some out."""
+"""In the order of a batch's ``naive``, which may have fewer, depending on the step."""
 
 Phases = Callable[[Any], npt.NDArray[np.float64]]
 
@@ -27,8 +27,8 @@ Phases = Callable[[Any], npt.NDArray[np.float64]]
 class SeriesBatch(NamedTuple):
     """Windows and the values that follow each, all values in double precision.
 
-    A model subtracts what it takes for the level, such as the last value, and goes on in single
-    precision: a meter that stands at 1,234,567,890 moves by less than that tells apart.
+    A model subtracts a level, such as the last value, and continues in single precision, which
+    cannot hold the changes of a meter that stands at 1,234,567,890.
 
     Shape:
         ``window`` ``(B, T, V * (1 + L))``: the columns to forecast, then the same a lag before the
@@ -50,7 +50,7 @@ class SeriesBatch(NamedTuple):
     statistics: Tensor
 
     def baselines(self) -> dict[str, Tensor]:
-        """The forecast of each baseline, as ``target``: the value at its lag, once more.
+        """The forecast of each baseline, shaped like ``target``: the value at its lag.
 
         Beyond its lag, a baseline repeats what is known when the forecast is made.
         """
@@ -60,16 +60,16 @@ class SeriesBatch(NamedTuple):
 class Windows(BatchDataset[SeriesBatch]):
     """Every window whose H targets, and whose context too unless they overlap, lie in a segment.
 
-    Those count of whose first step a target was measured; later targets that were not are NaN. A
-    value that was filled in between two others is known once the later one is: in a window that
-    ends before that, the last measured value stands in its place.
+    A window counts if a target of its first step was measured; unmeasured later targets are NaN. A
+    filled value is known only once the measured value after it is: a window that ends before that
+    has the last measured value in its place.
 
     Args:
         series: ``(N,)`` or ``(V, N)``, or series with further columns; shared by all splits.
-        segments: Where this split lies.
+        segments: Segments of this split.
         length: Steps in a window, T.
         lags: Further inputs, in steps before the step to come.
-        naive: Lags that the baselines repeat, in steps; 0 is for one that the step rules out.
+        naive: Lags that the baselines repeat, in steps; 0 for a baseline that the step rules out.
         phases: Of steps in two periods, where the calendar is an input: ``(...)`` to ``(..., 2)``.
         filled: Steps whose values were not measured, in order, of a series that is a tensor.
         ahead: Include the window after the last step, whose targets are not known yet.
@@ -103,7 +103,7 @@ class Windows(BatchDataset[SeriesBatch]):
         self.context = context(length, lags)
         self.first, self.stop = (torch.tensor(ends) for ends in zip(*segments, strict=True))
         self.home = torch.bucketize(self.first, series.starts, right=True) - 1
-        # Where what a window may hold begins.
+        # The first step that a window may contain.
         self.origin = series.starts[self.home] if overlap else self.first
         begin = (self.origin + self.context).maximum(self.first)
         end = (self.stop + 1 - (0 if ahead else horizon)).maximum(begin)
@@ -118,17 +118,17 @@ class Windows(BatchDataset[SeriesBatch]):
         self._lay_out(series)
 
     def _lay_out(self, panel: Panel) -> None:
-        """How far from a target, in all columns together, each of what is gathered lies."""
+        """Offsets of all gathered values from the target, counted through all columns."""
         columns = torch.arange(len(panel.values)) * panel.values.shape[1]
         past = len(columns) - panel.known
         own, further, known = columns.tensor_split([panel.targets, past])
         shifts = [0, *(1 - lag for lag in self.lags)]
-        # Of the window, and of what else is known of its steps: the column, and its first value.
+        # Of the window and of the further columns: the column, and the offset of its first value.
         self.bases = own.repeat(len(shifts))
         self.begins = torch.cat([own + shift for shift in shifts]) - self.length
         self.others = torch.cat([further, known])
         self.others_begin = torch.cat([further, known + self.horizon]) - self.length
-        # Columns that are known ahead have no value that was not known yet.
+        # Values of columns known ahead are always known by then.
         self.later = torch.cat([torch.zeros_like(further), torch.full_like(known, self.horizon)])
         steps = torch.arange(self.horizon)
         self.ahead_by = steps[:, None] + own  # (H, V)
@@ -176,14 +176,14 @@ class Windows(BatchDataset[SeriesBatch]):
         return (center, scale) if self.targets > 1 else (center[0], scale[0])
 
     def locate(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Of each sample, the position of its first target, and its segment."""
+        """The position of each sample's first target, and its segment."""
         segment = torch.bucketize(index, self.ends, right=True)
         before = torch.where(segment > 0, self.ends[segment - 1], 0)
         rank = self.anchor[segment] + (index - before) * self.stride
         return self.panel.unmeasured_rows.position(rank), segment
 
     def _view(self, target: Tensor, begins: Tensor, bases: Tensor, ahead: Any = 0) -> Tensor:
-        """Windows of columns, the last measured value in place of what came later."""
+        """Windows of columns, with the last measured value in place of unknown ones."""
         begin = target[..., None] + begins
         view = self.views[begin]
         if len(self.panel.gaps):
@@ -193,7 +193,7 @@ class Windows(BatchDataset[SeriesBatch]):
         return view.transpose(-1, -2).contiguous()
 
     def _repeated(self, target: Tensor, segment: Tensor) -> Tensor:
-        """What the baselines repeat, ``(..., K, H, V)``."""
+        """The values that the baselines repeat, ``(..., K, H, V)``."""
         position = target[..., None, None, None] + self.repeats
         origin = self.origin[segment][..., None, None, None]
         there = (position - self.own >= origin) & self.repeatable
@@ -204,7 +204,7 @@ class Windows(BatchDataset[SeriesBatch]):
         return torch.where(there, self.values[place], torch.nan)
 
     def _calendar(self, target: Tensor, home: Tensor) -> Tensor:
-        """Sine and cosine of where the step to come lies in each of two periods, and the rest."""
+        """Sine and cosine of the next step's position in two periods, and the further columns."""
         parts = []
         if self.phases is not None:
             position = target[..., None] + torch.arange(1 - self.length, 1)
@@ -224,7 +224,7 @@ class Windows(BatchDataset[SeriesBatch]):
 
 
 def head_names(columns: Sequence[str]) -> list[str]:
-    """The outputs of a model by the columns to forecast; torch allows no point in a name."""
+    """A model's outputs for these columns; torch allows no point in a name."""
     if len(columns) == 1:
         return ["value"]
     names = [name.replace(".", "_") for name in columns]

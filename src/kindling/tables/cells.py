@@ -20,18 +20,18 @@ log = logging.getLogger(__name__)
 
 Cells = NDArray[np.object_]
 
-_TOGETHER = 10_000  # records that become columns at a time
+_TOGETHER = 10_000  # records turned into columns at a time
 
 
 def _spellings(*words: str) -> frozenset[str]:
-    """The words in small and large letters, mixed in any way."""
+    """The words in any mix of lower and upper case."""
     letters = (product(*zip(word.lower(), word.upper(), strict=True)) for word in words)
     return frozenset("".join(each) for word in letters for each in word)
 
 
 MISSING = _spellings("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null")
 NONE = _spellings("none")
-"""Missing in a column of numbers; in any other a word, such as the name of a class."""
+"""Missing in a column of numbers; in any other a word, such as a class."""
 
 
 class _Raw(NamedTuple):
@@ -108,7 +108,7 @@ def _decimal_mark(columns: Sequence[Cells], raw: _Raw) -> str | None:
 
 
 def _whole(rows: Iterator[Record], width: int, separator: str, path: Path) -> Iterator[Record]:
-    """Records of as many cells as the header has, but for those that are empty."""
+    """Records with as many cells as the header; empty ones are left out."""
     empty = 0
     for row, record in rows:
         if not any(map(str.strip, record)):
@@ -128,7 +128,7 @@ def _columns(
     rows: Iterator[Record], width: int, index: list[int], missing: Collection[str]
 ) -> list[Cells]:
     """The cells of each column, and in ``index`` the lines of the rows."""
-    # Python's garbage collector walks through lists, but not through arrays, again and again.
+    # Python's garbage collector repeatedly walks through lists, but not through arrays.
     parts: list[list[Cells]] = [[] for _ in range(width)]
     while together := list(islice(rows, _TOGETHER)):
         index += [row for row, _ in together]

@@ -28,13 +28,13 @@ ID = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid)$)|[a-z]I[dD]$")
 """Names of columns that name what a row is of: ``dealer_id``, ``CustomerId``."""
 
 MISTYPED = 0.05
-"""Share of text up to which a column is of numbers, and a cell of text is a mistake in it."""
+"""Share of text up to which a column is of numbers, and its cells of text are mistakes."""
 
 FEW = 20
-"""Different values of a category, up to which it does not matter how few rows each has."""
+"""Different values up to which a column is a category, however few rows each has."""
 
 PER_ID = 10
-"""Rows for each value from which what an identifier stands for can be learned as a category."""
+"""Rows for each value above which an identifier is learned as a category."""
 
 WHOSE = re.compile(
     r"country|patient|customer|client|user|subject|person|player|student|household|account"
@@ -44,13 +44,13 @@ WHOSE = re.compile(
 """Names of columns that say whose row it is, where a value has several rows."""
 
 GROUPS = 5
-"""Different values from which a column can be of groups."""
+"""Fewest different values of a column of groups."""
 
 LONG = 60
-"""Letters of a cell from which text is prose rather than a name."""
+"""Length of a cell above which text is prose rather than a name."""
 
 SAMPLED = 100
-"""Rows by which columns are seen to differ before all of their rows are compared."""
+"""Rows compared first, to find columns that differ."""
 
 
 class Columns(NamedTuple):
@@ -68,9 +68,9 @@ def choose(
     named: Mapping[Kind, Sequence[str] | None],
     path: Path,
 ) -> Columns:
-    """The columns that are named, and of each kind that is not named those that look like it.
+    """The named columns, and for each kind that is not named the columns that look like it.
 
-    But for the target, or what else is not learned from.
+    The target and others that are no inputs are left out.
 
     Raises:
         UserError: A name is absent or named twice, or is the target, or nothing is left.
@@ -88,7 +88,7 @@ def choose(
         if name in aside or name in given or name in useless:
             continue
         kind = looks_like(table[name])
-        # What a row is called is always of use: it names the row in the predictions.
+        # Identifiers are always kept: they name the row in the predictions.
         if kind == "identifiers" or (kind is not None and named.get(kind) is None):
             found[kind].append(name)
         elif kind is None and named.get("numbers") is None:
@@ -135,12 +135,12 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
 
 
 def _is_photo(cell: str) -> bool:
-    """Whether it ends as an image's name does, as an address or in a list as well."""
+    """Whether it ends like an image's name, also as an address or in a list."""
     return Path(re.sub(r"[?#].*|['\"\]\s]+$", "", cell)).suffix.lower() in photo_suffixes()
 
 
 def unusable(table: pd.DataFrame) -> dict[str, str]:
-    """Columns that nothing can be learned from, and why: empty, constant, doubled, or prose."""
+    """Columns that nothing can be learned from, and why: empty, constant, duplicate, or prose."""
     found: dict[str, str] = {}
     seen: dict[int, list[str]] = {}
     # What differs in some rows differs.
@@ -173,7 +173,7 @@ def report(
     vocabulary: Mapping[str, Sequence[str]],
     targets: Sequence[str],
 ) -> None:
-    """Say in one line what each column was taken for."""
+    """Log the kind of each column in one line."""
     categories = [f"{name} ({len(vocabulary[name])})" for name in columns.categories]
     parts = {**columns._asdict(), "categories": categories, "target": [*targets]}
     parts["not used"] = not_used(table, [*targets, *(name for names in columns for name in names)])
@@ -182,7 +182,7 @@ def report(
 
 
 def described(table: pd.DataFrame, columns: Columns, targets: Sequence[str]) -> dict[str, str]:
-    """What each column is taken for, and one of its cells."""
+    """The kind of each column, and one of its cells."""
     words = {"numbers": "number", "categories": "category", "photos": "photo"}
     kinds = {
         n: words.get(kind, "names the row")
@@ -207,7 +207,7 @@ def described(table: pd.DataFrame, columns: Columns, targets: Sequence[str]) -> 
 
 
 def not_used(table: pd.DataFrame, used: Sequence[str]) -> list[str]:
-    """The other columns, and why where that is seen by their cells."""
+    """The unused columns, and the reason if their cells show it."""
     taken = {source(name, table) for name in used}
     names = [str(name) for name in table.columns if name not in taken]
     why = unusable(table) if names else {}
@@ -215,7 +215,7 @@ def not_used(table: pd.DataFrame, used: Sequence[str]) -> list[str]:
 
 
 def related_rows(table: pd.DataFrame, targets: Sequence[str]) -> list[str]:
-    """Columns by which rows seem to belong together or to follow each other, and the cure."""
+    """Columns that seem to group or to order the rows, and what to set."""
     found = []
     for name in map(str, table.columns):
         cells = table[name].dropna()

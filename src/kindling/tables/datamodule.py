@@ -4,7 +4,6 @@ N: rows, B: batch, F: numbers, C: categories.
 """
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import ModuleDict
 
 from kindling.data.datamodule import STAGES, DataModule, SplitName
 from kindling.data.dataset import FieldDataset
@@ -26,27 +24,24 @@ from kindling.data.split import TooFew, grouped_split, split_config, stratified_
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.tables.columns import KINDS, Columns, Kind, choose, report
-from kindling.tables.read import (
-    labels,
-    listed,
-    numbers,
-    numeric,
-    read_table,
-    refuse,
-    require_columns,
-    text,
-)
+from kindling.tables.read import listed, numeric, read_table, require_columns, text
 from kindling.tables.splits import group_codes, moments, split_by_time
+from kindling.tables.targets import (
+    TargetKind,
+    binary_target,
+    class_target,
+    head_names,
+    number_target,
+    row_weights,
+    with_targets,
+)
 from kindling.tables.vocabulary import UNSEEN, class_indices, encode, vocabularies
-
-COARSE = 1e-3
-"""Deviations of a target by which single precision may change it."""
 
 log = logging.getLogger(__name__)
 
 
 class TableBatch(NamedTuple):
-    """What is known of each row, and what is to be predicted.
+    """The inputs and targets of rows.
 
     Shape:
         ``numbers`` ``(B, F)``, NaN where missing. ``codes`` ``(B, C)`` int64, 0 where unseen or
@@ -74,27 +69,27 @@ class TableDataModule(DataModule):
         table: CSV file to train on; null is the only one in the folder.
         test: CSV file of the test rows; null holds them out of the other.
         target: Column to predict, or several of one kind.
-        weight: Column of numbers by which rows count in the loss; null is all alike.
-        numbers: Columns of numbers; null is those that look like it.
-        categories: Columns of categories; null is those that look like it.
-        ignore: Columns that are not learned from, and identify a row in the predictions.
-        category_limit: Values of a category that are learned one by one, the rarer ones together.
-        missing: Words of the file that mean a missing value, such as ? or -, beside the usual ones.
-        decimal: Decimal mark of the file's numbers, where they do not say it themselves.
-        missing_target: Leave rows without a target out and count them, or end with an error.
-        group: Column that rows have in common that must be in the same split, as whose they are.
-        time: Column of dates or numbers by which the splits follow one another.
-        val_fraction: Share held out for validation, of the rows that are not for the test.
+        weight: Column of each row's weight in the loss; null weighs all alike.
+        numbers: Columns of numbers; null finds them.
+        categories: Columns of categories; null finds them.
+        ignore: Columns that are not inputs, and identify a row in the predictions.
+        category_limit: Values of a category that are learned separately; the rarer ones are one.
+        missing: Words for a missing value in the file, such as ? or -, besides the usual ones.
+        decimal: Decimal mark of the file's numbers, if they leave it open.
+        missing_target: Leave out and count rows without a target, or end with an error.
+        group: Column whose equal values keep rows in one split, such as the patient.
+        time: Column of dates or numbers: the earliest rows train, the latest test.
+        val_fraction: Share held out for validation, of the rows outside the test.
         test_fraction: Share held out for the test, where there is no test file.
-        split_seed: Seed of the cut, apart from the run's own so that runs stay comparable.
+        split_seed: Seed of the split, separate from the run's so that runs stay comparable.
         folds: Parts of a cross-validation, in place of a test file; null cuts once.
-        fold: The part that is the test.
+        fold: The part that is tested on.
         batch_size: Rows in a batch.
         num_workers: Processes that load batches; 0 loads in the training process.
     """
 
-    target_kind: ClassVar[Literal["binary", "classes", "number"]] = "number"
-    head: ClassVar[str] = "target"  # of the model, that predicts the target
+    target_kind: ClassVar[TargetKind] = "number"
+    head: ClassVar[str] = "target"  # the model's output for the target
     target_field: ClassVar[str] = "target"  # of a batch
     batch_class: ClassVar[type[Any]] = TableBatch
     restored: ClassVar[Sequence[str]] = ("vocabulary", "outputs", "classes")
@@ -144,7 +139,7 @@ class TableDataModule(DataModule):
         test_file = self.test_file is not None
         self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, test_file)
 
-    # What is known of the table: by the checkpoint, or else by the file.
+    # Known from the checkpoint, or else from the file.
 
     @cached_property
     def columns(self) -> Columns:
@@ -158,7 +153,7 @@ class TableDataModule(DataModule):
 
     @cached_property
     def outputs(self) -> dict[str, list[str]]:
-        """The heads of a model that predicts the targets, and the classes of each, by name."""
+        """The classes of each of the model's heads; a number has none."""
         if self.target_kind != "classes":
             return {head: [] for head in self.heads}
         settings = None, self.category_limit, self.path
@@ -167,17 +162,13 @@ class TableDataModule(DataModule):
 
     @cached_property
     def classes(self) -> list[str]:
-        """Names of the classes, if the target is one by name; of several, of the first."""
+        """Names of the target's classes; of several targets, those of the first."""
         return next(iter(self.outputs.values()))
 
     @property
     def heads(self) -> list[str]:
-        """What a model calls the targets: of several, by letters, digits and _ alone."""
-        if len(self.targets) == 1:
-            return [self.head]
-        names = [re.sub(r"\W", "_", name) for name in self.targets]
-        plain = len(set(names)) == len(names) and not any(hasattr(ModuleDict, n) for n in names)
-        return names if plain else [f"target_{k}" for k in range(1, len(names) + 1)]
+        """The model's names for the targets."""
+        return head_names(self.targets, self.head)
 
     @property
     def features(self) -> int:
@@ -201,7 +192,7 @@ class TableDataModule(DataModule):
         return read_table(path, self.missing, self.decimal, typed=True)
 
     def choose_columns(self, table: pd.DataFrame) -> Columns:
-        """What each column is, by the settings and by its looks."""
+        """What each column is, by the settings, or else by its cells."""
         aside = [*self.targets, *([self.weight] if self.weight else [])]
         return choose(table, aside, self.named_columns(), self.path)
 
@@ -224,7 +215,7 @@ class TableDataModule(DataModule):
         return self._stratified(table)
 
     def _stratified(self, table: pd.DataFrame) -> list[NDArray[np.int64]]:
-        """Each class in every split, but for those of fewer rows: these are for training alone."""
+        """Each class in every split; a class with too few rows for that is only in training."""
         label = self.read_target(table, self.path).numpy()
         name_of = np.array(self.classes)[label] if self.classes else label
         parts, rare = stratified_cut(self.cut, name_of)
@@ -235,40 +226,32 @@ class TableDataModule(DataModule):
         return parts
 
     def labelled(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
-        """The rows that have all targets, the others counted."""
-        if self.missing_target == "error":
-            return table
-        for name in self.targets:
-            known = table[name].notna() if name in table else np.ones(len(table), bool)
-            if not known.any():
-                raise UserError(f"{path}, column {name!r}: every row is without a target")
-            if left_out := int((~known).sum()):
-                where = (path, name, left_out)
-                log.warning("%s, column %r: rows without a target left out: %d", *where)
-                table = table[known]
-        return table
+        """The rows that have all targets; the others are counted."""
+        return table if self.missing_target == "error" else with_targets(table, self.targets, path)
 
     def dataset(self, table: pd.DataFrame, path: Path, labelled: bool = True) -> FieldDataset[Any]:
-        """Rows of a file as tensors; raw input, which is not labelled, need not have the target."""
+        """Rows of a file as tensors; unlabelled input need not have the target."""
         unknown = torch.nan if self.target_kind == "number" else IGNORE_INDEX
         several = [len(self.targets)] if len(self.targets) > 1 else []
         none = torch.full((len(table), *several), unknown)
         target = self.read_target(table, path) if labelled else none
         fields = {**self.input_fields(table, path), self.target_field: target}
         if "weight" in self.batch_class._fields:
-            fields["weight"] = self._weights(table, path) if labelled else torch.ones(len(table))
+            fields["weight"] = (
+                row_weights(table, self.weight, path) if labelled else torch.ones(len(table))
+            )
         names = {f: about["columns"] for f, about in self.io_schema().items() if "columns" in about}
         shared = self.shared_fields(labelled)
         return FieldDataset(self.batch_class, fields, shared, self.identifiers(table), names)
 
     def input_fields(self, table: pd.DataFrame, path: Path) -> dict[str, Tensor]:
-        """What is learned from, by the batch's field, ``(N, ...)`` each."""
+        """The inputs by the batch's field, ``(N, ...)`` each."""
         numbers = numeric(table, self.columns.numbers, path)
         codes = encode(table, self.vocabulary, path)
         return {"numbers": torch.from_numpy(numbers), "codes": torch.from_numpy(codes)}
 
     def shared_fields(self, labelled: bool) -> dict[str, Tensor]:
-        """What several rows share and ``input_fields`` has positions in, ``(M, ...)`` each."""
+        """What several rows share, ``(M, ...)`` each; ``input_fields`` has positions in it."""
         return {}
 
     def read_target(self, table: pd.DataFrame, path: Path) -> Tensor:
@@ -284,30 +267,13 @@ class TableDataModule(DataModule):
         self, table: pd.DataFrame, path: Path, name: str, classes: Sequence[str]
     ) -> Tensor:
         if self.target_kind == "binary":
-            return torch.from_numpy(labels(table, name, path))
+            return binary_target(table, name, path)
         if self.target_kind == "classes":
-            limit = self.category_limit
-            return torch.from_numpy(class_indices(table, name, classes, limit, path)[0])
-        number = numeric(table, [name], path)[:, 0]
-        cells = table[name]
-        fault = f"no {self.target_field}: fill it in or delete the row"
-        refuse(np.isnan(number), cells, path, fault)
-        exact = numbers(cells, path)
-        if np.abs(number - exact).max() > COARSE * exact.std():
-            fault = "differs from other rows by less than single precision holds of {cell}"
-            refuse(exact == exact, cells, path, f"{fault}: subtract a constant from the column")
-        return torch.from_numpy(number)
-
-    def _weights(self, table: pd.DataFrame, path: Path) -> Tensor:
-        if self.weight is None:
-            return torch.ones(len(table))
-        weight = numeric(table, [self.weight], path)[:, 0]
-        fault = "{cell} is no weight of a row: write a number above 0"
-        refuse(~(weight > 0), table[self.weight], path, fault)
-        return torch.from_numpy(weight)
+            return class_target(table, name, classes, self.category_limit, path)
+        return number_target(table, name, self.target_field, path)
 
     def identifiers(self, table: pd.DataFrame) -> dict[str, list[Any]]:
-        """What the predictions call the rows: by their line in the file, then by its columns."""
+        """What identifies the rows in predictions: their line in the file, then its columns."""
         names = [name for name in self.columns.identifiers if name in table]
         return {"row": table.index.tolist(), **{name: text(table, name).tolist() for name in names}}
 
@@ -341,7 +307,7 @@ class TableDataModule(DataModule):
         return self.dataset(self.load(path), path, labelled=False)
 
     def write_sample(self, folder: Path) -> None:
-        """Rows of the columns that the settings name, where a problem has no sample of its own."""
+        """Rows of the columns in the settings, for a problem without a sample of its own."""
         classes = {"number": (), "binary": ("0", "1"), "classes": tuple(SHAPES)}[self.target_kind]
         targets = dict.fromkeys(self.targets, classes)
         write_table(folder / (self.table or "sample.csv"), self.named, targets)
@@ -380,7 +346,7 @@ class TableDataModule(DataModule):
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        """The file, which is asked for its columns before anything is set up."""
+        """The rows of the file, whose columns are needed before setup."""
         self.prepare_data()
         return self.labelled(self.load(self.path), self.path)
 

@@ -47,13 +47,13 @@ def dates(cells: "pd.Series[str]") -> "pd.Series[pd.Timestamp] | None":
 
 
 def source(name: str, table: pd.DataFrame) -> str:
-    """The column that a number is read from: the date's, where it is the part of one."""
+    """The column that a number is read from: of part of a date, the date's."""
     column, _, part = name.rpartition(" ")
     return column if name not in table and column in table and part in PARTS else name
 
 
 def date_parts(cells: "pd.Series[str]", name: str, path: Path) -> NDArray[np.float64]:
-    """The part of the dates that a column's name asks for, ``(N,)``, NaN where missing."""
+    """The part of the dates that the column's name means, ``(N,)``, NaN where missing."""
     moments = dates(cells)
     if moments is None:
         if cells.notna().any():

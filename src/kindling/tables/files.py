@@ -30,7 +30,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 FRAMES = (".xlsx", ".parquet")
-"""What the names of tables end with that are no text."""
+"""Suffixes of tables that are not text."""
 
 _SNIFFED = 100_000  # letters: far more than a header, yet below the csv module's limit for one cell
 
@@ -94,7 +94,7 @@ def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]
 
 
 def open_text(path: Path) -> tuple[IO[bytes], str]:
-    """A table's text and its encoding, told by its beginning; a frame's as CSV in UTF-8."""
+    """A table's text and its encoding, found from its beginning; Excel and Parquet as CSV."""
     if path.suffix.lower() in FRAMES:
         return io.BytesIO(_as_csv(path, path.stat().st_mtime_ns)), "utf-8"
     likeliest, *others = encodings(path)
@@ -109,7 +109,7 @@ def open_text(path: Path) -> tuple[IO[bytes], str]:
 
 
 def refuse_mixed(path: Path, content: bytes) -> None:
-    """Refuse what has letters in UTF-8 beside bytes that are not, and what is not text at all."""
+    """Refuse a mix of UTF-8 and other bytes, and what is not text at all."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(content)
     except UnicodeDecodeError as error:

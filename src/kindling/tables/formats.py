@@ -46,14 +46,14 @@ EITHER = re.compile(r"^[+-]?[1-9]\d{0,2}([.,])\d{3}$")
 
 @dataclass(frozen=True)
 class FileFormat:
-    """What the columns of a table know of the file that they come from.
+    """How the file writes its cells, as each of its columns knows.
 
     Args:
         separator: Of its cells.
-        decimal: The mark that its columns show.
-        given: The mark that was said to be its own.
-        unnamed: What its first column is called here, where it has no name there.
-        text: A column by its name, as it is written.
+        decimal: The decimal mark that its columns show.
+        given: The decimal mark from the settings.
+        unnamed: The name given to its first column if that has none.
+        text: Returns the text of a column.
     """
 
     separator: str = ","
@@ -63,7 +63,7 @@ class FileFormat:
     text: "Callable[[str], pd.Series[str]] | None" = None
 
     def __deepcopy__(self, _: object) -> "FileFormat":
-        return self  # pandas copies it for each column that is asked for
+        return self  # pandas copies attributes with each column
 
 
 def format_of(table: "pd.DataFrame | pd.Series[str]") -> FileFormat:
@@ -96,17 +96,14 @@ def decimal_mark(columns: Iterable[Iterable[str]], other: str | None = None) -> 
 
 
 def parse(cells: "pd.Series[str]") -> Numbers:
-    """A column's cells by the format that they have throughout.
-
-    What they do not say themselves, the file's does.
-    """
+    """A column's cells by the format of all of them, or else that of the file."""
     if pd.api.types.is_numeric_dtype(cells):  # numbers already
         known = cells.to_numpy(np.float64)
         if cells.dtype.kind == "f" and format_of(cells).decimal == ",":
             for number in known[known % 1 > 0][:1]:
                 return Numbers(known, example=f"the comma is decimal, as of {number:.10g}")
         return Numbers(known)
-    code, words = cells.factorize()  # each word is looked at once
+    code, words = cells.factorize()  # each word is parsed once
     written = pd.Series(words, dtype=object)
     plain = _each(pd.to_numeric(written, errors="coerce").to_numpy(np.float64), code)
     file = format_of(cells)
@@ -131,14 +128,14 @@ def parse(cells: "pd.Series[str]") -> Numbers:
 
 
 def _each(value: NDArray[np.float64], code: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The value of each cell by its word's; NaN of those that are missing, which have no word."""
+    """The value of each cell by that of its word; NaN for a missing one, which has none."""
     return np.append(value, np.nan)[code]
 
 
 def _decimal(
     number: "pd.Series[str]", separator: str, given: str | None, file: str | None
 ) -> str | None:
-    """The decimal mark of a column; None where that is not clear."""
+    """The decimal mark of a column; None if it is not clear."""
     if given:
         return given
     votes = Counter({mark: int(number.str.match(shape).sum()) for mark, shape in DECIMAL.items()})

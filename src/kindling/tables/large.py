@@ -20,9 +20,9 @@ from kindling.tables.files import FRAMES, archives, open_bytes, separator_of
 from kindling.tables.formats import DECIMAL
 
 LARGE = 1_000_000
-"""Bytes from which on it is worth it; smaller files are read before a run has started."""
+"""Size in bytes above which it is worth it."""
 
-_CELLS = 4_000_000  # that are parsed at a time
+_CELLS = 4_000_000  # parsed at a time
 _PEEKED = 1000  # rows, of which the cells show their decimal mark
 _AS_COMMAS = {";": bytes.maketrans(b",;", b".,"), "\t": bytes.maketrans(b",\t", b".,")}
 """Separators as commas, and decimal commas as points."""
@@ -35,7 +35,7 @@ _ODD_QUOTES = re.compile(rb'[^,\n\0]\0|\0[^,\r\n\0]|"')
 
 _SHAPE = bytes.maketrans(b'\n" 123456789', b",,,111111111")
 _NOT_AS_WRITTEN = (b",00", b",01", b",+", b",-00", b",-01", b",-0,")
-"""How whole numbers begin that are written otherwise than Python would: 007, +1, -0."""
+"""Beginnings of whole numbers that Python would write differently: 007, +1, -0."""
 
 Cells = NDArray[np.object_]
 
@@ -102,7 +102,7 @@ def parse_large(path: Path, missing: Collection[str], given: str | None = None) 
 
 
 def text_of(path: Path, width: int, separator: str, columns: Sequence[int]) -> dict[int, Cells]:
-    """Some columns of a file that :func:`parse_large` has read, as they are written."""
+    """The text of some columns of a file that :func:`parse_large` has read."""
     if not columns:
         return {}
     settings: dict[str, Any] = {"dtype": object, "usecols": list(columns), "na_filter": False}
@@ -124,7 +124,7 @@ def _marks(path: Path, width: int, separator: str) -> list[str | None]:
 def _numbers(
     path: Path, width: int, separator: str, missing: Collection[str], mark: str, plain: bool
 ) -> list[NDArray[Any] | None]:
-    """The cells of each column that is of numbers; None of any other, or if it may be of codes."""
+    """The cells of each column of numbers; None for any other, and for possible codes."""
     parts: list[list[NDArray[Any]]] = [[] for _ in range(width)]
     for chunk in _chunks(path, width, separator, na_values=list(missing), decimal=mark):
         for part, (_, cells) in zip(parts, chunk.items(), strict=True):

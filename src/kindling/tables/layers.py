@@ -23,7 +23,7 @@ EMBEDDING = 8
 
 
 class MLP(nn.Sequential):
-    """Linear layers with an activation behind each, and a linear output.
+    """Linear layers, each followed by an activation, and a linear output.
 
     Args:
         outputs: Width of the output; 0 ends with the last hidden layer.
@@ -55,7 +55,7 @@ class MLP(nn.Sequential):
         for number, width in enumerate(hidden, 1):
             layer = nn.Linear(inputs, at_least("model.hidden", width, 1))
             if init == "kaiming":
-                # By the gain of ReLU, whatever the activation, as the course does.
+                # With the gain of ReLU for every activation, as in the course.
                 nn.init.kaiming_uniform_(layer.weight)
             self.add_module(f"hidden_{number}", layer)
             if batch_norm:
@@ -100,7 +100,7 @@ class PiecewiseLinear(nn.Module):
         features, bins = self.low.shape
         shares = np.linspace(0, 1, bins + 1)
         rows = values.detach().cpu().double().numpy()
-        # Bins that a column lacks begin where no number is.
+        # Bins that a column lacks begin at infinity.
         low, size = np.full((features, bins), np.inf), np.ones((features, bins))
         for k in range(features if bins else 0):
             edges = np.unique(np.nanquantile(rows[:, k], shares))
@@ -191,7 +191,7 @@ class RowNet(nn.Module):
         self.bins.fit(numbers)
 
     def columns(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """What trees and a linear model see: a column for each value of each category as well."""
+        """The input of trees and a linear model, with a column for each value of a category."""
         normal = self.normalize(numbers)
         return torch.cat([normal, one_hot(codes, self.vocabularies).to(normal)], 1)
 
@@ -201,7 +201,7 @@ class RowNet(nn.Module):
 
 
 def one_hot(codes: Tensor, vocabularies: Sequence[int]) -> Tensor:
-    """Codes ``(B, C)`` to a column for each value of each category, none for the index 0."""
+    """Codes ``(B, C)`` to a column for each value of each category except the index 0."""
     each = enumerate(vocabularies)
     columns = [nn.functional.one_hot(codes[:, k], size + 1)[:, 1:] for k, size in each]
     return torch.cat([codes[:, :0], *columns], 1).float()

@@ -1,4 +1,4 @@
-"""Linear and logistic regression of a table's columns, as what a net has to beat.
+"""Linear and logistic regression on a table's columns, which a net has to beat.
 
 N: rows, D: columns, T: targets, K: classes.
 """
@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 
 PENALTY = 1.0
-"""What the squared weights count for, beside the sum over the rows; columns are standardized."""
+"""Weight of the ridge penalty beside the sum over the rows; columns are standardized."""
 
 PENALTIES = [10 ** (k / 2) for k in range(-4, 13)]
-"""That the best is chosen of."""
+"""Penalties of which the best is chosen."""
 
 FLAT = 1e-6
-"""What a column varies by, beside its largest number, if it varies at all."""
+"""Smallest deviation of a column that varies, relative to its largest number."""
 
 STEPS = 100
-"""Of LBFGS, at most."""
+"""Most iterations of LBFGS."""
 
 SEEN = 50_000
-"""Rows that are fitted to, at most, drawn by a fixed seed."""
+"""Most rows to fit, drawn by a fixed seed."""
 
 
 class LinearModel(nn.Module):
@@ -54,7 +54,7 @@ class LinearModel(nn.Module):
         self.coefficients.copy_(solved)
 
     def fit_best(self, columns: Tensor, target: Tensor, subsets: Sequence[Tensor] = ()) -> None:
-        """Ridge regression whose penalty and columns err least on rows that are left out.
+        """Ridge regression with the penalty and columns that do best on held-out rows.
 
         Columns may be of any scale. Rows are left out one at a time; how far off each is without
         itself follows from the one fit. ``subsets`` of columns are chosen among; all by default.
@@ -105,7 +105,7 @@ class LinearModel(nn.Module):
 
 
 def _some_rows(*values: Tensor) -> list[Tensor]:
-    """The rows of each, or of many of them as many as are fitted to."""
+    """All rows, or a sample if there are too many to fit."""
     rows = len(values[0])
     if rows <= SEEN:
         return [*values]

@@ -61,7 +61,7 @@ class Normalize(nn.Module):
             center = np.nanmean(rows, axis=0)
         else:
             low, center, high = np.nanquantile(rows, (0.25, 0.5, 0.75), axis=0)
-            # Where most values are equal the range is 0 though others differ.
+            # If most values are equal, the range is 0 although others differ.
             scale = np.where(high > low, high - low, scale)
         varies = np.nanmax(rows, axis=0) > np.nanmin(rows, axis=0)
         self.center.copy_(torch.from_numpy(center))
@@ -75,7 +75,7 @@ class Normalize(nn.Module):
 
 
 class Logarithms(nn.Module):
-    """Takes the logarithm of the features that are less skewed by it, as areas and incomes are.
+    """Takes the logarithm of features that it makes less skewed, such as areas and incomes.
 
     Such a feature is above 0 in all rows given to :meth:`fit`; what is below its least value there
     counts as that. Until then no feature is changed.
@@ -88,7 +88,7 @@ class Logarithms(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.register_buffer("least", torch.zeros(features))  # 0 of those that are not changed
+        self.register_buffer("least", torch.zeros(features))  # 0 for unchanged features
 
     def fit(self, values: Tensor) -> None:
         """Choose the features by the training rows ``(N, F)``."""
@@ -100,7 +100,7 @@ class Logarithms(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         chosen = self.least > 0
-        # One of the others' own, so that no gradient is of a logarithm of 0.
+        # 1 for the others, so that no gradient is of a logarithm of 0.
         positive = torch.where(chosen, values.clamp(min=self.least), 1)
         return torch.where(chosen, positive.log(), values)
 

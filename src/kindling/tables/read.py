@@ -39,9 +39,9 @@ def read_table(
 
     Args:
         path: The file.
-        missing: Words that mean a missing value, beside an empty cell and :data:`MISSING`.
-        decimal: The decimal mark of its numbers, where they do not say it themselves.
-        absent: What means a missing value in any table.
+        missing: Words for a missing value, besides an empty cell and :data:`MISSING`.
+        decimal: The decimal mark of its numbers, if they leave it open.
+        absent: Words for a missing value in any table.
         typed: Let columns of a large file that hold nothing but plain numbers be numbers, which
             saves time and memory; their text is to be had by :func:`text`.
 
@@ -77,17 +77,17 @@ def numeric(table: pd.DataFrame, columns: Sequence[str], path: Path) -> NDArray[
     values = np.empty((len(table), len(columns)), dtype=np.float32)
     for number, column in zip(values.T, columns, strict=True):
         cells = table[source(column, table)]
-        with np.errstate(over="ignore"):  # what overflows is infinite, and refused as such
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
             number[:] = numbers(cells, path) if column in table else date_parts(cells, column, path)
         refuse(np.isinf(number), cells, path, INFINITE)
     return values
 
 
 def numbers(cells: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
-    """A column as numbers, NaN where a cell is missing, by the format that it has throughout.
+    """A column as numbers, NaN where a cell is missing, by the format of all cells.
 
-    Thousands, a decimal comma, currencies, percent and units are understood where all cells have
-    them, and said with an example.
+    Thousands, a decimal comma, currencies, percent and units are understood if all cells have them,
+    and logged with an example.
 
     Raises:
         UserError: A cell holds text, no finite number, or one that can be read in two ways.
@@ -124,11 +124,11 @@ def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
 
 
 def text(table: pd.DataFrame, column: str) -> "pd.Series[str]":
-    """A column as the file has it, also where its cells were read as numbers."""
+    """The text of a column, also if its cells were read as numbers."""
     cells = table[column]
     if not pd.api.types.is_numeric_dtype(cells):
         return cells
-    if cells.dtype.kind == "i":  # all of which are written as Python does
+    if cells.dtype.kind == "i":  # all are written as Python would
         return cells.astype(str).astype(object)
     written = format_of(table).text
     return cells if written is None else written(column)[table.index]
@@ -149,12 +149,12 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> 
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names for an error, on one line of bearable length."""
+    """Names for an error, shortened to fit on a line."""
     return textwrap.shorten(", ".join(names), width=300, placeholder=" ...") or "none"
 
 
 def shown(cell: object) -> object:
-    """A cell as people write it, also where it was read as a number."""
+    """A cell as people write it, also if it was read as a number."""
     return f"{cell:.15g}" if isinstance(cell, int | float | np.number) else cell
 
 

@@ -1,4 +1,4 @@
-"""Scores that are defined for any split, however few rows it has or classes it lacks."""
+"""Scores that are defined for any split, even with few rows or without some classes."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 class MeanScore(Metric):
-    """A sum over another sum; the first grows with what is wrong."""
+    """A sum divided by another; the first grows with the errors."""
 
     higher_is_better: bool | None = False
     full_state_update = False
@@ -43,7 +43,7 @@ class LogLoss(MeanScore):
 
 
 class R2(Metric):
-    """Share of the target's variance that the predictions explain; 0 where it has none.
+    """Share of the target's variance that the predictions explain; 0 if it has none.
 
     Shape:
         Predictions and targets ``(B,)``.

@@ -1,4 +1,4 @@
-"""Splits of a table whose rows are not independent: rows of a group together, or one after another.
+"""Splits of a table whose rows are not independent: by group, or in time.
 
 N: rows.
 """
@@ -15,14 +15,14 @@ from kindling.tables.read import numbers, refuse, require_columns
 
 
 def group_codes(cells: "pd.Series[str]") -> NDArray[np.int64]:
-    """A number for each group, ``(N,)``; a row that is of no group is one of its own."""
+    """A number for each group, ``(N,)``; a row without one is a group of its own."""
     codes, names = cells.factorize()
     alone = codes < 0
     return np.where(alone, len(names) + np.cumsum(alone), codes).astype(np.int64)
 
 
 def moments(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.float64]:
-    """When each row was, ``(N,)``: days, or the column's own numbers."""
+    """The time of each row, ``(N,)``: in days, or the column's own numbers."""
     require_columns(table, [column], path)
     cells = table[column]
     refuse(cells.isna(), cells, path, "no time: fill it in or delete the row")

@@ -1,4 +1,4 @@
-"""Decision trees beside a net: fitted by scikit-learn, carried and asked as tensors.
+"""Decision trees beside a net: fitted by scikit-learn, stored and evaluated as tensors.
 
 B: batch, F: features, K: nodes of all trees together.
 """
@@ -17,10 +17,10 @@ from kindling.errors import UserError, require_package
 Kind = Literal["extra", "boosted"]
 
 RATE = 0.05
-"""What each boosted tree counts for."""
+"""Learning rate of the boosted trees."""
 
 SEEN = 10_000
-"""Rows that a boosted tree is fitted to, at most."""
+"""Most rows to fit a boosted tree to."""
 
 
 class Trees(nn.Module):
@@ -47,10 +47,10 @@ class Trees(nn.Module):
     offset: Tensor
     depth: Tensor
     roots: Tensor
-    column: Tensor  # of each node: what it asks for
+    column: Tensor  # of each node: the column it compares
     threshold: Tensor
-    below: Tensor  # the two nodes that follow; a leaf is followed by itself
-    value: Tensor  # of a row that ends there
+    below: Tensor  # the two children; those of a leaf are the leaf
+    value: Tensor  # the prediction of a leaf
 
     def __init__(self, kind: Kind, number: int, quantile: float | None = 0.5) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Trees(nn.Module):
         """
         require_package(f"model.trees={self.number}", "sklearn", "scikit-learn", "trees")
         inputs = rows.detach().float().cpu().numpy()
-        # A column that never changes would be drawn in the place of one that does.
+        # A constant column could be drawn instead of one that varies.
         varies = np.flatnonzero(inputs.min(0) < inputs.max(0))
         varies = varies if len(varies) else np.zeros(1, np.int64)
         wanted = target.detach().double().cpu().numpy()
@@ -96,7 +96,7 @@ class Trees(nn.Module):
         return self.offset + _at(node, self.value).sum(1)
 
     def _estimator(self, rows: int) -> Any:
-        # Here and not above: what never grows trees, as `--help`, does not wait for scikit-learn.
+        # Imported here, so that what grows no trees, such as `--help`, need not wait for it.
         from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 
         seed = torch.initial_seed() % 2**32
@@ -112,7 +112,7 @@ class Trees(nn.Module):
         )  # fmt: skip
 
     def _take(self, trees: Sequence[Any], columns: NDArray[np.int64]) -> None:
-        """Make one table of all trees' nodes."""
+        """Join the nodes of all trees in one table."""
 
         def of_all(name: str) -> NDArray[Any]:
             return np.concatenate([getattr(tree, name) for tree in trees])
@@ -135,7 +135,7 @@ class Trees(nn.Module):
             setattr(self, name, torch.from_numpy(values).to(getattr(self, name)))
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
-        # How many nodes there are, and how deep, is known by the checkpoint alone.
+        # Only the checkpoint knows how many nodes there are, and how deep.
         for name, own in self.named_buffers():
             if (saved := state.get(prefix + name)) is not None:
                 setattr(self, name, own.new_empty(saved.shape))

@@ -1,4 +1,4 @@
-"""Categories as indices in a list of those that training rows have.
+"""Categories as indices in the list of those in the training rows.
 
 N: rows, C: categorical columns.
 """
@@ -17,7 +17,7 @@ from kindling.errors import UserError
 from kindling.tables.read import listed, refuse, require_columns, text
 
 UNSEEN = 0
-"""The index of a category that is missing, rare, or that no training row has."""
+"""The index of a category that is missing, rare, or not in the training rows."""
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def class_indices(
 
 
 def _normal(cells: "pd.Series[str]") -> "pd.Series[str]":
-    """Without the ".0" of programs that took a code of digits for a number."""
+    """Without the ".0" of programs that wrote a code of digits as a number."""
     codes, words = cells.factorize()
     normal = [re.sub(r"^(\d+)\.0+\Z", r"\1", word) for word in words]
     return pd.Series(np.array([*normal, None], object)[codes], cells.index)

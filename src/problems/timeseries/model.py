@@ -1,7 +1,7 @@
 """A recurrent network, or a linear one, that forecasts the next values of a series.
 
-B: batch, T: time steps, F: inputs a step, P: steps a patch, O: numbers to forecast, which are H
-steps of V columns, and Q quantiles of each; M: nets.
+B: batch, T: time steps, F: inputs of a step, P: steps of a patch, M: nets, O: numbers to forecast,
+which are Q quantiles of each of H steps of V columns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,8 +36,7 @@ class RecurrentNet(nn.Module):
 
     Args:
         dropout: Between layers, and before the readout.
-        patch: Steps that the encoder takes as one, P. What the first patch lacks is filled with
-            the first step.
+        patch: Steps that the encoder takes as one, P; the first one is padded with its first step.
 
     Shape:
         ``(B, T, F)`` to ``(B, O)``.
@@ -79,37 +78,34 @@ class RecurrentNet(nn.Module):
 class TimeseriesModule(SeriesModule):
     """Forecasts the next values from a window, in the units of the series.
 
-    Values come in double precision, and the nets take differences of them in single precision.
-    The loss is the squared error in standard deviations of the training series, which the
-    checkpoint carries, or the pinball loss of quantiles; scores are in the series' own units.
+    Values come in double precision; the nets see their differences in single precision. The loss is
+    the squared error in standard deviations of the training series, or the pinball loss.
 
-    The value to come is near the last one: what the net looks for is which way it goes. Increments
-    say so of the same time on other days; bins tell a load that is switched on from one that is
-    not; folded, a window of a day has its first value, of the time of day to come, in its last
-    step; patches leave fewer steps to remember. Nets with patches of different sizes err in
-    different places, so that their mean errs less.
+    The next value is near the last one, so the net looks for the change. Increments show how the
+    load changed at this time on other days; bins tell a load that is switched on from one that is
+    not; folding puts the first value of a day's window, whose time of day is that of the next
+    value, into the last step; patches leave fewer steps to remember. Nets with patches of different
+    sizes make different errors, which their mean evens out.
 
     Args:
-        inputs: Inputs of a step, F: values of the series, then what the calendar gives.
+        inputs: Inputs of a step, F: values of the series, then the calendar and further columns.
         values: How many of them are values of the series, with their lags.
         targets: Names of the columns to forecast, V.
         horizon: Steps to forecast at once, H.
         window: Steps that a forecast looks back on, T.
         panel: Scale each of several series by its own statistics.
-        cell: Recurrent layer, or one linear layer in place of the net (NLinear), of which hidden,
-            layers, dropout and patch are no settings.
+        cell: Recurrent layer, or "linear" for one linear layer instead (NLinear), which has no
+            hidden, layers, dropout and patch.
         hidden: Width of the state.
-        layers: Recurrent layers on top of one another.
+        layers: Recurrent layers, stacked.
         dropout: Share of the state that is dropped in training.
-        change: Predict the change from the last value, and give the window relative to it.
-        increments: Give each step's change from the step before too.
-        bins: Give each value as its place in so many bins of the training values; 0 gives it as it
-            is.
-        folded: Read the first half of the window backwards beside the second.
+        change: Forecast the change from the last value, and give the window relative to it.
+        increments: Also give each step's change from the step before.
+        bins: Bins of training values that each value's position is given in; 0 gives the value.
+        folded: Also read the first half of the window, backwards, beside the second.
         patch: Steps of the window that the recurrent layer takes as one. Of several sizes, the
             members take one each, in turn.
-        members: Nets that are trained side by side, and whose mean is the forecast; one of each
-            patch size by default.
+        members: Nets whose mean is the forecast, trained side by side; null is one a patch size.
         quantiles: Forecast these quantiles, such as [0.1,0.5,0.9], which never cross; the median is
             the forecast. None forecasts the mean.
 
@@ -151,46 +147,38 @@ class TimeseriesModule(SeriesModule):
         below_one("model.dropout", dropout)
         self.change, self.increments, self.folded = change, increments, folded
         self.encode = PiecewiseLinear(bins) if bins else nn.Identity()
-        columns = (1 + folded) * (values * ((bins or 1) + increments) + inputs - values)
-        names, each = self.names, horizon * max(1, len(self.quantiles))
+        count, each = len(self.names), horizon * max(1, len(self.quantiles))
         if cell == "linear":
             if bins or increments or folded:
                 cure = "--model.bins=0 --model.increments=false --model.folded=false"
                 raise UserError(f"model.cell=linear: takes plain values; set {cure}")
-            sizes = (window, len(names), values, inputs - values, each)
+            sizes = (window, count, values, inputs - values, each)
             self.nets = nn.ModuleList(LinearNet(*sizes) for _ in range(members or 1))
         else:
-            outputs = each * len(names)
-            nets = (
-                RecurrentNet(columns, cell, hidden, layers, dropout, patch, outputs)
-                for patch in patches
-            )
+            columns = (1 + folded) * (values * ((bins or 1) + increments) + inputs - values)
+            shape = (columns, cell, hidden, layers, dropout)
+            nets = (RecurrentNet(*shape, patch, each * count) for patch in patches)
             self.nets = nn.ModuleList(nets)
-        size = (len(names),) if len(names) > 1 else ()
-        self.register_buffer("center", torch.full(size, torch.nan))
-        self.register_buffer("scale", torch.full(size, torch.nan))
+        self.register_buffer("center", torch.full((count,), torch.nan))
+        self.register_buffer("scale", torch.full((count,), torch.nan))
 
     def fit_statistics(self, training: Windows) -> None:
-        """Take from the training windows what scales values, what bins them, and naive errors."""
+        """Take the scaling, the bins and the naive forecasts' errors from the training windows."""
         if self.folded and training.length % 2:
             raise UserError(f"model.folded: data.window={training.length} cannot be halved")
         center, scale = training.statistics
         self.center.copy_(center)
         self.scale.copy_(scale)
-        spread = torch.arange(0, len(training), len(training) // FITTED + 1)
+        batch = training[torch.arange(0, len(training), len(training) // FITTED + 1)]
         if isinstance(self.encode, PiecewiseLinear):
-            batch = training[spread]
             self.encode.fit(self._relative(batch.window, self._scaling(batch.statistics))[0])
         if self.quantiles:
-            self.fit_naive_errors(training[spread])
+            self.fit_naive_errors(batch)
 
     def forward(self, window: Tensor, calendar: Tensor, statistics: Tensor | None = None) -> Tensor:
-        """Forecasts ``(B, H, V, Q)`` in the units of the series, without sizes that are 1.
+        """Forecasts ``(B, H, V, Q)`` of a batch's fields, without sizes that are 1.
 
-        Args:
-            window: ``(B, T, ...)``, in the same units.
-            calendar: What else is known of the steps.
-            statistics: ``(B, V, 3)`` of each sample's series, where there are several.
+        ``statistics`` are needed where there are several series.
         """
         forecasts = self._forecasts(window, calendar, self._scaling(statistics)).mean(0)
         sizes = [self.horizon, len(self.names), len(self.quantiles)]
@@ -207,7 +195,7 @@ class TimeseriesModule(SeriesModule):
         return forecasts if self.quantiles else forecasts.squeeze(-1)
 
     def _scaling(self, statistics: Tensor | None) -> Scaling:
-        """Center and scale of forecasts ``(B, H, V)``: of training, or of each sample's series."""
+        """Center and scale of ``(B, H, V)``: of the training part, or of each sample's series."""
         if not self.panel or statistics is None:
             return self.center, self.scale
         return statistics[:, None, :, 0], statistics[:, None, :, 1]
@@ -216,11 +204,9 @@ class TimeseriesModule(SeriesModule):
         """The values as nets take them, as ``window``, and what a forecast starts from."""
         center, scale = scaling
         level = window[:, -1:, : len(self.names)] if self.change else center
-        if len(self.names) > 1:  # each column, and each lag of it, by its own
-            window = window.reshape(*window.shape[:-1], -1, len(self.names))
-            center, scale = (part.unsqueeze(-2) for part in (level, scale))
-            return ((window - center) / scale).flatten(-2).to(self.scale.dtype), level
-        return ((window - level) / scale).to(self.scale.dtype), level
+        values = window.reshape(*window.shape[:-1], -1, len(self.names))  # (B, T, 1 + lags, V)
+        values = (values - level.unsqueeze(-2)) / scale.unsqueeze(-2)
+        return values.flatten(-2).to(self.scale.dtype), level
 
     def _arranged(self, values: Tensor, calendar: Tensor) -> Tensor:
         """What is known of each step, of a folded window of two steps."""
@@ -235,21 +221,17 @@ class TimeseriesModule(SeriesModule):
     def step(self, batch: SeriesBatch) -> StepOutput:
         scaling = self._scaling(batch.statistics)
         forecasts = self._forecasts(batch.window, batch.calendar, scaling)
-        prediction, target, scale = forecasts.mean(0), self.full_shape(batch.target), scaling[1]
-        there = ~target.isnan()  # what was not measured counts for nothing
-        judged = forecasts if self.training else prediction
-        truth = target.nan_to_num()
+        prediction, target = forecasts.mean(0), self.full_shape(batch.target)
+        judged, truth, scale = forecasts if self.training else prediction, target, scaling[1]
         if self.quantiles:
-            truth, scale, there = truth.unsqueeze(-1), scale.unsqueeze(-1), there.unsqueeze(-1)
-        errors = ((judged - truth) / scale).to(self.scale.dtype)
-        if self.quantiles:
-            losses = pinball(errors, torch.zeros_like(errors[..., :1]), self.quantiles)
-        else:
-            losses = errors.square()
-        there = there.expand_as(losses)
+            truth, scale = truth.unsqueeze(-1), scale.unsqueeze(-1)
+        errors = ((judged - truth.nan_to_num()) / scale).to(self.scale.dtype)
+        zero = torch.zeros_like(errors[..., :1])
+        losses = pinball(errors, zero, self.quantiles) if self.quantiles else errors.square()
+        there = ~truth.isnan().expand_as(losses)  # what was not measured counts for nothing
         loss = losses.where(there, 0).sum() / there.sum().clamp(min=1)
-        heads = self.by_head(prediction), self.by_head(target)
-        return StepOutput(loss, *heads, units=self.units(batch))
+        units = self.units(batch)
+        return StepOutput(loss, self.by_head(prediction), self.by_head(target), units=units)
 
     def predict(self, batch: SeriesBatch) -> Heads:
         scaling = self._scaling(batch.statistics if self.panel else None)

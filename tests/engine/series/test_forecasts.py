@@ -164,7 +164,7 @@ def test_a_wide_file_is_forecast_and_what_is_wrong_with_it_is_said(
     now.loc[28:, ["a", "b"]] = np.nan
     now.assign(new=now["a"]).to_csv(tmp_path / "now.csv", index=False)
     data = forecast(trained, tmp_path / "now.csv", 2, wide="*", known=["price"])
-    assert "scaled by themselves: new" in caplog.text
+    assert "own statistics: new" in caplog.text
     rows = pd.DataFrame(data.describe("predict", torch.arange(len(data.splits["predict"]))))
     last = rows.groupby("series")["timestamp"].max()
     assert last.to_dict() == dict.fromkeys(["a", "b", "new"], "2024-01-02 05:00:00")
@@ -193,7 +193,7 @@ def test_a_panel_is_forecast_beyond_the_end_of_each_series(
     )
     panel(tmp_path / "now.csv", {"b": 30, "new": 31, "short": 4})
     data = forecast(trained, tmp_path / "now.csv", 3, series="shop")
-    assert "not seen in training, scaled by themselves: new, short" in caplog.text
+    assert "not in training, scaled by their own statistics: new, short" in caplog.text
     windows = data.splits["predict"]
     rows = pd.DataFrame(data.describe("predict", torch.arange(len(windows))))
     assert not rows.duplicated(["shop", "timestamp"]).any(), "each step once"
@@ -281,7 +281,7 @@ def test_a_file_of_several_series_names_the_setting_and_their_zones_must_agree(
     tmp_path: Path,
 ) -> None:
     name = panel(tmp_path / "p.csv", {"a": 200, "b": 120})
-    with pytest.raises(UserError, match=r"told apart by column 'shop'.*set --data.series=shop"):
+    with pytest.raises(UserError, match=r"named by column 'shop'.*set --data.series=shop"):
         read(tmp_path, train=name)
     rows = pd.read_csv(tmp_path / "p.csv")
     offsets = rows["shop"].map({"a": "+01:00", "b": "+03:00"})

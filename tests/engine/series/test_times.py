@@ -156,7 +156,7 @@ def test_a_file_that_is_no_single_series_is_refused(problems: Any, path: Path) -
         "\n".join([panel.split()[0], *sorted(panel.split()[1:], key=lambda r: r[2:])]),
     ):
         found = refusal(path, text, "t", "v", problems=problems)
-        assert "several series, told apart by column 'id' ('A', 'B')" in found
+        assert "several series, named by column 'id' ('A', 'B')" in found
     clock = "d,hour,v\n" + "".join(f"2024-01-0{d},{h}:00,{h}\n" for d in (1, 2) for h in (0, 1))
     assert "set --data.time=[d,hour]" in refusal(path, clock, "d", "v", problems=problems)
     assert "rows repeat" in refusal(path, "t,v\n1,1\n2,2\n1,3\n2,4\n", "t", "v")

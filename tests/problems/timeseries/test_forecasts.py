@@ -114,6 +114,24 @@ def test_a_checkpoint_predicts_the_steps_beyond_the_end_of_each_series(
     assert found.drop(columns=["shop", "origin", "timestamp"]).notna().all(axis=None)
 
 
+def test_an_exported_panel_takes_the_statistics_of_each_series(trained: Path, root: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    assert main(["export", f"--run={trained}", "--format=onnx"]) == 0
+    card = json.loads((trained / "export" / "model.json").read_text())
+    names = ["window", "calendar", "statistics"]
+    assert [part["name"] for part in card["inputs"]] == names
+    assert card["outputs"][0]["shape"] == ["batch", 6, 3]
+    shops = {"train": "shops.csv", "value": "sold", "series": "shop", "known": ["price"]}
+    data, _ = read(root, **shops, inputs=["stock"], horizon=6, stride=2)
+    test: Any = data.splits["test"]
+    batch = test[torch.arange(len(test))]
+    session = runtime.InferenceSession(trained / "export" / "model.onnx")
+    [found] = session.run(None, {name: getattr(batch, name).numpy() for name in names})
+    rows = pd.read_csv(trained / "predictions.csv")
+    expected = rows[["prediction_0.1", "prediction", "prediction_0.9"]]
+    np.testing.assert_allclose(found.reshape(-1, 3), expected, rtol=1e-4)
+
+
 def read(root: Path, **settings: Any) -> tuple[SeriesDataModule, dict[str, Any]]:
     data = SeriesDataModule(root, **{**SMALL, **settings})
     data.setup("fit")
