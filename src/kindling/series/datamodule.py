@@ -19,8 +19,9 @@ from kindling.series import schema
 from kindling.series.calendar import Calendar, span
 from kindling.series.clock import check_zone
 from kindling.series.columns import SeriesColumns
+from kindling.series.grid import Problems
 from kindling.series.panel import Panel
-from kindling.series.read import Problems, read_panel, read_rows
+from kindling.series.read import read_panel, read_rows
 from kindling.series.splits import Segment, TimeSplit, context
 from kindling.series.windows import SeriesBatch, Windows, head_names
 
@@ -125,7 +126,9 @@ class SeriesDataModule(DataModule):
         if not self.targets:
             raise UserError("data.value=[]: names no column to forecast")
         if wide and (series is not None or len(self.targets) > 1):
-            raise UserError("data.wide: is in place of data.series and several data.value; set one")
+            raise UserError(
+                "data.wide replaces data.series and several data.value; set one of them"
+            )
         self.window = at_least("data.window", window, 1)
         self.horizon = at_least("data.horizon", horizon, 1)
         self.stride = at_least("data.stride", stride, 1)
@@ -310,7 +313,7 @@ class SeriesDataModule(DataModule):
             stride = -(-forecasts * self.stride // MOST)
             stride = -(-stride // self.horizon) * self.horizon  # each step as often as any other
             fault = f"the {split} part has {forecasts:,} values to forecast, more than {MOST:,}"
-            cure = f"set --data.stride={stride}, which takes every so many-th window"
+            cure = f"set --data.stride={stride} to take only some of the windows"
             raise UserError(f"{fault}; {cure if split != 'predict' else 'give less of the series'}")
         return windows
 

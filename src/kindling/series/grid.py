@@ -133,6 +133,7 @@ class Grid:
 
         They share this one's memory, so that hundreds of columns take no more than one by one.
         """
+        start = self.first_step
         self._check_repeated(problems)
         self._report(problems)
         others = list(range(len(self.columns.values), len(self.values)))
@@ -146,7 +147,7 @@ class Grid:
             grid = found[name] = Grid(self.path, columns, 0, self.calendar, name)
             first, stop = int(there[0]), self.size if others else int(there[-1]) + 1
             grid.values = self.values[[k, *others] if others else slice(k, k + 1), first:stop]
-            grid.start, grid.size, grid.rows = self.first_step + first, stop - first, self.rows
+            grid.start, grid.size, grid.rows = start + first, stop - first, self.rows
         if empty:
             _log.warning("%s: columns without a value left out: %s", self.path, ", ".join(empty))
         return found

@@ -132,7 +132,7 @@ def _from_first_to_last(rows: Recording) -> Recording:
     """Without the rows before the first value of a column and after its last."""
     there = np.flatnonzero(~np.isnan(rows.values))
     kept = slice(there[0], there[-1] + 1) if len(there) else slice(0)
-    return Recording(*(part[kept] for part in rows))
+    return Recording(rows.lines[kept], rows.ticks[kept], rows.values[kept])
 
 
 def _opened(
@@ -157,7 +157,7 @@ def _find_calendar(chunk: Chunk, length: int | str | None) -> tuple[bool, Calend
     """Whether steps are of the file's own clock rather than of UTC, and the calendar."""
     found = find_calendar(chunk.ticks, length)
     if found is None:
-        raise UserError(f"{chunk.path}: one time shows no step; add rows to the file")
+        raise UserError(f"{chunk.path}: a single time has no step; add rows to the file")
     if chunk.offsets is not None:
         shown = find_calendar(chunk.ticks + chunk.offsets, length)
         # Midnights, months and business days are of local time.

@@ -101,6 +101,8 @@ def _read_columns(
     warn_encoding(path, settings["encoding"])
     head = _head(path, numbers, settings) if separator != "," else None
     text = [] if head is None else [k for k in numbers if not _has_decimals(head[k])]
+    if columns.wide and len(text) < len(numbers):
+        text = []  # columns of one kind: what some show holds for all
     series = [places[columns.series]] if columns.series else []
     with (
         archives(path),
@@ -129,7 +131,7 @@ def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
     """The names of series, of which each row has one."""
     if (missing := cells.isna().to_numpy()).any():
         row = cells.index[int(missing.argmax())] + 2
-        raise UserError(f"{path}, row {row}: names no series; mend it or set --data.series")
+        raise UserError(f"{path}, row {row}: no name of a series; fill it in or set --data.series")
     return cells
 
 
@@ -166,7 +168,7 @@ def _find_layout(path: Path, times: "pd.Series[str]", columns: SeriesColumns) ->
     except UserError as error:
         raise UserError(f"{path}, row {times.index[0] + 2}: {error}") from error
     if layout is None:
-        what = "not a time that can be told; write it as 2024-01-31 15:00, or set --data.time"
+        what = "not a recognizable time; write it as 2024-01-31 15:00, or set --data.time"
         raise UserError(f"{path}, row {times.index[0] + 2}, timestamp {times.iloc[0]!r}: {what}")
     return layout
 

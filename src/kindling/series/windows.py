@@ -74,7 +74,7 @@ class Windows(BatchDataset[SeriesBatch]):
         filled: Steps whose values were not measured, in order, of a series that is a tensor.
         ahead: Include the window after the last step, whose targets are not known yet.
         horizon: Steps to forecast, H.
-        stride: Take every so many-th window, back from each segment's last.
+        stride: Windows from one to the next, back from each segment's last.
         overlap: Let windows begin before their segment, in earlier steps of its series.
     """
 
@@ -229,6 +229,6 @@ def head_names(columns: Sequence[str]) -> list[str]:
         return ["value"]
     names = [name.replace(".", "_") for name in columns]
     if len({*names}) < len(names):
-        fault = f"data.value: {', '.join(columns)} are one name, with _ for each point"
+        fault = f"data.value: {', '.join(columns)} are the same name once points become _"
         raise UserError(f"{fault}; rename one of them")
     return names

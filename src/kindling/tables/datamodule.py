@@ -128,7 +128,7 @@ class TableDataModule(DataModule):
             raise UserError(f"data.target={target}: name a column, or several that differ")
         self.target, self.weight = self.targets[0], weight
         if weight is not None and "weight" not in self.batch_class._fields:
-            raise UserError(f"data.weight={weight}: {type(self).__name__} has no weights of rows")
+            raise UserError(f"data.weight={weight}: {type(self).__name__} has no row weights")
         kinds = zip(KINDS, (numbers, categories, (), ignore), strict=True)
         self.named = {kind: names if names is None else list(names) for kind, names in kinds}
         self.category_limit = at_least("data.category_limit", category_limit, 1)
@@ -222,7 +222,7 @@ class TableDataModule(DataModule):
         for name in rare:
             where = f"{self.path}, column {self.target!r}: class {str(name)!r}"
             few = f"{(name_of == name).sum()} rows, too few for every split"
-            log.warning("%s has %s: in training alone", where, few)
+            log.warning("%s has %s: in training only", where, few)
         return parts
 
     def labelled(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def date_parts(cells: "pd.Series[str]", name: str, path: Path) -> NDArray[np.flo
     if moments is None:
         if cells.notna().any():
             cure = "write them as 2024-01-31, or leave the column out"
-            raise UserError(f"{path}, column {cells.name!r}: not dates that are clear: {cure}")
+            raise UserError(f"{path}, column {cells.name!r}: ambiguous dates: {cure}")
         return np.full(len(cells), np.nan)
     return part_of(moments, name.rpartition(" ")[2])
 

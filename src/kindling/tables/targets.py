@@ -66,7 +66,7 @@ def number_target(table: pd.DataFrame, name: str, field: str, path: Path) -> Ten
     refuse(np.isnan(number), cells, path, f"no {field}: fill it in or delete the row")
     exact = numbers(cells, path)
     if np.abs(number - exact).max() > COARSE * exact.std():
-        fault = "differs from other rows by less than single precision holds of {cell}"
+        fault = "single precision cannot tell {cell} from other rows"
         refuse(exact == exact, cells, path, f"{fault}: subtract a constant from the column")
     return torch.from_numpy(number)
 
@@ -76,6 +76,6 @@ def row_weights(table: pd.DataFrame, column: str | None, path: Path) -> Tensor:
     if column is None:
         return torch.ones(len(table))
     weight = numeric(table, [column], path)[:, 0]
-    fault = "{cell} is no weight of a row: write a number above 0"
+    fault = "{cell} is not a row weight: write a number above 0"
     refuse(~(weight > 0), table[column], path, fault)
     return torch.from_numpy(weight)

@@ -36,7 +36,7 @@ def vocabularies(
             counts = counts.sort_index().sort_values(ascending=False, kind="stable")
             rest, rows = len(counts) - limit, counts.iloc[limit:].sum()
             log.info(
-                "%s, column %r: the %d most frequent of %d values are learned one by one, the "
+                "%s, column %r: the %d most frequent of %d values are learned separately, the "
                 "other %d together (%d rows; data.category_limit)",
                 *(path, column, limit, len(counts), rest, rows),
             )
@@ -76,7 +76,9 @@ def class_indices(
                 f"{len(classes)} allows it"
             )
     if len(classes) < 2:
-        raise UserError(f"{path}, column {column!r}: every row is {classes[0]!r}: it takes two")
+        raise UserError(
+            f"{path}, column {column!r}: every row is {classes[0]!r}: two classes are needed"
+        )
     index = encode(table, {column: classes}, path)[:, 0] - 1
     refuse(index < 0, cells, path, f"{{cell}} is none of {listed(classes)}: correct it")
     return index, list(classes)

@@ -134,6 +134,8 @@ def test_a_wide_file_is_the_panel_that_a_long_one_is(
     """A column for each series, which may begin later or end earlier."""
     panel(tmp_path / "long.csv", {"MT_1": 200, "MT_2": 120, "other": 90})
     long = pd.read_csv(tmp_path / "long.csv")
+    long["value"] += 0.125 * (long["shop"] == "MT_2") + 0.5 * (long["shop"] == "MT_1")
+    long.to_csv(tmp_path / "long.csv", index=False)
     wide = long.pivot(index="timestamp", columns="shop", values="value")
     text = wide.to_csv(sep=separator, decimal="." if separator == "," else ",")
     (tmp_path / "wide.csv").write_text(text)
@@ -171,8 +173,8 @@ def test_a_wide_file_is_forecast_and_what_is_wrong_with_it_is_said(
 
     for wrong, message in (
         ({"wide": "MT_*"}, "no column 'MT_*' among"),
-        ({"wide": ["a"], "series": "b"}, "data.wide: is in place of data.series"),
-        ({"wide": ["a"], "value": ["a", "b"]}, "data.wide: is in place of data.series"),
+        ({"wide": ["a"], "series": "b"}, "data.wide replaces data.series"),
+        ({"wide": ["a"], "value": ["a", "b"]}, "data.wide replaces data.series"),
     ):
         with pytest.raises(UserError, match=re.escape(message)):
             read(tmp_path, train=name, **wrong)
@@ -260,7 +262,7 @@ def test_steps_to_come_have_the_times_of_the_calendar(
         ({"value": []}, "data.value=[]: names no column"),
         ({"value": ["a", "b"], "inputs": ["b"]}, "value and inputs are both 'b'"),
         ({"value": ["a", "c"]}, "no column 'c'"),
-        ({"value": ["a.b", "a_b"]}, "are one name"),
+        ({"value": ["a.b", "a_b"]}, "are the same name"),
         ({"value": "a", "known": ["b"], "horizon": 7}, "data.window=6: columns that are known"),
         ({"value": "a", "horizon": 50}, "takes 6 and 50 (--data.horizon) to predict; set --data"),
         ({"value": "a", "series": "shop"}, "no column 'shop'"),

@@ -188,7 +188,7 @@ def test_files_of_every_kind(
         ("\n1,2\n", "row 1 is empty"),
         ("timestamp,value", "no rows below the header"),
         ("timestamp,value\n\n,\n", "no rows below the header"),
-        ("timestamp,value\n2011-01-01,1\n2011-01-01,1\n", "one time shows no step"),
+        ("timestamp,value\n2011-01-01,1\n2011-01-01,1\n", "a single time has no step"),
         ("timestamp,timestamp,value\n1,2,3\n", "several columns are named 'timestamp'"),
         ("timestamp,value\n0,1,5\n1,2,5\n", "row 2: 3 cells below 2 column names"),
         ("timestamp,value\n0,1\n1,2,5\n", "Expected 2 fields in line 3, saw 3"),

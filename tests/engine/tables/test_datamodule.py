@@ -188,7 +188,7 @@ def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "times", "message"),
     [
-        (["a", "a"], 12, "column 'target': every row is 'a': it takes two"),
+        (["a", "a"], 12, "column 'target': every row is 'a': two classes are needed"),
         (["", ""], 12, "mine.csv, column 'target': every row is without a target"),
         ([f"name {k}" for k in range(101)], 12, "101 different values are too many"),
         (["a", "b"], 2, "mine.csv: 2 rows in class a, too few for 3 parts"),

@@ -84,9 +84,7 @@ def test_dates_become_numbers(tmp_path: Path) -> None:
 def test_dates_of_which_the_order_is_not_clear_are_not_guessed(tmp_path: Path) -> None:
     data = module(tmp_path, Numbers, base(day=["01/02/2024", "03/04/2024"] * (ROWS // 2)))
     assert data.columns.numbers == ["x"]
-    with pytest.raises(
-        UserError, match="'day': not dates that are clear: write them as 2024-01-31"
-    ):
+    with pytest.raises(UserError, match="'day': ambiguous dates: write them as 2024-01-31"):
         module(tmp_path, Numbers, base(day=["01/02/2024"] * ROWS), numbers=["x", "day days"])
 
 

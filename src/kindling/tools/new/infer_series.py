@@ -42,7 +42,7 @@ def infer_series(
         columns = columns._replace(series=found[0])
     rows = next(iter(read_rows(path, columns, len(table)).values()))
     if (fit := find_calendar(rows.ticks)) is None:
-        raise UserError(f"{path}: one time shows no step; add rows to the file")
+        raise UserError(f"{path}: a single time has no step; add rows to the file")
     settings: dict[str, Any] = {"train": path.name, "time": time, "value": value}
     settings |= {"series": columns.series} if columns.series else {}
     settings |= {"missing": missing} if missing else {}
