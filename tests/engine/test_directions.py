@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "cli": {"errors", "data", "runs", "training", "evaluation"},
     "tables": {"errors", "data"},
     "images": {"errors", "data", "tables", "training"},
-    "series": {"errors", "data", "tables"},
+    "series": {"errors", "data", "tables", "training"},
     "testing": {*ENGINE, "__main__"},
     "tools": {*ENGINE, "__main__", "api", "testing"},
     "problems": {"errors", "data", "training", "evaluation", "tables", "images", "series"},

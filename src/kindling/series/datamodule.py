@@ -45,9 +45,9 @@ class SeriesDataModule(DataModule):
             to forecast from has them for the steps to come too.
         series: Name of the column that says which of several series a row is of. One model learns
             all of them; each is cut in time and scaled by itself.
-        wide: Columns of which each is a series, in place of one column of values and another of
-            names: by their names, or by patterns such as "MT_*"; "*" is all that have no other
-            role. Predictions have the series' names in a column "series".
+        wide: Columns that are a series each, in a file without a column of series' names: names,
+            or patterns such as "MT_*"; "*" takes all without another role. Predictions name the
+            series in a column "series".
         dayfirst: Whether 01/02 is the first of February; null finds out, and asks where it cannot.
         timezone: Zone of times without an offset, such as "Europe/Berlin", whose clocks change.
         missing: Words for a missing value, such as "?" or "-", besides an empty cell, NA and the
@@ -154,8 +154,7 @@ class SeriesDataModule(DataModule):
         if self.test_file is not None:
             tested = self._read(self.file("test", self.test_file))
         cut = TimeSplit(
-            self.cut, self.test_file is not None, self.val_blocks, self.overlap,
-            self.window, self._lags(), self.horizon,
+            self.cut, self.val_blocks, self.overlap, self.window, self._lags(), self.horizon
         )  # fmt: skip
         parts, left = cut(whole, tested)
         cut.require_length(parts, whole, tested)

@@ -189,7 +189,7 @@ class Grid:
             _log.warning("%s mended by %s: %s", self.title, problems, counts)
 
     def _ends(self) -> tuple[int, int, int]:
-        """The first step with all columns, and the end of what was measured and of what is known.
+        """The first step with all columns, the end of the measured values, and that of known ones.
 
         Raises:
             UserError: A column has no value, or one that is known ahead ends before the others.
@@ -204,7 +204,7 @@ class Grid:
         if size < stop:
             name, last = self.columns.numbers[int(ends.argmin())], self._written(size - 1)
             fault = f"column {name!r} (--data.known) ends at {last}, before the values"
-            raise UserError(f"{self.title}: {fault}; add what is known")
+            raise UserError(f"{self.title}: {fault}; add known values")
         if not self.columns.known:
             size = stop
         if stop <= first:
@@ -234,7 +234,7 @@ class Grid:
                 self.counts["values interpolated"] += len(index)
 
     def _cut(self, missing: Mask, first: int, stop: int, size: int) -> tuple[int, int, int]:
-        """The longest segment without a gap, with what is known ahead where it is the last."""
+        """The longest segment without a gap; the last one includes values known ahead."""
         bounds = np.concatenate([[-1], np.flatnonzero(missing), [size - first]]) + first
         longest = int(np.diff(np.minimum(bounds, stop)).argmax())
         begin, end = int(bounds[longest]) + 1, int(bounds[longest + 1])

@@ -55,10 +55,9 @@ def read_panel(
 ) -> dict[str, Series]:
     """Read the series of a CSV file, at one regular step, by their names.
 
-    One layout of times holds for the whole file; of day first and month first, where both fit, the
-    one that makes the file more regular. The calendar of the steps is found in the beginning of the
-    file: a step of the clock, business days, or whole months. Values between two times of the file
-    are separated by UTC where it has offsets, and its own clock is kept to write them.
+    One layout of times holds for the whole file; if day first and month first both fit, the more
+    regular one. The calendar of the steps is found in the beginning of the file: a step of the
+    clock, business days, or whole months. Times with offsets count in UTC.
 
     With ``columns.resample`` steps are as long as it says, each the mean of its rows. With
     ``columns.wide`` each of these columns is a series, from its first value to its last.

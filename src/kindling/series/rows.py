@@ -136,7 +136,7 @@ def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _head(path: Path, columns: Sequence[int], settings: Mapping[str, Any]) -> pd.DataFrame:
-    """The first values as they are written."""
+    """The text of the first values."""
     with warnings.catch_warnings(action="ignore"):  # they come again when the file is read
         file, settings = open_text(path)[0], {**settings, "usecols": np.asarray(columns)}
         with file:

@@ -53,8 +53,8 @@ def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str
         cells = table[name]
         # Measurements distinguish rows too, by chance; they have many different values.
         few = cells.nunique() <= max(2, len(table) / 4)
-        told_apart = again.any() and not table.duplicated([*time, name]).any()
-        if told_apart and few and _names(cells, often=again.mean() >= OFTEN):
+        distinguished = again.any() and not table.duplicated([*time, name]).any()
+        if distinguished and few and _names(cells, often=again.mean() >= OFTEN):
             return str(name), cells[again]
     return None
 

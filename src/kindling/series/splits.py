@@ -32,7 +32,6 @@ class TimeSplit:
 
     Args:
         cut: Shares of validation and test, or a fold of a rolling origin.
-        test_file: The test is a file of its own.
         blocks: Blocks over which validation is spread, at most.
         overlap: Windows of validation and test may begin in the steps before.
         window: Steps in a window, T.
@@ -41,7 +40,6 @@ class TimeSplit:
     """
 
     cut: SplitConfig
-    test_file: bool
     blocks: int
     overlap: bool
     window: int
@@ -70,7 +68,7 @@ class TimeSplit:
 
     def _hold_out(self, steps: int) -> tuple[int, Segment | None]:
         """How many steps of a series are left to learn from, and where the test part lies."""
-        if self.test_file:
+        if not self.cut.test_fraction:  # the test is a file of its own
             return steps, None
         origin, stop = steps - round(steps * self.cut.test_fraction), steps
         if self.cut.folds is not None:

@@ -105,7 +105,7 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
     Photos are paths, most of which end as images do. Of the others, a column is of numbers if
     nearly all of its cells are, so that a cell mistyped is found, or all but one mark such as
     ``?``. But whole numbers that all differ and rise from row to row, or lie close together, only
-    count the rows: an identifier. So is what is called an ID and seldom repeated, and text that
+    count the rows: an identifier. So is a column named ID that seldom repeats, and text that
     seldom repeats. Whole numbers are categories where the name says so (:data:`CODE`) or one
     begins with a zero.
     """

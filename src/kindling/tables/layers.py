@@ -73,7 +73,7 @@ class PiecewiseLinear(nn.Module):
 
     The bins' edges are quantiles of the training rows. A linear layer on top is any function that
     is linear within the bins, and constant beyond what training has seen. A column of few values
-    has a bin between each two of them; what is missing is in none.
+    has a bin between each two of them; a missing value is in none.
 
     Args:
         bins: Bins of each feature, at most.
@@ -118,7 +118,7 @@ class TableNet(nn.Module):
 
     Args:
         features: Numbers, after normalization.
-        vocabularies: Values of each category, beside the index 0 of what is unseen or missing.
+        vocabularies: Values of each category, besides the index 0 for unseen or missing ones.
         embedding: Width of a category; ``hidden``, ``outputs`` and ``dropout`` are of the
             :class:`MLP` behind them.
         hide: Share of categories that are taken for missing in training, so that the entry of

@@ -150,6 +150,6 @@ def _at(node: Tensor, values: Tensor) -> Tensor:
 
 
 def _rounded_down(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
-    """In single precision such that ``x <= threshold`` holds for the same ``x`` of that kind."""
+    """Rounded to single precision so that ``x <= threshold`` holds for the same ``x``."""
     near = threshold.astype(np.float32)
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)

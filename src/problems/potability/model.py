@@ -1,4 +1,4 @@
-"""A multilayer perceptron that tells potable water by its measurements.
+"""A multilayer perceptron that recognizes potable water from its measurements.
 
 B: batch, F: features.
 """
@@ -29,33 +29,32 @@ from problems.potability.data import PotabilityBatch
 from problems.potability.figures import draw
 
 CLASSES = ("0", "1")
-"""Not potable and potable, as the file has them."""
+"""Not potable and potable, in the file's own words."""
 
 TREES = 1 / 3
-"""What trees count for in the mean with the net."""
+"""Weight of the trees in the mean with the net."""
 
 SURE = 1e-6
-"""What a probability of both keeps from 0 and 1."""
+"""Smallest distance of their joint probability from 0 and 1."""
 
 
 class PotabilityModule(Module):
-    """Tells potable water from raw measurements, missing ones included.
+    """Predicts from raw measurements, of which some may be missing, whether water is potable.
 
-    The checkpoint carries the training rows' statistics: what stands in for a missing value,
-    what normalizes the others, and the share of potable water; and trees that are grown on these
-    rows, which training steps do without.
+    The checkpoint has statistics of the training rows (substitutes for missing values, the
+    normalization, and the share of potable water) and trees grown on them before the first step.
 
     Args:
         inputs: Feature columns.
         hidden: Widths of the hidden layers.
         activation: Function after each hidden layer.
         batch_norm: Batch normalization between a hidden layer and its activation.
-        init: Weights of the hidden layers, by PyTorch's default or by He et al. (2015).
+        init: Initialization of the hidden layers: PyTorch's default, or He et al. (2015).
         dropout: Share of each hidden layer that is dropped in training.
-        normalization: Center and scale by mean and deviation, or by median and quartiles.
+        normalization: By mean and standard deviation, or by median and quartiles.
         indicators: Tell the net which values were missing.
-        pos_weight: Weigh potable rows such that both classes count the same.
-        trees: Extremely randomized trees, a third of each prediction; 0 is the net alone.
+        pos_weight: Weigh potable rows so that both classes count the same.
+        trees: Extremely randomized trees, a third of each prediction; 0 for the net alone.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Pictures of a forecast: against the truth, and what is left over."""
+"""Figures of a forecast: beside the true values, and its residuals."""
 
 from collections.abc import Mapping
 from typing import Any

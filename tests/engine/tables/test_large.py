@@ -39,7 +39,7 @@ def frame(**columns: object) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("code", "separator", "decimal"),
-    [("1234", ",", "."), ("0123", ",", "."), ("-0", ",", "."), ("7", ";", ","), ("7", "\t", ".")],
+    [("1234", ",", "."), ("0123", ";", ","), ("-0", "\t", ".")],
 )
 def test_a_large_file_has_the_numbers_and_the_text_of_a_small_one(
     code: str, separator: str, decimal: str, tmp_path: Path

@@ -114,6 +114,7 @@ def test_a_checkpoint_predicts_the_steps_beyond_the_end_of_each_series(
     assert found.drop(columns=["shop", "origin", "timestamp"]).notna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_an_exported_panel_takes_the_statistics_of_each_series(trained: Path, root: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     assert main(["export", f"--run={trained}", "--format=onnx"]) == 0
@@ -122,7 +123,7 @@ def test_an_exported_panel_takes_the_statistics_of_each_series(trained: Path, ro
     assert [part["name"] for part in card["inputs"]] == names
     assert card["outputs"][0]["shape"] == ["batch", 6, 3]
     shops = {"train": "shops.csv", "value": "sold", "series": "shop", "known": ["price"]}
-    data, _ = read(root, **shops, inputs=["stock"], horizon=6, stride=2)
+    data, _ = read(root, **shops, inputs=["stock"], horizon=6, stride=2, calendar=True)
     test: Any = data.splits["test"]
     batch = test[torch.arange(len(test))]
     session = runtime.InferenceSession(trained / "export" / "model.onnx")
