@@ -67,7 +67,8 @@ class SeriesColumns(NamedTuple):
     @property
     def names_series(self) -> str | None:
         """The column of predictions that names the series, if there are several."""
-        return "series" if self.wide else self.series
+        unused = "series_" if "series" in self.times else "series"
+        return unused if self.wide else self.series
 
     def of_file(self, path: Path) -> "SeriesColumns":
         """The same, with the file's columns that match ``wide`` as the values."""

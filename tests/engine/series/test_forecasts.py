@@ -152,6 +152,10 @@ def test_a_wide_file_is_the_panel_that_a_long_one_is(
         described = described.rename(columns={"shop": "series"})
         pd.testing.assert_frame_equal(pd.DataFrame(found.describe(split, indices)), described)
     assert found.target_names == {"value": "value"}
+    looked_at, others = (d.sources().series[0].read(10_000) for d in (found, expected))
+    assert {k: len(v.values) for k, v in looked_at.items()} == {
+        k: len(v.values) for k, v in others.items()
+    }
 
 
 def test_a_wide_file_is_forecast_and_what_is_wrong_with_it_is_said(
