@@ -59,19 +59,18 @@ def read_panel(
     regular one. The calendar of the steps is found in the beginning of the file: a step of the
     clock, business days, or whole months. Times with offsets count in UTC.
 
-    With ``columns.resample`` steps are as long as it says, each the mean of its rows. With
-    ``columns.wide`` each of these columns is a series, from its first value to its last.
-
-    What breaks the regularity is an error, or is mended and counted in one warning:
+    With ``columns.resample`` each step is the mean of its rows. With ``columns.wide`` each column
+    is a series, from its first value to its last. Irregularities are an error, or are mended and
+    counted in one warning:
 
     - ``interpolate`` sorts, fills gaps and missing values on a line between neighbours, and says
       which were filled. Missing values at either end are cut. Where more would be filled than
       was measured it refuses: that is a wrong step or a wrong timestamp.
     - ``drop`` sorts, and keeps the longest segment without a gap: closing gaps would move lags.
 
-    Of rows with the same time both keep the first that has a value; where most times repeat,
-    the file holds several series and is refused. Both drop rows between two steps. Rows at a
-    series' end with the columns alone that are known ahead are those to forecast.
+    Both keep the first row with a value of each time, and drop rows between two steps. If most
+    times repeat, the file holds several series and is refused. Rows at a series' end that have
+    only columns known ahead are those to forecast.
 
     Raises:
         UserError: The file, a row or a cell cannot be used; the header is row 1.
@@ -82,9 +81,9 @@ def read_panel(
     grids: dict[str, Grid] = {}
     for chunk in _regular(columns, calendar, chunks, clock):
         for name, rows in chunk.by_series():
-            grid = grids.get(name)
-            if grid is None:
-                grids[name] = grid = Grid(path, columns, capacity, calendar, name)
+            if name not in grids:
+                grids[name] = Grid(path, columns, capacity, calendar, name)
+            grid = grids[name]
             if problems == "error":
                 grid.check(rows)
             grid.add(rows)

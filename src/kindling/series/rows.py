@@ -168,7 +168,7 @@ def _find_layout(path: Path, times: "pd.Series[str]", columns: SeriesColumns) ->
     except UserError as error:
         raise UserError(f"{path}, row {times.index[0] + 2}: {error}") from error
     if layout is None:
-        what = "not a recognizable time; write it as 2024-01-31 15:00, or set --data.time"
+        what = "not a time; write it as 2024-01-31 15:00, or set --data.time"
         raise UserError(f"{path}, row {times.index[0] + 2}, timestamp {times.iloc[0]!r}: {what}")
     return layout
 

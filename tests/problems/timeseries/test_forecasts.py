@@ -277,7 +277,17 @@ def test_folds_of_several_steps_lie_one_after_the_other(root: Path) -> None:
     assert all((a[1] < b[0]).all() for a, b in pairwise(ends))
 
 
-def test_several_columns_are_named_by_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", "--config=timeseries", "--data.value=[a,b c]", "--print_config"]) == 0
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("value=[a,b c]", ["a", "b c"]),
+        ("wide=[MT_*,b]", ["MT_*", "b"]),
+        ("wide=*", "*"),
+    ],
+)
+def test_columns_are_named_by_a_flag(
+    flag: str, expected: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config=timeseries", f"--data.{flag}", "--print_config"]) == 0
     printed = yaml.safe_load(capsys.readouterr().out)
-    assert printed["data"]["init_args"]["value"] == ["a", "b c"]
+    assert printed["data"]["init_args"][flag.partition("=")[0]] == expected
