@@ -106,8 +106,7 @@ class TimeseriesModule(SeriesModule):
         patch: Steps of the window that the recurrent layer takes as one. Of several sizes, the
             members take one each, in turn.
         members: Nets whose mean is the forecast, trained side by side; null is one a patch size.
-        quantiles: Forecast these quantiles, such as [0.1,0.5,0.9], which never cross; the median is
-            the forecast. None forecasts the mean.
+        quantiles: Quantiles to forecast, such as [0.1,0.5,0.9], with the median; none is the mean.
 
     References:
         Members: Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation
