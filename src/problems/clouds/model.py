@@ -95,20 +95,20 @@ class BackboneNet(nn.Module):
         ``(B, 3, H, W)`` uint8 to ``(B, C)``.
     """
 
-    def __init__(self, sight: Backbone, classes: int, dropout: float) -> None:
+    def __init__(self, encoder: Backbone, classes: int, dropout: float) -> None:
         super().__init__()
-        self.sight = sight
+        self.encoder = encoder
         self.classifier = nn.Sequential(
-            sight.normalization(), nn.Dropout(dropout), nn.Linear(sight.features, classes)
+            encoder.normalization(), nn.Dropout(dropout), nn.Linear(encoder.features, classes)
         )
 
     @property
     def backbone(self) -> nn.Module:
         """All but the classifier."""
-        return self.sight.trainable()
+        return self.encoder.trainable()
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.classifier(self.sight(image))  # type: ignore[no-any-return]
+        return self.classifier(self.encoder(image))  # type: ignore[no-any-return]
 
 
 class CloudsModule(ImageModule):
@@ -160,11 +160,11 @@ class CloudsModule(ImageModule):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
         self.mix = Mix(mixup, cutmix)
         self.net: LinearNet | ConvNet | TorchvisionNet | BackboneNet
-        if (sight := self.make_backbone(image_size)) is not None:
-            if self.mix and sight.frozen:
+        if (encoder := self.make_backbone(image_size)) is not None:
+            if self.mix and encoder.frozen:
                 fault = "a frozen backbone sees photos once, before they could be mixed"
                 raise UserError(f"model.mixup, model.cutmix: {fault}; --model.freeze=false")
-            self.net = BackboneNet(sight, len(classes), dropout)
+            self.net = BackboneNet(encoder, len(classes), dropout)
         elif net == "linear":
             self.net = LinearNet(image_size, len(classes))
         elif net == "conv":
@@ -184,8 +184,8 @@ class CloudsModule(ImageModule):
         return self.net.backbone
 
     @property
-    def sight(self) -> Backbone | None:
-        return self.net.sight if isinstance(self.net, BackboneNet) else None
+    def timm_backbone(self) -> Backbone | None:
+        return self.net.encoder if isinstance(self.net, BackboneNet) else None
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
@@ -200,7 +200,7 @@ class CloudsModule(ImageModule):
         """Take from the training photos what normalization and baseline need."""
         if isinstance(self.net, TorchvisionNet) and self.net.normalization is not None:
             self.pixels.set(*self.net.normalization)
-        elif self.sight is None:
+        elif self.timm_backbone is None:
             self.pixels.fit(training.shared["image"], training.fields["image"])
         counts = torch.bincount(training.fields["label"], minlength=len(self.shares))
         self.shares.copy_(counts / counts.sum())
@@ -211,7 +211,7 @@ class CloudsModule(ImageModule):
         Shape:
             ``image`` ``(B, 3, H, W)`` uint8.
         """
-        return self.net(image if self.sight is not None else self.pixels(image))  # type: ignore[no-any-return]
+        return self.net(image if self.timm_backbone is not None else self.pixels(image))  # type: ignore[no-any-return]
 
     def augmented(self, batch: ImageBatch) -> ImageBatch:
         """The training batch augmented and, where asked, mixed: ``label`` is ``(B, C)`` then."""

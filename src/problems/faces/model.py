@@ -1,4 +1,4 @@
-"""Tells who is in a photo and how old: one trunk, two heads, one loss.
+"""Predicts who is in a photo and how old: one trunk, two heads, one loss.
 
 B: batch, H: height, W: width, C: people, K: outputs of a head.
 """
@@ -42,7 +42,7 @@ PER_PERSON = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1"
 
 
 class FacesNet(nn.Module):
-    """Convolutional blocks, or a net that sees already, and a linear layer for each head.
+    """Convolutional blocks or a timm backbone, and a linear layer for each head.
 
     Shape:
         ``(B, 3, H, W)``, of blocks normalized, to ``(B, K)`` by head.
@@ -64,17 +64,17 @@ class FacesNet(nn.Module):
         self.heads = nn.ModuleDict({head: nn.Linear(width, k) for head, k in outputs.items()})
         self.to(memory_format=torch.channels_last)
 
-    def tell(self, seen: Tensor) -> dict[str, Tensor]:
-        """The heads' outputs of what the trunk tells."""
-        features = self.pool(seen)
+    def read_out(self, features: Tensor) -> dict[str, Tensor]:
+        """The heads' outputs, given the trunk's features."""
+        features = self.pool(features)
         return {head: layer(features) for head, layer in self.heads.items()}
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return self.tell(self.trunk(x))
+        return self.read_out(self.trunk(x))
 
 
 class FacesModule(ImageModule):
-    """Tells identity and age from a photo as bytes.
+    """Predicts identity and age from a photo as bytes.
 
     The checkpoint carries the names of the people, the channels' mean and deviation, and of the
     training photos' ages mean, deviation and median.
@@ -85,8 +85,8 @@ class FacesModule(ImageModule):
         image_size: Pixels on a side.
         channels: Of each convolutional block.
         dropout: Share of the heads' inputs that is dropped in training.
-        use_identity: Tell who it is.
-        use_age: Tell how old.
+        use_identity: Predict who it is.
+        use_age: Predict how old.
         age_output: Age as a number, or as the expectation over whole years.
         weighting: Leave the weights of the losses as set, or learn them from there.
         identity_weight: Weight of the identity's loss, a cross-entropy.
@@ -113,30 +113,30 @@ class FacesModule(ImageModule):
         if not (use_identity or use_age):
             raise UserError("model.use_identity=false and model.use_age=false: nothing to learn")
         below_one("model.dropout", dropout)
-        told: dict[str, Identity | Regression] = {}
+        objectives: dict[str, Identity | Regression] = {}
         heads, weighted = {}, {}
         if use_identity:
-            told["identity"], weighted["identity"] = Identity(classes), identity_weight
+            objectives["identity"], weighted["identity"] = Identity(classes), identity_weight
             heads["identity"] = _identity_head(classes)
         if use_age:
             regression = age_output == "regression"
-            told["age"] = Regression(ages) if regression else Classification(ages)
+            objectives["age"] = Regression(ages) if regression else Classification(ages)
             heads["age"], weighted["age"] = _age_head(), age_weight
         super().__init__(heads, rotation, **settings)
         self.save_hyperparameters(logger=False)
-        self.told, self.pixels = nn.ModuleDict(told), Pixels()
-        outputs = {head: part.outputs for head, part in told.items()}
+        self.objectives, self.pixels = nn.ModuleDict(objectives), Pixels()
+        outputs = {head: part.outputs for head, part in objectives.items()}
         trunk = self.make_backbone(image_size) or ConvBlocks(image_size, channels)
         self.net = FacesNet(trunk, dropout, outputs)
         self.weights = LossWeights(weighted, weighting)
 
     @property
     def backbone(self) -> nn.Module:
-        """What sees the photo, for callbacks such as BackboneFinetuning."""
-        return self.net.trunk if self.sight is None else self.sight.trainable()
+        """All but the heads, for callbacks such as BackboneFinetuning."""
+        return self.net.trunk if self.timm_backbone is None else self.timm_backbone.trainable()
 
     @property
-    def sight(self) -> Backbone | None:
+    def timm_backbone(self) -> Backbone | None:
         return self.net.trunk if isinstance(self.net.trunk, Backbone) else None
 
     def setup(self, stage: str) -> None:
@@ -155,7 +155,7 @@ class FacesModule(ImageModule):
 
     def fit_statistics(self, training: FieldDataset[FacesBatch]) -> None:
         """Take from the training photos what normalization and baselines need."""
-        if self.sight is None:
+        if self.timm_backbone is None:
             self.pixels.fit(training.shared["image"], training.fields["image"])
         for head, part in self._parts():
             target = training.fields[head]
@@ -167,10 +167,14 @@ class FacesModule(ImageModule):
         Shape:
             ``image`` ``(B, 3, H, W)`` uint8.
         """
-        return self.net(image if self.sight is not None else self.pixels(image))  # type: ignore[no-any-return]
+        return self.net(image if self.timm_backbone is not None else self.pixels(image))  # type: ignore[no-any-return]
 
     def step(self, batch: FacesBatch) -> StepOutput:
-        output = self(batch.image) if self.sight is None else self.net.tell(self.look(batch))
+        output = (
+            self(batch.image)
+            if self.timm_backbone is None
+            else self.net.read_out(self.extract(batch))
+        )
         targets = {head: getattr(batch, head) for head in self.heads}
         known = {head: target_mask(target).sum() for head, target in targets.items()}
         losses = {
@@ -210,7 +214,7 @@ class FacesModule(ImageModule):
         return {head: part.predict(output[head]) for head, part in self._parts()}
 
     def _parts(self) -> Iterable[tuple[str, Identity | Regression]]:
-        return self.told.items()  # type: ignore[return-value]
+        return self.objectives.items()  # type: ignore[return-value]
 
 
 def _identity_head(classes: Sequence[str]) -> Head:

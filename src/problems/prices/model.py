@@ -22,26 +22,25 @@ from kindling.data.dataset import FieldDataset
 from kindling.data.numbers import at_least, below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
-from kindling.images import ImageModule, ImageSize
+from kindling.images import Backbone, ImageModule, ImageSize
 from kindling.images.frozen import FrozenFeatures
 from kindling.tables.layers import one_hot
 from kindling.tables.normalize import Logarithms, Normalize
 from kindling.tables.trees import Trees
 from kindling.training.metrics import Head, Heads, StepOutput
-from kindling.training.module import EvalOutput, Schedule
+from kindling.training.module import EvalOutput
 from problems.prices.data import PricesBatch
 from problems.prices.net import (
     Loss,
     MedianAbsolutePercentageError,
     Merge,
     PhotoBranch,
+    PriceScale,
     PricesNet,
     make_loss,
 )
 
 HEAD = "price"
-BEYOND = 2.0
-"""Deviations beyond the training prices that a prediction may go; further, it is a runaway."""
 
 
 class PricesModule(ImageModule):
@@ -51,6 +50,8 @@ class PricesModule(ImageModule):
     predictions and metrics are in the price's own unit. The checkpoint carries the training rows'
     statistics, and trees that are grown on them; training steps see the net without these.
 
+    A backbone stays frozen, and only principal components of its features are used.
+
     Args:
         features: Numbers of a row.
         vocabularies: Known values of each category.
@@ -59,9 +60,7 @@ class PricesModule(ImageModule):
         log_price: Predict the price's logarithm.
         channels: Of each convolutional block.
         merge: Average the features of a row's photos, or keep each one's.
-        backbone: Pretrained net of timm's for photos, frozen; null is these blocks.
-        weights: Its weights, "default" or a file in timm's format.
-        components: Principal components of its features kept of each photo.
+        components: Principal components of a backbone's features, of each photo.
         embedding: Width of a category.
         hidden: Widths of the table's layers.
         readout: Width of the layer behind the branches.
@@ -73,18 +72,9 @@ class PricesModule(ImageModule):
         loss: Of the standardized price.
         quantile: Of prices, where l1 and trees aim; 0.5 is the median.
         rotation: Largest rotation of a training photo in degrees.
-        lr: Learning rate.
-        weight_decay: Decoupled weight decay.
-        schedule: Learning rate over the epochs.
     """
 
     image_field = "photos"
-
-    center: Tensor
-    scale: Tensor
-    low: Tensor
-    high: Tensor
-    median: Tensor
 
     def __init__(
         self,
@@ -95,8 +85,6 @@ class PricesModule(ImageModule):
         log_price: bool = True,
         channels: Sequence[int] = (8, 16, 32, 64, 64),
         merge: Merge = "average",
-        backbone: str | None = None,
-        weights: str | None = "default",
         components: int = 3,
         embedding: int = 8,
         hidden: Sequence[int] = (128, 64),
@@ -109,9 +97,6 @@ class PricesModule(ImageModule):
         loss: Loss = "l1",
         quantile: float = 0.5,
         rotation: float = 0.0,
-        lr: float = 2e-3,
-        weight_decay: float = 0.01,
-        schedule: Schedule = "cosine",
         **settings: Any,
     ) -> None:
         metrics: dict[str, Metric | MetricCollection] = {
@@ -121,10 +106,9 @@ class PricesModule(ImageModule):
             "median_ape": MedianAbsolutePercentageError(),
             "r2": R2Score(),
         }
-        settings |= {"lr": lr, "weight_decay": weight_decay, "schedule": schedule}
         super().__init__(
-            {HEAD: Head(MetricCollection(metrics))}, rotation, autocontrast=0.0, weights=weights,
-            backbone=None, freeze=True, backbone_lr=1.0, cached_views=1, layers="last", **settings,
+            {HEAD: Head(MetricCollection(metrics))},
+            rotation, autocontrast=0.0, freeze=True, backbone_lr=1.0, **settings,
         )  # fmt: skip
         self.save_hyperparameters(logger=False)
         at_least("model.embedding", embedding, 1)
@@ -139,8 +123,8 @@ class PricesModule(ImageModule):
         self.normalize = Normalize(features, indicators=indicators)
         self.logarithms = Logarithms(features) if logarithms else nn.Identity()
         photos: PhotoBranch | FrozenFeatures | None = None
-        if views and backbone is not None:
-            photos = FrozenFeatures(backbone, views, image_size, components, dropout)
+        if views and (backbone := self.make_backbone(image_size)) is not None:
+            photos = FrozenFeatures(backbone, views, components, dropout)
         elif views:
             photos = PhotoBranch(views, image_size, channels, merge)
         numbers = self.normalize.out_features
@@ -150,30 +134,25 @@ class PricesModule(ImageModule):
         self.vocabularies = tuple(vocabularies)
         grown = trees and self.net.table is not None
         self.trees = Trees("boosted", trees, quantile) if grown else None
-        # Of the training prices, or their logarithms: mean, deviation, what a prediction may be
-        # at least and at most; and their median as it is.
-        for name in ("center", "scale", "low", "high", "median"):
-            self.register_buffer(name, torch.full((), torch.nan))
+        self.scale = PriceScale(log_price)
 
     @property
     def backbone(self) -> nn.Module:
-        """What sees the photos, for callbacks such as BackboneFinetuning."""
-        if isinstance(self.net.photos, FrozenFeatures):
-            raise UserError(
-                f"model.backbone={self.net.photos.name}: stays frozen, its features are taken "
-                "once; only the blocks of model.backbone=null can be frozen and trained later"
-            )
+        """The branch of photos, for callbacks such as BackboneFinetuning."""
+        if self.timm_backbone is not None:
+            fault = "stays frozen; only the blocks of model.backbone=null can be trained later"
+            raise UserError(f"model.backbone={self.timm_backbone.name}: {fault}")
         if self.net.photos is None:
-            raise UserError("the model sees no photos, so that it has no backbone")
+            raise UserError("the model has no photos, so that it has no backbone")
         return self.net.photos
 
     @property
-    def sight(self) -> FrozenFeatures | None:
-        return self.net.photos if isinstance(self.net.photos, FrozenFeatures) else None
+    def timm_backbone(self) -> Backbone | None:
+        return self.net.photos.backbone if isinstance(self.net.photos, FrozenFeatures) else None
 
     def fit_features(self, features: Tensor) -> None:
-        if self.sight is not None and self.sight.center.isnan().any():  # no checkpoint has any
-            self.sight.fit(features)
+        if isinstance(self.net.photos, FrozenFeatures):
+            self.net.photos.fit(features)
 
     def fit_statistics(self, training: FieldDataset[PricesBatch]) -> None:
         """Take from the training rows what normalization and baseline need."""
@@ -184,18 +163,10 @@ class PricesModule(ImageModule):
         if isinstance(self.net.photos, PhotoBranch):
             shown = training.fields["photos"].unique()  # type: ignore[no-untyped-call]
             self.net.photos.pixels.fit(training.shared["photos"], shown)
-        price = training.fields["price"].double()
-        value = price.log() if self.log_price else price
-        scale = value.std(correction=0)
-        scale = scale if scale > 0 else torch.ones_like(scale)
-        self.center.copy_(value.mean())
-        self.scale.copy_(scale)
-        self.low.copy_(value.min() - BEYOND * scale)
-        self.high.copy_(value.max() + BEYOND * scale)
-        self.median.copy_(price.quantile(0.5))
+        self.scale.fit(training.fields["price"])
         if self.trees is not None:
             columns = self._columns(self._numbers(numbers), codes)
-            self.trees.fit(columns, (value - self.center) / self.scale)
+            self.trees.fit(columns, self.scale(training.fields["price"].double()))
 
     def forward(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         """Prices ``(B,)``.
@@ -204,22 +175,21 @@ class PricesModule(ImageModule):
             ``photos`` ``(B, V, 3, H, W)`` uint8, ``numbers`` ``(B, F)``, NaN where missing,
             ``codes`` ``(B, C)`` int64.
         """
-        return self._price(self._standardized(self.net.look(photos), numbers, codes))
+        return self.scale.price(self._standardized(self.net.encode(photos), numbers, codes))
 
     def augmented(self, batch: PricesBatch) -> PricesBatch:
         return super().augmented(batch) if self.net.photos is not None else batch
 
     def step(self, batch: PricesBatch) -> StepOutput:
-        value = self._standardized(self._seen(batch), batch.numbers, batch.codes)
-        price = batch.price.log() if self.log_price else batch.price
-        loss = self.loss(value, (price - self.center) / self.scale)
-        return StepOutput(loss, {HEAD: self._price(value)}, {HEAD: batch.price})
+        value = self._standardized(self._photo_features(batch), batch.numbers, batch.codes)
+        loss = self.loss(value, self.scale(batch.price))
+        return StepOutput(loss, {HEAD: self.scale.price(value)}, {HEAD: batch.price})
 
     def predict(self, batch: PricesBatch) -> Heads:
         return {HEAD: self(batch.photos, batch.numbers, batch.codes)}
 
     def baselines(self, batch: PricesBatch) -> Mapping[str, Heads]:
-        return {"training median": {HEAD: self.median.expand(len(batch.price))}}
+        return {"training median": {HEAD: self.scale.median.expand(len(batch.price))}}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
         data = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -228,15 +198,16 @@ class PricesModule(ImageModule):
         drawn = PhotoOutcome(self.evaluated, "photos", names, outcome)
         return drawn.draw_numbers(HEAD, data.target, self.log_price)
 
-    def _seen(self, batch: PricesBatch) -> Tensor:
-        """What the net's branch of photos tells of a batch's, ``(B, width)``."""
-        photos = self.sight
-        return self.net.look(batch.photos) if photos is None else photos.reduce(self.look(batch))
+    def _photo_features(self, batch: PricesBatch) -> Tensor:
+        """The features of a batch's photos, ``(B, width)``."""
+        if isinstance(self.net.photos, FrozenFeatures):
+            return self.net.photos.reduce(self.extract(batch))
+        return self.net.encode(batch.photos)
 
-    def _standardized(self, seen: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+    def _standardized(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         """What the loss is of, ``(B,)``."""
         numbers = self._numbers(numbers)
-        value: Tensor = self.net(seen, numbers, codes)
+        value: Tensor = self.net(photos, numbers, codes)
         if self.trees is None or self.training:
             return value
         grown: Tensor = self.trees(self._columns(numbers, codes))
@@ -249,8 +220,3 @@ class PricesModule(ImageModule):
     def _columns(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """What trees see: the net's numbers, and a column for each value of each category."""
         return torch.cat([numbers, one_hot(codes, self.vocabularies)], 1)
-
-    def _price(self, value: Tensor) -> Tensor:
-        """In the price's unit, kept from running away: an exponential would overflow."""
-        value = torch.clamp(self.center + self.scale * value, self.low, self.high)
-        return value.exp() if self.log_price else value

@@ -19,6 +19,9 @@ from kindling.tables.layers import MLP, TableNet
 Merge = Literal["average", "concatenate"]
 Loss = Literal["l1", "huber", "mse"]
 
+BEYOND = 2.0
+"""Deviations beyond the training prices that a prediction may go."""
+
 SMALLEST = 1.17e-06
 """Targets nearer to 0 count as this far from it, as in torchmetrics' mean of the same errors."""
 
@@ -53,12 +56,12 @@ class PhotoBranch(nn.Module):
 class PricesNet(nn.Module):
     """Photos, numbers and categories to one number; a branch without input is left out.
 
-    What learned blocks tell of the photos stands beside the table's features. The few components
-    of a frozen net are numbers like the table's, and go through its layers.
+    Learned features of the photos stand beside the table's features. The few components of a
+    frozen net's are numbers like the table's, and go through its layers.
 
     Shape:
-        What the branch of photos tells ``(B, width)``, numbers ``(B, F)`` and codes ``(B, C)``
-        int64 to ``(B,)``.
+        Features of the photos ``(B, width)``, numbers ``(B, F)`` and codes ``(B, C)`` int64 to
+        ``(B,)``.
     """
 
     def __init__(
@@ -68,29 +71,68 @@ class PricesNet(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.photos, self.table = photos, None
-        seen = photos.width if photos is not None else 0
-        inside = seen if isinstance(photos, FrozenFeatures) else 0
+        width = photos.width if photos is not None else 0
+        inside = width if isinstance(photos, FrozenFeatures) else 0
         if features or vocabularies:
             inputs = features + inside
             self.table = TableNet(inputs, vocabularies, embedding, hidden, 0, dropout, hide)
-            seen += self.table.width - inside
-        self.readout = MLP(seen, [readout], 1, dropout)
+            width += self.table.width - inside
+        self.readout = MLP(width, [readout], 1, dropout)
 
-    def look(self, photos: Tensor) -> Tensor:
-        """What the branch of photos tells, ``(B, V, 3, H, W)`` uint8 to ``(B, width)``."""
+    def encode(self, photos: Tensor) -> Tensor:
+        """Features of the photos, ``(B, V, 3, H, W)`` uint8 to ``(B, width)``."""
         if self.photos is None:
             kind = next(self.readout.parameters()).dtype
             return photos.new_zeros(photos.shape[0], 0, dtype=kind)
         return self.photos(photos)  # type: ignore[no-any-return]
 
-    def forward(self, seen: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+    def forward(self, features: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         if self.table is None:
-            inputs = seen
+            inputs = features
         elif isinstance(self.photos, FrozenFeatures):
-            inputs = self.table(torch.cat([numbers, seen], 1), codes)
+            inputs = self.table(torch.cat([numbers, features], 1), codes)
         else:
-            inputs = torch.cat([seen, self.table(numbers, codes)], 1)
+            inputs = torch.cat([features, self.table(numbers, codes)], 1)
         return self.readout(inputs).squeeze(-1)  # type: ignore[no-any-return]
+
+
+class PriceScale(nn.Module):
+    """Prices, or their logarithms, in deviations from the mean of the training prices.
+
+    Shape:
+        Prices ``(B,)`` to the same.
+    """
+
+    center: Tensor
+    scale: Tensor
+    low: Tensor
+    high: Tensor
+    median: Tensor
+
+    def __init__(self, log: bool) -> None:
+        super().__init__()
+        self.log = log
+        for name in ("center", "scale", "low", "high", "median"):
+            self.register_buffer(name, torch.full((), torch.nan))
+
+    def fit(self, price: Tensor) -> None:
+        price = price.double()
+        value = price.log() if self.log else price
+        scale = value.std(correction=0)
+        scale = scale if scale > 0 else torch.ones_like(scale)
+        self.center.copy_(value.mean())
+        self.scale.copy_(scale)
+        self.low.copy_(value.min() - BEYOND * scale)
+        self.high.copy_(value.max() + BEYOND * scale)
+        self.median.copy_(price.quantile(0.5))
+
+    def forward(self, price: Tensor) -> Tensor:
+        return ((price.log() if self.log else price) - self.center) / self.scale
+
+    def price(self, value: Tensor) -> Tensor:
+        """The price of a standardized value, clamped: an exponential would overflow."""
+        value = torch.clamp(self.center + self.scale * value, self.low, self.high)
+        return value.exp() if self.log else value
 
 
 class QuantileLoss(nn.Module):

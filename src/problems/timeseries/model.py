@@ -61,7 +61,7 @@ class RecurrentNet(nn.Module):
         self.patch = patch
         between = dropout if layers > 1 else 0.0
         columns = patch * inputs
-        self.encoder = CELLS[cell](columns, hidden, layers, batch_first=True, dropout=between)
+        self.timm_backbone = CELLS[cell](columns, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden, outputs)
         nn.init.zeros_(self.readout.weight)
@@ -71,7 +71,7 @@ class RecurrentNet(nn.Module):
         if lacking := -x.shape[1] % self.patch:
             x = torch.cat([x[:, :1].expand(-1, lacking, -1), x], dim=1)
         patches = x.reshape(x.shape[0], -1, self.patch * x.shape[-1])  # (B, T / P, P * F)
-        states, _ = self.encoder(patches)  # (B, T / P, H)
+        states, _ = self.timm_backbone(patches)  # (B, T / P, H)
         return self.readout(self.dropout(states[:, -1]))  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""A frozen net in the place of learned blocks: what it keeps of photos, and complaints."""
+"""A pretrained backbone, frozen or not: its features, their cache, and complaints."""
 
 import importlib.util
 import os
@@ -36,9 +36,10 @@ def images() -> Tensor:
 
 def frozen(weights: str, **settings: Any) -> FrozenFeatures:
     torch.manual_seed(0)
-    given = {"name": NAME, "views": 2, "image_size": 16, "components": 3, "dropout": 0.0}
-    net = FrozenFeatures(**{**given, **settings})
-    net.load(weights)
+    given = {"views": 2, "components": 3, "dropout": 0.0, **settings}
+    backbone = Backbone(given.pop("name", NAME), 16)
+    net = FrozenFeatures(backbone, **given)
+    backbone.load(weights)
     return net.eval()
 
 
@@ -50,18 +51,18 @@ def test_features_are_those_of_timm_s_net(weights: str, images: Tensor) -> None:
     with torch.no_grad():
         expected = net((images / 255 - mean) / std)
     shown = torch.tensor([[3, 0], [39, 38], [5, 6], [7, 8]])
-    own = frozen(weights).train()
-    own.remember(images, torch.cat([shown.flatten(), torch.tensor([20, 21])]))
-    found = own.recall(torch.arange(40)[:, None])[:, 0]
+    own = frozen(weights).train().backbone
+    own.cache_features(images, torch.cat([shown.flatten(), torch.tensor([20, 21])]))
+    found = own.cached(torch.arange(40)[:, None])[:, 0]
     seen = [*shown.flatten().tolist(), 20, 21]
     torch.testing.assert_close(found[seen], expected[seen], rtol=1e-3, atol=1e-4)
-    assert found[1].isnan().all(), "photos of other rows are not looked at"
+    assert found[1].isnan().all(), "features of other rows are not computed"
 
 
 def test_components_are_the_principal_ones_of_training(weights: str, images: Tensor) -> None:
     net = frozen(weights)
-    net.remember(images, INDEX)
-    features = net.recall(INDEX)
+    net.backbone.cache_features(images, INDEX)
+    features = net.backbone.cached(INDEX)
     net.fit(features[:15])
     kept = net(images.reshape(20, 2, 3, 16, 16)).reshape(20, 2, 3).double().numpy()
     for view in range(2):
@@ -74,8 +75,8 @@ def test_components_are_the_principal_ones_of_training(weights: str, images: Ten
 def test_a_graph_of_it_takes_any_number_of_photos(weights: str, images: Tensor) -> None:
     """Also more than go through the net at a time."""
     net, rows = frozen(weights), images.reshape(20, 2, 3, 16, 16)
-    net.remember(images, INDEX)
-    net.fit(net.recall(INDEX))
+    net.backbone.cache_features(images, INDEX)
+    net.fit(net.backbone.cached(INDEX))
     size = {0: torch.export.Dim("batch")}
     graph = torch.export.export(net, (rows[:3],), dynamic_shapes=(size,)).module()
     assert len(images) > 2 * CHUNK
@@ -84,33 +85,33 @@ def test_a_graph_of_it_takes_any_number_of_photos(weights: str, images: Tensor) 
 
 def test_training_leaves_it_as_it_was(weights: str, images: Tensor) -> None:
     net = frozen(weights).train()
-    before = {name: value.clone() for name, value in net.net.state_dict().items()}
-    net.remember(images, INDEX)
-    net.see(images)
+    before = {name: value.clone() for name, value in net.backbone.state_dict().items()}
+    net.backbone.cache_features(images, INDEX)
+    net.backbone(images)
     assert net.dropout.training
     assert not any(parameter.requires_grad for parameter in net.parameters())
-    for name, value in net.net.state_dict().items():
+    for name, value in net.backbone.state_dict().items():
         assert torch.equal(value, before[name]), name
 
 
-def test_views_of_a_photo_are_looked_at_once(weights: str, images: Tensor) -> None:
+def test_features_of_several_views_are_cached(weights: str, images: Tensor) -> None:
     net = Backbone(NAME, (16, 16))
     net.load(weights)
-    net.remember(images, torch.arange(8), lambda photos, index, view: photos.flip(-1), 2)
-    seen = net.recall(torch.arange(4), torch.tensor([0, 1, 0, 1]))
-    expected = net.see(torch.stack([images[0], images[1].flip(-1), images[2], images[3].flip(-1)]))
-    torch.testing.assert_close(seen, expected, rtol=1e-3, atol=1e-4)
+    net.cache_features(images, torch.arange(8), lambda photos, index, view: photos.flip(-1), 2)
+    cached = net.cached(torch.arange(4), torch.tensor([0, 1, 0, 1]))
+    expected = net(torch.stack([images[0], images[1].flip(-1), images[2], images[3].flip(-1)]))
+    torch.testing.assert_close(cached, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_texture_is_told_by_the_channels_of_all_stages(images: Tensor) -> None:
+def test_features_of_stages_are_moments_of_all_channels(images: Tensor) -> None:
     net = Backbone(NAME, (16, 24), frozen=False, layers="stages").eval()
     stages = net.net.forward_intermediates(net.pixels(images[:4]), intermediates_only=True)
-    told = net(images[:4])
-    assert told.shape == (4, net.features) == (4, 2 * sum(stage.shape[1] for stage in stages))
+    found = net(images[:4])
+    assert found.shape == (4, net.features) == (4, 2 * sum(stage.shape[1] for stage in stages))
     first = stages[0].shape[1]
-    torch.testing.assert_close(told[:, :first], stages[0].mean((2, 3)))
+    torch.testing.assert_close(found[:, :first], stages[0].mean((2, 3)))
     deviation = stages[0].std((2, 3), correction=0)
-    torch.testing.assert_close(told[:, first : 2 * first], deviation, rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(found[:, first : 2 * first], deviation, rtol=1e-2, atol=1e-3)
     net.train()(torch.zeros(2, 3, 16, 24)).sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
@@ -134,7 +135,7 @@ def test_a_net_that_is_not_frozen_learns_and_may_start_afresh(images: Tensor) ->
     net.load(None)
     net.train()(images[:4]).sum().backward()
     assert all(p.grad is not None for p in net.parameters())
-    with pytest.raises(UserError, match="a frozen net without weights sees nothing"):
+    with pytest.raises(UserError, match="a frozen net needs pretrained weights"):
         Backbone(NAME, 16).load(None)
 
 
@@ -153,8 +154,8 @@ def test_no_such_net_or_none_for_these_photos(
 ) -> None:
     with pytest.raises(UserError) as caught:
         net = frozen(weights, **wrong)
-        net.remember(images, INDEX)
-        net.fit(net.recall(INDEX))
+        net.backbone.cache_features(images, INDEX)
+        net.fit(net.backbone.cached(INDEX))
     assert message in str(caught.value)
 
 
@@ -185,7 +186,7 @@ def test_weights_that_are_not_there_or_of_another_net(tmp_path: Path) -> None:
 
 
 def test_no_connection_and_no_timm(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = FrozenFeatures(NAME, 1, 16, 1, 0.0)
+    net = Backbone(NAME, 16)
 
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError("no route to host\nand more")
@@ -195,4 +196,4 @@ def test_no_connection_and_no_timm(monkeypatch: pytest.MonkeyPatch) -> None:
         net.load("default")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs timm, which is not installed: pip install"):
-        FrozenFeatures(NAME, 1, 16, 1, 0.0)
+        Backbone(NAME, 16)

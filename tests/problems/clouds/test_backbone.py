@@ -1,4 +1,4 @@
-"""Clouds through a net that sees already: frozen, resumed, and learned on."""
+"""Clouds with a pretrained backbone: frozen, resumed and fine-tuned."""
 
 import json
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def test_a_net_that_is_not_frozen_is_trained(
 ) -> None:
     assert kindling("fit", *flags, "--model.freeze=false", "--trainer.max_epochs=1") == 0
     last = logs / "clouds" / "version_0" / "checkpoints" / "last.ckpt"
-    after = torch.load(last, weights_only=True)["state_dict"]["net.sight.net.conv_stem.weight"]
+    after = torch.load(last, weights_only=True)["state_dict"]["net.encoder.net.conv_stem.weight"]
     before = torch.load(tmp_path / "net.pth", weights_only=True)["conv_stem.weight"]
     assert not torch.equal(after, before)
 

@@ -38,7 +38,7 @@ class TestClouds(ProblemContract):
             "no folder": super().faults()["no folder"],
             "no test": Fault("no such folder (--data.test)", data={"test": "mine"}),
             "no weights": Fault(
-                "weights=null: a frozen net without weights",
+                "weights=null: a frozen net needs pretrained weights",
                 model={"backbone": "test_efficientnet"},
             ),
             "broken": Fault("3.png: not an image that Pillow reads; replace or", break_photo),

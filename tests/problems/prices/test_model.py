@@ -156,7 +156,7 @@ def test_trees_count_for_half_where_the_net_is_not_being_trained() -> None:
     assert torch.equal(model.step(batch).loss, alone.step(batch).loss)
     numbers = model.normalize(model.logarithms(batch.numbers))
     places = [batch.codes[:, k, None] == torch.arange(1, n + 1) for k, n in enumerate((3, 5))]
-    grown = model.trees(torch.cat([numbers, *places], 1)) * model.scale + model.center
+    grown = model.scale.price(model.trees(torch.cat([numbers, *places], 1))).log()
     half = (predicted(alone, batch).log() + grown) / 2
     torch.testing.assert_close(predicted(model, batch).log(), half, rtol=1e-4, atol=1e-4)
     unseen = batch._replace(codes=torch.zeros_like(batch.codes))
