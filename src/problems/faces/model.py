@@ -170,11 +170,8 @@ class FacesModule(ImageModule):
         return self.net(image if self.timm_backbone is not None else self.pixels(image))  # type: ignore[no-any-return]
 
     def step(self, batch: FacesBatch) -> StepOutput:
-        output = (
-            self(batch.image)
-            if self.timm_backbone is None
-            else self.net.read_out(self.extract(batch))
-        )
+        pretrained = self.timm_backbone is not None
+        output = self.net.read_out(self.extract(batch)) if pretrained else self(batch.image)
         targets = {head: getattr(batch, head) for head in self.heads}
         known = {head: target_mask(target).sum() for head, target in targets.items()}
         losses = {
