@@ -119,6 +119,10 @@ class DataModule(LightningDataModule):
         """
         return of_files(self.files(), list(self.target_names.values()))
 
+    def sampling_weights(self) -> Tensor | None:
+        """By which training samples are drawn, with replacement; none is each once an epoch."""
+        return None
+
     def block_length(self, samples: int) -> int:
         """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""
         return 1
@@ -227,7 +231,9 @@ class DataModule(LightningDataModule):
             # To overfit, the Trainer takes a loader of single samples in their order.
             return DataLoader(dataset, batch_size=size, num_workers=self.num_workers)
         of = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return load(dataset, Batches(len(dataset), size, seed, *of), self.num_workers)  # type: ignore[arg-type]
+        weights = self.sampling_weights() if seed is not None else None
+        batches = Batches(len(dataset), size, seed, *of, weights)  # type: ignore[arg-type]
+        return load(dataset, batches, self.num_workers)
 
     @property
     def training(self) -> Any:

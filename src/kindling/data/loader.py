@@ -30,6 +30,8 @@ class Batches(DistributedSampler[Any]):
         seed: Seed of the order; ``None`` keeps the order of the data set.
         rank: This process.
         processes: How many there are.
+        weights: Of the samples ``(N,)``, by which a shuffled epoch draws as many with replacement,
+            as torch's ``WeightedRandomSampler`` does; none is each sample once.
     """
 
     def __init__(
@@ -39,10 +41,11 @@ class Batches(DistributedSampler[Any]):
         seed: int | None = None,
         rank: int = 0,
         processes: int = 1,
+        weights: Tensor | None = None,
     ) -> None:
         super().__init__(range(size), processes, rank, shuffle=seed is not None, seed=seed or 0)  # type: ignore[arg-type]
         self.size, self.batch_size, self.processes = size, batch_size, processes
-        self.first = 0
+        self.weights, self.first = weights, 0
 
     def __len__(self) -> int:
         batches, rest = divmod(self.size, self._together)
@@ -75,6 +78,8 @@ class Batches(DistributedSampler[Any]):
     def _order(self) -> Tensor:
         # 32 bits are enough for the positions and halve what a series of 50 million steps costs.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        if self.weights is not None:
+            return torch.multinomial(self.weights, self.size, True, generator=generator)
         return torch.randperm(self.size, generator=generator, dtype=torch.int32)
 
 

@@ -70,18 +70,20 @@ class SplitConfig(NamedTuple):
         return [rows[train], rows[val], test]
 
 
-def stratified_cut(cut: SplitConfig, labels: NDArray[Any]) -> tuple[list[Rows], list[Any]]:
+def stratified_cut(
+    cut: SplitConfig, labels: NDArray[Any], least: int = 2
+) -> tuple[list[Rows], list[Any]]:
     """Parts with their share of every class that has rows enough.
 
     Returns:
         The parts, and the classes that are in training alone since not every part would get a row.
 
     Raises:
-        TooFew: Less than two classes have rows enough.
+        TooFew: Fewer than ``least`` classes have rows enough.
     """
     classes, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
     rare = counts < cut.fewest
-    if (~rare).sum() < 2:
+    if (~rare).sum() < least:
         return cut(stratified_split, labels), []
     common, few = np.flatnonzero(~rare[code]), np.flatnonzero(rare[code])
     train, *others = (common[part] for part in cut(stratified_split, labels[common]))

@@ -54,7 +54,8 @@ def score(
     if size == 0:
         return {}
     whole = values(head, prediction, target, unit)
-    sums = _Sums(head, prediction, target, unit) if target.ndim > 1 else None
+    several = target.ndim > 1 and not head.multilabel
+    sums = _Sums(head, prediction, target, unit) if several else None
     if sums is not None and sums.add_up_to(whole):
         draw, block, size, scored = sums.values, -(-block // sums.each), len(sums), len(sums)
     else:

@@ -5,6 +5,7 @@ N: samples, C: classes.
 
 import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,16 @@ MOST = 40
 """Classes that are drawn at all: of more, those that went worst."""
 
 
+class Tally(NamedTuple):
+    """How often each class was predicted and true, was predicted, and was true, ``(C,)`` each."""
+
+    right: Counts
+    predicted: Counts
+    true: Counts
+
+
 def draw_confusion(count: Counts, classes: Sequence[str]) -> Figure:
-    shown = hardest(count)
+    shown = hardest(tally(count))
     many = len(shown) > MANY
     side = 2.4 + (0.32 if many else 0.75) * len(shown)
     figure = Figure(figsize=(side, side - 0.3))
@@ -67,7 +76,7 @@ def draw_confused_pairs(count: Counts, classes: Sequence[str]) -> Figure:
     return figure
 
 
-def draw_per_class(count: Counts, classes: Sequence[str]) -> Figure:
+def draw_per_class(count: Tally, classes: Sequence[str]) -> Figure:
     shown = hardest(count)
     height = 1.2 + (0.33 if len(shown) > MANY else 0.6) * len(shown)
     figure = Figure(figsize=(7, height))
@@ -75,7 +84,7 @@ def draw_per_class(count: Counts, classes: Sequence[str]) -> Figure:
     place = np.arange(len(shown))
     for k, (name, score) in enumerate(by_class(count).items()):
         axes.barh(place + 0.25 * (k - 1), score[shown], 0.25, label=name)
-    names = [_wrapped(f"{classes[k]} ({count[k].sum():,})") for k in shown]
+    names = [_wrapped(f"{classes[k]} ({count.true[k]:,})") for k in shown]
     axes.set_yticks(place, names)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set(xlim=(0, 1))
@@ -92,20 +101,23 @@ def confusion(truth: Counts, predicted: Counts, classes: int) -> Counts:
     return count.reshape(classes, classes)
 
 
-def by_class(count: Counts) -> dict[str, npt.NDArray[np.float64]]:
+def tally(count: Counts) -> Tally:
+    """Of a confusion matrix ``(C, C)``."""
+    return Tally(np.diag(count), count.sum(0), count.sum(1))
+
+
+def by_class(count: Tally) -> dict[str, npt.NDArray[np.float64]]:
     """Precision, recall and F1, ``(C,)`` each; 0 where a class neither occurs nor is predicted."""
-    right = np.diag(count).astype(float)
-    predicted, there = count.sum(0), count.sum(1)
     return {
-        "precision": right / np.maximum(predicted, 1),
-        "recall": right / np.maximum(there, 1),
-        "F1": 2 * right / np.maximum(predicted + there, 1),
+        "precision": count.right / np.maximum(count.predicted, 1),
+        "recall": count.right / np.maximum(count.true, 1),
+        "F1": 2 * count.right / np.maximum(count.predicted + count.true, 1),
     }
 
 
-def hardest(count: Counts, most: int = MOST) -> Counts:
+def hardest(count: Tally, most: int = MOST) -> Counts:
     """Places of the classes with the lowest F1, of those that occur first; in order, all if few."""
-    order = np.lexsort((by_class(count)["F1"], count.sum(1) == 0))
+    order = np.lexsort((by_class(count)["F1"], count.true == 0))
     return np.sort(order[:most])
 
 

@@ -4,8 +4,9 @@ N: samples, C: classes.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +19,13 @@ from kindling.data.files import printable
 from kindling.data.targets import target_mask
 from kindling.errors import short
 from kindling.evaluation.class_figures import (
+    Tally,
     confusion,
     draw_confused_pairs,
     draw_confusion,
     draw_per_class,
     hardest,
+    tally,
     worst,
 )
 from kindling.evaluation.number_figures import draw_error_bands, draw_predicted
@@ -61,40 +64,40 @@ class PhotoOutcome:
     def draw_classes(
         self, head: str, classes: Sequence[str], explain: Explain | None = None
     ) -> dict[str, Figure]:
-        """Confusion matrix, scores by class, and the mistakes that the model was surest of.
+        """Scores by class, the mistakes that the model was surest of, and a confusion matrix.
 
-        With ``explain``, also where these were seen, and where the surest photo of each class was.
-        Of the samples whose class is known; none if there is no such sample. The predictions are
-        probabilities, ``(N, C)``.
+        There is no such matrix of photos with several labels. With ``explain``, also the evidence
+        for these mistakes, and for each class in its surest photo. Of the samples whose class is
+        known; none if there is no such sample. The predictions are probabilities, ``(N, C)``.
         """
         rows, true, probability = self._known(head)
         if not len(rows):
             return {}
-        predicted = probability.argmax(1)
-        count, chosen = confusion(true, predicted, len(classes)), worst(true, probability, MOST)
-        captions = [
-            f"{classes[true[k]]} ({probability[k, true[k]]:.0%})\n"
-            f"taken for {classes[predicted[k]]} ({probability[k, predicted[k]]:.0%})"
-            for k in chosen
-        ]
-        mistakes = np.count_nonzero(predicted != true)
-        title = f"The surest of {mistakes:,} mistakes in {len(true):,} photos"
-        figures = {
-            "confusion_matrix": draw_confusion(count, classes),
-            "per_class": draw_per_class(count, classes),
-            "worst_mistakes": self._page(title, rows[chosen], captions),
-        }
-        if len(classes) > MANY_CLASSES:
-            figures["confused_pairs"] = draw_confused_pairs(count, classes)
+        figures = {}
+        if true.ndim == 2:
+            count, mistakes = _of_labels(true, probability, classes)
+        else:
+            matrix = confusion(true, probability.argmax(1), len(classes))
+            figures["confusion_matrix"] = draw_confusion(matrix, classes)
+            if len(classes) > MANY_CLASSES:
+                figures["confused_pairs"] = draw_confused_pairs(matrix, classes)
+            count, mistakes = tally(matrix), _of_classes(true, probability, classes)
+            true = np.eye(len(classes))[true]
+        wrong, captions = rows[mistakes.samples], mistakes.captions
+        title = f"The surest of {mistakes.count:,} mistakes in {len(true):,} photos"
+        figures["per_class"] = draw_per_class(count, classes)
+        figures["worst_mistakes"] = self._page(title, wrong, captions)
         if explain is not None:
-            where = "What spoke for the mistakes, most in red"
-            seen = explain(self._photos(rows[chosen]), torch.from_numpy(predicted[chosen]))
-            figures["explained_mistakes"] = self._page(where, rows[chosen], captions, seen)
-            right = _surest(probability, true, hardest(count, MOST))
-            captions = [f"{classes[true[k]]} ({probability[k, true[k]]:.0%})" for k in right]
-            where = "What spoke for each class in its surest photo, most in red"
-            seen = explain(self._photos(rows[right]), torch.from_numpy(true[right]))
-            figures["explained_classes"] = self._page(where, rows[right], captions, seen)
+            where = "Evidence for the mistakes, most in red"
+            evidence = explain(self._photos(wrong), torch.from_numpy(mistakes.classes))
+            figures["explained_mistakes"] = self._page(where, wrong, captions, evidence)
+            likely = np.where(true, probability, -1.0)
+            shown = [k for k in hardest(count, MOST) if count.true[k]]
+            surest = likely.argmax(0)[shown]
+            captions = [f"{classes[k]} ({likely[:, k].max():.0%})" for k in shown]
+            where = "Evidence for each class in its surest photo, most in red"
+            evidence = explain(self._photos(rows[surest]), torch.tensor(shown))
+            figures["explained_classes"] = self._page(where, rows[surest], captions, evidence)
         return figures
 
     def draw_numbers(self, head: str, name: str, log: bool = False) -> dict[str, Figure]:
@@ -130,7 +133,7 @@ class PhotoOutcome:
     def _known(self, head: str) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
         """Which samples have the head's target, these targets, and what was predicted of them."""
         target, prediction = self.outcome.targets[head], self.outcome.predictions[head]
-        there = target_mask(target)
+        there = target_mask(target).reshape(len(target), -1).all(1)
         true = target[there].double() if target.is_floating_point() else target[there]
         return np.flatnonzero(there.numpy()), true.numpy(), prediction[there].double().numpy()
 
@@ -148,13 +151,44 @@ class PhotoOutcome:
         return draw_photos(title, zip(images, named, strict=True))
 
 
-def _surest(
-    probability: NDArray[Any], true: NDArray[np.int64], classes: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Of each of these classes that occurs, the sample that is most probably of it."""
-    likely = np.where(true[:, None] == classes, probability[:, classes], -1.0)
-    surest: NDArray[np.int64] = likely.argmax(0)[likely.max(0) >= 0]
-    return surest
+class Mistakes(NamedTuple):
+    """Samples that are wrong, the surest first, the class of each that is wrong, and captions."""
+
+    count: int
+    samples: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    captions: list[str]
+
+
+def _of_classes(
+    true: NDArray[np.int64], probability: NDArray[Any], classes: Sequence[str]
+) -> Mistakes:
+    predicted, chosen = probability.argmax(1), worst(true, probability, MOST)
+    captions = [
+        f"{classes[true[k]]} ({probability[k, true[k]]:.0%})\n"
+        f"taken for {classes[predicted[k]]} ({probability[k, predicted[k]]:.0%})"
+        for k in chosen
+    ]
+    return Mistakes(np.count_nonzero(predicted != true), chosen, predicted[chosen], captions)
+
+
+def _of_labels(
+    true: NDArray[np.int64], probability: NDArray[Any], classes: Sequence[str]
+) -> tuple[Tally, Mistakes]:
+    """Of photos with several labels, each by its label with the largest error."""
+    predicted = probability > 0.5
+    wrong, error = predicted != true, np.abs(probability - true)
+    label = error.argmax(1)
+    order = np.argsort(-error.max(1), kind="stable")
+    chosen = order[wrong.any(1)[order]][:MOST]
+    captions = [
+        f"{'' if true[k, label[k]] else 'not '}{classes[label[k]]} "
+        f"({probability[k, label[k]]:.0%})\n"
+        f"of {', '.join(compress(classes, true[k])) or 'no label'}"
+        for k in chosen
+    ]
+    count = Tally((predicted & (true > 0)).sum(0), predicted.sum(0), true.sum(0))
+    return count, Mistakes(np.count_nonzero(wrong), chosen, label[chosen], captions)
 
 
 def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:

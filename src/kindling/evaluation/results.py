@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -119,35 +120,40 @@ def predictions_table(
         if quantiles := module.heads[head].quantiles:
             predicted = _of_quantiles(prediction, quantiles, suffix)
         else:
-            predicted = _predicted(prediction, classes, suffix, module.heads[head].likeliest)
+            predicted = _predicted(prediction, module.heads[head], suffix)
         if head in outcome.targets:
             # A file may call its target as a column here is called.
             taken = targets[head] in columns.keys() | predicted.keys()
             name = f"{targets[head]}_target" if taken else targets[head]
-            columns[name] = _named(outcome.targets[head].flatten(), classes)
+            target = outcome.targets[head]
+            several = module.heads[head].multilabel
+            columns[name] = _labels(target, classes) if several else _named(target, classes)
         columns |= predicted
     return pd.DataFrame(columns)
 
 
-def _predicted(
-    prediction: Tensor, classes: Sequence[str], suffix: str, likeliest: int
-) -> dict[str, Any]:
-    if not classes:
+def _predicted(prediction: Tensor, head: Head, suffix: str) -> dict[str, Any]:
+    if not (classes := head.classes):
         # Of several steps a sample, each is a row.
         return {f"prediction{suffix}": prediction.flatten().numpy()}
     if prediction.ndim == 1:
         # Of the second of two classes alone. A tie is the first class, as it is for the metrics.
         prediction = torch.stack([1 - prediction, prediction], -1)
-    if likeliest:
+    if head.likeliest:
         columns: dict[str, Any] = {}
         values, order = prediction.sort(dim=-1, descending=True, stable=True)
-        for k in range(likeliest):
+        for k in range(head.likeliest):
             rank = f"{suffix}_{k + 1}" if k else suffix
             columns[f"prediction{rank}"] = _named(order[:, k], classes)
             columns[f"probability{rank}"] = values[:, k].numpy()
         return columns
     names = [f"probability{suffix}_{name}" for name in classes]
-    predicted = {f"prediction{suffix}": _named(prediction.argmax(-1), classes)}
+    chosen = (
+        _labels(prediction > 0.5, classes)
+        if head.multilabel
+        else _named(prediction.argmax(-1), classes)
+    )
+    predicted = {f"prediction{suffix}": chosen}
     return predicted | dict(zip(names, prediction.numpy().T, strict=True))
 
 
@@ -256,7 +262,8 @@ def _standardized(
 
 def _step_scores(module: Module, outcome: EvalOutput, predictions: Heads) -> Scores:
     """Scores by the number of the step, from 1 on, where several are predicted."""
-    steps = next((t.shape[1] for t in outcome.targets.values() if t.ndim > 1), 0)
+    several = {n: t for n, t in outcome.targets.items() if t.ndim > 1}
+    steps = next((t.shape[1] for n, t in several.items() if not module.heads[n].multilabel), 0)
     parts = {str(k + 1): (slice(None), slice(k, k + 1)) for k in range(steps)}
     return {name: _scores(module, outcome, predictions, part) for name, part in parts.items()}
 
@@ -303,12 +310,14 @@ def _class_scores(module: Module, outcome: EvalOutput) -> dict[str, dict[str, fl
     scores: dict[str, dict[str, float]] = {}
     for name, head in module.heads.items():
         there = target_mask(outcome.targets[name])
+        there = there.all(1) if head.multilabel else there
         if head.per_class is None or not there.any():
             continue
-        target = outcome.targets[name][there]
+        target, count = outcome.targets[name][there], len(head.classes)
         head.per_class.reset()
         values = head.per_class(outcome.predictions[name][there], target)
-        values["support"] = torch.bincount(target, minlength=len(head.classes))
+        support = target.sum(0) if head.multilabel else torch.bincount(target, minlength=count)
+        values["support"] = support
         for k, label in enumerate(head.classes):
             row = {metric: value[k].item() for metric, value in values.items()}
             scores[module.named(name, label)] = row
@@ -316,9 +325,16 @@ def _class_scores(module: Module, outcome: EvalOutput) -> dict[str, dict[str, fl
 
 
 def _named(values: Tensor, classes: Sequence[str]) -> Sequence[Any]:
+    values = values.flatten()
     if not classes:
         return values.numpy()  # type: ignore[return-value]
     return [None if k == IGNORE_INDEX else classes[k] for k in values.tolist()]
+
+
+def _labels(values: Tensor, classes: Sequence[str]) -> list[str]:
+    """The labels of each sample that has any number of them, ``(N, C)`` of 0 and 1."""
+    chosen = (compress(classes, row) for row in values.tolist())
+    return ["|".join(names) for names in chosen]
 
 
 def _known_targets(outcome: EvalOutput) -> dict[str, int]:

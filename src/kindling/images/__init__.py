@@ -1,9 +1,10 @@
-"""Photos from files to augmented batches, for every problem that looks at pictures."""
+"""Photos from files to augmented batches, and models of them."""
 
 from kindling.images.augment import Augment, sample_seeds
 from kindling.images.backbone import Backbone
 from kindling.images.blocks import ConvBlocks, check_size
 from kindling.images.cache import load_images
+from kindling.images.classifier import ImageClassifier, class_head
 from kindling.images.folder import find_images, scan
 from kindling.images.folder_datamodule import ImageBatch, ImageFolderDataModule
 from kindling.images.listed import listed_images
@@ -17,11 +18,13 @@ __all__ = [
     "Backbone",
     "ConvBlocks",
     "ImageBatch",
+    "ImageClassifier",
     "ImageFolderDataModule",
     "ImageModule",
     "ImageSize",
     "Pixels",
     "check_size",
+    "class_head",
     "find_images",
     "listed_images",
     "load_images",

@@ -3,7 +3,8 @@
 B: batch, C: channels, H: height, W: width
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal, TypeVar
 
 import torch
@@ -112,10 +113,9 @@ class Mix:
     def __call__(
         self, images: Tensor, label: Tensor, classes: int, seeds: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """``(B, C, H, W)`` bytes and ``(B,)`` int64 to floats and ``(B, classes)``."""
+        """``(B, C, H, W)`` bytes and ``(B,)`` int64, or labels, to floats and ``(B, classes)``."""
         chosen = [kind(alpha=a, num_classes=classes) for kind, a in self.alphas.items() if a]
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(int(_mix(seeds[0] + _MIX)))
+        with _seeded(int(_mix(seeds[0] + _MIX))):
             mix = chosen[int(torch.randint(len(chosen), ()))]
             mixed: tuple[Tensor, Tensor] = mix(images.float(), label)
         return mixed
@@ -124,11 +124,18 @@ class Mix:
 def each(images: Tensor, seeds: Tensor, transform: Callable[[Tensor], Tensor]) -> Tensor:
     """Each image by a transform of torchvision's, which draws from torch's generator."""
     views = []
-    with torch.random.fork_rng(devices=[]):
-        for image, seed in zip(images, seeds.tolist(), strict=True):
-            torch.default_generator.manual_seed(seed)
+    for image, seed in zip(images, seeds.tolist(), strict=True):
+        with _seeded(seed):
             views.append(transform(image))
     return torch.stack(views)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Transforms of torchvision's draw from torch's generator, which is as before afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def sample_seeds(seed: int, epoch: int, index: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Convolutional blocks: what every net of ours that looks at photos begins with.
+"""Convolutional blocks, the first layers of every net for photos that is not a timm backbone.
 
 B: batch, C: channels, H: height, W: width, K: blocks.
 """
@@ -45,7 +45,7 @@ class ConvBlocks(nn.Sequential):
 
 
 def check_size(net: nn.Module, setting: str, image_size: ImageSize) -> Tensor:
-    """What a net makes of one black photo: some take one size alone, others none that is small.
+    """The output of a net for one black photo: some take one size alone, others no small one.
 
     Raises:
         UserError: It does not take photos of this size; ``setting`` names the net.

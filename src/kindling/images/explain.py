@@ -1,9 +1,10 @@
-"""Where in a photo a net sees what it takes the photo for.
+"""Where in a photo the evidence for its predicted class is.
 
 M: photos, H: height, W: width, C: classes, h, w: height and width of a map.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import matplotlib
 import torch
@@ -15,22 +16,24 @@ PATCHES = 7
 """On a side of a photo, of which one at a time is hidden."""
 
 Logits = Callable[[Tensor], Tensor]
-Explain = Callable[[Tensor, Tensor], Tensor]
 
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def overlay(net: nn.Module, logits: Logits, images: Tensor, classes: Tensor) -> Tensor:
+def overlay(
+    net: nn.Module, logits: Logits, images: Tensor, classes: Tensor, multilabel: bool = False
+) -> Tensor:
     """Photos in grey, in colour where the evidence for a class is, from blue over green to red.
 
     By Grad-CAM where there are several convolutions, and else by hiding one patch after another:
-    the only convolution of a transformer cuts the photo into patches, and has seen nothing yet.
+    the only convolution of a transformer cuts the photo into patches.
 
     Args:
-        net: What the photos go through, in evaluation mode.
-        logits: What it tells, ``(M, C)``.
+        net: The model, in evaluation mode.
+        logits: Its outputs for photos, ``(M, C)``.
         images: ``(M, 3, H, W)`` bytes.
         classes: ``(M,)`` int64: whose evidence is shown.
+        multilabel: Whether logits are of labels, each on its own.
 
     References:
         Selvaraju et al., Grad-CAM, 2017, arXiv:1610.02391
@@ -47,7 +50,8 @@ def overlay(net: nn.Module, logits: Logits, images: Tensor, classes: Tensor) -> 
         if len(convolutions) > 1:
             evidence = _grad_cam(convolutions, logits, photos, index)
         else:
-            evidence = _occlusion(logits, photos, index)
+            probability = torch.sigmoid if multilabel else partial(torch.softmax, dim=-1)
+            evidence = _occlusion(lambda x, of=probability: of(logits(x)), photos, index)
         pictures.append(_blend(some, evidence.float().cpu()))
     return torch.cat(pictures)
 
@@ -75,17 +79,17 @@ def _grad_cam(
 
 
 @torch.no_grad()
-def _occlusion(logits: Logits, images: Tensor, classes: Tensor) -> Tensor:
+def _occlusion(probability: Logits, images: Tensor, classes: Tensor) -> Tensor:
     """By how much the probability falls without a patch, ``(M, h, w)``."""
     height, width = images.shape[-2:]
     rows = torch.arange(height, device=images.device) * PATCHES // height
     columns = torch.arange(width, device=images.device) * PATCHES // width
     patch = rows[:, None] * PATCHES + columns  # (H, W)
     grey = images.float().mean((2, 3), keepdim=True).to(images.dtype)
-    whole = logits(images).softmax(-1)
+    whole = probability(images)
     left = []
     for k in range(PATCHES**2):
-        left.append(logits(torch.where(patch == k, grey, images)).softmax(-1))
+        left.append(probability(torch.where(patch == k, grey, images)))
     fall = whole - torch.stack(left)  # (h * w, M, C)
     return fall[:, torch.arange(len(images)), classes].T.reshape(-1, PATCHES, PATCHES)
 

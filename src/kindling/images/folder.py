@@ -27,8 +27,21 @@ class ImageFolder:
     path: Path
     classes: list[str]  # sorted names of the classes
     files: list[Path]  # of folders, by class and then by name
-    labels: NDArray[np.int64]  # index of each photo's class
+    labels: NDArray[np.int64]  # index of each photo's class, or (N, C) of 0 and 1: its labels
     groups: Sequence[str] = ()  # what photos have in common that belong in one split, if anything
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a photo has any number of labels."""
+        return self.labels.ndim == 2
+
+    @property
+    def names(self) -> NDArray[np.str_]:
+        """The name of each photo's class, or of all its labels."""
+        names = np.array(self.classes)
+        if not self.multilabel:
+            return names[self.labels]
+        return np.array(["|".join(names[row.astype(bool)]) for row in self.labels])
 
 
 def class_name(written: str) -> str:
@@ -39,7 +52,7 @@ def class_name(written: str) -> str:
 def scan(path: Path) -> ImageFolder:
     """Photos in the class folders of ``path``, at any depth; hidden files and folders are skipped.
 
-    What is no photo is logged in one line, and so are photos that lie in no class folder.
+    Files that are no photos are logged in one line, and so are photos outside of class folders.
 
     Raises:
         UserError: There is no such folder, no class folder in it, or no photo in one of them.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, Literal, NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from kindling.data.datamodule import DataModule, SplitName, Stage
 from kindling.data.dataset import FieldDataset
 from kindling.data.files import digests, duplicates
 from kindling.data.samples import write_folders
+from kindling.data.sources import DatasetSources, of_files
 from kindling.data.split import SplitConfig, split_config, stratified_cut
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
@@ -32,6 +33,7 @@ from kindling.images.read import BadFiles, BadFilesAre, Fit, ImageSize
 from kindling.images.reader import PhotoReader
 
 Rows = NDArray[np.int64]
+Sampling = Literal["shuffled", "balanced"]
 NAMED = 10  # repeated photos that one line names
 log = logging.getLogger(__name__)
 
@@ -41,8 +43,8 @@ class ImageBatch(NamedTuple):
 
     Shape:
         ``image`` ``(B, 3, H, W)`` uint8. ``label`` ``(B,)`` int64: index of the class, or
-        ``IGNORE_INDEX``. ``indices`` ``(B,)`` int64: of the samples in their split. Without B for a
-        single sample.
+        ``(B, C)``: 1 for each label that a photo has, and 0; ``IGNORE_INDEX`` where unknown.
+        ``indices`` ``(B,)`` int64: of the samples in their split. Without B for a single sample.
     """
 
     image: Tensor
@@ -53,6 +55,8 @@ class ImageBatch(NamedTuple):
 class ImageFolderDataModule(DataModule):
     """Photos by class: in folders for the splits, in one folder that is cut, or in a table.
 
+    In a table a photo may also have several labels, or none.
+
     Args:
         root: Folder of the photos; null is a generated sample.
         input: Photo or folder of photos to predict.
@@ -61,15 +65,18 @@ class ImageFolderDataModule(DataModule):
         val: Validation photos; null holds them out of training; "auto" does so if there are none.
         test: Test photos; null holds them out of training too; "auto" does so if there are none.
         file: Column of the photos' names, in a CSV file; null finds it.
-        label: Column of the class, in a CSV file; null finds it.
+        label: Column of the class or of several labels, in a CSV file, or a list of columns of 0
+            and 1, one for each label; null finds it.
+        separator: Separates the labels in a cell; "" is one class a cell, null finds it.
         photos: Folder of the photos of a CSV file; null finds it.
-        suffix: What the photos' names end with, where a CSV file does not say it; null finds it.
+        suffix: Ending of the photos' names that a CSV file leaves out; null finds it.
         group: Column, or pattern of a photo's path, that photos of one split have in common.
         allow_missing_classes: Score a split that lacks some of the classes.
         image_size: Pixels on a side, or height and width, to which photos are resized.
         fit: A photo of another shape is stretched, cut, or padded with black.
         levels: Values that are black and white in images of more than eight bits; null takes the
             least and the largest of the training photos.
+        bands: One or three bands of a TIFF, counted from 1; null takes photos as they are.
         bad_files: End with an error if photos cannot be read, or leave them out and name them.
         val_fraction: Share of the training photos of each class that is held out for validation.
         test_fraction: Share of each class that is held out for the test, without a test folder.
@@ -78,11 +85,15 @@ class ImageFolderDataModule(DataModule):
         fold: The part that is the test, in place of the test folder.
         drop_duplicates: Take photos out of training that are in the test or validation split too,
             byte for byte.
+        sampling: Draw training photos so that all classes are as frequent, some photos several
+            times in an epoch ("balanced"), or each photo once ("shuffled").
         batch_size: Photos in a batch.
         num_workers: Processes that load batches; 0 loads in the training process.
     """
 
-    restored: ClassVar[Sequence[str]] = ("classes", "measured_levels", "cuts_test", "seen")
+    restored: ClassVar[Sequence[str]] = (
+        "classes", "multilabel", "measured_levels", "cuts_test", "seen",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -92,7 +103,8 @@ class ImageFolderDataModule(DataModule):
         val: str | None = AUTO,
         test: str | None = AUTO,
         file: str | None = None,
-        label: str | None = None,
+        label: str | list[str] | None = None,
+        separator: str | None = None,
         photos: str | None = None,
         suffix: str | None = None,
         group: str | None = None,
@@ -100,6 +112,7 @@ class ImageFolderDataModule(DataModule):
         image_size: ImageSize = 128,
         fit: Fit = "stretch",
         levels: Sequence[float] | None = None,
+        bands: Sequence[int] | None = None,
         bad_files: BadFilesAre = "error",
         val_fraction: float = 0.2,
         test_fraction: float = 0.2,
@@ -107,15 +120,17 @@ class ImageFolderDataModule(DataModule):
         folds: int | None = None,
         fold: int = 0,
         drop_duplicates: bool = True,
+        sampling: Sampling = "shuffled",
         batch_size: int = 32,
         num_workers: int = 0,
     ) -> None:
         super().__init__(root, input, batch_size, num_workers)
         self.named: dict[Stage, str | None] = {"train": train, "val": val, "test": test}
-        self.listing = {"file": file, "label": label, "photos": photos, "suffix": suffix}
+        self.listing: dict[str, Any] = {"file": file, "label": label, "separator": separator}
+        self.listing |= {"photos": photos, "suffix": suffix}
         self.group, self.allow_missing_classes = group, allow_missing_classes
-        self.drop_duplicates = drop_duplicates
-        self.reader = PhotoReader(image_size, fit, levels, bad_files)
+        self.drop_duplicates, self.sampling = drop_duplicates, sampling
+        self.reader = PhotoReader(image_size, fit, levels, bad_files, bands)
         self.image_size, self.fit, self.size = image_size, fit, self.reader.size
         self._seen: list[Path] = []
         self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, False)
@@ -127,6 +142,12 @@ class ImageFolderDataModule(DataModule):
         if "train" not in self._sets:
             raise UserError("data.train=null: there is nothing to train on; name a folder")
         return self._sets["train"].classes
+
+    @cached_property
+    def multilabel(self) -> bool:
+        """Whether a photo has any number of labels: by the checkpoint, or else in training."""
+        self.prepare_data()
+        return "train" in self._sets and self._sets["train"].multilabel
 
     @cached_property
     def cuts_test(self) -> bool:
@@ -150,12 +171,18 @@ class ImageFolderDataModule(DataModule):
         """
         return "".join(sorted(_eight_bytes(self._seen)))
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({"multilabel": False, **state_dict})  # some checkpoints lack it
+
     @property
     def target_names(self) -> Mapping[str, str]:
         return {"class": "class"}
 
     def read(self) -> Mapping[SplitName, FieldDataset[ImageBatch]]:
-        files = list(self.files())
+        files = self._photos
+        if self.multilabel and self.sampling == "balanced":
+            cure = "for several labels a photo: weigh them, --model.class_weights=balanced"
+            raise UserError(f"data.sampling=balanced: not {cure}")
         label = np.concatenate([self._labels(split) for split in self._sets])
         parts = self._cut()
         trains, rows = len(parts["train"]) > 0, self._without_repeated(parts)
@@ -166,7 +193,7 @@ class ImageFolderDataModule(DataModule):
         whole = self._dataset(files, torch.from_numpy(label), self.root, True)
         bad = list(self.reader.faults)
         rows = {split: index[~np.isin(index, bad)] for split, index in rows.items()}
-        if trains:
+        if trains and not self.multilabel:
             left = np.bincount(label[rows["train"]], minlength=len(self.classes))
             if not left.all():
                 fault = "all photos are in the test or validation split too"
@@ -177,7 +204,8 @@ class ImageFolderDataModule(DataModule):
 
     def read_input(self, path: Path) -> FieldDataset[ImageBatch]:
         files = find_images(path)
-        unknown = torch.full((len(files),), IGNORE_INDEX)
+        several = [len(self.classes)] if self.multilabel else []
+        unknown = torch.full((len(files), *several), IGNORE_INDEX)
         whole = self._dataset(files, unknown, path if path.is_dir() else path.parent, False)
         faults, names = self.reader.faults, whole.identifiers["file"]
         good = [k for k in range(len(files)) if k not in faults]
@@ -185,6 +213,12 @@ class ImageFolderDataModule(DataModule):
             raise BadFiles(files, faults)
         self.unread = [{"file": names[k], "error": fault} for k, fault in faults.items()]
         return whole.take(torch.tensor(good))
+
+    def sampling_weights(self) -> Tensor | None:
+        if self.sampling == "shuffled":
+            return None
+        label = self.training.fields["label"]
+        return (1 / torch.bincount(label).double())[label]
 
     def write_sample(self, folder: Path) -> None:
         """Photos of shapes, where a problem has no sample of its own."""
@@ -194,7 +228,11 @@ class ImageFolderDataModule(DataModule):
         write_folders(folder, {name: count for name, count in named.items() if name})
 
     def files(self) -> Sequence[Path]:
-        return [file for part in self._sets.values() for file in part.files]
+        tables = [part.path for part in self._sets.values() if part.path.is_file()]
+        return [*self._photos, *tables]
+
+    def sources(self) -> DatasetSources:
+        return of_files(self._photos, list(self.target_names.values()))
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
         return {"image": self.reader.described()}
@@ -208,6 +246,11 @@ class ImageFolderDataModule(DataModule):
             raise UserError("data.train and data.test are both null: one is needed")
         return {split: self._scan(path) for split, path in parts.items()}
 
+    @property
+    def _photos(self) -> list[Path]:
+        """The photos of all sets, one after another."""
+        return [file for part in self._sets.values() for file in part.files]
+
     def _scan(self, path: Path) -> ImageFolder:
         found = (
             read_listing(path, **self.listing, group=self.group) if path.is_file() else scan(path)
@@ -217,14 +260,21 @@ class ImageFolderDataModule(DataModule):
         return replace(found, groups=path_groups(self.group, self._names(found.files, self.root)))
 
     def _labels(self, split: Stage) -> Rows:
-        """The indices of the photos' classes, in the order of ``classes``."""
+        """The photos' classes or labels, in the order of ``classes``."""
         part = self._sets[split]
+        if part.multilabel and not self.multilabel:
+            raise UserError(f"{part.path}: photos have several labels, but one class in training")
         unknown = sorted(set(part.classes) - set(self.classes))
         lacking = sorted(set(self.classes) - set(part.classes))
-        if unknown or (lacking and not self.allow_missing_classes):
+        allowed = self.allow_missing_classes or self.multilabel
+        if unknown or (lacking and not allowed):
             self._refuse_classes(part, sorted([*unknown, *lacking]), bool(unknown))
-        order = np.array([self.classes.index(name) for name in part.classes])
-        return order[part.labels]
+        order = np.array([self.classes.index(name) for name in part.classes], dtype=np.int64)
+        if not self.multilabel:
+            return order[part.labels]
+        truth = np.zeros((len(part.files), len(self.classes)), np.int64)
+        truth[:, order] = part.labels if part.multilabel else np.eye(len(order))[part.labels]
+        return truth
 
     def _refuse_classes(self, part: ImageFolder, differ: list[str], more: bool) -> NoReturn:
         train, names = self._sets.get("train"), ", ".join(differ)
@@ -265,8 +315,14 @@ class ImageFolderDataModule(DataModule):
         return {"train": train, "val": val, "test": test[0] if test else own["test"]}
 
     def _parts(self, cut: SplitConfig, pool: Rows) -> list[Rows]:
-        """Parts of ``pool`` with their share of each class, groups whole."""
-        labels = np.concatenate([np.array(p.classes)[p.labels] for p in self._sets.values()])[pool]
+        """Parts of ``pool`` with their share of each class, groups whole.
+
+        Of several labels, each combination is a class, those of too few photos together.
+        """
+        labels = np.concatenate([part.names for part in self._sets.values()])[pool]
+        if self.multilabel:
+            kinds, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
+            labels = np.where(counts < cut.fewest, "a rare combination of labels", kinds)[which]
         groups = [name for part in self._sets.values() for name in part.groups]
         unit = np.array(groups)[pool] if groups else pool
         _, first, which = np.unique(unit, return_index=True, return_inverse=True)
@@ -278,7 +334,7 @@ class ImageFolderDataModule(DataModule):
 
     def _without_repeated(self, rows: Mapping[SplitName, Rows]) -> dict[SplitName, Rows]:
         """The splits without photos that a later one has: a score on those is not on new ones."""
-        files = self.files()
+        files = self._photos
         chosen: dict[str, list[Path]] = {s: [files[k] for k in rows[s]] for s in rows}
         repeated: set[Path] = set()
         for alike in duplicates(chosen):
@@ -294,7 +350,7 @@ class ImageFolderDataModule(DataModule):
         """The test photos without those that the checkpoint was trained on, wherever they lie."""
         if "seen" not in vars(self):
             return test
-        seen, files = {self.seen[k : k + 16] for k in range(0, len(self.seen), 16)}, self.files()
+        seen, files = {self.seen[k : k + 16] for k in range(0, len(self.seen), 16)}, self._photos
         again = np.array([s in seen for s in _eight_bytes(files[k] for k in test)], dtype=bool)
         if not again.any():
             return test
@@ -327,7 +383,7 @@ def _eight_bytes(files: Iterable[Path]) -> list[str]:
 
 
 def path_groups(pattern: str, names: Sequence[str]) -> list[str]:
-    """What a pattern finds in each path: its first group if it has one, or else all of it."""
+    """The match of a pattern in each path: its first group if it has one, or else all of it."""
     try:
         found = [re.search(pattern, name) for name in names]
     except re.error as error:

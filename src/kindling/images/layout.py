@@ -29,7 +29,7 @@ def find_parts(root: Path, named: Mapping[Stage, str | None]) -> dict[Stage, Pat
         named: Of each split, a name in ``root``; ``AUTO``, to find it by its name; or none.
 
     Raises:
-        UserError: What is named is not there, or it is not clear what is meant.
+        UserError: A named folder or table is missing, or it is ambiguous which is meant.
     """
     parts: dict[Stage, Path] = {}
     for split, name in named.items():

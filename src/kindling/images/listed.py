@@ -4,8 +4,8 @@ N: rows.
 """
 
 import logging
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 
 from kindling.errors import UserError
-from kindling.images.folder import ImageFolder, class_name, folders, warn_of_case
+from kindling.images.folder import ImageFolder, class_name, folders
+from kindling.images.labels import read_labels
 from kindling.tables.read import listed, read_table, refuse, require_columns
 
 SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".webp", ".tif", ".bmp", ".JPG", ".JPEG", ".PNG")
-LABELS = ("label", "class", "target", "category", "labels", "classes", "species", "breed")
 ADDRESS = "{cell} is an address: download the photos and name their files"
 SEVERAL = "{cell} are several photos: give each a column of its own"
 EMPTY = frozenset({""})
-"""What means a missing label: a class may be called ``null``, and a person Nan."""
+"""Cells that are missing labels: a class may be called ``null``, and a person Nan."""
 
 TRIED = 20  # rows that show where the photos lie
 log = logging.getLogger(__name__)
@@ -87,49 +87,65 @@ def _existing(files: list[Path], cells: "pd.Series[str]", path: Path) -> list[Pa
 def read_listing(
     path: Path,
     file: str | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
+    separator: str | None = None,
     photos: str | None = None,
     suffix: str | None = None,
     group: str | None = None,
 ) -> ImageFolder:
-    """Photos and their classes from a table; what is not named is found if it is unambiguous.
+    """Photos and their labels from a table; a column not named is found if it is unambiguous.
 
     Args:
         path: CSV file.
         file: Column of the photos' names or paths.
-        label: Column of the class.
-        photos: Folder of the photos, as seen from the table's.
-        suffix: What the photos' names end with, where the table does not say it.
+        label: Column of the class or of several labels, or a column of 0 and 1 for each label.
+        separator: Separates the labels in a cell.
+        photos: Folder of the photos, relative to the table's.
+        suffix: Ending of the photos' names that the table leaves out.
         group: Column that photos have in common that belong in one split.
 
     Raises:
         UserError: A column, a photo or a class is not there, or it is not clear which is meant.
     """
     table = read_table(path, absent=EMPTY)
-    require_columns(table, [name for name in (file, label) if name is not None], path)
-    file, folder, ending = _file_column(table, path, file, label, photos, suffix)
-    label = label or _label_column([str(n) for n in table.columns if n not in (file, group)], path)
-    cells, classes = table[file], table[label]
+    aside = [label] if isinstance(label, str) else list(label or ())
+    require_columns(table, [name for name in (file, *aside) if name is not None], path)
+    file, folder, ending = _file_column(table, path, file, aside, photos, suffix)
+    cells = table[file]
     refuse(cells.isna(), cells, path, "no photo: fill in its name or delete the row")
-    refuse(classes.isna(), classes, path, "no class: fill it in or delete the row")
+    columns = [str(name) for name in table.columns if name not in (file, group)]
+    classes, labels = read_labels(table, columns, label, separator, path)
     files = _existing([photo_path(folder, cell + ending) for cell in cells], cells, path)
-    names, labels = np.unique([class_name(c) for c in classes], return_inverse=True)
-    kinds = names.tolist()
-    warn_of_case(path, kinds)
-    for kind in kinds:
-        if len(parts := re.split(r"[\s,;|]+", kind)) > 1 and set(parts) <= {*kinds}:
-            fault = "several classes of one photo, which no model here tells: give it one"
-            raise UserError(f"{path}, column {label!r}: {kind!r} are {fault}")
     groups = table[group].fillna("").tolist() if group in table else ()
-    return ImageFolder(path, kinds, files, labels.astype(np.int64), groups)
+    return _merged(ImageFolder(path, classes, files, labels, groups))
+
+
+def _merged(listed: ImageFolder) -> ImageFolder:
+    """Rows of one photo as one, with the labels of all of them."""
+    files, first, row = np.unique(
+        np.array(listed.files, str), return_index=True, return_inverse=True
+    )
+    if len(files) == len(listed.files):
+        return listed
+    log.warning("%s: rows of a photo that has another row: %d", listed.path, len(row) - len(files))
+    truth = np.zeros((len(files), len(listed.classes)), np.int64)
+    given = listed.labels if listed.multilabel else np.eye(len(listed.classes))[listed.labels]
+    np.maximum.at(truth, row, given.astype(np.int64))
+    one_class = not listed.multilabel and (truth.sum(1) == 1).all()
+    return replace(
+        listed,
+        files=[listed.files[k] for k in first],
+        labels=truth.argmax(1) if one_class else truth,
+        groups=[listed.groups[k] for k in first] if listed.groups else (),
+    )
 
 
 def _file_column(
-    table: pd.DataFrame, path: Path, file: str | None, label: str | None,
+    table: pd.DataFrame, path: Path, file: str | None, aside: Sequence[str],
     photos: str | None, suffix: str | None,
 ) -> tuple[str, Path, str]:  # fmt: skip
     """The column of photos' names, their folder, and what the names lack."""
-    names = [str(name) for name in table.columns if name != label]
+    names = [str(name) for name in table.columns if name not in aside]
     found = {
         name: where
         for name in ([file] if file is not None else names)
@@ -142,13 +158,6 @@ def _file_column(
         raise UserError(f"{path}: photos in {' and '.join(found)}; name one, --data.file")
     [(name, (folder, ending))] = found.items()
     return name, folder, ending
-
-
-def _label_column(names: list[str], path: Path) -> str:
-    usual = [name for name in names if name.lower() in LABELS]
-    if len(choice := usual[:1] or names) != 1:
-        raise UserError(f"{path}: which column is the class? --data.label={'|'.join(names)}")
-    return choice[0]
 
 
 def _places(

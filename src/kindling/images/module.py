@@ -3,7 +3,7 @@
 B: batch, V: photos of a sample, H: height, W: width, D: features of the net.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -17,7 +17,7 @@ from kindling.data.numbers import at_least, positive
 from kindling.errors import UserError
 from kindling.images.augment import Augment, Fill, sample_seeds
 from kindling.images.backbone import Backbone, Layers
-from kindling.images.explain import Explain, Logits, overlay
+from kindling.images.explain import Logits, overlay
 from kindling.images.read import ImageSize
 from kindling.training.metrics import MANY_CLASSES, Head, Heads, StepOutput
 from kindling.training.module import EvalOutput, Module
@@ -32,8 +32,8 @@ class ImageModule(Module):
     With a frozen backbone, which a problem returns as ``timm_backbone``, the features of
     ``cached_views`` views of each training photo are computed once, before the first epoch.
 
-    What is drawn depends on the run's seed, the epoch and the photo alone, so that a resumed run
-    draws what it would have drawn. A problem that does not offer a setting gives it to
+    The augmentation depends on the run's seed, the epoch and the photo alone, so that a resumed
+    run draws the same. A problem that does not offer a setting gives it to
     ``super().__init__`` by name, and the command line has no such flag then.
 
     Args:
@@ -43,7 +43,7 @@ class ImageModule(Module):
         zoom: A training photo is scaled by up to 1 + zoom, up or down.
         light: A training photo is made brighter or darker by up to 1 + light.
         contrast: A training photo's contrast is raised or lowered by up to 1 + contrast.
-        fill: What comes into view at the edges of a rotated or scaled photo.
+        fill: Fills the corners of a rotated or scaled photo.
         crop: A part of a training photo, of this share of its area or more, is shown at full size.
         randaugment: Strength of two random operations on a training photo, from 0 to 30.
         tta: In a test and in predictions, the mean over a photo and its mirror image.
@@ -89,6 +89,7 @@ class ImageModule(Module):
         self.tta, self.backbone_weights = tta, weights
         self.backbone_lr = positive("model.backbone_lr", backbone_lr)
         self.cached_views = at_least("model.cached_views", cached_views, 1)
+        self._repeats = False  # photos in an epoch
         self._backbone = (backbone, freeze, layers, freeze or weights is not None)
 
     def make_backbone(self, image_size: ImageSize) -> Backbone | None:
@@ -97,6 +98,12 @@ class ImageModule(Module):
         if name is None:
             return None
         return Backbone(name, image_size, frozen, layers, pretrained)
+
+    @property
+    def has_frozen_backbone(self) -> bool:
+        """By the settings, before there is one."""
+        name, frozen, *_ = self._backbone
+        return name is not None and frozen
 
     @property
     def timm_backbone(self) -> Backbone | None:
@@ -108,6 +115,12 @@ class ImageModule(Module):
         if (name := self._backbone[0]) is not None and backbone is None:
             fault = f"{type(self).__name__} takes none here; one that does calls make_backbone"
             raise UserError(f"model.backbone={name}: {fault}")
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self._repeats = getattr(data, "sampling", "shuffled") == "balanced"
+        several = getattr(data, "multilabel", False)
+        if several and not any(head.multilabel for head in self.heads.values()):
+            fault = "predicts one class of a photo, and these have several labels"
+            raise UserError(f"{type(self).__name__}: {fault}; derive it from ImageClassifier")
         super().setup(stage)
         if stage == "fit" and backbone is not None and not self.resumed:
             backbone.load(self.backbone_weights)
@@ -155,8 +168,16 @@ class ImageModule(Module):
             return backbone.extract(images.flatten(0, -4)).reshape(*images.shape[:-3], -1)
         training = self.trainer.training
         index = self._index["train" if training else "val"].to(batch.indices.device)[batch.indices]
-        view = sample_seeds(self.seed, self.current_epoch, index) % self.cached_views
-        return backbone.cached(index, view if training else 0)
+        view = self.draws(index) % self.cached_views if training else 0
+        return backbone.cached(index, view)
+
+    def draws(self, index: Tensor) -> Tensor:
+        """A seed for each training photo, ``(B,)``, another one in every epoch.
+
+        Where an epoch may have a photo several times, it is another one in every step.
+        """
+        number = self.global_step if self._repeats else self.current_epoch
+        return sample_seeds(self.seed, number, index)
 
     def _view(self, photos: Tensor, index: Tensor, number: int) -> Tensor:
         in_training = self.augment.training
@@ -166,14 +187,14 @@ class ImageModule(Module):
 
     def augmented(self, batch: Any) -> Any:
         """The training batch with its photos augmented, each by a draw of its own."""
-        if self.timm_backbone is not None and self.timm_backbone.frozen:
+        if self.has_frozen_backbone:
             return batch
         images: Tensor = getattr(batch, self.image_field)
         index = batch.indices
         if images.ndim == 5:
             views = images.shape[1]
             index = (index[:, None] * views + torch.arange(views, device=index.device)).flatten()
-        seeds = sample_seeds(self.seed, self.current_epoch, index)
+        seeds = self.draws(index)
         augmented = self.augment(images.flatten(0, -4), seeds).reshape(images.shape)
         return batch._replace(**{self.image_field: augmented})
 
@@ -199,10 +220,11 @@ class ImageModule(Module):
         mirrored = self.predict(batch._replace(**{self.image_field: images.flip(-1)}))
         return {head: (value + mirrored[head]) / 2 for head, value in predictions.items()}
 
-    def explain(self, logits: Logits) -> Explain | None:
-        """Pictures of where classes are seen, in a test of a model that is in one piece."""
+    def explain(self, logits: Logits) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """Pictures of the evidence for classes, in a test of a model that is not sharded."""
         whole = self.trainer.testing and self.device_mesh is None
-        return partial(overlay, self, logits) if whole else None
+        several = any(head.multilabel for head in self.heads.values())
+        return partial(overlay, self, logits, multilabel=several) if whole else None
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         groups = super().parameter_groups()
@@ -218,6 +240,8 @@ class ImageModule(Module):
 def _listed(heads: Mapping[str, Head], all_probabilities: bool) -> dict[str, Head]:
     """Heads of many classes, of which predictions list the likeliest."""
     many = {
-        n for n, head in heads.items() if len(head.classes) > MANY_CLASSES and not all_probabilities
+        n
+        for n, head in heads.items()
+        if len(head.classes) > MANY_CLASSES and not (head.multilabel or all_probabilities)
     }
     return {n: replace(h, likeliest=LIKELIEST) if n in many else h for n, h in heads.items()}

@@ -4,6 +4,7 @@ N: images, H: height, W: width
 """
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,8 +32,10 @@ PHOTO = {
     "meaning": "upright RGB photos, resized by Pillow's bilinear filter with reducing_gap=2",
     "unit": "brightness as bytes, 0 to 255",
 }
-"""What a net takes, for whoever feeds it without this code."""
+"""The input of a net, described for those who use it without this code."""
 
+
+SAMPLES_PER_PIXEL = 277  # TIFF's tag
 
 # Of these files the fourth byte of a pixel is often unused, or a band beside the colours.
 _FOUR_BYTES = {"BMP", "TGA", "TIFF"}
@@ -44,10 +47,12 @@ class Rendering(NamedTuple):
     Args:
         fit: An image of another shape is stretched, cut at its longer sides, or black is added.
         levels: Values that are black and white in images of more than eight bits.
+        bands: One or three of an image's bands, counted from 1; none takes it as it is.
     """
 
     fit: Fit = "stretch"
     levels: tuple[float, float] | None = None
+    bands: tuple[int, ...] | None = None
 
 
 class BadFiles(UserError):
@@ -75,9 +80,21 @@ def check_sides(image_size: ImageSize) -> tuple[int, int]:
     return tuple(at_least("data.image_size", side, 8, 10_000) for side in (height, width))  # type: ignore[return-value]
 
 
-def described(fit: Fit, levels: tuple[float, float] | None) -> dict[str, Any]:
+def check_bands(bands: Sequence[int] | None) -> tuple[int, ...] | None:
+    """The setting, once it is known to be one band or three."""
+    if bands is not None and (len(bands) not in (1, 3) or min(bands) < 1):
+        raise UserError(f"data.bands={list(bands)}: one band or three, counted from 1")
+    return None if bands is None else tuple(bands)
+
+
+def described(rendering: Rendering) -> dict[str, Any]:
     """:data:`PHOTO`, with what is not as usual."""
-    more = {"fit": fit if fit != "stretch" else None, "levels": levels and list(levels)}
+    fit, levels, bands = rendering
+    more = {
+        "fit": fit if fit != "stretch" else None,
+        "levels": levels and list(levels),
+        "bands": bands and list(bands),
+    }
     return PHOTO | {name: value for name, value in more.items() if value is not None}
 
 
@@ -113,7 +130,7 @@ def read_images(
     black = np.zeros((3, *size), np.uint8)
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(paths), STACK):
-            with warnings.catch_warnings(action="ignore"):
+            with silent():
                 part = paths[start : start + STACK]
                 tried = list(pool.map(lambda path: _attempt(path, size, rendering), part))
             found |= {start + k: t for k, t in enumerate(tried) if isinstance(t, str)}
@@ -122,6 +139,18 @@ def read_images(
                 yield torch.from_numpy(np.stack(stack))
     if found and faults is None:
         raise BadFiles(paths, found)
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Without Pillow's warnings and log: a file's fault is reported by us."""
+    log = logging.getLogger("PIL.TiffImagePlugin")
+    before, log.disabled = log.disabled, True
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        log.disabled = before
 
 
 def _attempt(path: Path, size: tuple[int, int], rendering: Rendering) -> NDArray[np.uint8] | str:
@@ -147,10 +176,17 @@ def _fault(path: Path, error: Exception) -> str:
             return "the file is empty; replace or remove it"
         case UnidentifiedImageError() if path.suffix.lower() in UNREAD:
             return f"cannot be read here: {UNREAD[path.suffix.lower()]}"
+        case UnidentifiedImageError() if _is_tiff(path):
+            return "a kind of TIFF that Pillow does not read; save its bands as pages of one TIFF"
         case UnidentifiedImageError():
             return "not an image that Pillow reads; replace or remove it"
     detail = " ".join(str(error).split()) or type(error).__name__
     return f"broken image ({detail}); replace or remove it"
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def _decode(path: Path, size: tuple[int, int], rendering: Rendering) -> NDArray[np.uint8]:
@@ -160,8 +196,14 @@ def _decode(path: Path, size: tuple[int, int], rendering: Rendering) -> NDArray[
         image.draft(None, (2 * max(size), 2 * max(size)))
         image.load()
         with contextlib.suppress(Exception):  # broken EXIF data around a sound picture
-            ImageOps.exif_transpose(image, in_place=True)
-        rgb = _rgb(image, rendering.levels)
+            if rendering.bands is None or getattr(image, "n_frames", 1) == 1:
+                ImageOps.exif_transpose(image, in_place=True)
+        if rendering.bands is None:
+            rgb = _rgb(image, rendering.levels)
+        else:
+            parts = [_rgb(band, rendering.levels) for band in pick(image, rendering.bands)]
+            grey = [part.getchannel(0) for part in parts]
+            rgb = Image.merge("RGB", grey if len(grey) == 3 else grey * 3)
     small = _fitted(rgb, (width, height), rendering.fit)
     return np.asarray(small).transpose(2, 0, 1).copy()
 
@@ -195,6 +237,33 @@ def _rgb(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
     return image.convert("RGB")
 
 
+def pick(image: Image.Image, bands: Sequence[int] | None) -> list[Image.Image]:
+    """These bands of an image, each as an image, or it alone if there is nothing to choose.
+
+    They are its pages, or the bands of its only page.
+
+    Raises:
+        UserError: There is no such band, or Pillow does not read it.
+    """
+    if bands is None:
+        return [image]
+    pages = getattr(image, "n_frames", 1)
+    has = pages if pages > 1 else len(image.getbands())
+    if max(bands) > has:
+        samples = getattr(image, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 1)
+        read = f", of which Pillow reads {has}: save them as pages" if samples > has else ""
+        raise UserError(f"has no band {max(bands)} (data.bands) but {max(has, samples)}{read}")
+    if pages == 1:
+        return [image.getchannel(band - 1) for band in bands] if has > 1 else [image]
+    found = []
+    for band in bands:
+        image.seek(band - 1)
+        found.append(image.copy())
+    if any(len(page.getbands()) > 1 or page.size != found[0].size for page in found):
+        raise UserError("its pages are not bands of one image (data.bands): not all grey, one size")
+    return found
+
+
 def _is_alpha(band: Image.Image) -> bool:
     """Whether something is opaque, and most is that or transparent: so is no band of light."""
     count = band.histogram()
@@ -221,8 +290,8 @@ def _eight_bits(image: Image.Image, levels: tuple[float, float] | None) -> Image
     return Image.fromarray((255 * scaled.clip(0, 1)).round().astype(np.uint8))
 
 
-def value_range(image: Image.Image) -> tuple[float, float]:
+def value_range(*images: Image.Image) -> tuple[float, float]:
     """The least and the largest value that is finite, 0 if none is."""
-    values = np.asarray(image, dtype=np.float64)
+    values = np.concatenate([np.asarray(image, dtype=np.float64).ravel() for image in images])
     values = values[np.isfinite(values)]
     return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)

@@ -19,6 +19,7 @@ from kindling.images.read import (
     Fit,
     ImageSize,
     Rendering,
+    check_bands,
     check_sides,
     described,
 )
@@ -35,6 +36,7 @@ class PhotoReader:
         levels: Values that are black and white in images of more than eight bits; null takes the
             least and the largest of the training photos.
         bad_files: End with an error if photos cannot be read, or leave them out and name them.
+        bands: One or three bands of a TIFF, counted from 1; null takes photos as they are.
     """
 
     def __init__(
@@ -43,9 +45,10 @@ class PhotoReader:
         fit: Fit,
         levels: Sequence[float] | None,
         bad_files: BadFilesAre,
+        bands: Sequence[int] | None = None,
     ) -> None:
         self.size, self.fit, self.bad_files = check_sides(image_size), fit, bad_files
-        self.given = check_levels(levels)
+        self.given, self.bands = check_levels(levels), check_bands(bands)
         self.measured: Levels | None = None
         self.is_measured = False
         self.faults: dict[int, str] = {}
@@ -58,11 +61,15 @@ class PhotoReader:
     def measure(self, training: Sequence[Path]) -> None:
         """Take the range of these training photos, unless a checkpoint has brought its own."""
         if not self.is_measured:
-            self.restore(find_levels(training, self.given, paths.CACHE))
+            self.restore(find_levels(training, self.given, paths.CACHE, self.bands))
 
     @property
     def levels(self) -> Levels | None:
         return self.given or self.measured
+
+    @property
+    def rendering(self) -> Rendering:
+        return Rendering(self.fit, self.levels, self.bands)
 
     def read(self, files: Sequence[Path], labelled: bool) -> Tensor:
         """Photos ``(M, 3, H, W)`` as bytes; labelled ones are kept for later runs.
@@ -72,12 +79,11 @@ class PhotoReader:
         """
         self.faults, cache = {}, paths.CACHE if labelled else None
         faults = None if labelled and self.bad_files == "error" else self.faults
-        rendering = Rendering(self.fit, self.levels)
-        images = load_images(files, self.size, cache, rendering=rendering, faults=faults)
+        images = load_images(files, self.size, cache, rendering=self.rendering, faults=faults)
         if self.faults and labelled:
             log.warning("left out: %s", BadFiles(files, self.faults))
         return images
 
     def described(self) -> dict[str, Any]:
-        """What a net takes, for whoever feeds it without this code."""
-        return described(self.fit, self.levels)
+        """The input of a net, described for those who use it without this code."""
+        return described(self.rendering)

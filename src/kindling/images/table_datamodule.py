@@ -31,7 +31,7 @@ from kindling.tables.splits import group_codes, moments, split_by_time
 
 
 class ImageTableBatch(NamedTuple):
-    """What is known of each row, and what is to be predicted.
+    """Each row's photos, numbers and categories, and its target.
 
     Shape:
         ``photos`` ``(B, V, 3, H, W)`` uint8. ``numbers`` ``(B, F)``, NaN where missing. ``codes``
@@ -60,13 +60,14 @@ class ImageTableDataModule(TableDataModule):
         fit: A photo of another shape is stretched, cut, or padded with black.
         levels: Values that are black and white in images of more than eight bits; null takes the
             least and the largest of the training photos.
+        bands: One or three bands of a TIFF, counted from 1; null takes photos as they are.
         bad_files: End with an error if photos cannot be read, or leave their rows out and name
             them.
     """
 
     batch_class: ClassVar[type[Any]] = ImageTableBatch
     restored: ClassVar[Sequence[str]] = (*TableDataModule.restored, "measured_levels")
-    fixed: ClassVar[Sequence[str]] = ("use_photos", "use_table", "image_size", "fit")
+    fixed: ClassVar[Sequence[str]] = ("use_photos", "use_table", "image_size", "fit", "bands")
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class ImageTableDataModule(TableDataModule):
         image_size: ImageSize = 64,
         fit: Fit = "stretch",
         levels: Sequence[float] | None = None,
+        bands: Sequence[int] | None = None,
         bad_files: BadFilesAre = "error",
         batch_size: int = 32,
         **settings: Any,
@@ -102,8 +104,9 @@ class ImageTableDataModule(TableDataModule):
         self.use_photos, self.use_table = use_photos, use_table
         self.named["photos"] = None if photos is None or not use_photos else list(photos)
         self.photo_columns = list(photos or ())
-        self.reader = PhotoReader(image_size, fit, levels, bad_files)
+        self.reader = PhotoReader(image_size, fit, levels, bad_files, bands)
         self.image_size, self.fit, self.size = image_size, fit, self.reader.size
+        self.bands = list(bands or ())
         self._files: list[Path] = []
 
     @property

@@ -184,6 +184,7 @@ class ProblemContract:
                 classes, levels = len(model.heads[name].classes), len(model.heads[name].quantiles)
                 several = levels or (classes if classes > 2 else 0)
                 shape = tuple(step.targets[name].shape)
+                shape = shape[:1] if model.heads[name].multilabel else shape
                 assert value.shape == ((*shape, several) if several else shape)
 
     def test_every_parameter_gets_a_finite_gradient(self, samples: DataModule) -> None:

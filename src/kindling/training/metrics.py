@@ -37,6 +37,7 @@ class Head:
         quantiles: Which ones predictions are of, ``(..., Q)``, the median among them. Metrics are
             given the median, and all as ``quantiles``.
         likeliest: Of many classes, how many predictions are listed with; 0 is a column for each.
+        multilabel: Whether a sample has any number of the classes: targets are ``(B, C)``, 0 or 1.
     """
 
     metrics: MetricCollection
@@ -45,6 +46,7 @@ class Head:
     optional: bool = False
     quantiles: Sequence[float] = ()
     likeliest: int = 0
+    multilabel: bool = False
 
     def point(self, prediction: Tensor) -> Tensor:
         """The prediction, or the median of several quantiles."""

@@ -1,4 +1,4 @@
-"""Pictures of what the net is shown, and of what it makes of it.
+"""Figures of augmented photos, of the net's filters and of its feature maps.
 
 N: pictures, h, w: height and width of a filter.
 """
@@ -20,7 +20,7 @@ SHOWN = 8
 
 
 def draw_augmentation(photos: FieldDataset[ImageBatch], augment: Augment, seed: int) -> Figure:
-    """Training photos as they are, and below each three views that it may be seen in."""
+    """Training photos, and below each three augmented views of it."""
     augment = copy.deepcopy(augment).train()
     batch = photos[torch.arange(0, len(photos), max(1, len(photos) // SHOWN))[:SHOWN]]
     rows = {"as it is": batch.image}
@@ -35,7 +35,7 @@ def draw_net(net: nn.Module, pixels: nn.Module, image: Tensor) -> dict[str, Figu
 
     Args:
         net: In evaluation mode.
-        pixels: What it sees a photo through.
+        pixels: Normalizes its input.
         image: The photo, ``(3, H, W)`` bytes.
     """
     figures = {}
@@ -47,7 +47,7 @@ def draw_net(net: nn.Module, pixels: nn.Module, image: Tensor) -> dict[str, Figu
 
 
 def first_filters(net: nn.Module, size: Sequence[int]) -> Tensor | None:
-    """What the first layer looks for, as pictures ``(N, 3, h, w)``, if it looks at colours."""
+    """The first layer's filters as pictures ``(N, 3, h, w)``, if they are of three channels."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             return layer.weight.detach() if layer.weight.shape[1] == 3 else None

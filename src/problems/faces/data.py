@@ -19,7 +19,7 @@ from torch import Tensor
 from kindling.data.datamodule import DataModule, SplitName
 from kindling.data.dataset import FieldDataset
 from kindling.data.sources import DatasetSources, TableSource
-from kindling.data.split import grouped_split, stratified_split
+from kindling.data.split import TooFew, grouped_split, stratified_cut
 from kindling.data.targets import IGNORE_INDEX
 from kindling.errors import UserError
 from kindling.images import find_images, listed_images
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class FacesBatch(NamedTuple):
-    """Photos as bytes, and who is in them at what age.
+    """Photos as bytes, with the person and the age.
 
     Shape:
         ``image`` ``(B, 3, H, W)`` uint8. ``identity`` ``(B,)`` int64: place of the person among
@@ -57,7 +57,7 @@ class FacesDataModule(ImageTableDataModule):
         root: Folder of the CSV file; null is a generated sample.
         input: Photo or folder of photos to predict.
         file: Column of the photos' paths, relative to the CSV file.
-        identity: Column that says who it is; null if there is none.
+        identity: Column of the person; null if there is none.
         age: Column of years; null if there is none.
         by: Everybody's photos in all splits, or each person in one split only.
         val_fraction: Share held out for validation, of the photos that are not for the test.
@@ -197,7 +197,7 @@ class FacesDataModule(ImageTableDataModule):
         write_sample(folder)
 
     def _people(self, table: pd.DataFrame, photo: Rows) -> NDArray[np.str_]:
-        """Who is in each photo, also where only another row with the same photo says so."""
+        """The person in each photo, also where only another row of the same photo has the name."""
         who, lines, known = table["identity"].to_numpy(str), table.index, dict[int, int]()
         for k in np.flatnonzero(who != NOBODY).tolist():
             other = known.setdefault(int(photo[k]), k)
@@ -212,18 +212,14 @@ class FacesDataModule(ImageTableDataModule):
     def _by_image(self, photo: Rows, person: NDArray[np.str_]) -> list[Rows]:
         """Each split gets its share of everybody; who has too few photos is in training alone."""
         units = np.unique(photo)
-        people, which, count = np.unique(person[units], return_inverse=True, return_counts=True)
-        enough = count >= self.cut.fewest
-        if not enough.any():
-            raise UserError(
-                f"{self.path}: nobody has {self.cut.fewest} different photos or more, one for each "
-                "split: add photos, or cut by person (--data.by=person)"
-            )
-        kept = units[enough[which]]
-        train, *others = (kept[part] for part in self.cut(stratified_split, person[kept]))
-        parts = [np.concatenate([train, units[~enough[which]]]), *others]
-        if len(rare := people[~enough & (people != NOBODY)]):
+        try:
+            parts, few = stratified_cut(self.cut, person[units], least=1)
+        except TooFew as error:
+            fault = f"nobody has {self.cut.fewest} different photos or more, one for each split"
+            cure = "add photos, or cut by person (--data.by=person)"
+            raise UserError(f"{self.path}: {fault}: {cure}") from error
+        if rare := [name for name in few if name != NOBODY]:
             names = textwrap.shorten(", ".join(rare), 100, placeholder=" ...")
             message = "too few photos for every split, in training alone: %d (%s)"
             log.warning(message, len(rare), names)
-        return [np.flatnonzero(np.isin(photo, part)) for part in parts]
+        return [np.flatnonzero(np.isin(photo, units[part])) for part in parts]

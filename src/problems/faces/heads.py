@@ -1,4 +1,4 @@
-"""What the outputs of a head mean, how wrong they are, and one loss out of those of all heads.
+"""The predictions, loss and baseline of each head, and the weighted sum of the losses.
 
 B: batch, C: people, H: heads.
 """
@@ -120,7 +120,7 @@ class Classification(Regression):
 class LossWeights(nn.Module):
     """The sum of the weighted losses, ``w_h L_h``.
 
-    Learned, a weight says how sure of its head the net is: the loss is then the sum of
+    A learned weight is the certainty of its head's outputs: the loss is then the sum of
     ``w_h L_h - log(w_h) / 2``, least at ``w_h = 1 / (2 L_h)``, be ``L_h`` a squared error or a
     cross-entropy. What is learned is the logarithm of the factor by which a weight differs from
     the one that is set, so that weight decay draws it back there.

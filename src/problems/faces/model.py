@@ -6,16 +6,9 @@ B: batch, H: height, W: width, C: people, K: outputs of a head.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassF1Score,
-    MulticlassPrecision,
-    MulticlassRecall,
-)
 
 from kindling.data.datamodule import DataModule
 from kindling.data.dataset import FieldDataset
@@ -23,7 +16,7 @@ from kindling.data.numbers import below_one
 from kindling.data.targets import target_mask
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
-from kindling.images import Backbone, ConvBlocks, ImageModule, ImageSize, Pixels
+from kindling.images import Backbone, ConvBlocks, ImageModule, ImageSize, Pixels, class_head
 from kindling.images.backbone import fit_once
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput
@@ -36,41 +29,7 @@ from problems.faces.heads import (
     Regression,
     Weighting,
 )
-
-TOP = 5
-PER_PERSON = {"precision": MulticlassPrecision, "recall": MulticlassRecall, "f1": MulticlassF1Score}
-
-
-class FacesNet(nn.Module):
-    """Convolutional blocks or a timm backbone, and a linear layer for each head.
-
-    Shape:
-        ``(B, 3, H, W)``, of blocks normalized, to ``(B, K)`` by head.
-
-    References:
-        Caruana, Multitask Learning, 1997, Machine Learning 28(1)
-    """
-
-    def __init__(
-        self, trunk: ConvBlocks | Backbone, dropout: float, outputs: Mapping[str, int]
-    ) -> None:
-        super().__init__()
-        self.trunk, drop = trunk, nn.Dropout(dropout)
-        if isinstance(trunk, Backbone):
-            width, self.pool = trunk.features, nn.Sequential(trunk.normalization(), drop)
-        else:
-            width = trunk.out_channels
-            self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop)
-        self.heads = nn.ModuleDict({head: nn.Linear(width, k) for head, k in outputs.items()})
-        self.to(memory_format=torch.channels_last)
-
-    def read_out(self, features: Tensor) -> dict[str, Tensor]:
-        """The heads' outputs, given the trunk's features."""
-        features = self.pool(features)
-        return {head: layer(features) for head, layer in self.heads.items()}
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return self.read_out(self.trunk(x))
+from problems.faces.net import FacesNet
 
 
 class FacesModule(ImageModule):
@@ -117,7 +76,7 @@ class FacesModule(ImageModule):
         heads, weighted = {}, {}
         if use_identity:
             objectives["identity"], weighted["identity"] = Identity(classes), identity_weight
-            heads["identity"] = _identity_head(classes)
+            heads["identity"] = class_head(classes, averages=(), top=5, optional=True)
         if use_age:
             regression = age_output == "regression"
             objectives["age"] = Regression(ages) if regression else Classification(ages)
@@ -154,7 +113,7 @@ class FacesModule(ImageModule):
         fit_once(self.net.pool[0], features)
 
     def fit_statistics(self, training: FieldDataset[FacesBatch]) -> None:
-        """Take from the training photos what normalization and baselines need."""
+        """Compute the statistics of the training photos for normalization and baselines."""
         if self.timm_backbone is None:
             self.pixels.fit(training.shared["image"], training.fields["image"])
         for head, part in self._parts():
@@ -212,16 +171,6 @@ class FacesModule(ImageModule):
 
     def _parts(self) -> Iterable[tuple[str, Identity | Regression]]:
         return self.objectives.items()  # type: ignore[return-value]
-
-
-def _identity_head(classes: Sequence[str]) -> Head:
-    count = len(classes)
-    metrics: dict[str, Any] = {
-        "accuracy": MulticlassAccuracy(count, average="micro"),
-        f"top{TOP}": MulticlassAccuracy(count, top_k=min(TOP, count), average="micro"),
-    }
-    per_person: dict[str, Any] = {n: m(count, average=None) for n, m in PER_PERSON.items()}
-    return Head(MetricCollection(metrics), classes, MetricCollection(per_person), optional=True)
 
 
 def _age_head() -> Head:

@@ -16,7 +16,7 @@ from problems.prices.sample import write_sample
 
 
 class PricesBatch(NamedTuple):
-    """What is known of each row, and its price.
+    """Each row's photos, numbers and categories, and its price.
 
     Shape:
         ``photos`` ``(B, V, 3, H, W)`` uint8. ``numbers`` ``(B, F)``, NaN where missing. ``codes``

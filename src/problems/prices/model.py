@@ -48,7 +48,7 @@ class PricesModule(ImageModule):
 
     A branch without input is left out. The loss is of the standardized price or its logarithm;
     predictions and metrics are in the price's own unit. The checkpoint carries the training rows'
-    statistics, and trees that are grown on them; training steps see the net without these.
+    statistics, and trees that are grown on them; training steps leave these out.
 
     A backbone stays frozen, and only principal components of its features are used.
 
@@ -66,11 +66,11 @@ class PricesModule(ImageModule):
         readout: Width of the layer behind the branches.
         dropout: Share of each layer that is dropped in training.
         hide: Share of categories that are hidden in training, so that unseen ones are learned.
-        indicators: Tell the net which numbers are missing.
+        indicators: Give the net an indicator of each missing number.
         logarithms: Take the logarithm of numbers that are less skewed by it.
         trees: Boosted trees, half of each prediction; 0 is the net alone.
         loss: Of the standardized price.
-        quantile: Of prices, where l1 and trees aim; 0.5 is the median.
+        quantile: Of prices, which l1 and trees predict; 0.5 is the median.
         rotation: Largest rotation of a training photo in degrees.
     """
 
@@ -155,14 +155,14 @@ class PricesModule(ImageModule):
             self.net.photos.fit(features)
 
     def fit_statistics(self, training: FieldDataset[PricesBatch]) -> None:
-        """Take from the training rows what normalization and baseline need."""
+        """Compute the statistics of the training rows for normalization and baseline."""
         numbers, codes = training.fields["numbers"], training.fields["codes"]
         if isinstance(self.logarithms, Logarithms):
             self.logarithms.fit(numbers)
         self.normalize.fit(self.logarithms(numbers), training.names.get("numbers"))
         if isinstance(self.net.photos, PhotoBranch):
-            shown = training.fields["photos"].unique()  # type: ignore[no-untyped-call]
-            self.net.photos.pixels.fit(training.shared["photos"], shown)
+            photos = training.fields["photos"].unique()  # type: ignore[no-untyped-call]
+            self.net.photos.pixels.fit(training.shared["photos"], photos)
         self.scale.fit(training.fields["price"])
         if self.trees is not None:
             columns = self._columns(self._numbers(numbers), codes)
@@ -205,7 +205,7 @@ class PricesModule(ImageModule):
         return self.net.encode(batch.photos)
 
     def _standardized(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
-        """What the loss is of, ``(B,)``."""
+        """Standardized prices ``(B,)``, of which the loss is."""
         numbers = self._numbers(numbers)
         value: Tensor = self.net(photos, numbers, codes)
         if self.trees is None or self.training:
@@ -214,9 +214,9 @@ class PricesModule(ImageModule):
         return (value + grown) / 2
 
     def _numbers(self, numbers: Tensor) -> Tensor:
-        """As the net sees them."""
+        """Normalized, as the net's input."""
         return self.normalize(self.logarithms(numbers))  # type: ignore[no-any-return]
 
     def _columns(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """What trees see: the net's numbers, and a column for each value of each category."""
+        """Inputs of trees: the net's numbers, and a column for each value of each category."""
         return torch.cat([numbers, one_hot(codes, self.vocabularies)], 1)

@@ -51,6 +51,23 @@ def test_no_process_has_to_train_on_one_sample(seed: int | None, processes: int)
         assert min(len(batch) for batches in dealt for batch in batches) >= least
 
 
+def test_weighted_samples_are_drawn_alike_by_one_process_and_by_several() -> None:
+    """With replacement, as often as their weights say, in an order that a resumed run repeats."""
+    weights = torch.tensor([1.0, 3.0]).repeat(300).double()
+    drawn = order(Batches(600, 32, 7, weights=weights))
+    assert len(drawn) == 600
+    assert (drawn % 2).float().mean().item() == pytest.approx(0.75, abs=0.05)
+    assert len(drawn.unique()) < 450
+    assert torch.equal(drawn, order(Batches(600, 32, 7, weights=weights)))
+    dealt = [order(Batches(600, 16, 7, rank, 2, weights)) for rank in range(2)]
+    assert torch.equal(torch.stack(dealt, 1).flatten(), drawn)
+    batches = Batches(600, 32, 7, weights=weights)
+    batches.first = 5
+    assert torch.equal(order(batches), drawn[5 * 32 :])
+    batches.set_epoch(1)
+    assert not torch.equal(order(batches), drawn)
+
+
 def test_goes_on_in_mid_epoch_with_the_batches_that_were_left() -> None:
     whole = loader(50, epoch=2)
     seen = iter(whole)

@@ -231,6 +231,20 @@ def test_a_class_that_the_test_lacks_is_scored_if_allowed(root: Path) -> None:
     assert sorted({*data.splits["test"].fields["label"].tolist()}) == [0, 2]  # type: ignore[attr-defined]
 
 
+def test_balanced_sampling_draws_all_classes_alike(tmp_path: Path) -> None:
+    lay(tmp_path, "test/rare", "test/usual", "train/rare")
+    for k in range(60):
+        write_photo(tmp_path / "train" / "usual" / f"{k}.png", (9, 9, 9), k)
+    data = module(tmp_path, sampling="balanced")
+    counts = torch.bincount(data.splits["train"].fields["label"])  # type: ignore[attr-defined]
+    assert counts.tolist() == [5, 48]
+    loader = data.train_dataloader()
+    drawn = torch.cat([batch.label for _ in range(8) for batch in loader])
+    assert len(drawn) == 8 * 53
+    assert drawn.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert len(torch.cat([batch.label for batch in data.val_dataloader()])) == 13
+
+
 def test_groups_stay_together(tmp_path: Path) -> None:
     for k in range(40):
         write_photo(tmp_path / "ab"[k % 2] / f"p{k // 4}_{k}.png", (9, 9, 9), k)
@@ -267,14 +281,6 @@ def test_a_table_of_files_and_labels(tmp_path: Path, kind: str) -> None:
         with pytest.raises(UserError, match="which column is the class"):
             (tmp_path / "train.csv").write_text("id,x,y\n" + "\n".join(rows[1:]))
             module(tmp_path)
-
-
-def test_several_classes_of_a_photo_are_no_class_of_their_own(tmp_path: Path) -> None:
-    lay(tmp_path, "images", count=9)
-    rows = [f"{k}.png,{('cat', 'dog', 'cat dog')[k % 3]}" for k in range(9)]
-    (tmp_path / "labels.csv").write_text("\n".join(["file,tags", *rows, ""]))
-    with pytest.raises(UserError, match="column 'tags': 'cat dog' are several classes of one"):
-        module(tmp_path)
 
 
 def test_a_folder_is_scored_that_is_not_cut_as_the_one_trained_on(

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,55 @@ def test_a_panorama_is_stretched_cut_or_padded(
     assert (image[:, 1, 1].tolist(), image[:, -2, -2].tolist()) == (left, right)
     halves = image[0, 8].gt(128).sum().item(), image[2, 8].gt(128).sum().item()
     assert halves == (16, 16), "the middle stays in the middle"
+
+
+def write_bands(path: Path, bands: np.ndarray[Any, Any], **options: Any) -> None:
+    """A page of a TIFF for each band, ``(N, H, W)``."""
+    first, *others = [Image.fromarray(band) for band in bands]
+    first.save(path, save_all=True, append_images=others, **options)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_bands_are_chosen_by_number(kind: type, tmp_path: Path) -> None:
+    most = 255 if kind is np.uint8 else 3000
+    values = (np.random.default_rng(0).random((5, 16, 16)) * most).astype(kind)
+    values[[0, 4], 0, :2] = 0, most
+    write_bands(path := tmp_path / "a.tif", values)
+    levels = find_levels([path], None, tmp_path, (5, 2, 1))
+    assert levels == (None if kind is np.uint8 else (0, most))
+    scaled = torch.from_numpy(values.astype(np.float64) / most * 255)
+    for bands, expected in (((5, 2, 1), [4, 1, 0]), ((3,), [2, 2, 2])):
+        image = read_image(path, (16, 16), Rendering(levels=levels, bands=bands))
+        torch.testing.assert_close(image.double(), scaled[expected], atol=1, rtol=0)
+    Image.fromarray(values[:4].transpose(1, 2, 0).astype(np.uint8), "RGBA").save(path, "TIFF")
+    image = read_image(path, (16, 16), Rendering(bands=(4, 1, 2)))
+    assert torch.equal(image, torch.from_numpy(values[[3, 0, 1]].astype(np.uint8)))
+
+
+def test_bands_that_are_not_there_or_cannot_be_read_are_named(tmp_path: Path) -> None:
+    three, seven = (struct.pack("<HHII", 277, 3, 1, n) for n in (3, 7))  # samples per pixel
+
+    def fault(bands: tuple[int, ...] | None = (4,)) -> str:
+        with pytest.raises(UserError) as caught:
+            read_image(tmp_path / "a.tif", (8, 8), Rendering(bands=bands))
+        return str(caught.value).partition("a.tif: ")[2]
+
+    write_bands(tmp_path / "a.tif", np.zeros((3, 8, 8), np.uint8))
+    assert fault() == "has no band 4 (data.bands) but 3"
+    first, second = Image.new("L", (8, 8)), Image.new("L", (4, 4))
+    first.save(tmp_path / "a.tif", save_all=True, append_images=[second])
+    assert fault((1, 2, 2)).startswith("its pages are not bands of one image")
+    Image.new("RGBX", (8, 8)).save(tmp_path / "a.tif")
+    assert (
+        fault() == "has no band 4 (data.bands) but 4, of which Pillow reads 3: save them as pages"
+    )
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(content.replace(three, seven))
+    assert "a kind of TIFF that Pillow does not read; save its bands as pages" in fault(None)
+    for wrong in ([], [1, 2], [0]):
+        with pytest.raises(UserError, match="one band or three, counted from 1"):
+            read.check_bands(wrong)
 
 
 def test_what_needs_another_package_says_which(tmp_path: Path) -> None:

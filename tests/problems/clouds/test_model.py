@@ -117,7 +117,7 @@ def test_mixed_photos_are_of_shares_of_classes_in_training_alone() -> None:
     assert torch.equal(model.augmented(given).image, mixed.image), "drawn by seed, epoch and photo"
     seen = model.validation_step(given)
     assert torch.equal(seen.targets[HEAD], given.label)
-    with pytest.raises(UserError, match="frozen backbone sees photos once"):
+    with pytest.raises(UserError, match="frozen backbone's features are cached"):
         module(backbone="test_efficientnet", weights="default", cutmix=1.0)
 
 

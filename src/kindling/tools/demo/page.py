@@ -75,6 +75,10 @@ def build(run: Run) -> gr.Blocks:
 
 def _told(model: Module, data: DataModule, head: str, rows: pd.DataFrame) -> Any:
     row, suffix = rows.iloc[-1], f"_{head}" if len(model.heads) > 1 else ""
+    if likeliest := model.heads[head].likeliest:
+        ranks = ["", *(f"_{k}" for k in range(2, likeliest + 1))]
+        names, values = (f"{what}{suffix}" for what in ("prediction", "probability"))
+        return {str(row[f"{names}{rank}"]): float(row[f"{values}{rank}"]) for rank in ranks}
     if classes := model.heads[head].classes:
         return {name: float(row[f"probability{suffix}_{name}"]) for name in classes}
     unit, name = data.io_schema().get(head, {}).get("unit", "of"), f"prediction{suffix}"

@@ -84,4 +84,6 @@ def _output(trained: KindlingCLI, name: str, value: Tensor) -> dict[str, Any]:
         meaning = f"probability that {target} is {classes[1]}"
     else:
         meaning = f"probability of each {target}, in their order"
+        if trained.model.heads[name].multilabel:
+            meaning += "; a sample has all whose probability is above 0.5"
     return {"meaning": meaning, "unit": "0 to 1", "classes": classes}
