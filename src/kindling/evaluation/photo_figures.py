@@ -3,6 +3,7 @@
 N: samples, C: classes.
 """
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from pathlib import Path
@@ -84,7 +85,7 @@ class PhotoOutcome:
             count, mistakes = tally(matrix), _of_classes(true, probability, classes)
             true = np.eye(len(classes))[true]
         wrong, captions = rows[mistakes.samples], mistakes.captions
-        title = f"The surest of {mistakes.count:,} mistakes in {len(true):,} photos"
+        title = f"The surest of {mistakes.found:,} mistakes in {len(true):,} photos"
         figures["per_class"] = draw_per_class(count, classes)
         figures["worst_mistakes"] = self._page(title, wrong, captions)
         if explain is not None:
@@ -154,7 +155,7 @@ class PhotoOutcome:
 class Mistakes(NamedTuple):
     """Samples that are wrong, the surest first, the class of each that is wrong, and captions."""
 
-    count: int
+    found: int
     samples: NDArray[np.int64]
     classes: NDArray[np.int64]
     captions: list[str]
@@ -169,7 +170,7 @@ def _of_classes(
         f"taken for {classes[predicted[k]]} ({probability[k, predicted[k]]:.0%})"
         for k in chosen
     ]
-    return Mistakes(np.count_nonzero(predicted != true), chosen, predicted[chosen], captions)
+    return Mistakes(int((predicted != true).sum()), chosen, predicted[chosen], captions)
 
 
 def _of_labels(
@@ -181,14 +182,14 @@ def _of_labels(
     label = error.argmax(1)
     order = np.argsort(-error.max(1), kind="stable")
     chosen = order[wrong.any(1)[order]][:MOST]
-    captions = [
-        f"{'' if true[k, label[k]] else 'not '}{classes[label[k]]} "
-        f"({probability[k, label[k]]:.0%})\n"
-        f"of {', '.join(compress(classes, true[k])) or 'no label'}"
-        for k in chosen
-    ]
+    captions = []
+    for k in chosen:
+        fault = "missed" if true[k, label[k]] else "wrongly"
+        has = textwrap.shorten(", ".join(compress(classes, true[k])), 36, placeholder=" ...")
+        what = f"{fault} {classes[label[k]]} ({probability[k, label[k]]:.0%})"
+        captions.append(f"{what}\nis {has or 'without label'}")
     count = Tally((predicted & (true > 0)).sum(0), predicted.sum(0), true.sum(0))
-    return count, Mistakes(np.count_nonzero(wrong), chosen, label[chosen], captions)
+    return count, Mistakes(int(wrong.sum()), chosen, label[chosen], captions)
 
 
 def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:

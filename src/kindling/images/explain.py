@@ -4,7 +4,6 @@ M: photos, H: height, W: width, C: classes, h, w: height and width of a map.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import matplotlib
 import torch
@@ -50,8 +49,7 @@ def overlay(
         if len(convolutions) > 1:
             evidence = _grad_cam(convolutions, logits, photos, index)
         else:
-            probability = torch.sigmoid if multilabel else partial(torch.softmax, dim=-1)
-            evidence = _occlusion(lambda x, of=probability: of(logits(x)), photos, index)
+            evidence = _occlusion(logits, photos, index, multilabel)
         pictures.append(_blend(some, evidence.float().cpu()))
     return torch.cat(pictures)
 
@@ -79,9 +77,13 @@ def _grad_cam(
 
 
 @torch.no_grad()
-def _occlusion(probability: Logits, images: Tensor, classes: Tensor) -> Tensor:
+def _occlusion(logits: Logits, images: Tensor, classes: Tensor, multilabel: bool) -> Tensor:
     """By how much the probability falls without a patch, ``(M, h, w)``."""
     height, width = images.shape[-2:]
+
+    def probability(photos: Tensor) -> Tensor:
+        return logits(photos).sigmoid() if multilabel else logits(photos).softmax(-1)
+
     rows = torch.arange(height, device=images.device) * PATCHES // height
     columns = torch.arange(width, device=images.device) * PATCHES // width
     patch = rows[:, None] * PATCHES + columns  # (H, W)

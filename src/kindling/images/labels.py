@@ -87,7 +87,7 @@ def _from_columns(table: pd.DataFrame, names: list[str], path: Path) -> Labels:
     for name in names:
         wrong = _truth(table[name]).isna()
         refuse(wrong, table[name], path, "{cell} is neither 0 nor 1: correct it")
-    truth = np.stack([_truth(table[name]).to_numpy(np.int64) for name in names], 1)
+    truth = np.stack([_truth(table[name]) for name in names], 1).astype(np.int64)
     order = sorted(range(len(names)), key=lambda k: class_name(names[k]))
     kinds, truth = [class_name(names[k]) for k in order], truth[:, order]
     if (truth.sum(1) == 1).all():

@@ -37,7 +37,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
-def test_several_labels_are_learned_scored_and_predicted(
+def test_several_labels_are_learned_and_scored(
     root: Path, kindling: Callable[..., int], logs: Path
 ) -> None:
     flags = [f"--data.root={root}", "--data.image_size=16", "--data.batch_size=8"]
@@ -65,15 +65,10 @@ def test_several_labels_are_learned_scored_and_predicted(
     drawn = {path.stem for path in (run / "figures").iterdir()}
     assert {"per_class", "worst_mistakes", "explained_mistakes", "explained_classes"} <= drawn
     assert "confusion_matrix" not in drawn
-    given = [f"--run={run}", f"--data.input={root / 'p'}"]
-    assert main(["predict", *given]) == 0
-    again = pd.read_csv(run / "predictions" / "p.csv", keep_default_na=False)
-    assert list(again) == ["file", "prediction", *(f"probability_{n}" for n in LABELS)]
-    assert len(again) == 60
 
 
 @pytest.mark.slow
-def test_several_labels_are_checked_and_exported(
+def test_several_labels_are_checked_exported_and_predicted(
     root: Path, kindling: Callable[..., int], logs: Path
 ) -> None:
     flags = [f"--data.root={root}", "--data.image_size=16", "--model.channels=[8]"]
@@ -84,6 +79,11 @@ def test_several_labels_are_checked_and_exported(
     assert main(["export", "--run", str(run)]) == 0
     [output] = json.loads((run / "export" / "model.json").read_text())["outputs"]
     assert output["classes"] == LABELS
+    given = [f"--run={run}", f"--data.input={root / 'p'}"]
+    assert main(["predict", *given]) == 0
+    again = pd.read_csv(run / "predictions" / "p.csv", keep_default_na=False)
+    assert list(again) == ["file", "prediction", *(f"probability_{n}" for n in LABELS)]
+    assert len(again) == 60
 
 
 def labelled(count: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
