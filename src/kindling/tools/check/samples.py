@@ -38,6 +38,7 @@ def collect(data: DataModule) -> Samples:
         [_name(split, k) for split in splits.values() for k in range(len(split))],
         pd.Series([str(name) for name, split in splits.items() for _ in range(len(split))]),
     )
+    samples.targets = pd.DataFrame(index=samples.split.index)  # also where there are none
     fields = {name: torch.cat([s.fields[name] for s in splits.values()]) for name in one.fields}
     fields.pop("weight", None)  # by which rows count, and which nothing is predicted from
     several = getattr(data, "target_field", None)  # of a table, whose targets are its columns
