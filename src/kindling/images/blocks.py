@@ -44,6 +44,30 @@ class ConvBlocks(nn.Sequential):
         super().__init__(*(_block(*width, batch_norm) for width in widths))
 
 
+class RandomFeatures(nn.Module):
+    """Cosines and sines of random directions: a linear layer of them is a Gaussian kernel's.
+
+    It is meant for features that are scaled to a deviation of 1, of which there are more than
+    there are samples to learn from.
+
+    Shape:
+        ``(B, D)`` to ``(B, 2 K)``, K directions.
+
+    References:
+        Rahimi and Recht, Random Features for Large-Scale Kernel Machines, NeurIPS 2007
+    """
+
+    directions: Tensor
+
+    def __init__(self, inputs: int, count: int) -> None:
+        super().__init__()
+        self.register_buffer("directions", torch.randn(inputs, count) * (2 / inputs) ** 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        angle = x @ self.directions
+        return torch.cat([angle.cos(), angle.sin()], -1)
+
+
 def check_size(net: nn.Module, setting: str, image_size: ImageSize) -> Tensor:
     """The output of a net for one black photo: some take one size alone, others no small one.
 

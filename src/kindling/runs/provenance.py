@@ -69,7 +69,7 @@ def recorded(
 def _built(model: LightningModule) -> dict[str, Any]:
     """What the model is made of: packages, and parameters that are trained."""
     used = [name for module, name in OPTIONAL.items() if module in sys.modules]
-    origin = getattr(getattr(model, "sight", None), "origin", None)
+    origin = getattr(getattr(model, "timm_backbone", None), "origin", None)
     return {
         **({"backbone": origin} if origin else {}),
         "packages": {name: importlib.metadata.version(name) for name in (*PACKAGES, *used)},

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from kindling.data.dataset import FieldDataset
-from kindling.data.numbers import below_one
+from kindling.data.numbers import at_least, below_one
 from kindling.errors import UserError
 from kindling.evaluation.photo_figures import PhotoOutcome
 from kindling.images import Backbone, ImageBatch, ImageClassifier, ImageSize, Pixels
@@ -40,6 +40,8 @@ class CloudsModule(ImageClassifier):
         batch_norm: Normalize after each convolution of "conv".
         pool: Input of the classifier of "conv": each position ("flatten") or each channel's mean.
         dropout: Share of the classifier's inputs that is dropped in training.
+        random_features: Random directions through which a backbone's classifier compares photos,
+            as a Gaussian kernel does; 0 is a linear classifier.
     """
 
     head = HEAD
@@ -55,16 +57,18 @@ class CloudsModule(ImageClassifier):
         batch_norm: bool = True,
         pool: Pool = "average",
         dropout: float = 0.0,
+        random_features: int = 0,
         **settings: Any,
     ) -> None:
         super().__init__(classes, weights=weights, backbone=backbone, **settings)
         self.save_hyperparameters(logger=False)
         below_one("model.dropout", dropout)
+        at_least("model.random_features", random_features, 0)
         if weights is not None and backbone is None and net in ("conv", "linear"):
             raise UserError(f"model.weights={weights}: {net} has none; they are of torchvision's")
         self.net: LinearNet | ConvNet | TorchvisionNet | BackboneNet
         if (encoder := self.make_backbone(image_size)) is not None:
-            self.net = BackboneNet(encoder, len(classes), dropout)
+            self.net = BackboneNet(encoder, len(classes), dropout, random_features)
         elif net == "linear":
             self.net = LinearNet(image_size, len(classes))
         elif net == "conv":

@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from kindling.images import Backbone, ConvBlocks, ImageSize, sides
+from kindling.images import Backbone, ConvBlocks, ImageSize, RandomFeatures, sides
 
 Pool = Literal["flatten", "average"]
 
@@ -65,17 +65,21 @@ class ConvNet(nn.Module):
 
 
 class BackboneNet(nn.Module):
-    """A timm backbone, and one linear classifier of its features.
+    """A timm backbone, and one linear classifier of its features or of random functions of them.
 
     Shape:
         ``(B, 3, H, W)`` uint8 to ``(B, C)``.
     """
 
-    def __init__(self, encoder: Backbone, classes: int, dropout: float) -> None:
+    def __init__(
+        self, encoder: Backbone, classes: int, dropout: float, random_features: int
+    ) -> None:
         super().__init__()
         self.encoder = encoder
+        kernel = [RandomFeatures(encoder.features, random_features)] if random_features else []
+        width = 2 * random_features or encoder.features
         self.classifier = nn.Sequential(
-            encoder.normalization(), nn.Dropout(dropout), nn.Linear(encoder.features, classes)
+            encoder.normalization(), *kernel, nn.Dropout(dropout), nn.Linear(width, classes)
         )
 
     @property

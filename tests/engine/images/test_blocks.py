@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kindling.errors import UserError
-from kindling.images import ConvBlocks
+from kindling.images import ConvBlocks, RandomFeatures
 
 
 def test_the_weights_have_the_names_of_layers_in_a_row() -> None:
@@ -33,3 +33,11 @@ def test_pooling_before_elu_changes_nothing(batch_norm: bool) -> None:
 def test_channels_that_cannot_be(channels: list[int], message: str) -> None:
     with pytest.raises(UserError, match=message):
         ConvBlocks(32, channels)
+
+
+def test_products_of_random_features_are_a_gaussian_kernel() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(6, 20)
+    z = RandomFeatures(20, 20_000)(x)
+    kernel = torch.exp(-torch.cdist(x, x).square() / 20)
+    torch.testing.assert_close(z @ z.T / 20_000, kernel, rtol=0, atol=0.03)

@@ -116,6 +116,18 @@ def test_features_of_stages_are_moments_of_all_channels(images: Tensor) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 
+def test_stages_are_chosen_by_number(images: Tensor, weights: str) -> None:
+    every, early = (Backbone(NAME, 16, layers=layers) for layers in ("stages", [1, 0]))
+    for net in (every, early):
+        net.load(weights)
+    assert early.features < every.features
+    torch.testing.assert_close(every(images[:4])[:, : early.features], early(images[:4]))
+    assert len(early.net.state_dict()) < len(every.net.state_dict())
+    for wrong in ([], [5], [-1]):
+        with pytest.raises(UserError, match=r"model\.layers=.*stages 0 to 4; or last"):
+            Backbone(NAME, 16, layers=wrong)
+
+
 def test_weights_of_other_names_are_taken_by_order_and_shape(weights: str, tmp_path: Path) -> None:
     named = torch.load(weights, weights_only=True)
     torch.save({f"their.{k}": v for k, v in named.items()}, tmp_path / "theirs.pth")

@@ -28,11 +28,12 @@ def flags(tmp_path: Path) -> list[str]:
     return ["--config=clouds", *given, *net, "--model.layers=stages", "--model.schedule=constant"]
 
 
+FROZEN = ["cached_views=3", "layers=[0,1]", "random_features=8"]
 TRAINED_ON = ["freeze=false", "backbone_lr=0.3", "crop=0.5", "randaugment=9", "mixup=1", "cutmix=1"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [["cached_views=3"], TRAINED_ON], ids=["frozen", "trained"])
+@pytest.mark.parametrize("settings", [FROZEN, TRAINED_ON], ids=["frozen", "trained"])
 def test_a_resumed_run_goes_on_as_it_would_have(
     settings: list[str], flags: list[str], tmp_path: Path, kindling: Callable[..., int], logs: Path
 ) -> None:
