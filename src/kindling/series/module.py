@@ -28,6 +28,7 @@ class SeriesModule(Module):
 
     dataset_class = Windows
     naive_errors: Tensor
+    naive_mse: Tensor
 
     def __init__(
         self,
@@ -44,30 +45,33 @@ class SeriesModule(Module):
         super().__init__(dict.fromkeys(names, head), **settings)
         self.names, self.horizon, self.panel, self.extended = names, horizon, panel, extended
         self.quantiles = levels
+        self.register_buffer("naive_mse", torch.full((len(BASELINES),), torch.inf))
         if levels:
             shape = (len(BASELINES), horizon, len(names), len(levels))
             self.register_buffer("naive_errors", torch.full(shape, torch.nan))
 
     def fit_naive_errors(self, batch: SeriesBatch) -> None:
-        """Quantiles of the naive forecasts' errors in training, step by step, in deviations."""
-        target, deviation = self.full_shape(batch.target), batch.statistics[:, None, :, 1]
+        """The naive forecasts' errors in training, in deviations, and of quantiles those."""
+        target = self.full_shape(batch.target)
+        deviation = batch.statistics[:, None, :, 1].nan_to_num(1).clamp(min=1e-9)
         levels = torch.tensor(self.quantiles, dtype=torch.float64)
         for k, naive in enumerate(batch.naive.unbind(1)):
             errors = ((target - self.full_shape(naive)) / deviation).double()
-            for step, columns in enumerate(errors.unbind(1)):  # (B, V)
-                found = torch.nanquantile(columns, levels, 0).T
+            self.naive_mse[k] = errors.square().nanmean().nan_to_num(torch.inf)
+            for step in range(self.horizon if self.quantiles else 0):
+                found = torch.nanquantile(errors[:, step], levels, 0).T
                 self.naive_errors[k, step] = found.nan_to_num(0)
 
     def baselines(self, batch: SeriesBatch) -> Mapping[str, Heads]:
-        """The naive forecasts; of several steps, the same time of a season comes first."""
+        """The naive forecasts, first the one that errs least in training."""
         deviation, found = batch.statistics[:, None, :, 1, None], {}
         for k, (name, naive) in enumerate(batch.baselines().items()):
             values = self.full_shape(naive)
             if self.quantiles:
                 values = values.unsqueeze(-1) + deviation * self.naive_errors[k]
             found[name] = self.by_head(values)
-        last, *seasons = found.items()
-        return dict([*seasons, last] if self.horizon > 1 else [last, *seasons])
+        errors = dict(zip(BASELINES, self.naive_mse.tolist(), strict=True))
+        return dict(sorted(found.items(), key=lambda item: errors[item[0]]))
 
     def units(self, batch: SeriesBatch) -> Heads:
         """Each sample's error of the seasonal naive forecast in training, for MASE."""

@@ -61,7 +61,7 @@ class RecurrentNet(nn.Module):
         self.patch = patch
         between = dropout if layers > 1 else 0.0
         columns = patch * inputs
-        self.timm_backbone = CELLS[cell](columns, hidden, layers, batch_first=True, dropout=between)
+        self.encoder = CELLS[cell](columns, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden, outputs)
         nn.init.zeros_(self.readout.weight)
@@ -71,7 +71,7 @@ class RecurrentNet(nn.Module):
         if lacking := -x.shape[1] % self.patch:
             x = torch.cat([x[:, :1].expand(-1, lacking, -1), x], dim=1)
         patches = x.reshape(x.shape[0], -1, self.patch * x.shape[-1])  # (B, T / P, P * F)
-        states, _ = self.timm_backbone(patches)  # (B, T / P, H)
+        states, _ = self.encoder(patches)  # (B, T / P, H)
         return self.readout(self.dropout(states[:, -1]))  # type: ignore[no-any-return]
 
 
@@ -171,8 +171,7 @@ class TimeseriesModule(SeriesModule):
         batch = training[torch.arange(0, len(training), len(training) // FITTED + 1)]
         if isinstance(self.encode, PiecewiseLinear):
             self.encode.fit(self._relative(batch.window, self._scaling(batch.statistics))[0])
-        if self.quantiles:
-            self.fit_naive_errors(batch)
+        self.fit_naive_errors(batch)
 
     def forward(self, window: Tensor, calendar: Tensor, statistics: Tensor | None = None) -> Tensor:
         """Forecasts ``(B, H, V, Q)`` of a batch's fields, without sizes that are 1.

@@ -63,7 +63,7 @@ def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run("train", root, logs, settings, {"quantiles": [0.1, 0.5, 0.9]})
 
 
-def test_a_run_scores_each_step_and_each_series_beside_the_seasonal_naive(trained: Path) -> None:
+def test_a_run_scores_each_step_and_each_series_beside_the_strongest_naive(trained: Path) -> None:
     results = json.loads((trained / "results.json").read_text())
     rows = pd.read_csv(trained / "predictions.csv")
     names = ["shop", "origin", "step", "timestamp", "sold", "prediction"]
@@ -79,7 +79,8 @@ def test_a_run_scores_each_step_and_each_series_beside_the_seasonal_naive(traine
     assert results["metrics"]["coverage_80"]["value"] == pytest.approx(inside, rel=1e-5)
     assert (rows["prediction_0.1"] < rows["prediction"]).all()
     assert (rows["prediction"] < rows["prediction_0.9"]).all()
-    assert results["baseline"]["name"] == "same time yesterday"
+    others = [other["metrics"]["mse"]["value"] for other in results["other_baselines"]]
+    assert results["baseline"]["metrics"]["mse"]["value"] < min(others)
     assert results["baseline"].keys() == {"name", "metrics", "per_step", "per_series"}
     assert {"mase", "wql", "interval_score_80"} <= results["skill"].keys()
     assert "coverage_80" not in results["skill"], "more is not better"

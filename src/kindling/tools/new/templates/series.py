@@ -3,14 +3,14 @@
 B: batch, T: time steps, C: calendar columns, H: steps to forecast, V: columns to forecast.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from kindling.series.module import SeriesModule
-from kindling.series.windows import BASELINES, SeriesBatch, Windows
+from kindling.series.windows import SeriesBatch, Windows
 from kindling.tables.layers import MLP
 from kindling.tables.linear import LinearModel
 from kindling.tables.normalize import Normalize
@@ -49,7 +49,6 @@ class TaskNameModule(SeriesModule):
     spread: Tensor
     share: Tensor
     whole: Tensor
-    naive_errors: Tensor
 
     def __init__(
         self,
@@ -86,14 +85,11 @@ class TaskNameModule(SeriesModule):
         self.register_buffer("spread", torch.full((outputs,), torch.nan))
         self.register_buffer("share", torch.zeros(()))
         self.register_buffer("whole", torch.zeros(()))
-        self.register_buffer("naive_errors", torch.full((len(BASELINES),), torch.inf))
 
     def fit_statistics(self, training: Windows) -> None:
         batch = training[torch.arange(0, len(training), len(training) // FITTED + 1)]
         target = self.full_shape(batch.target)
-        for k, naive in enumerate(batch.naive.unbind(1)):
-            error = (self.full_shape(naive) - target).square().nanmean()
-            self.naive_errors[k] = error.nan_to_num(torch.inf)
+        self.fit_naive_errors(batch)
         self.floor.copy_(target.nan_to_num(torch.inf).amin((0, 1)).clamp(min=1e-9) / 2)
         target = self._inner(target)
         self.center.copy_(target.nanmean((0, 1)))
@@ -217,9 +213,3 @@ class TaskNameModule(SeriesModule):
     def predict(self, batch: SeriesBatch) -> Heads:
         statistics = batch.statistics if self.panel else None
         return self.by_head(self(batch.window, batch.calendar, statistics))
-
-    def baselines(self, batch: SeriesBatch) -> Mapping[str, Heads]:
-        """What is known, once more: first what errs least in training."""
-        found = super().baselines(batch)
-        errors = dict(zip(batch.baselines(), self.naive_errors.tolist(), strict=False))
-        return {name: found[name] for name in sorted(found, key=lambda name: errors[name])}
