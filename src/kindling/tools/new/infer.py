@@ -9,7 +9,6 @@ import pandas as pd
 from PIL import Image
 
 from kindling.errors import UserError
-from kindling.images.folder import find_images
 from kindling.tables.columns import (
     Columns,
     Kind,
@@ -58,6 +57,8 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         UserError: The file cannot be read, or has nothing to learn from.
     """
     if path.is_dir():
+        from kindling.images.folder import find_images  # with torch, which takes seconds
+
         files = find_images(path)
         side = _side(files)
         about = f"{len(files):,} photos, of about {side} pixels"
