@@ -5,6 +5,7 @@ from kindling.images.backbone import Backbone
 from kindling.images.blocks import ConvBlocks, RandomFeatures, check_size
 from kindling.images.cache import load_images
 from kindling.images.classifier import ImageClassifier, class_head
+from kindling.images.encoder import PhotoModule
 from kindling.images.folder import find_images, scan
 from kindling.images.folder_datamodule import ImageBatch, ImageFolderDataModule
 from kindling.images.listed import listed_images
@@ -22,6 +23,7 @@ __all__ = [
     "ImageFolderDataModule",
     "ImageModule",
     "ImageSize",
+    "PhotoModule",
     "Pixels",
     "RandomFeatures",
     "check_size",

@@ -18,17 +18,18 @@ from kindling.errors import UserError
 Integer = TypeVar("Integer", int, Tensor)
 Fill = Literal["black", "mirror"]
 _32_BITS = 0xFFFFFFFF
-_CROP, _RANDAUGMENT, _MIX = 6, 7, 8  # numbers of draws
+_CROP, _RANDAUGMENT, _MIX, _SHIFT = 6, 7, 8, 9  # numbers of draws, the last of two
 
 
 class Augment(nn.Module):
-    """Crop, rotation, zoom, flip, autocontrast, brightness and RandAugment, in training only.
+    """Crop, rotation, zoom, shift, flip, contrast, brightness, RandAugment, in training only.
 
     A crop has a share of the photo's area from ``crop`` to 1 and sides of a ratio from 3:4 to 4:3,
     and is scaled to the photo's size. The angle is uniform from 0 to ``rotation`` degrees,
     counterclockwise. ``flip`` and ``autocontrast`` are probabilities. The factors of scale, pixels
     and their distances from their mean are from ``1 / (1 + v)`` to ``1 + v`` of ``zoom``, ``light``
-    and ``contrast``, their logarithms uniform. ``fill`` comes into view beyond the photo.
+    and ``contrast``, their logarithms uniform. ``shift`` is the most of both sides that a photo is
+    moved by. ``fill`` comes into view beyond the photo.
     RandAugment draws two of its operations, of strength ``randaugment``; at 0, none.
 
     Shape:
@@ -49,6 +50,7 @@ class Augment(nn.Module):
         fill: Fill = "black",
         crop: float = 1.0,
         randaugment: int = 0,
+        shift: float = 0.0,
     ) -> None:
         super().__init__()
         self.crop, self.randaugment = crop, at_least("model.randaugment", randaugment, 0, 30)
@@ -56,7 +58,8 @@ class Augment(nn.Module):
             raise UserError(f"model.crop={crop}: choose a number from 0.01 to 1")
         self.rotation, self.flip, self.autocontrast = rotation, flip, autocontrast
         self.zoom, self.light, self.contrast, self.fill = zoom, light, contrast, fill
-        for name in ("rotation", "flip", "autocontrast", "zoom", "light", "contrast"):
+        self.shift = shift
+        for name in ("rotation", "flip", "autocontrast", "zoom", "light", "contrast", "shift"):
             most = 360 if name == "rotation" else 1
             if not 0 <= (value := getattr(self, name)) <= most:
                 raise UserError(f"model.{name}={value}: choose a number from 0 to {most}")
@@ -74,8 +77,10 @@ class Augment(nn.Module):
         if self.crop < 1:
             sized = RandomResizedCrop(images.shape[-2:], (self.crop, 1.0))
             images = each(images, _mix(seeds + _CROP), sized)
-        if self.rotation or self.zoom:
-            images = rotate(images, angle * self.rotation, zoom, self.fill)
+        if self.rotation or self.zoom or self.shift:
+            share = torch.stack([_uniform(seeds, _SHIFT + k) for k in range(2)], -1)
+            shift = 2 * self.shift * (2 * share - 1)
+            images = rotate(images, angle * self.rotation, zoom, self.fill, shift)
         if self.flip:
             images = hflip(images, flip < self.flip)
         if self.autocontrast:
@@ -143,14 +148,21 @@ def sample_seeds(seed: int, epoch: int, index: Tensor) -> Tensor:
     return _mix(_mix(_mix(seed) + epoch) + index)
 
 
-def rotate(images: Tensor, degrees: Tensor, zoom: Tensor, fill: Fill) -> Tensor:
-    """Counterclockwise rotation about the center and zoom, ``(B,)`` each, bilinear."""
+def rotate(
+    images: Tensor, degrees: Tensor, zoom: Tensor, fill: Fill, shift: Tensor | float = 0.0
+) -> Tensor:
+    """Counterclockwise rotation about the center and zoom, ``(B,)`` each, bilinear.
+
+    Before that, ``shift`` ``(B, 2)`` moves images to the left and up, in halves of their sides.
+    """
     height, width = images.shape[-2:]
     x, y = _centers(width, images.device), _centers(height, images.device) * (height / width)
     move = torch.polar(1 / zoom, degrees.deg2rad())[:, None, None]
     # A rotation is a product of complex numbers, which lie in memory as a grid of (x, y) does.
     grid = torch.view_as_real(torch.complex(*torch.meshgrid(x, y, indexing="xy")) * move)
     grid[..., 1] *= width / height
+    if isinstance(shift, Tensor):
+        grid += shift[:, None, None]
     padding = "reflection" if fill == "mirror" else "zeros"
     rotated = functional.grid_sample(images.float(), grid, "bilinear", padding, align_corners=False)
     return _of_type(rotated, images)

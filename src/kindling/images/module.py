@@ -46,6 +46,7 @@ class ImageModule(Module):
         fill: Fills the corners of a rotated or scaled photo.
         crop: A part of a training photo, of this share of its area or more, is shown at full size.
         randaugment: Strength of two random operations on a training photo, from 0 to 30.
+        shift: A training photo is moved by up to this share of its sides.
         tta: In a test and in predictions, the mean over a photo and its mirror image.
         backbone: A net of timm's in place of the problem's own.
         weights: Of the backbone: "default", a file, or null to start from scratch.
@@ -72,6 +73,7 @@ class ImageModule(Module):
         fill: Fill = "black",
         crop: float = 1.0,
         randaugment: int = 0,
+        shift: float = 0.0,
         tta: TestTime = "none",
         backbone: str | None = None,
         weights: str | None = "default",
@@ -84,7 +86,7 @@ class ImageModule(Module):
     ) -> None:
         super().__init__(_listed(heads, all_probabilities), **settings)
         self.augment = Augment(
-            rotation, flip, autocontrast, zoom, light, contrast, fill, crop, randaugment
+            rotation, flip, autocontrast, zoom, light, contrast, fill, crop, randaugment, shift
         )
         self.tta, self.backbone_weights = tta, weights
         self.backbone_lr = positive("model.backbone_lr", backbone_lr)

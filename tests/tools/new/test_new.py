@@ -32,6 +32,13 @@ UNEVEN = "at,heat\n" + "".join(
 )
 """At no regular step."""
 
+YEARS = "year,at,level\n" + "".join(
+    f"2024,{np.datetime64('2024-01-01') + k},{k % 7}.5\n" for k in range(300)
+)
+"""A number that could be a time, before the times."""
+
+OF_R = "time,value\n" + "".join(f"{1949 + k / 12:.7g},{k % 12}.5\n" for k in range(200))
+
 SHOPS = "month,shop,sold\n" + "".join(
     f"{1990 + k // 12}-{1 + k % 12:02d},{shop},{k}.5\n" for k in range(200) for shop in "ab"
 )
@@ -185,6 +192,13 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             "900 rows",
             {"value": "heat", "resample": "1h", "problems": "interpolate"},
         ),
+        (
+            ["--kind=series"],
+            YEARS,
+            "not used: year",
+            {"time": "at", "value": "level", "window": 28},
+        ),
+        (["--kind=series"], OF_R, "200 rows", {"time": "time", "problems": "error", "window": 13}),
     ],
 )
 def test_a_file_is_taken_for_what_it_is(
@@ -241,6 +255,12 @@ def test_a_folder_of_photos_says_how_large_and_how_many_they_are(
     count, side = re.findall(r"(\d+) photos, of about (\d+) pixels", out)[0]
     assert settings(inside) == {"image_size": int(side) // 32 * 32, "batch_size": 16}
     assert int(count) == len(list((tmp_path / "photos").rglob("*.*")))
+
+
+def test_a_table_is_read_without_torch() -> None:
+    """Which takes seconds to import."""
+    code = "import sys, kindling.tools.new.infer; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_samples_are_the_same_each_time_and_hold_what_is_asked_for(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ SERIES_STEPS = 2_000
 PHOTO_STEPS = 2_000
 """The same of a net of photos, from scratch."""
 
+DETAILED = 96
+"""Pixels of photos from which on a net that knows ImageNet's has something to see in them."""
+
 WIDE = 300
 """Columns from which on trees take longer than the net."""
 
@@ -94,7 +97,7 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
     }
     model = {"lr": 2e-3, "schedule": "cosine", **_trees(), "logarithm": log}
     notes = _notes(training, batch, epochs, "steps") | {
-        "window": f"steps, each of them {calendar.name}",
+        "window": f"steps, one every {calendar.name.removesuffix(', 0:00:00')}",
         "overlap": "windows of validation and test may begin in the steps before",
         "trees": "half of what is added to a linear model; 0 needs no scikit-learn",
         "logarithm": "whether it swings the more the higher it is",
@@ -103,17 +106,38 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
 
 
 def of_photos(photos: int, side: int) -> Budget:
-    """What so many photos take, of about so many pixels on their longer side."""
+    """What so many photos take, of about so many pixels on their longer side.
+
+    Detailed ones are given to a pretrained net that stays as it is, where a package has brought
+    one; others train a net from scratch.
+    """
     training = max(32, photos * TRAINING)
     batch = _batch(training, 64)
     epochs = int(min(100, max(10, PHOTO_STEPS * batch / training)))
-    size = next((size for size in (32, 64, 96) if side <= 1.5 * size), 128)
-    channels = [16, 32, 64] if size == 32 else [16, 32, 64, 128]
     notes = _notes(training, batch, epochs, "photos")
-    notes |= {"image_size": f"pixels on a side, for photos of about {side:,}"}
-    model = {"channels": channels, "lr": 3e-3, "schedule": "cosine"}
+    net = _pretrained() if side >= DETAILED else None
+    if net is not None:
+        size = 224
+        model = {"backbone": net, "cached_views": 2, "lr": 1e-3, "weight_decay": 0.1}
+        notes["backbone"] = "pretrained, its weights are a package's; null trains blocks instead"
+        notes["cached_views"] = "of each training photo, which this net looks at once"
+    else:
+        size = next((size for size in (32, 64, 96) if side <= 1.5 * size), 128)
+        model = {"channels": [16, 32, 64] if size == 32 else [16, 32, 64, 128], "lr": 3e-3}
+    notes["image_size"] = f"pixels on a side, for photos of about {side:,}"
     data = {"image_size": size, "batch_size": batch}
-    return Budget(data, model, epochs, max(10, epochs // 4), notes)
+    return Budget(data, model | {"schedule": "cosine"}, epochs, max(10, epochs // 4), notes)
+
+
+def _pretrained() -> str | None:
+    """A net whose weights a package has brought."""
+    from kindling.images.backbone import PACKAGED  # with torch, which takes seconds
+
+    if importlib.util.find_spec("timm") is None:
+        return None
+    return next(
+        (net for net, package in PACKAGED.items() if importlib.util.find_spec(package)), None
+    )
 
 
 def look_back(steps: int, calendar: Calendar) -> tuple[int, list[str]]:

@@ -112,7 +112,7 @@ def _of_file(kind: Kind, found: "Inferred") -> Kind:
 def _sized(kind: Kind, budget: Budget) -> Kind:
     return kind._replace(
         data={**kind.data, **budget.data},
-        model={**kind.model, **budget.model},
+        model=budget.model,
         epochs=budget.epochs,
         patience=budget.patience,
         notes=budget.notes,

@@ -12,25 +12,20 @@ from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from kindling.data.dataset import FieldDataset
 from kindling.errors import UserError
-from kindling.images import ConvBlocks, ImageModule, ImageSize, Pixels
+from kindling.images import PhotoModule
 from kindling.images.table_datamodule import ImageTableBatch
 from kindling.tables.layers import MLP, TableNet
 from kindling.tables.normalize import Normalize
 from kindling.training.metrics import Head, Heads, StepOutput
 
 
-class TaskNameModule(ImageModule):
+class TaskNameModule(PhotoModule):
     """Predicts a number; the loss is in deviations of the training rows, the scores in its unit.
 
     Args:
         features: Numbers of a row.
         vocabularies: Known values of each category.
         views: Photos of a row.
-        image_size: Pixels on a side.
-        channels: Of each convolutional block, which halves the photo.
-        rotation: Largest rotation of a training photo in degrees; 180 if it has no top.
-        flip: Probability that a training photo is flipped; 0.5 if left and right are the same.
-        autocontrast: Probability that a training photo's channels are stretched to full range.
         hidden: Widths of the layers of numbers and categories.
         readout: Width of the layer behind photos and table.
     """
@@ -44,34 +39,26 @@ class TaskNameModule(ImageModule):
         features: int = 0,
         vocabularies: Sequence[int] = (),
         views: int = 1,
-        image_size: ImageSize = 64,
-        channels: Sequence[int] = (16, 32, 64),
         hidden: Sequence[int] = (64, 32),
         readout: int = 32,
-        rotation: float = 10.0,
-        flip: float = 0.0,
-        autocontrast: float = 0.0,
         **settings: Any,
     ) -> None:
-        settings |= {"rotation": rotation, "flip": flip, "autocontrast": autocontrast}
         if not views:
             raise UserError("no photos to learn from: name their columns (--data.photos)")
         rmse = MeanSquaredError(squared=False)
         metrics = MetricCollection({"mae": MeanAbsoluteError(), "rmse": rmse})
         super().__init__({"target": Head(metrics)}, **settings)
         self.save_hyperparameters(logger=False)
-        self.pixels = Pixels()
-        self.backbone = ConvBlocks(image_size, channels).to(memory_format=torch.channels_last)
         self.normalize = Normalize(features, indicators=True)
         inputs = self.normalize.out_features
         # Without numbers and categories there is no layer of them either.
         self.table = TableNet(inputs, vocabularies, 8, hidden if features or vocabularies else ())
-        self.readout = MLP(channels[-1] + self.table.width, [readout], 1)
+        self.readout = MLP(self.photo_features + self.table.width, [readout], 1)
         self.register_buffer("center", torch.full((), torch.nan))
         self.register_buffer("scale", torch.full((), torch.nan))
 
     def fit_statistics(self, training: FieldDataset[ImageTableBatch]) -> None:
-        self.pixels.fit(training.shared["photos"], training.fields["photos"].flatten())
+        super().fit_statistics(training)
         self.normalize.fit(training.fields["numbers"], training.names["numbers"])
         target = training.fields["target"].double()
         self.center.copy_(target.mean())
@@ -79,14 +66,15 @@ class TaskNameModule(ImageModule):
 
     def forward(self, photos: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
         """Predictions ``(B,)``; ``photos`` are ``(B, V, 3, H, W)`` uint8, a missing number NaN."""
-        features = self.backbone(self.pixels(photos.flatten(0, 1))).mean((2, 3))
-        seen = features.reshape(*photos.shape[:2], -1).mean(1)  # of all photos of a row
-        told = self.table(self.normalize(numbers), codes)
-        value = self.readout(torch.cat([seen, told], 1)).squeeze(-1)
+        return self._predicted(self.encode(photos), numbers, codes)
+
+    def _predicted(self, encoded: Tensor, numbers: Tensor, codes: Tensor) -> Tensor:
+        columns = self.table(self.normalize(numbers), codes)
+        value = self.readout(torch.cat([encoded, columns], 1)).squeeze(-1)
         return self.center + self.scale * value  # type: ignore[no-any-return]
 
     def step(self, batch: ImageTableBatch) -> StepOutput:
-        prediction = self(batch.photos, batch.numbers, batch.codes)
+        prediction = self._predicted(self.encode_batch(batch), batch.numbers, batch.codes)
         loss = nn.functional.mse_loss(prediction / self.scale, batch.target / self.scale)
         return StepOutput(loss, {"target": prediction}, {"target": batch.target})
 
