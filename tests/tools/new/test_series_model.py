@@ -37,7 +37,8 @@ def errors(model: TaskNameModule, data: SeriesDataModule) -> dict[str, float]:
 def test_nothing_is_added_to_a_random_walk(tmp_path: Path) -> None:
     walk = np.random.default_rng(0).normal(size=600).cumsum()
     model, data = fitted(walk, "D", tmp_path)
-    assert model.share < 0.3
+    assert model.trees is not None
+    assert model.trees.share < 0.3
     found = errors(model, data)
     assert list(found)[1] == "last value"
     assert found["model"] < 1.03 * found["last value"]
@@ -48,7 +49,8 @@ def test_trees_add_what_is_not_linear(tmp_path: Path) -> None:
     for shock in np.random.default_rng(0).normal(0, 0.01, 599):
         x.append(min(max(3.7 * x[-1] * (1 - x[-1]) + shock, 0.01), 0.99))
     model, data = fitted(np.array(x), "D", tmp_path)
-    assert model.share > 0.8
+    assert model.trees is not None
+    assert model.trees.share > 0.8
     assert errors(model, data)["model"] < 0.5 * errors(model, data)["last value"]
 
 
