@@ -12,8 +12,8 @@ from kindling.errors import UserError
 from kindling.series.calendar import Calendar, Mask, Ticks, round_span
 from kindling.series.clock import Clock
 from kindling.series.columns import SeriesColumns
-from kindling.series.panel import Series
 from kindling.series.rows import Chunk
+from kindling.series.series import Series
 from kindling.series.several import refuse_several
 
 Problems = Literal["error", "interpolate", "drop"]

@@ -20,8 +20,8 @@ from kindling.series.calendar import DAY, Calendar, find_calendar
 from kindling.series.clock import Clock, ClockChanges, zone_clock
 from kindling.series.columns import SeriesColumns
 from kindling.series.grid import Grid, Problems
-from kindling.series.panel import Series
 from kindling.series.rows import CELLS, Chunk, count_lines, read_chunks
+from kindling.series.series import Series
 
 _SPARSEST = {"error": 1, "interpolate": 2, "drop": 10}  # steps for each row
 _log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ import pytest
 
 from kindling.errors import UserError
 from kindling.series.grid import Problems
-from kindling.series.panel import Series
 from kindling.series.read import read_series
 from kindling.series.rows import CELLS
+from kindling.series.series import Series
 
 Row = tuple[object, object]
 Read = Callable[..., Any]

@@ -10,8 +10,8 @@ import pytest
 
 from kindling.errors import UserError
 from kindling.series.columns import SeriesColumns
-from kindling.series.panel import Series
 from kindling.series.read import read_panel, read_series
+from kindling.series.series import Series
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_not_any_number_is_a_time(number: str, path: Path) -> None:
     if number == "17":
         assert read(path, range(17, 20)).calendar.name == "0:00:01", "seconds from a beginning on"
         return
-    with pytest.raises(UserError, match=f"row 2, timestamp '{number}': not a time"):
+    with pytest.raises(UserError, match=f"row 2, timestamp '{number}': not a recognizable time"):
         read(path, [int(number) + k for k in range(3)])
 
 

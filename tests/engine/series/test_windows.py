@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from kindling.series.calendar import Calendar
-from kindling.series.panel import Series
+from kindling.series.series import Series
 from kindling.series.splits import Segment
 from kindling.series.windows import Windows
 

@@ -219,12 +219,13 @@ def test_errors_of_all_columns_are_scored_together_in_deviations_of_training(roo
         score, value = found["metrics"][name], of(error).mean().item()
         assert score["value"] == pytest.approx(value, rel=1e-5)
         assert score["low"] < value < score["high"]
-        assert found["skill"][name] == pytest.approx(
-            1 - value / of(naive).nanmean().item(), rel=1e-4
-        )
+        beside = found["other_baselines"][0]["metrics"][name]["value"]
+        assert beside == pytest.approx(of(naive).nanmean().item(), rel=1e-4)
+        assert found["skill"][name] == pytest.approx(0, abs=1e-6)
         by_step = [scores[name] for scores in found["per_step"].values()]
         assert by_step == pytest.approx(of(error).mean((0, 2)).tolist(), rel=1e-5)
-    assert found["baseline"]["name"] == "same time yesterday"
+    assert found["baseline"]["name"] == "last value", "which errs less in training"
+    assert found["other_baselines"][0]["name"] == "same time yesterday"
     assert found["per_series"]["large"]["standardized_mae"] < 10, "in no shop's own units"
 
 

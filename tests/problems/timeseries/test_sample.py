@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kindling.series.panel import Series
 from kindling.series.read import read_series
+from kindling.series.series import Series
 from problems.timeseries.sample import write_sample
 
 FILES = ("electricity_train.csv", "electricity_test.csv")

@@ -96,7 +96,7 @@ class TaskNameModule(SeriesModule):
     def forward(self, window: Tensor, calendar: Tensor, statistics: Tensor | None = None) -> Tensor:
         """Forecasts ``(B, H, V)`` of windows ``(B, T, ...)`` and calendar ``(B, T, C)``."""
         windows = self.relative(window, calendar, statistics)
-        return self.relative.forecast(self.full_shape(self._change(windows)), windows)  # type: ignore[no-any-return]
+        return self.relative.forecast(self.full_shape(self._change(windows)), windows)
 
     def _change(self, windows: Relative) -> Tensor:
         """What is forecast, ``(B, H * V)`` in units: by linear model and net while that learns."""
