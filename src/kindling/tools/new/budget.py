@@ -99,7 +99,7 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
     notes = _notes(training, batch, epochs, "steps") | {
         "window": f"steps, one every {calendar.name.removesuffix(', 0:00:00')}",
         "overlap": "windows of validation and test may begin in the steps before",
-        "trees": "half of what is added to a linear model; 0 needs no scikit-learn",
+        "trees": "boosted, beside a linear model and the net; 0 needs no scikit-learn",
         "logarithm": "whether it swings the more the higher it is",
     }
     return Budget(data, model, epochs, max(8, epochs // 8), notes)

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from kindling.series.added import AddedTrees, worth
+from kindling.series.added import AddedTrees, shrunk_share
 from kindling.series.module import SeriesModule
 from kindling.series.relative import Relative, RelativeWindows
 from kindling.series.windows import SeriesBatch, Windows
@@ -20,7 +20,7 @@ from kindling.tables.normalize import Normalize
 from kindling.training.metrics import Heads, StepOutput
 
 FITTED = 20_000  # windows, at most, that statistics are taken from
-SURE = 2.0  # standard errors that the net's gain on validation has to exceed
+STANDARD_ERRORS = 2.0  # that the net's gain on validation has to exceed
 
 
 class TaskNameModule(SeriesModule):
@@ -84,8 +84,9 @@ class TaskNameModule(SeriesModule):
         self.relative.fit(batch, self.full_shape(batch.target))
         windows = self.relative(batch.window, batch.calendar, batch.statistics)
         change = self._target(batch, windows)
-        there = ~change.isnan().any(1)
-        columns, recent, change = windows.columns[there], windows.recent[there], change[there]
+        measured = ~change.isnan().any(1)
+        columns, recent = windows.columns[measured], windows.recent[measured]
+        change = change[measured]
         self.linear.fit_best(columns, change, self.subsets)
         linear = self.linear(columns)
         self.spread.copy_((change - linear).std(0, correction=0).clamp(min=1e-9))
@@ -99,9 +100,9 @@ class TaskNameModule(SeriesModule):
         return self.relative.forecast(self.full_shape(self._change(windows)), windows)
 
     def _change(self, windows: Relative) -> Tensor:
-        """What is forecast, ``(B, H * V)`` in units: by linear model and net while that learns."""
-        sure, net = self._parts(windows)
-        return sure + (net if self.training else self.share * net)
+        """The forecast change ``(B, H * V)``, in training of the linear model and the net alone."""
+        base, net = self._parts(windows)
+        return base + (net if self.training else self.share * net)
 
     def _parts(self, windows: Relative) -> tuple[Tensor, Tensor]:
         """The forecast without the net, and what the net changes of it."""
@@ -123,10 +124,11 @@ class TaskNameModule(SeriesModule):
             batch = self.trainer.strategy.batch_to_device(_some(validation))
             calendar = batch.calendar.to(self.spread)  # which may be of half precision
             windows = self.relative(batch.window, calendar, batch.statistics)
-            sure, net = self._parts(windows)
-            left = (self._target(batch, windows) - sure) / self.spread
-            gain, there = (net / self.spread).float(), ~left.isnan()
-            self.share.copy_(worth(gain[there], left[there], errors=SURE))
+            base, net = self._parts(windows)
+            residual = (self._target(batch, windows) - base) / self.spread
+            added, measured = (net / self.spread).float(), ~residual.isnan()
+            share = shrunk_share(added[measured], residual[measured], STANDARD_ERRORS)
+            self.share.copy_(share)
 
     def _target(self, batch: SeriesBatch, windows: Relative) -> Tensor:
         """The change that is forecast, NaN where it was not measured."""
@@ -135,9 +137,9 @@ class TaskNameModule(SeriesModule):
     def step(self, batch: SeriesBatch) -> StepOutput:
         windows = self.relative(batch.window, batch.calendar, batch.statistics)
         change, target = self._change(windows), self._target(batch, windows)
-        there = ~target.isnan()  # what was not measured counts for nothing
+        measured = ~target.isnan()  # other targets count for nothing
         errors = ((change - target.nan_to_num()) / self.spread).square()
-        loss = errors.where(there, 0).sum() / there.sum().clamp(min=1)
+        loss = errors.where(measured, 0).sum() / measured.sum().clamp(min=1)
         forecast = self.relative.forecast(self.full_shape(change), windows)
         heads = self.by_head(forecast), self.by_head(self.full_shape(batch.target))
         return StepOutput(loss, *heads, units=self.units(batch))
