@@ -227,9 +227,9 @@ Rules were chosen on the sets marked "chosen". Three were changed after the othe
 tables, width and bins for classes, by the validation rows of "mixture"; of series, after "shifts"
 and "gas", the linear model chooses among shorter windows by rows left out, and a weekly series
 looks back on a year; of series, after "shifts", the net counts as far as it gains on validation,
-less two standard errors, by the chosen half. The series from "tide" on had been measured once
-before that. "votes", "affairs", "salaries", "homes", "credit", "lake", "gasoline" and "weather"
-were measured after all rules. Of photos, only sizes decide.
+less two standard errors, by the chosen half. The series from "tide" to "co2" had been measured once
+before that; those after "co2", and tables after "many", were measured after all rules. Of photos,
+only sizes decide.
 
 CPU seconds are of fitting and predicting, Kindling's with the start of two commands and the
 evaluation. Trees forecast a series' change from the last value by the values since a season, two
