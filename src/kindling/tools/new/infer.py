@@ -57,12 +57,7 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         UserError: The file cannot be read, or has nothing to learn from.
     """
     if path.is_dir():
-        from kindling.images.folder import find_images  # with torch, which takes seconds
-
-        files = find_images(path)
-        side = _side(files)
-        about = f"{len(files):,} photos, of about {side} pixels"
-        return Inferred(about, target, {}, budget=of_photos(len(files), side))
+        return _folder(path, target)
     if kind == "images" and target != "regression":
         raise UserError(
             f"DATA={path}: photos of classes lie in folders; name the folder, DATA=folder"
@@ -91,6 +86,15 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         files = [path.parent / name for name in table[settings["photos"][0]].dropna()]
         return Inferred(about, target, settings, budget=of_photos(len(table), _side(files)))
     return Inferred(about, target, settings, *_seen(table, settings, target or ""))
+
+
+def _folder(path: Path, target: str | None) -> Inferred:
+    from kindling.images.folder import find_images  # with torch, which takes seconds
+
+    files = find_images(path)
+    side = _side(files)
+    about = f"{len(files):,} photos, of about {side} pixels"
+    return Inferred(about, target, {}, budget=of_photos(len(files), side))
 
 
 def _several(
