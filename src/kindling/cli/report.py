@@ -10,7 +10,7 @@ from kindling.cli.resume import FREE
 from kindling.cli.settings import PARTS, flat
 from kindling.data.datamodule import DataModule
 from kindling.errors import Incomplete
-from kindling.evaluation import results
+from kindling.evaluation import terminal
 from kindling.runs import checkpoints
 from kindling.runs import folder as runs
 from kindling.training import optimizers
@@ -57,7 +57,7 @@ def conclude(cli: "KindlingCLI") -> None:
             runs.discard(cli.folder)
         _say("done", "this kind of run keeps nothing")
     elif cli.evaluation.results is not None:
-        results.show(
+        terminal.show(
             cli.evaluation.results,
             cli.folder,
             Console(highlight=False, soft_wrap=True, markup=False, emoji=False),

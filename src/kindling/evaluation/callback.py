@@ -13,6 +13,7 @@ from kindling.data.datamodule import DataModule, SplitName
 from kindling.data.dataset import BatchDataset
 from kindling.data.whole import replaced
 from kindling.evaluation import results
+from kindling.evaluation.predictions import Identifiers, predictions_table, write_outputs
 from kindling.runs.folder import write_json
 from kindling.runs.loggers import log_figure
 from kindling.runs.provenance import origin
@@ -95,7 +96,7 @@ class Evaluation(Callback):
         elif outcome:
             self._write_predictions("predict", outcome, self.output)
         else:
-            self.output = results.write_outputs(batches, self.output)
+            self.output = write_outputs(batches, self.output)
 
     def _take(self) -> list[Any]:
         batches, self._batches = self._batches, []
@@ -152,7 +153,7 @@ class Evaluation(Callback):
             rows = {"sample": outcome.indices.tolist()}
         ours = isinstance(self._data, DataModule)
         names = self._data.target_names if ours else {head: head for head in self._module.heads}
-        table = results.predictions_table(self._module, rows, names, outcome)
+        table = predictions_table(self._module, rows, names, outcome)
         if split == "predict" and (unread := getattr(self._data, "unread", [])):
             table = pd.concat([table.assign(error=None), pd.DataFrame(unread)])
         return table
@@ -164,7 +165,7 @@ class Evaluation(Callback):
         with replaced(path) as unfinished:
             table.to_csv(unfinished, index=False, errors="surrogateescape")
 
-    def _identified(self, split: SplitName, outcome: EvalOutput) -> results.Identified | None:
+    def _identified(self, split: SplitName, outcome: EvalOutput) -> Identifiers | None:
         """What identifies the samples, where they are of a data set of our own."""
         data = self._data
         ours = isinstance(data, DataModule) and isinstance(data.splits.get(split), BatchDataset)

@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, and recognized when they are read."""
 
+import errno
 import os
 import pickle
 import textwrap
@@ -13,6 +14,7 @@ import torch
 import yaml
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
+from kindling.data.whole import replaced
 from kindling.errors import UserError
 
 ORIGIN = "kindling"
@@ -32,20 +34,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         target = Path(path)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
+        with replaced(target) as unfinished:
             target.parent.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as stream:
-                torch.save(checkpoint, stream)
+                try:
+                    torch.save(checkpoint, stream)
+                except RuntimeError as error:  # what torch's archive writer makes of a full disk
+                    raise OSError(errno.EIO, str(error).partition("\n")[0]) from error
                 stream.flush()
                 os.fsync(stream.fileno())
-            unfinished.replace(target)
-        except (OSError, RuntimeError) as error:
-            # Torch's archive writer turns a full disk into a RuntimeError of its own.
-            unfinished.unlink(missing_ok=True)
-            earlier = "; the one before it is whole" if target.exists() else ""
-            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-            raise UserError(f"{target}: cannot save the checkpoint: {reason}{earlier}") from error
 
 
 def load(path: Path) -> dict[str, Any]:

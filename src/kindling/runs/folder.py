@@ -22,8 +22,8 @@ TENSORBOARD = ".tensorboard"
 """Links to the runs: below ``logs`` itself, TensorBoard would show ``latest`` as one more run."""
 
 LAST = Path("checkpoints", "last.ckpt")
-PLACE = ("epoch", "step")
-"""Where a row of ``metrics.csv`` belongs."""
+STEP_COLUMNS = ("epoch", "step")
+"""When a row of ``metrics.csv`` was logged."""
 
 
 def create(logs: Path, task: str) -> Path:
@@ -39,14 +39,14 @@ def create(logs: Path, task: str) -> Path:
     except OSError as error:
         why = f"cannot make a run folder ({error.strerror}); see --logs"
         raise UserError(f"{folder}: {why}") from error
-    with suppress(OSError):  # without links, TensorBoard is shown all of the folder
-        link(_shown(run), run)
+    with suppress(OSError):  # as on Windows without the right to make links
+        link(_tensorboard_link(run), run)
     return run
 
 
 def point_latest(run: Path) -> None:
     """Let ``latest`` beside ``run`` point to it, at no moment to nothing."""
-    with suppress(OSError):  # as on Windows without the right to make links: see ``followed``
+    with suppress(OSError):  # as on Windows without the right to make links
         link(run.parent / "latest", run)
 
 
@@ -56,21 +56,7 @@ def link(at: Path, run: Path) -> None:
     unfinished = at.with_name(f".{at.name}-{run.name}")
     unfinished.unlink(missing_ok=True)
     unfinished.symlink_to(os.path.relpath(run, at.parent), target_is_directory=True)
-    try:
-        unfinished.replace(at)
-    except OSError:  # Windows replaces no link to a folder
-        at.unlink()
-        unfinished.rename(at)
-
-
-def followed(path: Path) -> Path:
-    """``path``, with the newest run for a ``latest`` in it where no link could be made."""
-    for part in (path, *path.parents):
-        if part.name == "latest" and not part.exists():
-            configs = part.parent.glob(f"version_*/{CONFIG}")
-            newest = max(configs, key=os.path.getmtime, default=None)
-            return newest.parent / path.relative_to(part) if newest else path
-    return path
+    unfinished.replace(at)
 
 
 def predictions(run: Path, source: Path) -> Path:
@@ -87,7 +73,7 @@ def predictions(run: Path, source: Path) -> Path:
 
 def find(run: str, option: str = "--run") -> Path:
     """The folder that an option names, from here or from the project's own folder."""
-    for folder in map(followed, (Path(run).expanduser(), paths.PROJECT / run)):
+    for folder in (Path(run).expanduser(), paths.PROJECT / run):
         if (folder / CONFIG).is_file():
             return folder.resolve()
     if Path(run).is_dir():
@@ -99,7 +85,7 @@ def checkpoint(run: Path | None, name: str) -> Path:
     """The file that ``--ckpt_path`` names: a path, or ``best`` or ``last`` of a run."""
     file = {"best": BEST, "last": LAST}.get(name)
     if file is None:
-        path = followed(Path(name).expanduser())
+        path = Path(name).expanduser()
         if not path.is_file():
             raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
         return path.resolve()
@@ -136,7 +122,7 @@ def discard_unused(run: Path) -> Iterator[None]:
 def discard(run: Path) -> None:
     """Remove a run; what was the ``latest`` is now the newest that is left."""
     shutil.rmtree(run, ignore_errors=True)
-    _shown(run).unlink(missing_ok=True)
+    _tensorboard_link(run).unlink(missing_ok=True)
     latest = run.parent / "latest"
     if latest.is_symlink() and not latest.exists():
         latest.unlink()
@@ -146,13 +132,7 @@ def discard(run: Path) -> None:
         run.parent.rmdir()
 
 
-def logdir(folder: Path) -> Path:
-    """What TensorBoard is to show of ``folder``: the links in it, if links can be made here."""
-    links = folder / TENSORBOARD
-    return links if any(path.is_symlink() for path in links.glob("*/*")) else folder
-
-
-def _shown(run: Path) -> Path:
+def _tensorboard_link(run: Path) -> Path:
     return run.parents[1] / TENSORBOARD / run.parent.name / run.name
 
 
@@ -193,7 +173,10 @@ def read_rows(path: Path) -> list[dict[str, float]]:
     try:
         lines = content[: content.rfind(b"\n") + 1].decode().splitlines()
         rows = [row for row in csv.DictReader(lines) if None not in row.values()]
-        table = [{k: int(v) if k in PLACE else float(v) for k, v in r.items() if v} for r in rows]
+        table = [
+            {k: int(v) if k in STEP_COLUMNS else float(v) for k, v in row.items() if v}
+            for row in rows
+        ]
         if any("step" not in row for row in table):
             raise ValueError("a row without its step")
     except (ValueError, TypeError, csv.Error) as error:

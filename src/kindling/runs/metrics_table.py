@@ -10,7 +10,7 @@ from pathlib import Path
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from kindling.data.whole import named, replaced
-from kindling.runs.folder import PLACE, read_rows
+from kindling.runs.folder import STEP_COLUMNS, read_rows
 from kindling.runs.tensorboard import RunLogger
 
 Row = dict[str, float]
@@ -77,7 +77,7 @@ class MetricsTable(RunLogger):
         return self._rows[-1] if self._rows else {}
 
     def _write(self) -> None:
-        self._columns = list(dict.fromkeys([*PLACE, *chain.from_iterable(self._rows)]))
+        self._columns = list(dict.fromkeys([*STEP_COLUMNS, *chain.from_iterable(self._rows)]))
         header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow(self._columns)
         before = header.getvalue().encode() + self._lines(self._rows[:-1])
@@ -89,6 +89,6 @@ class MetricsTable(RunLogger):
         stream = io.StringIO()
         table = csv.DictWriter(stream, self._columns, restval="", lineterminator="\n")
         table.writerows(
-            {k: v if k in PLACE else f"{v:.8g}" for k, v in row.items()} for row in rows
+            {k: v if k in STEP_COLUMNS else f"{v:.8g}" for k, v in row.items()} for row in rows
         )
         return stream.getvalue().encode()

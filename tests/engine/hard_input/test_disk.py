@@ -111,7 +111,7 @@ def full(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
     monkeypatch.setattr(torch, "save", full)
-    assert "cannot save the checkpoint: No space left on device" in refused()
+    assert "last.ckpt: cannot be written (No space left on device)" in refused()
 
 
 def test_a_full_disk_leaves_no_half_of_a_sample(
