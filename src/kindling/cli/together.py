@@ -1,7 +1,7 @@
 """Training by several processes, which begin together and end together.
 
-Lightning would start them, too. But then one that ends with status 0 leaves the first waiting, one
-that crashes has the first killed, and one whose parent is gone waits for it.
+Lightning could start them. But then a process that ends with status 0 leaves the first one waiting,
+a crash kills the first one without a message, and a process whose parent has ended waits for ever.
 """
 
 import os
@@ -33,7 +33,7 @@ ENDING = 30.0
 """Seconds that the others have to end after training."""
 
 SIGNS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo")
-"""What the backends of several processes say when one is gone."""
+"""Parts of the backends' messages when a process is gone."""
 
 Process = subprocess.Popen[bytes]
 
@@ -69,7 +69,7 @@ def together(trainer: Trainer, part: Part) -> Iterator[None]:
 
 
 def _start(trainer: Trainer, part: Part) -> list[Process]:
-    """This machine's other processes; to Lightning, we are what says who is who."""
+    """Start this machine's other processes, in place of Lightning."""
     cluster = getattr(trainer.strategy, "cluster_environment", None)
     if not isinstance(cluster, LightningEnvironment) or cluster.creates_processes_externally:
         return []
@@ -83,10 +83,10 @@ def _start(trainer: Trainer, part: Part) -> list[Process]:
         "LOCAL_RANK": "0",
         "WORLD_SIZE": str(trainer.world_size),
     }
-    told = {processes.TOLD: part.told()}
+    described = {processes.VARIABLE: part.to_json()}
     ranks = range(1, trainer.num_devices)
     return [
-        subprocess.Popen(_command(), env={**os.environ, **told, "LOCAL_RANK": str(rank)})
+        subprocess.Popen(_command(), env={**os.environ, **described, "LOCAL_RANK": str(rank)})
         for rank in ranks
     ]
 
@@ -101,7 +101,7 @@ def _command() -> list[str]:
 class _Watch(threading.Thread):
     """Ends this process where another is gone, or does not come.
 
-    A process waits for another in C++, where no exception of Python's reaches it.
+    A collective waits in C++, where no Python exception can interrupt it.
     """
 
     def __init__(self, trainer: Trainer, part: Part, others: Sequence[Process]) -> None:

@@ -18,17 +18,17 @@ from kindling.data.whole import replaced
 from kindling.errors import UserError
 
 ORIGIN = "kindling"
-"""The checkpoint's entry that says which task and configuration it is of."""
+"""The checkpoint's entry with its task and configuration."""
 
 NEEDED = {"state_dict", "loops", "epoch", "global_step"}
 """What every checkpoint has."""
 
 RESUMED = {"optimizer_states", "lr_schedulers", "callbacks"}
-"""What one has beside weights, to go on from."""
+"""What a resume needs beside weights."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, then renames: what was there survives a full disk or a crash."""
+    """Writes a checkpoint whole or not at all: the one before survives a full disk or a crash."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
@@ -52,7 +52,7 @@ def load(path: Path) -> dict[str, Any]:
         UserError: It is no checkpoint, or a damaged one.
     """
     try:
-        # Torch reads altered bytes without a word; the archive knows what they were.
+        # Torch does not notice altered bytes; the archive has checksums.
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 raise zipfile.BadZipFile
@@ -64,8 +64,8 @@ def load(path: Path) -> dict[str, Any]:
         if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower():
             what = "holds more than weights and plain values, and could run code when it is loaded"
         others = sorted(file.name for file in path.parent.glob("*.ckpt") if file != path)
-        beside = f"; beside it lies {', '.join(others)} (--ckpt_path)" if others else ""
-        raise UserError(f"{path}: {what}{beside}") from error
+        instead = f"; use {', '.join(others)} (--ckpt_path)" if others else ""
+        raise UserError(f"{path}: {what}{instead}") from error
     if not _is_whole(checkpoint):
         raise UserError(f"{path}: not a checkpoint that Lightning's Trainer wrote")
     return checkpoint
@@ -80,13 +80,13 @@ def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
 
 @contextmanager
 def fitting(path: Path | None) -> Iterator[None]:
-    """A checkpoint of another architecture, while it is loaded, as a UserError that says so."""
+    """While a checkpoint is loaded: a UserError where it is of another architecture."""
     try:
         yield
     except RuntimeError as error:
         if "Error(s) in loading state_dict" not in str(error):
             raise
-        # Torch's list names all weights there are, each kind of misfit in a line.
+        # Torch lists all weights, a line for each kind of misfit.
         first = textwrap.shorten(str(error).splitlines()[1], 250, placeholder=" ...").rstrip(".")
         raise UserError(
             f"{path}: does not fit the model as it is configured: {first}; the "
@@ -95,7 +95,7 @@ def fitting(path: Path | None) -> Iterator[None]:
 
 
 def _is_whole(checkpoint: Any) -> bool:
-    """Whether it has what every checkpoint has; of a run, the configuration as plain YAML too."""
+    """Whether it has the entries of every checkpoint and, of a run, a configuration of YAML."""
     try:
         if origin := checkpoint.get(ORIGIN):
             config = yaml.safe_load(origin["config"])

@@ -1,4 +1,4 @@
-"""Run folders: made, found, and what lies in them. Nothing here imports torch."""
+"""Run folders: created, found and removed; their JSON and CSV files. Does not import torch."""
 
 import csv
 import itertools
@@ -45,13 +45,13 @@ def create(logs: Path, task: str) -> Path:
 
 
 def point_latest(run: Path) -> None:
-    """Let ``latest`` beside ``run`` point to it, at no moment to nothing."""
+    """Let ``latest`` beside ``run`` point to it; no reader finds it missing meanwhile."""
     with suppress(OSError):  # as on Windows without the right to make links
         link(run.parent / "latest", run)
 
 
 def link(at: Path, run: Path) -> None:
-    """Let ``at`` lead to ``run``."""
+    """Make or replace the link ``at``, which leads to ``run``."""
     at.parent.mkdir(parents=True, exist_ok=True)
     unfinished = at.with_name(f".{at.name}-{run.name}")
     unfinished.unlink(missing_ok=True)
@@ -60,7 +60,7 @@ def link(at: Path, run: Path) -> None:
 
 
 def predictions(run: Path, source: Path) -> Path:
-    """Where predictions of an input go: by its name, and a number if another has that name."""
+    """The file for an input's predictions: its name, with a number if another input has that."""
     folder, given = run / "predictions", str(source.absolute())
     inputs = read_json(record := folder / "inputs.json")
     names = (f"{source.stem}{f'-{k}' if k > 1 else ''}.csv" for k in itertools.count(1))
@@ -110,7 +110,7 @@ def shown(run: Path) -> str:
 
 @contextmanager
 def discard_unused(run: Path) -> Iterator[None]:
-    """Remove ``run`` again where an error ends it before its first checkpoint."""
+    """Remove ``run`` again if an error ends it before its first checkpoint."""
     try:
         yield
     except BaseException:
@@ -120,7 +120,7 @@ def discard_unused(run: Path) -> Iterator[None]:
 
 
 def discard(run: Path) -> None:
-    """Remove a run; what was the ``latest`` is now the newest that is left."""
+    """Remove a run, and let ``latest`` point to the newest that is left."""
     shutil.rmtree(run, ignore_errors=True)
     _tensorboard_link(run).unlink(missing_ok=True)
     latest = run.parent / "latest"
@@ -147,14 +147,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write beside, then rename: what was there survives a full disk or a crash."""
+    """Write whole or not at all: the file before survives a full disk or a crash."""
     with replaced(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Train a run alone; the system lets go of the lock when the process ends, however it does.
+    """Lock a run while it is trained; the system releases the lock when the process ends.
 
     Raises:
         UserError: Another process trains it.
@@ -168,7 +168,7 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
-    """The rows of ``metrics.csv``, but for one that was not written to its end."""
+    """The rows of ``metrics.csv``, without a last one that is incomplete."""
     content = path.read_bytes() if path.exists() else b""
     try:
         lines = content[: content.rfind(b"\n") + 1].decode().splitlines()
