@@ -1,4 +1,4 @@
-"""Numbers that were predicted beside the true ones.
+"""Figures of predicted numbers.
 
 N: samples.
 """
@@ -13,19 +13,19 @@ from kindling.errors import short
 Values = npt.NDArray[np.floating]
 
 SQUARE = (0.15, 0.13, 0.8, 0.8)
-"""Where the axes lie. Finding a layout would take longer than all the rest of a drawing."""
+"""Position of the axes; to compute a layout would take longer than to draw."""
 
 BANDS = 8
-"""Of true values, with about as many samples each."""
+"""Bands of true values, with about as many samples each."""
 
 
 def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = False) -> Figure:
-    """Each sample as a point; on the diagonal, the prediction is right.
+    """Each sample as a point; predictions on the diagonal are right.
 
     Args:
         truth: ``(N,)``.
         predicted: ``(N,)``.
-        name: Of what is predicted, with its unit.
+        name: What is predicted, with its unit.
         log: Draw logarithmic axes.
     """
     figure = Figure(figsize=(6, 6))
@@ -37,7 +37,7 @@ def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = Fals
     if log:
         axes.set(xscale="log", yscale="log")
         for axis in (axes.xaxis, axes.yaxis):
-            # Powers of ten would be formulas, and there may be none between the ends.
+            # Powers of ten are drawn as formulas, and there may be none in the range.
             axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ends[1] < 1e4 * ends[0] else (1,)))
             axis.set_major_formatter(lambda value, _: brief(value))
             axis.set_minor_locator(NullLocator())
@@ -47,24 +47,24 @@ def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = Fals
 
 
 def brief(value: float) -> str:
-    """A round number at an axis: ``0.02``, ``500``, ``20k``, ``1.5M``."""
+    """A label of an axis: ``0.02``, ``500``, ``20k``, ``1.5M``."""
     return EngFormatter(sep="")(value) if abs(value) >= 1000 else f"{value:g}"
 
 
 def bands(truth: Values, count: int = BANDS) -> list[npt.NDArray[np.int64]]:
-    """Places of the samples in bands of rising truth, about equally many in each."""
+    """Indices of the samples in bands of increasing true values, about equally many in each."""
     order = np.argsort(truth, kind="stable")
     return [band for band in np.array_split(order, count) if len(band)]
 
 
 def draw_error_bands(truth: Values, error: Values, name: str, unit: str) -> Figure:
-    """How the error is spread in each band of true values.
+    """The distribution of the error in each band of true values.
 
     Args:
         truth: ``(N,)``.
         error: ``(N,)``, such as a percentage.
-        name: Of what is predicted.
-        unit: Of the error.
+        name: What is predicted.
+        unit: The error's unit.
     """
     parts = bands(truth)
     figure = Figure(figsize=(8, 5))

@@ -24,9 +24,9 @@ def evaluate(
 
     Args:
         module: Whose heads have the metrics.
-        outcome: What it predicted.
-        block: Neighbouring samples that depend on one another.
-        groups: Samples that are scored apart too, such as those of each of several series.
+        outcome: Its predictions.
+        block: Number of neighbouring samples that depend on one another.
+        groups: Samples that are scored separately too, such as those of each of several series.
     """
     metrics = _score_heads(module, outcome, outcome.predictions, block)
     baselines = {
@@ -60,7 +60,7 @@ def evaluate(
 
 
 def logged(module: str, scores: Mapping[str, float]) -> Results:
-    """What a module that is not ours has logged: no intervals, and nothing beside it."""
+    """What a module that is not ours has logged, without intervals and baselines."""
     return {
         "samples": None,
         "metrics": {name: {"value": value} for name, value in scores.items()},
@@ -91,7 +91,7 @@ def _steps(outcome: EvalOutput) -> Parts:
 def _scores(
     module: Module, outcome: EvalOutput, predictions: Heads, part: tuple[Any, ...]
 ) -> dict[str, float]:
-    """The metrics of a part of what all heads predict, without intervals."""
+    """The metrics of a part of the predictions, without intervals."""
     found: dict[str, float] = {}
     for name, head in module.heads.items():
         unit = outcome.units.get(name)
@@ -118,12 +118,12 @@ def _class_scores(module: Module, outcome: EvalOutput) -> dict[str, dict[str, fl
     """Scores and support by the name of the class, of the heads that are scored so."""
     scores: dict[str, dict[str, float]] = {}
     for name, head in module.heads.items():
-        there = target_mask(outcome.targets[name])
-        if head.per_class is None or not there.any():
+        mask = target_mask(outcome.targets[name])
+        if head.per_class is None or not mask.any():
             continue
-        target = outcome.targets[name][there]
+        target = outcome.targets[name][mask]
         head.per_class.reset()
-        values = head.per_class(outcome.predictions[name][there], target)
+        values = head.per_class(outcome.predictions[name][mask], target)
         values["support"] = torch.bincount(target, minlength=len(head.classes))
         for k, label in enumerate(head.classes):
             row = {metric: value[k].item() for metric, value in values.items()}
@@ -132,7 +132,7 @@ def _class_scores(module: Module, outcome: EvalOutput) -> dict[str, dict[str, fl
 
 
 def _known_targets(outcome: EvalOutput) -> dict[str, int]:
-    """How many targets there are, by head, where some are lacking."""
+    """The number of targets by head, where some are missing."""
     counts = {head: int(target_mask(target).sum()) for head, target in outcome.targets.items()}
     sizes = {head: target.numel() for head, target in outcome.targets.items()}
     return counts if any(counts[head] < sizes[head] for head in counts) else {}

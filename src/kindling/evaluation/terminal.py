@@ -12,11 +12,11 @@ from kindling.evaluation.results import Results, Scores
 from kindling.runs.folder import TENSORBOARD, shown
 
 CLASSES = 20
-"""Classes that the terminal has room for, a line each."""
+"""Classes that are listed, at most."""
 
 
 def show(results: Results, run: Path, console: Console) -> None:
-    """The results table, what data it is of, and where to look."""
+    """Print the results, the data that they are of, and where the files are."""
     baseline, samples = results.get("baseline"), results["samples"]
     if results["metrics"]:
         console.print(_metric_table(results, baseline))
@@ -52,9 +52,9 @@ def _metric_table(results: Results, baseline: Results | None) -> Table:
         return _table("metric", ["model"], rows)
     for name, value in results["metrics"].items():
         rows[name].append(f"{short(value['low'])} to {short(value['high'])}")
-        beside, skilled = baseline["metrics"].get(name), results["skill"].get(name)
-        rows[name].append("" if beside is None else short(beside["value"]))
-        rows[name].append("" if skilled is None else f"{skilled:.1%}")
+        score, skill = baseline["metrics"].get(name), results["skill"].get(name)
+        rows[name].append("" if score is None else short(score["value"]))
+        rows[name].append("" if skill is None else f"{skill:.1%}")
     return _table("metric", ["model", "95 % interval", baseline["name"], "skill"], rows)
 
 

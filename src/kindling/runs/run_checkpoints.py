@@ -66,7 +66,7 @@ class RunCheckpoints(stock.Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        # Not between the last step and validation: the Trainer would go on without it.
+        # Not between the last step and validation: a resume would skip the validation.
         due = (batch_idx + 1) % EVERY == 0 and not trainer.is_last_batch
         if due and _agreed(trainer, self._overdue):
             self._save_last(trainer)

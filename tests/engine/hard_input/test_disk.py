@@ -19,8 +19,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from kindling.__main__ import main
 from kindling.data import paths
-from kindling.data.datamodule import DataModule, write_once
+from kindling.data.datamodule import DataModule
 from kindling.data.files import fingerprint
+from kindling.data.whole import write_once
 from tests.engine.hard_input.kinds import (
     KINDS,
     Refused,
