@@ -25,13 +25,7 @@ EXPECTED = re.compile(
 
 
 def explain(message: str, options: Mapping[str, Action], values: Mapping[str, object]) -> str:
-    """The message of the parser in one line.
-
-    Args:
-        message: The parser's own, of many lines.
-        options: All options by their names.
-        values: The given settings by the names of their options.
-    """
+    """The parser's message in one line; options and the given values are by their names."""
     text = "  ".join(line.strip() for line in message.splitlines() if line.strip())
     keys = list(dict.fromkeys(KEY.findall(text)))  # the outermost first
     option = ".".join(keys)

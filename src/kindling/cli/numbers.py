@@ -56,12 +56,7 @@ SHARED = ("trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler"
 
 
 def check(settings: Mapping[str, Any], options: Mapping[str, Action]) -> None:
-    """Raise a UserError that names a number out of range, or a null where there can be none.
-
-    Args:
-        settings: By the names of their options.
-        options: Those that the parser knows.
-    """
+    """Raise a UserError that names a number out of range, or a null where there can be none."""
     for name, value in settings.items():
         if value is None:
             _refuse_null(name, settings, options.get(name))

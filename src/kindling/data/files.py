@@ -84,14 +84,7 @@ def identical(files: Iterable[Path]) -> list[list[Path]]:
 
 
 def duplicates(groups: Mapping[str, Sequence[Path]]) -> list[dict[str, list[Path]]]:
-    """Files with the same bytes in two groups or more.
-
-    Args:
-        groups: Files by the name of their group, such as a split.
-
-    Returns:
-        For each content that groups share, the files that have it, by group.
-    """
+    """Files with the same bytes in two groups, such as splits: by group, for each content."""
     members = {name: set(files) for name, files in groups.items()}
     found = []
     for alike in identical(file for files in groups.values() for file in files):

@@ -31,12 +31,7 @@ class Batches(DistributedSampler[Any]):
     """
 
     def __init__(
-        self,
-        size: int,
-        batch_size: int,
-        seed: int | None = None,
-        rank: int = 0,
-        processes: int = 1,
+        self, size: int, batch_size: int, seed: int | None = None, rank: int = 0, processes: int = 1
     ) -> None:
         super().__init__(range(size), processes, rank, shuffle=seed is not None, seed=seed or 0)  # type: ignore[arg-type]
         self.size, self.batch_size, self.processes = size, batch_size, processes

@@ -78,13 +78,7 @@ def require_weights(model: nn.Module, trains: bool) -> None:
 
 
 def require_batch(name: str, samples: int, sample: Any) -> None:
-    """Raise a UserError if a batch does not fit.
-
-    Args:
-        name: The setting and its value.
-        samples: Samples in a batch.
-        sample: A sample.
-    """
+    """Raise a UserError that names the setting if a batch of so many samples does not fit."""
     fields = [part for part in sample if isinstance(part, Tensor)]
     size = samples * sum(4 * part.numel() for part in fields)  # as floats
     require(f"{name}: a batch of {samples:,}", size)

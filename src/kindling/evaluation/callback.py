@@ -30,12 +30,8 @@ class Evaluation(Callback):
     the epochs 1, 4, 16, 64, ..., which costs little; of several processes, the first one draws its
     own share. It draws none of a sharded model.
 
-    Args:
-        run: The run's folder.
-        task: The task that the results name.
-        checkpoint: The evaluated checkpoint; None in training.
-        step: The optimizer step of the checkpoint.
-        output: The file for predictions of raw input; None keeps them in ``predictions``.
+    ``checkpoint``, taken at ``step``, is the evaluated one, None in training. ``output`` is a file
+    for predictions of raw input; None keeps them in ``predictions``.
     """
 
     def __init__(

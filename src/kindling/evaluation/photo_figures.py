@@ -44,14 +44,7 @@ Explain = Callable[[Tensor, Tensor], Tensor]
 
 
 class PhotoOutcome:
-    """An evaluated split of photos.
-
-    Args:
-        dataset: The split.
-        field: The field of the photos; of a sample's several photos, the first is shown.
-        names: Names of the outcome's N samples.
-        outcome: The predictions.
-    """
+    """An evaluated split of photos; of a sample's several photos, the first is shown."""
 
     def __init__(
         self, dataset: FieldDataset[Any], field: str, names: Sequence[str], outcome: EvalOutput

@@ -22,11 +22,8 @@ def predictions_table(
 ) -> pd.DataFrame:
     """What identifies each sample, then target and prediction of each head.
 
-    Args:
-        module: Whose heads say what their predictions mean.
-        rows: Identifying columns; of several steps a sample, a row for each step.
-        targets: The file's own name for each head's target.
-        outcome: Targets may be missing.
+    A sample of several steps has a row for each step. ``targets`` are the file's own names of the
+    heads' targets.
     """
     columns: dict[str, Any] = dict(rows)
     for name, prediction in outcome.predictions.items():

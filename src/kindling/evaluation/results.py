@@ -22,11 +22,8 @@ def evaluate(
 ) -> Results:
     """Metrics of the model and its baselines, and its skill against the first of them.
 
-    Args:
-        module: Whose heads have the metrics.
-        outcome: Its predictions.
-        block: Number of neighbouring samples that depend on one another.
-        groups: Samples that are scored separately too, such as those of each of several series.
+    In a ``block`` of neighbours, samples depend on one another; ``groups``, such as the samples of
+    each of several series, are scored separately too.
     """
     metrics = _score_heads(module, outcome, outcome.predictions, block)
     baselines = {

@@ -37,12 +37,9 @@ HANDLED_WARNINGS = "There is a wandb run already in progress|Experiment logs dir
 
 
 def make(chosen: Any, folder: Path, logs: Path) -> list[Logger]:
-    """The loggers of ``trainer.logger``, with the folder to write to and the run to continue.
+    """The loggers of ``trainer.logger``, with the run's folder and the run to continue.
 
-    Args:
-        chosen: The setting: a class with its arguments, several, or whether there is a logger.
-        folder: The run's.
-        logs: Folder of the runs.
+    The setting is a class with its arguments, a list of these, or whether there is a logger.
     """
     identities = read_json(folder / FILE)
     listed = chosen if isinstance(chosen, list) else [chosen]
@@ -55,11 +52,7 @@ def begin(
 ) -> None:
     """Let each logger begin or continue its run, and save the run's identity.
 
-    Args:
-        loggers: Of ``make``.
-        folder: The run's.
-        settings: What a run that begins, or is trained on, is logged with.
-        step: Steps that the run has behind it, if it is to be trained.
+    The settings are logged when a run begins, and when its training continues from ``step``.
     """
     identities: dict[str, list[Any]] = read_json(folder / FILE)
     for logger in loggers:

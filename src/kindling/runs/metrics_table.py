@@ -20,11 +20,7 @@ class MetricsTable(RunLogger):
     """What is logged at the same step of the same epoch shares a row; columns appear as needed.
 
     A row is in the file as soon as it is logged, and later values of its step are added to it. A
-    resumed run keeps the rows of the steps that it does not repeat.
-
-    Args:
-        path: The file.
-        step: Steps that the run has behind it.
+    run that is resumed after ``step`` keeps the rows of the steps before.
     """
 
     def __init__(self, path: Path, step: int = 0) -> None:

@@ -38,14 +38,7 @@ def recorded(
 ) -> Iterator[None]:
     """Write a run's commit, data, versions, device, command and, when it has ended, wall time.
 
-    Args:
-        run: The run's folder.
-        trainer: What trains it.
-        model: What is trained.
-        data: Its data module, read already.
-        settings: The whole configuration, whose secrets the command is recorded without.
-        words: The command.
-        **more: What else is to be recorded, such as the seed.
+    The words of the command are recorded without the secrets of the settings.
     """
     started = time.monotonic()
     record = {

@@ -33,13 +33,8 @@ class RunCheckpoints(stock.Checkpoint):
 
     ``best.ckpt`` has the best value of the monitor, over all validations and epochs. ``last.ckpt``
     is written at the end of an epoch, and within one that lasts minutes, but not so often that it
-    costs more than a killed run would have to repeat. The end of training always writes it.
-
-    Args:
-        run: The run's folder.
-        monitor: The logged score that decides, or ``epoch`` or ``step``.
-        mode: "min" if small values are better, else "max".
-        save_weights_only: Leave out of ``best.ckpt`` what only a resume needs.
+    costs more than a killed run would have to repeat. The end of training always writes it. The
+    monitor is a logged score, ``epoch`` or ``step``; ``save_weights_only`` is for ``best.ckpt``.
     """
 
     state_key = "Checkpoint"

@@ -69,11 +69,9 @@ class Lazy:
 
 
 class TensorBoard(RunLogger):
-    """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``curves/loss``.
+    """One writer a stage, in a subfolder: ``train/loss`` and ``val/loss`` share a chart.
 
-    Args:
-        folder: The run's folder; stages are written to its subfolders.
-        step: Steps that the run has behind it.
+    A run that is resumed continues after ``step``.
     """
 
     def __init__(self, folder: Path, step: int = 0) -> None:
@@ -102,10 +100,8 @@ class TensorBoard(RunLogger):
     def forget_later_steps(self, again: Iterable[str] = ()) -> None:
         """Remove a killed run's events of steps that will be trained again.
 
-        TensorBoard has a mark for this, but shows such curves twice all the same.
-
-        Args:
-            again: Names that will be logged again at the last step of the checkpoint.
+        TensorBoard has a mark for this, but shows such curves twice all the same. Scores ``again``
+        will be logged again at the last step of the checkpoint.
         """
         repeated = set(map(_curve, again))
         # Other folders may be the user's own loggers'.

@@ -26,10 +26,6 @@ class ExactResume(Callback):
     the epoch's training scores. Of modules that are not ours, it only saves the value that a
     ``ReduceLROnPlateau`` has not seen yet: at the end of an epoch the Trainer saves first, and
     would not pass that value to the schedule after a resume.
-
-    Args:
-        task: What is trained.
-        config: The whole configuration, as YAML.
     """
 
     def __init__(self, task: str, config: str) -> None:

@@ -66,11 +66,7 @@ class StepOutput(NamedTuple):
 
 
 class EpochMetrics(nn.Module):
-    """Losses and metrics of one stage.
-
-    Args:
-        heads: Outputs by name.
-    """
+    """Losses and metrics of one stage."""
 
     def __init__(self, heads: Mapping[str, Head]) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from types import MethodType
 from typing import Any
 
 from lightning.pytorch import LightningModule
-from lightning.pytorch.cli import LightningArgumentParser, instantiate_class
+from lightning.pytorch.cli import LightningArgumentParser, ReduceLROnPlateau, instantiate_class
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -15,7 +15,6 @@ from torch.optim.lr_scheduler import LRScheduler
 from kindling.errors import UserError
 from kindling.training.schedules import (
     LRSchedulerConfig,
-    ReduceLROnPlateau,
     Schedule,
     default_schedule,
     named_schedule,

@@ -8,7 +8,6 @@ from pkgutil import resolve_name
 from typing import Any, Literal
 
 from lightning.pytorch import Trainer
-from lightning.pytorch import cli as lightning_cli
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -41,18 +40,6 @@ class LRSchedulerConfig:
     def __post_init__(self) -> None:
         at_least("lr_scheduler_config.frequency", self.frequency, 1)
         at_least("lr_scheduler_config.warmup", self.warmup, 0)
-
-
-class ReduceLROnPlateau(lightning_cli.ReduceLROnPlateau):
-    """LightningCLI's, with a default monitor.
-
-    Args:
-        optimizer: The optimizer whose rate it lowers.
-        monitor: The logged score that should improve.
-    """
-
-    def __init__(self, optimizer: Optimizer, monitor: str = MONITOR, *args: Any, **kwargs: Any):
-        super().__init__(optimizer, monitor, *args, **kwargs)
 
 
 # These are private: public subclasses would be choices of --lr_scheduler.

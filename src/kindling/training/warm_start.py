@@ -25,9 +25,6 @@ class WarmStart(Callback):
     A layer of another shape is initialized as usual, and so is the output where the classes have
     other names. Statistics that the model takes from the data in its ``setup`` are those of the new
     data; other buffers, such as batch normalization's, come with the weights.
-
-    Args:
-        run: The other run's folder.
     """
 
     def __init__(self, run: Path) -> None:

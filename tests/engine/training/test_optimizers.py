@@ -24,6 +24,7 @@ ONE_CYCLE = ("--lr_scheduler=OneCycleLR", "--lr_scheduler.max_lr=0.1")
 # No loss falls by so much, so that the second epoch is the first that is no better.
 PLATEAU = (
     "--lr_scheduler=ReduceLROnPlateau",
+    "--lr_scheduler.monitor=val/loss",
     "--lr_scheduler.patience=0",
     "--lr_scheduler.threshold=1e6",
     "--lr_scheduler.threshold_mode=abs",
