@@ -19,7 +19,7 @@ SHARED = {
     "--config=NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
     "--run=DIR": "A run whose config and checkpoint to use, and to write into.",
     "--ckpt_path=FILE": "A checkpoint, if not the run's best (fit: last).",
-    "--trust": "Let a checkpoint that lies in no run name callbacks, and classes from anywhere.",
+    "--trust": "Let a checkpoint outside of any run name callbacks, and classes of any package.",
     "--optimizer=SGD": "Any of torch's, instead of AdamW: --optimizer.lr=0.1 ...",
     "--lr_scheduler=OneCycleLR": "Any of torch's, instead of model.schedule.",
     "--print_config": "Print the whole configuration and stop.",

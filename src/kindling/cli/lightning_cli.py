@@ -37,7 +37,7 @@ def run(invocation: Invocation, kind: type["KindlingCLI"] | None = None) -> "Kin
         cli = _run(replace(invocation, command="fit") if trains else invocation, kind)
         if trains and not rank() and cli.can_be_tested():
             with _after_training(cli.folder):
-                # As it was given: the run's own file lacks what is secret.
+                # Not the run's own file, in which secrets are masked.
                 flags = [f"--config={shown(cli.unmasked)}"]
                 cli = _run(Invocation("test", flags, cli.folder, cli.folder / runs.BEST), kind)
     conclude(cli)
@@ -66,9 +66,9 @@ def _run(invocation: Invocation, kind: type["KindlingCLI"]) -> "KindlingCLI":
 class KindlingCLI(TrainerCLI):
     """One command over one run, of any LightningModule and LightningDataModule.
 
-    ``fit`` makes a run folder, once data and model are known to be sound; every other command, and
-    ``fit --run``, works in the folder of the run that it was given. What derives from our bases
-    gets more: checked data before there is a folder, scores with intervals, figures, exact resume.
+    ``fit`` makes a run folder once data and model are valid; other commands, and ``fit --run``, use
+    the folder of the given run. Classes that derive from our bases have more: data checked
+    before there is a folder, scores with intervals, figures, exact resume.
     """
 
     tunes_process = True
@@ -121,7 +121,7 @@ class KindlingCLI(TrainerCLI):
         with self._discard_unused():
             if self.command == "fit":
                 self._fit()
-            elif not rank():  # a split that is shared out would be scored with samples repeated
+            elif not rank():  # several processes would score some samples twice
                 predicts = self.command == "predict"
                 if self.given_run and not predicts:
                     loggers.begin(self.chosen, self.folder, self.whole)
@@ -183,7 +183,7 @@ class KindlingCLI(TrainerCLI):
         return any(isinstance(logger, TensorBoard) for logger in self.trainer.loggers)
 
     def keeps_run(self) -> bool:
-        """Whether there is something to keep: not of a development run, nor of a bare one."""
+        """Whether the run keeps anything, which development and bare runs do not."""
         settings = self.settings.trainer
         return not (settings.fast_dev_run or settings.barebones)
 

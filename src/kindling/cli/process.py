@@ -160,7 +160,7 @@ def quiet() -> Iterator[None]:
         # The oldest supported version has some methods under their old names alone.
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         if not torch.cuda.is_available():
-            # Lightning has torch ask the driver anew in each step: 50 microseconds.
+            # Otherwise torch asks the driver in each step, which takes 50 microseconds.
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
         for name, level in LEVELS.items():
             logging.getLogger(name).setLevel(level)

@@ -25,10 +25,10 @@ RANKS = ("RANK", "LOCAL_RANK")
 ADDRESSES = ("NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 DONE = 64
-"""Status of a process that did its part; with 0 one ends that left before."""
+"""Exit status of a process that has done its part; 0 would be that of an early exit."""
 
 LOST = 65
-"""Status of a process that has ended because another had."""
+"""Exit status of a process that ends because another one has ended."""
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Part:
     parent: int
     run: Path
     new: bool
-    """Whether the run began with this command, so that without a checkpoint it is removed."""
+    """Whether this command made the run, which is removed if it has no checkpoint."""
 
     invocation: Invocation
-    """The command as the first understood it: a ``latest`` in it may mean another run by now."""
+    """The command with its paths resolved: ``latest`` may be another run by now."""
 
     @classmethod
     def from_json(cls, text: str) -> "Part":
@@ -55,7 +55,7 @@ class Part:
         return json.dumps(asdict(self), default=str)
 
     def advice(self) -> str:
-        """How to go on: with the run as it was left, or anew where nothing is left of it."""
+        """How to continue: resume the run, or start it again if it has no checkpoint."""
         if (self.run / runs.LAST).is_file():
             return f"continue with: make resume RUN={runs.shown(self.run)}"
         return f"{'it had no checkpoint yet and is removed; ' * self.new}start it again"
@@ -76,13 +76,13 @@ began = time.monotonic()
 
 
 def rank() -> int:
-    """This process's number in the run, as whoever has started it put it."""
+    """This process's number in the run, from its environment."""
     names = (*RANKS, "SLURM_PROCID")
     return next((int(os.environ[name]) for name in names if name in os.environ), 0)
 
 
 def done() -> int:
-    """Exit status of a process that did what it was to do."""
+    """Exit status of a process that has done its part."""
     global finished
     finished = True
     return DONE if part else 0
@@ -123,8 +123,8 @@ def _follow(part: Part) -> None:
     """End this process when its parent has ended."""
     while os.getppid() == part.parent:
         time.sleep(0.2)
-    if rank() == 1:  # of the others, one speaks
-        say(f"process 0 of this run has ended; what it said is above; {part.advice()}")
+    if rank() == 1:  # one of the others reports it
+        say(f"process 0 of this run has ended; see its output above; {part.advice()}")
         part.discard_unused()
     os._exit(LOST)
 
@@ -137,13 +137,13 @@ def _end() -> None:
 
 
 def say(line: str) -> None:
-    """Print a line, also from a thread whose process is about to end."""
+    """Print a line, even from a thread of a process that is about to end."""
     with suppress(OSError):
         os.write(2, f"kindling: {line}\n".encode())
 
 
 def require_samples(sizes: Mapping[str, int], processes: int) -> None:
-    """Raise a UserError where a process would have nothing to train or to validate on."""
+    """Raise a UserError if a process would have no sample to train or to validate on."""
     for split in ("train", "val"):
         if (count := sizes.get(split, processes)) < processes:
             what = f"{count} samples in the {split} split for {processes} processes"

@@ -28,7 +28,7 @@ def named(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A file beside ``path`` to write to, which takes its place once it is whole."""
+    """A temporary file to write to, which replaces ``path`` once it is complete."""
     unfinished = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         with named(path):
@@ -45,8 +45,8 @@ def write_once(folder: Path, write: Callable[[Path], None]) -> None:
     with FileLock(folder.parent / f".{folder.name}.lock"):
         if folder.exists():
             return
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-            unfinished = Path(beside, folder.name)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            unfinished = Path(temporary, folder.name)
             unfinished.mkdir()
             with named(folder):
                 write(unfinished)

@@ -14,7 +14,7 @@ from kindling.training.module import EvalOutput, Module
 Results = dict[str, Any]
 Scores = dict[str, dict[str, float]]
 Parts = Mapping[str, tuple[Any, ...]]
-"""Of what is predicted, parts that are scored apart: an index by the name of the part."""
+"""Parts of the predictions that are scored separately: an index by the part's name."""
 
 
 def evaluate(

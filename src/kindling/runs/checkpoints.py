@@ -24,7 +24,7 @@ NEEDED = {"state_dict", "loops", "epoch", "global_step"}
 """What every checkpoint has."""
 
 RESUMED = {"optimizer_states", "lr_schedulers", "callbacks"}
-"""What a resume needs beside weights."""
+"""Entries that a resume needs too."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -59,7 +59,7 @@ def load(path: Path) -> dict[str, Any]:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # the unpickler fails in many ways on what is no checkpoint
+    except Exception as error:  # the unpickler fails in many ways
         what = "not a checkpoint, or a damaged one"
         if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower():
             what = "holds more than weights and plain values, and could run code when it is loaded"
@@ -89,7 +89,7 @@ def fitting(path: Path | None) -> Iterator[None]:
         # Torch lists all weights, a line for each kind of misfit.
         first = textwrap.shorten(str(error).splitlines()[1], 250, placeholder=" ...").rstrip(".")
         raise UserError(
-            f"{path}: does not fit the model as it is configured: {first}; the "
+            f"{path}: does not fit the configured model: {first}; the "
             "settings and the commit it fits are in its run's config.yaml and provenance.json"
         ) from error
 

@@ -78,7 +78,7 @@ def find(run: str, option: str = "--run") -> Path:
             return folder.resolve()
     if Path(run).is_dir():
         raise UserError(f"{run}: not a run, it has no {CONFIG} ({option})")
-    raise UserError(f"{run}: no such run; runs lie in logs/<task>/version_N ({option})")
+    raise UserError(f"{run}: no such run; runs are in logs/<task>/version_N ({option})")
 
 
 def checkpoint(run: Path | None, name: str) -> Path:
@@ -97,7 +97,7 @@ def checkpoint(run: Path | None, name: str) -> Path:
 
 
 def of_checkpoint(checkpoint: Path) -> Path | None:
-    """The run that a checkpoint lies in, if it lies in one."""
+    """The run whose folder a checkpoint is in, if there is one."""
     run = checkpoint.resolve().parents[1]
     return run if (run / CONFIG).is_file() else None
 

@@ -102,7 +102,7 @@ def _make(entry: Namespace, folder: Path, logs: Path, identities: dict[str, list
     except (ImportError, TypeError, ValueError) as error:
         raise UserError(f"trainer.logger={name}: {' '.join(str(error).split())}") from error
     if isinstance(logger, stock.WandbLogger):
-        # W&B has one run a process, which goes on if it is this one.
+        # W&B has one run a process; another one has to be finished first.
         wandb = sys.modules["wandb"]
         if wandb.run is not None and wandb.run.id != logger.version:
             wandb.finish()

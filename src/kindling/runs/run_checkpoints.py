@@ -1,4 +1,4 @@
-"""``best.ckpt`` by the monitored score, and ``last.ckpt`` to go on from."""
+"""``best.ckpt`` by the monitored score, and ``last.ckpt`` for a resume."""
 
 import logging
 import math
@@ -108,7 +108,7 @@ class RunCheckpoints(stock.Checkpoint):
         """The monitored value; None before there is one.
 
         Raises:
-            UserError: It is not among what is logged.
+            UserError: It is not logged.
         """
         values: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         values |= trainer.callback_metrics

@@ -45,23 +45,23 @@ class WarmStart(Callback):
         }
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        fitting, afresh = self._compare(pl_module)
+        fitting, unmatched = self._compare(pl_module)
         pl_module.load_state_dict(fitting, strict=False)
         self._loaded = set(fitting)
         if isinstance(pl_module, Module):
             # Pretrained weights are not needed where all but an output was loaded.
-            pl_module.resumed = len(afresh) <= 1
+            pl_module.resumed = len(unmatched) <= 1
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Again: the model's setup may have set weights, and configure_model may have made some.
-        fitting, afresh = self._compare(pl_module)
+        fitting, unmatched = self._compare(pl_module)
         learned = dict(pl_module.named_parameters(remove_duplicate=False))
         if not learned.keys() & fitting.keys():
             name = type(pl_module).__name__
-            raise UserError(f"{self.run}: none of its layers fits {name} as it is configured")
+            raise UserError(f"{self.run}: none of its layers fits {name}")
         later = {k: v for k, v in fitting.items() if k in learned or k not in self._loaded}
         pl_module.load_state_dict(later, strict=False)
-        others = f"; new: {', '.join(afresh)}" if afresh else ""
+        others = f"; new: {', '.join(unmatched)}" if unmatched else ""
         log.info("weights      of %s%s", runs.shown(self.run), others)
         self._checkpoint = {}
 
@@ -76,8 +76,8 @@ class WarmStart(Callback):
         misfits = {_layer(name) for name in learned if name not in fits}
         misfits |= set(_outputs(model, len(now))) if renamed else set()
         layers = dict.fromkeys(_layer(name) for name in own)
-        afresh = [name or type(model).__name__ for name in layers if name in misfits]
-        return {k: weights[k] for k in fits if _layer(k) not in misfits}, afresh
+        unmatched = [name or type(model).__name__ for name in layers if name in misfits]
+        return {k: weights[k] for k in fits if _layer(k) not in misfits}, unmatched
 
 
 class Freeze(Callback):
