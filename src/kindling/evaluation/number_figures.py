@@ -8,15 +8,10 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from kindling.errors import short
-
 Values = npt.NDArray[np.floating]
 
 SQUARE = (0.15, 0.13, 0.8, 0.8)
 """Position of the axes; to compute a layout would take longer than to draw."""
-
-BANDS = 8
-"""Bands of true values, with about as many samples each."""
 
 
 def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = False) -> Figure:
@@ -49,32 +44,3 @@ def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = Fals
 def brief(value: float) -> str:
     """A label of an axis: ``0.02``, ``500``, ``20k``, ``1.5M``."""
     return EngFormatter(sep="")(value) if abs(value) >= 1000 else f"{value:g}"
-
-
-def bands(truth: Values, count: int = BANDS) -> list[npt.NDArray[np.int64]]:
-    """Indices of the samples in bands of increasing true values, about equally many in each."""
-    order = np.argsort(truth, kind="stable")
-    return [band for band in np.array_split(order, count) if len(band)]
-
-
-def draw_error_bands(truth: Values, error: Values, name: str, unit: str) -> Figure:
-    """The distribution of the error in each band of true values.
-
-    Args:
-        truth: ``(N,)``.
-        error: ``(N,)``, such as a percentage.
-        name: What is predicted.
-        unit: The error's unit.
-    """
-    parts = bands(truth)
-    figure = Figure(figsize=(8, 5))
-    axes = figure.add_axes((0.1, 0.2, 0.87, 0.7))
-    axes.boxplot([error[part] for part in parts], whis=(5, 95), showfliers=False)
-    ranges = [f"{short(truth[p].min())} to\n{short(truth[p].max())}\n({len(p):,})" for p in parts]
-    axes.set_xticks(range(1, len(parts) + 1), ranges, fontsize="small")
-    axes.axhline(0, color="0.6", linewidth=1)
-    axes.grid(axis="y", color="0.93")
-    axes.set_axisbelow(True)
-    axes.set(xlabel=f"true {name} (samples)", ylabel=unit)
-    axes.set_title("Error by band: quartiles, and whiskers of 5 and 95 %", loc="left")
-    return figure

@@ -25,7 +25,7 @@ from kindling.evaluation.class_figures import (
     hardest,
     worst,
 )
-from kindling.evaluation.number_figures import draw_error_bands, draw_predicted
+from kindling.evaluation.number_figures import draw_predicted
 from kindling.training.metrics import MANY_CLASSES
 from kindling.training.module import EvalOutput
 
@@ -91,7 +91,7 @@ class PhotoOutcome:
         return figures
 
     def draw_numbers(self, head: str, name: str, log: bool = False) -> dict[str, Figure]:
-        """Predicted against true, error by band of true values, and the largest errors.
+        """Predicted against true values, and the photos with the largest errors.
 
         Only of samples whose number is known; there are no figures without one.
 
@@ -104,11 +104,7 @@ class PhotoOutcome:
         if not len(rows):
             return {}
         error = predicted / true - 1 if log else predicted - true
-        unit = f"error in % of the {name}" if log else "predicted - true"
-        figures = {
-            "predicted": draw_predicted(true, predicted, name, log),
-            "error_bands": draw_error_bands(true, 100 * error if log else error, name, unit),
-        }
+        figures = {"predicted": draw_predicted(true, predicted, name, log)}
         if self.dataset.fields[self.field][:1].numel():
             chosen = np.argsort(-np.abs(np.log1p(error) if log else error), kind="stable")[:MOST]
             share = [f" ({error[k]:+.0%})" if log else "" for k in chosen]
