@@ -61,7 +61,7 @@ class Part:
         return f"{'it had no checkpoint yet and is removed; ' * self.new}start it again"
 
     def discard_unused(self) -> None:
-        if self.new and not any(self.run.rglob("*.ckpt")):
+        if self.new and not runs.has_checkpoint(self.run):
             runs.discard(self.run)
 
 

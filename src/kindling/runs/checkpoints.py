@@ -63,7 +63,7 @@ def load(path: Path) -> dict[str, Any]:
         what = "not a checkpoint, or a damaged one"
         if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower():
             what = "holds more than weights and plain values, and could run code when it is loaded"
-        others = sorted(file.name for file in path.parent.glob("*.ckpt") if file != path)
+        others = sorted(file.name for file in path.parent.glob("[!.]*.ckpt") if file != path)
         instead = f"; use {', '.join(others)} (--ckpt_path)" if others else ""
         raise UserError(f"{path}: {what}{instead}") from error
     if not _is_whole(checkpoint):

@@ -114,9 +114,14 @@ def discard_unused(run: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not any(run.rglob("*.ckpt")):
+        if not has_checkpoint(run):
             discard(run)
         raise
+
+
+def has_checkpoint(run: Path) -> bool:
+    """Whether a checkpoint was saved; a file with a dot is one that was not completed."""
+    return any(run.rglob("[!.]*.ckpt"))
 
 
 def discard(run: Path) -> None:
