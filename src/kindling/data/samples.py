@@ -83,13 +83,7 @@ def _inputs(
 
 
 def write_folders(folder: Path, counts: Mapping[str, int], seed: int = 0) -> None:
-    """Write photos of shapes, in a folder for each.
-
-    Args:
-        folder: The parent folder.
-        counts: Photos of each shape by the folder of a split, in which each shape has a folder.
-        seed: Seed of all that is random.
-    """
+    """Write so many photos of each shape into a folder of each split, ``train/circle`` for one."""
     for split, (name, count) in enumerate(counts.items()):
         for kind, shape in enumerate(SHAPES):
             for number in range(count):

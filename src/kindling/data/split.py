@@ -177,9 +177,7 @@ def grouped_split(groups: NDArray[Any], fractions: Sequence[float], seed: int) -
 def linked_rows(rows: int, sets: Iterable[Sequence[int]]) -> NDArray[np.int64]:
     """Groups for :func:`grouped_split` of rows that are linked, directly or through others.
 
-    Args:
-        rows: Number of rows.
-        sets: Rows that belong together; a row may be in several sets, or in none.
+    Rows of a set belong together; a row may be in several sets, or in none.
 
     Shape:
         The first row of each row's group, ``(N,)``.

@@ -12,6 +12,9 @@ from kindling.errors import UserError
 from kindling.runs.metrics_table import MetricsTable
 from kindling.training.schedules import MONITOR
 
+EVERY = 50
+"""Optimizer steps between two readings of gradients."""
+
 
 class PatientStopping(EarlyStopping):
     """Lightning's ``EarlyStopping``, which null can switch off, under a name of its own.
@@ -75,14 +78,9 @@ class Warmup(Callback):
 
 
 class GradientNorms(Callback):
-    """Logs the norm of each layer's gradient as ``gradient_norm/<layer>``.
+    """Logs the norm of each layer's gradient as ``gradient_norm/<layer>``."""
 
-    Args:
-        every: Optimizer steps between two readings.
-    """
-
-    def __init__(self, every: int = 50) -> None:
-        self.every = every
+    def __init__(self) -> None:
         self._step = 0  # the Trainer's own count is slow to read
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -92,7 +90,7 @@ class GradientNorms(Callback):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         step, self._step = self._step, self._step + 1
-        if step % self.every:
+        if step % EVERY:
             return
         norms = {f"gradient_norm/{layer}": float(norm) for layer, norm in _norms(pl_module).items()}
         for logger in trainer.loggers:

@@ -19,6 +19,9 @@ from kindling.runs.loop_state import restart_validation
 TOGETHER = 10
 """Batches between two exchanges among processes of whether to stop."""
 
+EVERY = 50
+"""Batches between two checks of the loss on a GPU, which has to wait for each."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -28,14 +31,10 @@ class GracefulStop(Callback):
     The first signal takes effect after the current step, with ``last.ckpt`` saved, or at the end of
     the epoch, which saves it anyway. A second one ends the process at once, as does the first one
     before training. A run that was stopped in validation begins that again.
-
-    Args:
-        run: The run's folder.
-        every: Batches between two checks of the loss on a GPU, which has to wait for each.
     """
 
-    def __init__(self, run: Path, every: int = 50) -> None:
-        self.run, self.every = run, every
+    def __init__(self, run: Path) -> None:
+        self.run = run
         self._signal, self._in_validation, self._alone = 0, False, True
         self._handlers: dict[int, Any] = {}
         self._trains = False
@@ -73,7 +72,7 @@ class GracefulStop(Callback):
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor):
             self._loss = loss
-            if loss.device.type == "cpu" or (batch_idx + 1) % self.every == 0:
+            if loss.device.type == "cpu" or (batch_idx + 1) % EVERY == 0:
                 self._require_finite(trainer)
 
     def on_validation_batch_end(
