@@ -225,7 +225,7 @@ class ParsingCLI(LightningCLI):
         if fits:
             resume.refuse_other_data(trained, now, self.settings.allow_changed_data)
         elif trained == now:
-            resume.refuse_changes(origin["config"], self.config_yaml, resume.CUT)
+            resume.refuse_changes(origin["config"], self.config_yaml, resume.SPLIT_SETTINGS)
 
     @cached_property
     def whole(self) -> dict[str, Any]:
