@@ -112,7 +112,7 @@ def full(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
     monkeypatch.setattr(torch, "save", full)
-    assert "last.ckpt: cannot be written (No space left on device)" in refused()
+    assert "best.ckpt: cannot be written (No space left on device)" in refused()
 
 
 def test_a_full_disk_leaves_no_half_of_a_sample(
