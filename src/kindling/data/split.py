@@ -123,6 +123,16 @@ def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
     return edges[fold], edges[fold + 1]
 
 
+def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[Rows]:
+    """Split the rows at random, each part within one row of its fraction.
+
+    Raises:
+        UserError: There are fewer rows than parts, or the fractions are no fractions.
+    """
+    rng = np.random.default_rng(seed)
+    return [np.sort(part) for part in _cut(rng.permutation(rows), fractions, "the table")]
+
+
 def stratified_split(labels: NDArray[Any], fractions: Sequence[float], seed: int) -> list[Rows]:
     """Split the rows so that each part holds its fraction of every class, within one row.
 

@@ -13,6 +13,7 @@ from kindling.data.split import (
     check_fold,
     grouped_split,
     linked_rows,
+    random_split,
     rolling_origin,
     stratified_split,
 )
@@ -38,6 +39,7 @@ def test_each_part_has_its_share_within_a_row(
     rows, seed = len(labels), int(rng.integers(100))
     groups = rng.permutation(np.concatenate([np.arange(300), np.arange(100), np.arange(20)]))
     for count, parts in (
+        (rows, random_split(rows, fractions, seed)),
         (rows, grouped_split(np.arange(rows), fractions, seed)),
         (len(groups), grouped_split(groups, fractions, seed)),
     ):
@@ -72,6 +74,7 @@ def test_rows_are_linked_through_others(rng: np.random.Generator) -> None:
 
 Split = Callable[[tuple[float, ...], int], Parts]
 SPLITS: list[Split] = [
+    lambda fractions, seed: random_split(300, fractions, seed),
     lambda fractions, seed: stratified_split(np.tile([0, 0, 1], 100), fractions, seed),
     lambda fractions, seed: grouped_split(np.arange(300) // 2, fractions, seed),
 ]
@@ -91,6 +94,7 @@ def test_a_seed_decides_and_fractions_are_checked(split: Split) -> None:
 @pytest.mark.parametrize(
     ("split", "keys", "message"),
     [
+        (lambda keys, *a: random_split(len(keys), *a), [5, 7], "2 rows in the table"),
         (stratified_split, [5] * 9 + [7] * 2, "2 rows in class 7"),
         (grouped_split, [0] * 9 + [1] * 9, "2 groups of rows in the table"),
     ],
