@@ -1,6 +1,7 @@
 """A command: its run folder, training or evaluation, and what is recorded of it."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -19,7 +20,7 @@ from kindling.cli.settings import shown
 from kindling.cli.together import together
 from kindling.cli.trainer import TrainerCLI
 from kindling.data.datamodule import DataModule
-from kindling.errors import Stopped
+from kindling.errors import Stopped, UserError
 from kindling.runs import checkpoints, loggers, loop_state
 from kindling.runs import folder as runs
 from kindling.runs.provenance import recorded
@@ -146,9 +147,17 @@ class KindlingCLI(TrainerCLI):
                 self.tensorboard.log_settings(hyperparameters(self))
         if isinstance(self.model, Module):
             self.model.resumed = self.checkpoint is not None
-        part = processes.Part(os.getpid(), self.folder, self.makes_run, self.invocation)
-        with self._recorded(), together(self.trainer, part):
-            self._run_trainer("fit")
+        try:
+            part = processes.Part(os.getpid(), self.folder, self.makes_run, self.invocation)
+            with self._recorded(), together(self.trainer, part):
+                self._run_trainer("fit")
+        except TypeError as error:
+            # A model for other data fails at our named tuple, with an obscure message.
+            found = re.search(r"must be Tensor, not (\w+Batch)", str(error))
+            if isinstance(self.model, Module) or not found:
+                raise
+            model, data = type(self.model).__name__, type(self.datamodule).__name__
+            raise UserError(f"model={model}: takes no {found[1]} of {data}: {error}") from error
         if self._has_tensorboard():
             chosen = self.settings.checkpoint
             best = self.table.best(chosen.monitor or "epoch", chosen.mode)
