@@ -118,7 +118,7 @@ def fresh_runs(logs: Path) -> list[Path]:
 def picture_of_table(page: Page, run: Path) -> bytes:
     """The table that ends `make train`, as a terminal shows it."""
     # Not at the top: torch takes seconds, and what is wrong so far needs none of it.
-    from kindling.evaluation.results import show
+    from kindling.evaluation.terminal import show
 
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), highlight=False, soft_wrap=True

@@ -25,7 +25,7 @@ QUICK = ("potability",)
 """Tasks whose half precision is tried in every run of the tests."""
 
 ELSEWHERE = re.compile(
-    "ddp|fsdp|lr_find|mlflow|wandb|overfit|profile|.*_(pretrained|finetuned|course|trees|linear)"
+    "ddp|fsdp|mlflow|wandb|overfit|profile|.*_(pretrained|finetuned|course|trees|linear)"
 )
 """Presets of packages, processes and nets that have quick tests of their own."""
 

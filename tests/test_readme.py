@@ -46,7 +46,7 @@ SMALLER = {"compare": ["--seeds=1"], "crossval": ["--folds=2"], "sweep": ["--tri
 SLOW = re.compile(
     r"make (compare TASK|crossval|sweep|reproduce)"  # several processes
     r"|.*(TASK=(clouds|faces|prices)|logs/(clouds|faces|prices)|_elu|_trees|Logger)"
-    r"|torchrun|.*PRESET=(ddp|fsdp|mlflow|wandb|lr_find)"
+    r"|torchrun|.*PRESET=(ddp|fsdp|mlflow|wandb)"
 )
 """Commands of processes, photos, packages and presets, which have quick tests of their own."""
 

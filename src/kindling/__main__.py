@@ -13,7 +13,7 @@ DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
     *(errno.EROFS, errno.EACCES, errno.EPERM),
 }
-"""Of a disk that is full or broken, and of files that may not be written."""
+"""Errors of a full or broken disk, and of files that may not be written."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,18 +34,18 @@ def ended(command: Callable[[], None]) -> int:
     try:
         command()
     except Stopped as error:
-        # Of several processes the first speaks. A failure of another ends it at once, as it should
-        # where it would wait for that one, and should not while it saves.
+        # The first of several processes reports it. The failure of another one would end the first
+        # at once, even while it saves, so where all stop together the others end as if done.
         if not processes.rank():
             return _fail(str(error), error.status)
         return processes.done() if error.together else error.status
     except UserError as error:
         return _fail(str(error), error.status)
     except SystemExit as end:
-        # How a parser ends after --print_config, --help=all, and a tool's --help.
+        # A parser exits after --print_config, --help=all, and a tool's --help.
         return int(end.code or 0)
     except BrokenPipeError:
-        # Whoever read the output, head for one, has seen enough.
+        # The reader of the output, such as head, has closed it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -67,8 +67,8 @@ def _run(args: list[str]) -> None:
         print(help.overview(), flush=True)
         return
     invocation = processes.part.invocation if processes.part else arguments.read(args)
-    # Torch and Lightning take seconds to import, and one more where they are searched for garbage
-    # meanwhile; what is wrong so far is answered sooner.
+    # Torch and Lightning take seconds to import, and one more with garbage collection. Mistakes in
+    # the command are answered before.
     gc.disable()
     try:
         from kindling.cli import lightning_cli as cli

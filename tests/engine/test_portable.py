@@ -59,11 +59,9 @@ def test_everything_is_imported() -> None:
 def test_a_run_is_trained_and_tested(tmp_path: Path) -> None:
     logs, root = tmp_path / "logs", write_table(tmp_path / "table")
     without(RUN, "train", *TABLE, f"--data.root={root}", f"--logs={logs}", QUIET)
-    latest, run = logs / "toy" / "latest", Run(logs / "toy" / "version_0")
-    assert latest.read_text() == "version_0"
+    run = Run(logs / "toy" / "version_0")
     assert [row["epoch"] for row in run.rows()] == [0, 1]
     before = run.json("results")
     (run.folder / "results.json").unlink()
-    said = without(RUN, "test", f"--run={latest}", QUIET)
+    without(RUN, "test", f"--run={run.folder}", QUIET)
     assert run.json("results") == before
-    assert f"tensorboard --logdir {logs}" in said

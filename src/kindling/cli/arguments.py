@@ -1,4 +1,4 @@
-"""What a person types, made exact: names of configs to files, a run to its config and checkpoint.
+"""The command line before parsing: names of configs become files, runs configs and checkpoints.
 
 Nothing here imports torch, so that a mistake is answered at once.
 """
@@ -21,15 +21,14 @@ COMMANDS = {
     "predict": "predict raw input (--data.input), no targets needed",
 }
 NAMED = ("--run", "--ckpt_path", "--from_run")
-VALUE = re.compile(r"[^-]|-[\d.]|-?$")  # how a word begins that is no option
+VALUE = re.compile(r"[^-]|-[\d.]|-?$")  # the beginning of a word that is not an option
 
 
 @dataclass
 class Invocation:
     """A command, its flags for the parser, and the run and checkpoint that they named.
 
-    What is inside a checkpoint that lies in no run is trusted only if a flag says so. ``words`` are
-    the command as it was typed.
+    ``trust`` is for a checkpoint outside of any run; ``words`` are the command as it was typed.
     """
 
     command: str
@@ -44,8 +43,8 @@ def read(argv: list[str]) -> Invocation:
     """Split the command off ``argv`` and resolve ``--run``, ``--ckpt_path`` and ``--config``."""
     command, *flags = argv
     if command not in COMMANDS:
-        known = [*COMMANDS, *tools.described()]
-        raise UserError(f"{command}: no such command{did_you_mean(command, known)}")
+        commands = [*COMMANDS, *tools.described()]
+        raise UserError(f"{command}: no such command{did_you_mean(command, commands)}")
     joined = join_values(flags)
     given, checkpoint, parent = (only(joined, name) for name in NAMED)
     if (trust := "--trust" in joined) and not checkpoint:
@@ -114,11 +113,11 @@ def _rank(flag: str) -> int:
 def find_config(name: str) -> Path:
     """The file of a task, a preset, or a path to a YAML file."""
     folders = (paths.CONFIGS, paths.PRESETS)
-    for place in (Path(name), *(folder / f"{name}.yaml" for folder in folders)):
-        if place.is_file():
-            return place.resolve()
-    known = [name for folder in folders for name in names(folder)]
-    raise UserError(f"{name}: no such config, task or preset{did_you_mean(name, known)}")
+    for path in (Path(name), *(folder / f"{name}.yaml" for folder in folders)):
+        if path.is_file():
+            return path.resolve()
+    there = [found for folder in folders for found in names(folder)]
+    raise UserError(f"{name}: no such config, task or preset{did_you_mean(name, there)}")
 
 
 def names(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Help that fits a screen; what the parser says in 500 lines stays at ``--help=all``."""
+"""Help that fits on a screen; ``--help=all`` is the parser's own, of 500 lines."""
 
 import re
 import shutil
@@ -19,26 +19,26 @@ SHARED = {
     "--config=NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
     "--run=DIR": "A run whose config and checkpoint to use, and to write into.",
     "--ckpt_path=FILE": "A checkpoint, if not the run's best (fit: last).",
-    "--trust": "Let a checkpoint that lies in no run name callbacks, and classes from anywhere.",
+    "--trust": "Let a checkpoint outside of any run name callbacks, and classes of any package.",
     "--optimizer=SGD": "Any of torch's, instead of AdamW: --optimizer.lr=0.1 ...",
     "--lr_scheduler=OneCycleLR": "Any of torch's, instead of model.schedule.",
     "--print_config": "Print the whole configuration and stop.",
     "--help=all": "Every option.",
 }
-"""What the parser does not know, or has no short words for."""
+"""Options that the parser does not have, or describes at length."""
 
 OTHER = ("from_run", "freeze", "early_stopping.patience", "seed_everything", "compile", "threads")
 
 
 def wanted(args: list[str]) -> bool:
-    """Whether ``args`` ask for help, and not on the settings of a task."""
+    """Whether ``args`` ask for the overview, not for the settings of a task."""
     rest = [arg for arg in args if arg not in ("-h", "--help", "help")]
     known = {*arguments.COMMANDS, *tools.described()}
     return not rest or (rest != args and len(rest) == 1 and rest[0] in known)
 
 
 def overview() -> str:
-    """Commands, tasks, presets and three examples. Imports no torch: a person is waiting."""
+    """Commands, tasks, presets and three examples, without importing torch."""
     lines = [
         "kindling: problem shapes on one PyTorch Lightning engine",
         "",
@@ -57,7 +57,7 @@ def overview() -> str:
 
 
 def of_command(command: str, layers: "Layers", parser: ArgumentParser) -> str:
-    """The settings that a command takes, with what configs and flags make of them."""
+    """The settings of a command, with their values from configs and flags."""
     actions = layers.options | {action.dest: action for action in parser._actions}
 
     def rows(names: Iterable[str]) -> dict[str, str]:
@@ -72,7 +72,7 @@ def of_command(command: str, layers: "Layers", parser: ArgumentParser) -> str:
 
 
 def _row(action: Action, values: Mapping[str, object]) -> tuple[str, str]:
-    """An option with its value, and the first sentence of what it is for."""
+    """An option with its value, and the first sentence of its description."""
     choices = f" {action.metavar}" if str(action.metavar)[:1] == "{" else ""
     value = shown(values.get(action.dest, action.default))
     doc = re.split(r"\.\s", action.help or "")[0]
@@ -80,7 +80,7 @@ def _row(action: Action, values: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _section(title: str, rows: Mapping[str, str]) -> Iterator[str]:
-    """A title and a line a row, aligned as far as most of them reach."""
+    """A title, and a line for each row, in aligned columns."""
     yield from ("", title)
     column = min(max(map(len, rows), default=0), 34)
     width = shutil.get_terminal_size((100, 24)).columns

@@ -1,4 +1,4 @@
-"""LightningCLI, closed where it goes on with a wrong result. Knows data and model together."""
+"""A command: its run folder, training or evaluation, and what is recorded of it."""
 
 import os
 import re
@@ -37,8 +37,8 @@ def run(invocation: Invocation, kind: type["KindlingCLI"] | None = None) -> "Kin
     with quiet(), signals(), writer_errors():
         cli = _run(replace(invocation, command="fit") if trains else invocation, kind)
         if trains and not rank() and cli.can_be_tested():
-            with _trained(cli.folder):
-                # As it was given: the run's own file lacks what is secret.
+            with _after_training(cli.folder):
+                # Not the run's own file, in which secrets are masked.
                 flags = [f"--config={shown(cli.unmasked)}"]
                 cli = _run(Invocation("test", flags, cli.folder, cli.folder / runs.BEST), kind)
     conclude(cli)
@@ -46,8 +46,8 @@ def run(invocation: Invocation, kind: type["KindlingCLI"] | None = None) -> "Kin
 
 
 @contextmanager
-def _trained(run: Path) -> Iterator[None]:
-    """Let a signal that comes when training is over say what is left to do."""
+def _after_training(run: Path) -> Iterator[None]:
+    """A signal after training: the message says how to test what was trained."""
     try:
         yield
     except (Stopped, KeyboardInterrupt) as error:
@@ -67,30 +67,29 @@ def _run(invocation: Invocation, kind: type["KindlingCLI"]) -> "KindlingCLI":
 class KindlingCLI(TrainerCLI):
     """One command over one run, of any LightningModule and LightningDataModule.
 
-    ``fit`` makes a run folder, once data and model are known to be sound; every other command, and
-    ``fit --run``, works in the folder of the run that it was given. What derives from our bases
-    gets more: checked data before there is a folder, scores with intervals, figures, exact resume.
+    ``fit`` makes a run folder once data and model are valid; other commands, and ``fit --run``, use
+    the folder of the given run. Classes that derive from our bases have more: data checked
+    before there is a folder, scores with intervals, figures, exact resume.
     """
 
     tunes_process = True
     """Whether the process is this command's alone, so that its memory may be managed for it."""
 
     def __init__(self, invocation: Invocation) -> None:
-        with ExitStack() as self.held:
+        with ExitStack() as self.locks:
             if invocation.command == "fit" and invocation.run:
-                self._hold(invocation.run)  # before its checkpoint is read
+                self._lock(invocation.run)  # before its checkpoint is read
             super().__init__(invocation)
 
-    def _hold(self, run: Path) -> None:
+    def _lock(self, run: Path) -> None:
         if not rank():  # for all processes of a run
-            self.held.enter_context(runs.locked(run))
+            self.locks.enter_context(runs.locked(run))
 
     def instantiate_classes(self) -> None:
-        # Before there is a run folder: wrong data shall leave none behind.
+        # First of all, so that wrong data leave no run folder behind.
         self._make_pair()
         if self.tunes_process and not torch.cuda.is_available():
-            # From here on, and not while files are read: parts of them need not stay.
-            keep_freed()
+            keep_freed()  # not before: most of what reading files took can go back
         self._check_origin()
         self.folder = self._make_folder()
         with self._discard_unused():
@@ -103,7 +102,7 @@ class KindlingCLI(TrainerCLI):
             # Of several processes the first alone writes.
             return processes.part.run if processes.part else self.logs
         if self.makes_run:
-            self._hold(run := runs.create(self.logs, self.task))
+            self._lock(run := runs.create(self.logs, self.task))
             return run
         if self.given_run or self.command == "predict":
             return self.given_run or Path.cwd()
@@ -123,7 +122,7 @@ class KindlingCLI(TrainerCLI):
         with self._discard_unused():
             if self.command == "fit":
                 self._fit()
-            elif not rank():  # a split that is shared out would be scored with samples repeated
+            elif not rank():  # several processes would score some samples twice
                 predicts = self.command == "predict"
                 if self.given_run and not predicts:
                     loggers.begin(self.chosen, self.folder, self.whole)
@@ -143,11 +142,9 @@ class KindlingCLI(TrainerCLI):
             runs.point_latest(self.folder)
             introduce(self)
             loggers.begin(self.chosen, self.folder, self.whole, loop_state.steps(self.origin))
-            self._log_left_out()
-            if self._shows():
+            self._log_missing_row()
+            if self._has_tensorboard():
                 self.tensorboard.log_settings(hyperparameters(self))
-                if isinstance(self.model, Module) and len(self.model.heads) > 1:
-                    self.tensorboard.log_layout(list(self.model.heads))
         if isinstance(self.model, Module):
             self.model.resumed = self.checkpoint is not None
         try:
@@ -155,13 +152,13 @@ class KindlingCLI(TrainerCLI):
             with self._recorded(), together(self.trainer, part):
                 self._run_trainer("fit")
         except TypeError as error:
-            # A model of another data module has no use for a named tuple, and says so obscurely.
+            # A model for other data fails at our named tuple, with an obscure message.
             found = re.search(r"must be Tensor, not (\w+Batch)", str(error))
             if isinstance(self.model, Module) or not found:
                 raise
             model, data = type(self.model).__name__, type(self.datamodule).__name__
             raise UserError(f"model={model}: takes no {found[1]} of {data}: {error}") from error
-        if self._shows():
+        if self._has_tensorboard():
             chosen = self.settings.checkpoint
             best = self.table.best(chosen.monitor or "epoch", chosen.mode)
             scores = {k.removeprefix("val/"): v for k, v in best.items() if k.startswith("val/")}
@@ -179,23 +176,23 @@ class KindlingCLI(TrainerCLI):
         parts = self.folder, self.trainer, self.model, self.datamodule
         return recorded(*parts, settings=self.unmasked, **more)
 
-    def _log_left_out(self) -> None:
-        """What the checkpoint's epoch had scored when it was taken, and was killed before it."""
+    def _log_missing_row(self) -> None:
+        """Scores of the checkpoint's epoch that a killed run had not yet written."""
         state = self.origin.get("callbacks", {}).get(RunCheckpoints.state_key, {})
         on = self.given_run and self.table in self.trainer.loggers
-        row = self.table.lacking(state.get("logged", {})) if on else {}
-        if self._shows():
+        row = self.table.missing(state.get("logged", {})) if on else {}
+        if self._has_tensorboard():
             self.tensorboard.forget_later_steps(row)
         for logger in self.trainer.loggers if row else ():
             epoch = {"epoch": self.origin["epoch"]}
             logger.log_metrics({**row, **epoch}, loop_state.steps(self.origin) - 1)
 
-    def _shows(self) -> bool:
+    def _has_tensorboard(self) -> bool:
         """Whether the run's TensorBoard is on."""
         return any(isinstance(logger, TensorBoard) for logger in self.trainer.loggers)
 
     def keeps_run(self) -> bool:
-        """Whether there is something to keep: not of a development run, nor of a bare one."""
+        """Whether the run keeps anything, which development and bare runs do not."""
         settings = self.settings.trainer
         return not (settings.fast_dev_run or settings.barebones)
 

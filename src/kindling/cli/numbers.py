@@ -16,7 +16,7 @@ from kindling.data.numbers import at_least
 from kindling.errors import UserError
 
 ENDLESS = 2**63 - 1
-"""Of epochs and steps, whose end is elsewhere."""
+"""Limit of numbers such as epochs and steps."""
 
 LEAST = {
     "threads": 1,
@@ -40,28 +40,23 @@ LEAST = {
     "seed_everything": 0,
 }
 MINUS_ONE = ("trainer.devices", "trainer.max_epochs", "trainer.max_steps", "checkpoint.save_top_k")
-"""Where -1 means all, or no end."""
+"""Settings where -1 means all, or no limit."""
 
 CORES = max(64, 8 * (os.cpu_count() or 1))
-"""Threads or processes; with more, a machine does little but change between them."""
+"""Threads or processes, at most; with more, a machine mostly switches between them."""
 
 MOST = {"threads": CORES, "trainer.devices": CORES, "seed_everything": 2**32 - 1}
 LIMITS = tuple(f"trainer.limit_{of}_batches" for of in ("train", "val", "test", "predict"))
 SHARES = (*LIMITS, "trainer.val_check_interval", "trainer.overfit_batches")
-"""Counts that as a fraction are a share of the batches; to Lightning, 5.0 is five."""
+"""Counts that may be a share of the batches, below 1; to Lightning, 5.0 is five."""
 
-MAY_BE_NONE = (*LIMITS[1:], "trainer.overfit_batches")
+MAY_BE_ZERO = (*LIMITS[1:], "trainer.overfit_batches")
 
 SHARED = ("trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler")
 
 
 def check(settings: Mapping[str, Any], options: Mapping[str, Action]) -> None:
-    """Raise a UserError that names a number that cannot be meant, or a null that means nothing.
-
-    Args:
-        settings: By the names that are typed.
-        options: What they are, as far as the parser knows.
-    """
+    """Raise a UserError that names a number out of range, or a null where there can be none."""
     for name, value in settings.items():
         if value is None:
             _refuse_null(name, settings, options.get(name))
@@ -77,7 +72,7 @@ def check(settings: Mapping[str, Any], options: Mapping[str, Action]) -> None:
 
 
 def _whole(value: Any) -> int | None:
-    """A count; of devices it comes as text."""
+    """The value, if it is a count; a count of devices may be text."""
     if isinstance(value, str) and value.lstrip("-").isdigit():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -87,7 +82,7 @@ def _check_float(name: str, value: float) -> None:
     if not math.isfinite(value):
         raise UserError(f"{name}={value}: must be a finite number")
     if name in SHARES and not (value > 1 and value.is_integer()):
-        low = 0 if name in MAY_BE_NONE else math.nextafter(0, 1)
+        low = 0 if name in MAY_BE_ZERO else math.nextafter(0, 1)
         if not low <= value <= 1:
             raise UserError(f"{name}={value}: must be a number from {low:g} to 1")
     elif value < LEAST.get(name, -math.inf):
@@ -95,7 +90,7 @@ def _check_float(name: str, value: float) -> None:
 
 
 def _refuse_null(name: str, settings: Mapping[str, Any], option: Action | None) -> None:
-    """The parser takes null for everything, and a class fails at it wherever it is used."""
+    """Raise a UserError for null in a class's argument: the parser accepts it for any type."""
     part, _, argument = name.rpartition(".")
     if option is not None:
         kind, default = getattr(option, "_typehint", None), option.default
@@ -111,4 +106,4 @@ def _refuse_null(name: str, settings: Mapping[str, Any], option: Action | None) 
     else:
         nullable = kind in (None, Any, inspect.Parameter.empty) or NoneType in get_args(kind)
     if not (nullable or default is None):
-        raise UserError(f"{name}=null: it has no meaning here; leave it out")
+        raise UserError(f"{name}=null: must not be null; leave it out")

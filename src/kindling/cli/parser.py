@@ -1,4 +1,4 @@
-"""What LightningCLI's parser does not know by itself: which classes are meant, and their links."""
+"""Layers of configs and flags: which classes they name, and which arguments are linked."""
 
 import importlib
 import inspect
@@ -29,17 +29,17 @@ BASES: dict[str, type] = {"model": LightningModule, "data": LightningDataModule}
 
 
 class Layers:
-    """What every run shares, then configs and flags, each over those before it.
+    """``trainer.yaml``, then configs and flags, each overriding those before it.
 
-    A class that gives way to another is set to null in between: jsonargparse would keep those of
-    its arguments that the other happens to accept.
+    A class that another one replaces is set to null in between: jsonargparse would keep those of
+    its arguments that the new class happens to accept.
 
     Attributes:
-        flags: For the parser.
-        values: Settings by the names that are typed.
-        classes: Of model and data, as far as they are named.
-        options: Their arguments, by the names that are typed.
-        linked: The model's arguments that are computed: the data module's own, by the same name.
+        flags: What the parser gets.
+        values: Settings by the names of their options.
+        classes: The named classes of model and data.
+        options: The arguments of these classes by the names of their options.
+        linked: Arguments of the model that are attributes of the data module of the same name.
     """
 
     def __init__(self, flags: Sequence[str]) -> None:
@@ -73,7 +73,7 @@ class Layers:
         self.flags.append(flag)
 
     def _replaces(self, name: str, new: Any) -> bool:
-        """Whether what is set so far, and what is set below it, is of something else."""
+        """Whether a new value drops the settings below the old one: it names another class."""
         old = self.values.get(name)
         if name in BASES and None not in (old, new):
             return find_class(name, old) not in getattr(find_class(name, new), "__mro__", ())
@@ -85,7 +85,7 @@ class Layers:
         return old is not None and (below or isinstance(old, list)) and not long.endswith(short)
 
     def _linked(self, model: type, data: type) -> list[str]:
-        """Of ours; stock Lightning links nothing."""
+        """Links of our bases alone: stock Lightning has none."""
         if not (issubclass(model, Module) and issubclass(data, DataModule)):
             return []
         named = {name for kind in data.__mro__ for name in inspect.get_annotations(kind)}
@@ -101,7 +101,7 @@ class Layers:
 
 @cache
 def options(kind: type, part: str) -> Mapping[str, Action]:
-    """The arguments of a class, inherited ones too, by the names that are typed."""
+    """The arguments of a class, inherited ones too, by the names of their options."""
     parser = LightningArgumentParser()
     parser.add_class_arguments(kind, part, fail_untyped=False)
     # Neither argparse nor jsonargparse has a public list of what was added, with help and default.
@@ -109,7 +109,7 @@ def options(kind: type, part: str) -> Mapping[str, Action]:
 
 
 def find_class(part: str, name: Any) -> type | None:
-    """The class of a dotted name, or of a short one that is imported; None is for a function."""
+    """The class of a dotted name, or of the short name of an imported one; None of a function."""
     module, _, short = str(name).rpartition(".")
     if not module:
         kinds = [BASES[part]]
@@ -138,9 +138,9 @@ def _typed(value: str) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Settings as YAML has them; what is no setting but a class's default object is left out."""
+    """Settings as plain YAML values; other objects, which are defaults of classes, are left out."""
     if isinstance(value, Namespace | dict):
-        # A namespace marks names that it has a method by, such as values; a dictionary does not.
+        # A namespace renames keys that are called as its methods are, such as values.
         items = value.as_dict() if isinstance(value, Namespace) else value
         parts = {name: plain(part) for name, part in items.items()}
         return {name: part for name, part in parts.items() if part is not LEFT_OUT}

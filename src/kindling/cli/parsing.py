@@ -1,4 +1,7 @@
-"""LightningCLI's parsing, closed where it goes on with a wrong result: the pair of a command."""
+"""Settings of a command, and the model and data module that they name.
+
+LightningCLI, made strict where it would continue with a wrong result.
+"""
 
 import re
 from argparse import ArgumentError
@@ -35,7 +38,7 @@ from kindling.training.warm_start import WarmStart
 class ParsingCLI(LightningCLI):
     """Reads configs and flags, and makes the model and the data module that they name.
 
-    Raises a UserError for what cannot be meant, before there is a run folder.
+    Raises a UserError for impossible settings, before there is a run folder.
     """
 
     def __init__(self, invocation: Invocation) -> None:
@@ -56,7 +59,7 @@ class ParsingCLI(LightningCLI):
             self.flags = [f"--config={shown(config)}", *self.flags]
         super().__init__(
             args=self.flags,
-            run=False,  # by its own subcommands, whose parsers would take a second
+            run=False,  # no subcommands of its own: their parsers would take a second
             parser_kwargs={"allow_abbrev": False, "exit_on_error": False},
             save_config_callback=None,
             auto_configure_optimizers=False,
@@ -73,10 +76,10 @@ class ParsingCLI(LightningCLI):
         parser.add_lightning_class_args(self.trainer_class, "trainer")
         limits: list[Any] = [a for a in parser._actions if a.dest in numbers.SHARES]
         for limit in limits:
-            # Where Python met float | int first, it is that for int | float too: 1 is 1.0, all.
+            # Python may have cached float | int for int | float: 1 would be 1.0, all batches.
             if get_args(limit._typehint)[0] is float:
                 limit._typehint = int | float | None
-        # As plain arguments, classes may be named shortly and an error in one keeps its message.
+        # As plain arguments, classes have short names and their errors keep their messages.
         parser.add_argument("--model", type=LightningModule, required=True)
         parser.add_argument("--data", type=LightningDataModule, required=True)
 
@@ -120,13 +123,13 @@ class ParsingCLI(LightningCLI):
     # Instantiation.
 
     def _add_instantiators(self) -> None:
-        """In place of Lightning's, which would log hyperparameters a second time."""
+        """Instead of Lightning's, which would log hyperparameters a second time."""
         self.parser.add_instantiator(self._make_data, LightningDataModule, subclasses=True)
 
     def _make_data(
         self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any
     ) -> LightningDataModule:
-        """A data module that knows what the checkpoint knows, before the model asks for sizes."""
+        """A data module with its state from the checkpoint, before the model reads its sizes."""
         data = class_type(*args, **kwargs)
         state = self.origin.get(class_type.__qualname__)
         if state and isinstance(data, DataModule):
@@ -150,7 +153,7 @@ class ParsingCLI(LightningCLI):
             torch.set_num_threads(self.settings.threads)
         init = self.settings.data.get("init_args", {})
         if init.get("root") is not None:
-            # The saved configuration shall mean the same from any folder.
+            # The saved configuration must work from any folder.
             init["root"] = str(Path(init["root"]).expanduser().absolute())
 
     def _make_pair(self) -> None:
@@ -165,15 +168,15 @@ class ParsingCLI(LightningCLI):
             self.datamodule.prepare_data()
             self.datamodule.setup(self.command)
         if self.settings.compile:
-            # Each part by itself: the whole would break at every hook, and rename its weights.
+            # Part by part: a compiled module breaks at every hook, and renames its weights.
             parts = dict(self.model.named_children())
             for part in [parts[k] for k in ("net", "nets") if k in parts] or parts.values():
                 part.compile()
 
     def _instantiate(self) -> None:
-        """The model and the data module, from which nothing is read."""
+        """Make the model and the data module; no data are read yet."""
         config = self.config.clone()
-        config.trainer.logger = None  # it writes into the run's folder, which is not there yet
+        config.trainer.logger = None  # made later: it needs the run's folder
         self.config_init = self.parser.instantiate_classes(config)
         self.datamodule = self._get(self.config_init, "data")
         self.model = self._get(self.config_init, "model")
@@ -184,13 +187,13 @@ class ParsingCLI(LightningCLI):
         optimizer, scheduler, config = (self._get(self.config_init, name) for name in names)
         ours = self.model if isinstance(self.model, Module) else None
         if ours and scheduler:
-            ours.schedule = "constant"  # the default's, in whose place it is
+            ours.schedule = "constant"  # replaced by lr_scheduler
         schedule = ours.schedule if ours else "constant"
         optimizers.choose(self.model, optimizer, scheduler, config, schedule)
 
     @property
     def task(self) -> str:
-        """What runs are filed under: the data module's task, or else the model's name."""
+        """The folder of the runs below ``logs``: the data module's task, or the model's name."""
         if isinstance(self.datamodule, DataModule):
             return self.datamodule.task
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self.model).__name__).lower()
@@ -201,7 +204,7 @@ class ParsingCLI(LightningCLI):
             raise UserError(f"{self.checkpoint}: a checkpoint of {origin}, not of {self.task}")
 
     def _check_epochs(self) -> None:
-        """Going on with a run that is finished would train nothing and say so nowhere."""
+        """Refuse to resume a finished run: it would train nothing without a word."""
         most = self.settings.trainer.max_epochs
         goes_on = self.command == "fit" and self.origin and most not in (None, -1)
         if goes_on and loop_state.epochs_done(self.origin) >= most:
@@ -209,7 +212,7 @@ class ParsingCLI(LightningCLI):
             raise UserError(f"{self.checkpoint}: all {most} epochs are done; {more}")
 
     def _check_origin(self) -> None:
-        """A run goes on as what it is, and is never tested on what it was trained on."""
+        """Refuse to resume with other settings or data, and to test on training samples."""
         origin, fits = self.origin.get(checkpoints.ORIGIN), self.command == "fit"
         if origin is None:
             return
@@ -222,18 +225,18 @@ class ParsingCLI(LightningCLI):
         if fits:
             resume.refuse_other_data(trained, now, self.settings.allow_changed_data)
         elif trained == now:
-            resume.refuse_changes(origin["config"], self.config_yaml, resume.CUT)
+            resume.refuse_changes(origin["config"], self.config_yaml, resume.SPLIT_SETTINGS)
 
     @cached_property
     def whole(self) -> dict[str, Any]:
-        """The whole configuration, such that it runs again as it is, but for secrets."""
+        """The whole configuration, which can be run again; secrets are masked."""
         settings: dict[str, Any] = masked(self.unmasked)
         return settings
 
     @cached_property
     def unmasked(self) -> dict[str, Any]:
         """The whole configuration with its secrets."""
-        # The parser's own dump knows no Enum and no device among the defaults of callbacks.
+        # The parser's own dump fails at an Enum or a device in a callback's defaults.
         settings: dict[str, Any] = plain(self.settings)
         for name in ("config", "allow_changed_data"):
             settings.pop(name, None)

@@ -1,4 +1,4 @@
-"""What the process around a run needs: silence, signals, errors in the project's own words."""
+"""The process around a run: ignored warnings, signals, and errors of settings as one line."""
 
 import logging
 import os
@@ -18,8 +18,8 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from kindling.errors import Stopped, UserError
 
-QUIET = (
-    # Said of every loader; what suits these data sets is in the data modules.
+IGNORED_WARNINGS = (
+    # The data modules choose the number of workers.
     r".*does not have many workers.*",
     r".*number of training batches .* smaller than the logging interval.*",
     r".*infer the indices fetched for your dataloader.*",
@@ -56,7 +56,7 @@ TOO_LARGE = (
     "invalid memory size",
     "Unable to allocate",
 )
-"""What torch and NumPy say of a tensor that fits in no memory."""
+"""Parts of torch's and NumPy's messages about a tensor that does not fit in memory."""
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def signals() -> Iterator[None]:
 
 @contextmanager
 def setting_errors() -> Iterator[None]:
-    """What fails for a setting's value as a line, and Ctrl-C as itself."""
+    """Turn an error that a setting's value causes into a UserError."""
     try:
         yield
     except SystemExit as error:
@@ -87,13 +87,13 @@ def setting_errors() -> Iterator[None]:
             raise error.__context__ from None
         raise
     except FAILURES as error:
-        if said := _explained(error):
-            raise UserError(said) from error
+        if message := _explained(error):
+            raise UserError(message) from error
         raise
 
 
 def _explained(error: BaseException) -> str | None:
-    """What an error means that is no fault of the code's."""
+    """The message for an error that a setting or the machine causes, and not the code."""
     text = str(error)
     first = text.partition("\n")[0]
     if isinstance(error, MemoryError) or any(sign in text for sign in TOO_LARGE):
@@ -108,7 +108,7 @@ def _explained(error: BaseException) -> str | None:
     if isinstance(error, MisconfigurationException) or text.startswith("Early stopping cond"):
         return text
     if isinstance(error, ValueError) and "Union subtypes" in text:
-        # Of a class that is made in a list, what went wrong in it, and not that the list is none.
+        # A class in a list failed: its own error, not that the list has no valid type.
         while error.__cause__ is not None:
             error = error.__cause__
         return f"{type(error).__name__}: {error}"
@@ -117,7 +117,7 @@ def _explained(error: BaseException) -> str | None:
 
 
 def _of_lightning(error: BaseException) -> bool:
-    """Whether it was raised by Lightning's own code, and by none that Lightning called."""
+    """Whether Lightning's own code raised it, and not what Lightning called."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__")).startswith("lightning.")
 
@@ -128,46 +128,46 @@ def rank() -> int:
 
 
 def leave_group() -> None:
-    """End the connection to other processes: a test, and what comes after a run, is for one."""
+    """Disconnect from the other processes: what comes after training runs in one."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
-class Notes(logging.Handler):
-    """Prints each line once: what ``fit`` has said of the data, ``test`` need not repeat."""
+class PrintOnce(logging.Handler):
+    """Prints each line once: ``test`` need not repeat what ``fit`` said of the data."""
 
     def __init__(self, level: int) -> None:
         super().__init__(level)
-        self._said: set[str] = set()
+        self._printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage()
-        if line not in self._said:
-            self._said.add(line)
+        if line not in self._printed:
+            self._printed.add(line)
             print(line, file=sys.stderr if record.levelno >= logging.WARNING else sys.stdout)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Leave out what Lightning says at every start, and show what the project's own code says.
+    """Hide what Lightning says at every start, and print the log of the project's own code.
 
-    Filters, levels and environment are as they were afterwards.
+    Filters, levels and environment are restored afterwards.
     """
     before = {name: logging.getLogger(name).level for name in LEVELS}
     environment = dict(os.environ)
-    handler = Notes(logging.ERROR if rank() else logging.INFO)
+    handler = PrintOnce(logging.ERROR if rank() else logging.INFO)
     try:
-        # Of methods that the oldest supported version knows by no other name, Lightning's own too.
+        # The oldest supported version has some methods under their old names alone.
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         if not torch.cuda.is_available():
-            # Lightning has torch ask the driver anew in each step: 50 microseconds.
+            # Otherwise torch asks the driver in each step, which takes 50 microseconds.
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
         for name, level in LEVELS.items():
             logging.getLogger(name).setLevel(level)
         for name in SHOWN:
             logging.getLogger(name).addHandler(handler)
         with warnings.catch_warnings():
-            for pattern in QUIET:
+            for pattern in IGNORED_WARNINGS:
                 warnings.filterwarnings("ignore", pattern)
             yield
     finally:

@@ -1,6 +1,6 @@
-"""A process as one of several of a run: who has started it, its rank, what it was told.
+"""A process as one of several of a run: its rank, its parent and the run's folder.
 
-Nothing here imports torch: a process looks after the one that has started it from its first line.
+Nothing here imports torch: a process watches its parent from its first line on.
 """
 
 import atexit
@@ -18,55 +18,55 @@ from kindling.cli.arguments import Invocation
 from kindling.errors import UserError
 from kindling.runs import folder as runs
 
-TOLD = "KINDLING_PROCESS"
-"""Variable by which the first process tells another what it is part of."""
+VARIABLE = "KINDLING_PROCESS"
+"""Environment variable in which the first process passes a ``Part`` to the others."""
 
 RANKS = ("RANK", "LOCAL_RANK")
 ADDRESSES = ("NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 DONE = 64
-"""Status of a process that did its part; with 0 one ends that left before."""
+"""Exit status of a process that has done its part; 0 would be that of an early exit."""
 
 LOST = 65
-"""Status of a process that has ended because another had."""
+"""Exit status of a process that ends because another one has ended."""
 
 
 @dataclass
 class Part:
-    """What the first process tells another."""
+    """A run of several processes, as the first process describes it to the others."""
 
     parent: int
     run: Path
     new: bool
-    """Whether the run began with this command, so that without a checkpoint it is removed."""
+    """Whether this command made the run, which is removed if it has no checkpoint."""
 
     invocation: Invocation
-    """The command as the first understood it: a ``latest`` in it may mean another run by now."""
+    """The command with its paths resolved: ``latest`` may be another run by now."""
 
     @classmethod
-    def read(cls, told: str) -> "Part":
-        content = json.loads(told)
+    def from_json(cls, text: str) -> "Part":
+        content = json.loads(text)
         given = content.pop("invocation")
         paths = {k: given[k] and Path(given[k]) for k in ("run", "checkpoint")}
         run = Path(content.pop("run"))
         return cls(run=run, invocation=Invocation(**given | paths), **content)
 
-    def told(self) -> str:
+    def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)
 
     def advice(self) -> str:
-        """How to go on: with the run as it was left, or anew where nothing is left of it."""
+        """How to continue: resume the run, or start it again if it has no checkpoint."""
         if (self.run / runs.LAST).is_file():
             return f"continue with: make resume RUN={runs.shown(self.run)}"
         return f"{'it had no checkpoint yet and is removed; ' * self.new}start it again"
 
     def discard_unused(self) -> None:
-        if self.new and not any(self.run.rglob("*.ckpt")):
+        if self.new and not runs.has_checkpoint(self.run):
             runs.discard(self.run)
 
 
 part: Part | None = None
-"""What this process was told; nothing if it is the first, or if a launcher has started it."""
+"""Of which run this process is a part; None in the first, and where a launcher started it."""
 
 finished = False
 """Whether this process has done its part."""
@@ -76,13 +76,13 @@ began = time.monotonic()
 
 
 def rank() -> int:
-    """This process's number in the run, as whoever has started it put it."""
+    """This process's number in the run, from its environment."""
     names = (*RANKS, "SLURM_PROCID")
     return next((int(os.environ[name]) for name in names if name in os.environ), 0)
 
 
 def done() -> int:
-    """Exit status of a process that did what it was to do."""
+    """Exit status of a process that has done its part."""
     global finished
     finished = True
     return DONE if part else 0
@@ -90,14 +90,14 @@ def done() -> int:
 
 @contextmanager
 def environment() -> Iterator[None]:
-    """Where a command runs: without the ranks of another run, and afterwards as it was before."""
+    """The environment of a command, without the ranks of another run; restored afterwards."""
     global part, began
-    told = os.environ.pop(TOLD, None)  # which no program that this one starts shall read
+    text = os.environ.pop(VARIABLE, None)  # so that programs started from here do not see it
     before, began = dict(os.environ), time.monotonic()
     try:
-        if told:
-            part = Part.read(told)
-            atexit.register(_end)  # the first that is registered is the last that is called
+        if text:
+            part = Part.from_json(text)
+            atexit.register(_end)  # registered first, called last
             threading.Thread(target=_follow, args=(part,), daemon=True).start()
         elif "WORLD_SIZE" not in os.environ:
             _forget_ranks()
@@ -108,42 +108,42 @@ def environment() -> Iterator[None]:
 
 
 def _forget_ranks() -> None:
-    """Ranks without the number of processes are what another run has left, no launcher's."""
+    """Remove ranks without ``WORLD_SIZE``: another run left them, no launcher sets them so."""
     inherited = [f"{name}={os.environ[name]}" for name in RANKS if name in os.environ]
     if not inherited:
         return
     for name in (*RANKS, *ADDRESSES):
         os.environ.pop(name, None)
-    why = "left by another run, and not heeded"
+    why = "left by another run, and ignored"
     do = "to start each process yourself, set WORLD_SIZE, MASTER_ADDR and MASTER_PORT too"
     print(f"kindling: {', '.join(inherited)} without WORLD_SIZE: {why}; {do}", file=sys.stderr)
 
 
 def _follow(part: Part) -> None:
-    """End when the first process has: nobody else would tell this one."""
+    """End this process when its parent has ended."""
     while os.getppid() == part.parent:
         time.sleep(0.2)
-    if rank() == 1:  # of the others, one speaks
-        say(f"process 0 of this run has ended; what it said is above; {part.advice()}")
+    if rank() == 1:  # one of the others reports it
+        say(f"process 0 of this run has ended; see its output above; {part.advice()}")
         part.discard_unused()
     os._exit(LOST)
 
 
 def _end() -> None:
-    """End at once: to take torch apart takes seconds, for which the first process would wait."""
+    """End at once: torch's own cleanup takes seconds, and the first process would wait for it."""
     if finished:
         sys.stdout.flush()
         os._exit(DONE)
 
 
 def say(line: str) -> None:
-    """Print a line, also from a thread whose process is about to end."""
+    """Print a line, even from a thread of a process that is about to end."""
     with suppress(OSError):
         os.write(2, f"kindling: {line}\n".encode())
 
 
 def require_samples(sizes: Mapping[str, int], processes: int) -> None:
-    """Raise a UserError where a process would have nothing to train or to validate on."""
+    """Raise a UserError if a process would have no sample to train or to validate on."""
     for split in ("train", "val"):
         if (count := sizes.get(split, processes)) < processes:
             what = f"{count} samples in the {split} split for {processes} processes"

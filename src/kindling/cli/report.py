@@ -1,4 +1,4 @@
-"""What a command says before it trains and when it has ended."""
+"""What a command prints before training and at its end."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,11 +6,11 @@ import torch
 from rich.console import Console
 
 from kindling.cli.process import rank
-from kindling.cli.resume import FREE
+from kindling.cli.resume import UNCHECKED
 from kindling.cli.settings import PARTS, flat
 from kindling.data.datamodule import DataModule
 from kindling.errors import Incomplete
-from kindling.evaluation import results
+from kindling.evaluation import terminal
 from kindling.runs import checkpoints
 from kindling.runs import folder as runs
 from kindling.training import optimizers
@@ -21,69 +21,69 @@ if TYPE_CHECKING:
 
 
 def introduce(cli: "KindlingCLI") -> None:
-    """What is about to be trained, on what, and where it goes."""
+    """Print what is trained, on which data and device, and the run's folder."""
     model: Any = cli.model
     data = cli.datamodule
     described = type(data).__name__
     if isinstance(data, DataModule):
         sizes = ", ".join(f"{split} {size:,}" for split, size in data.sizes().items())
         described = f"{'the generated sample' if data.is_sample else data.root}: {sizes}"
-    _say("data", described)
+    _print("data", described)
     parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    _say("model", f"{type(model).__name__}, {parameters:,} parameters")
+    _print("model", f"{type(model).__name__}, {parameters:,} parameters")
     default = ("", "")
     if type(model).configure_optimizers is Module.configure_optimizers:
         default = f"AdamW, lr {model.lr:g}", model.schedule
     if described := optimizers.described(cli.settings, *default):
-        _say("optimizer", described)
+        _print("optimizer", described)
     threads = torch.get_num_threads()
     many = "s" if threads > 1 else ""
-    _say("device", f"{cli.trainer.strategy.root_device}, {threads} thread{many}")
+    _print("device", f"{cli.trainer.strategy.root_device}, {threads} thread{many}")
     if cli.keeps_run():
-        _say("run", runs.shown(cli.folder))
-    # A run of ours has refused another rate; of a plain Trainer's, nothing else is known.
+        _print("run", runs.shown(cli.folder))
+    # Another rate is refused for our checkpoints; a plain Trainer's do not say what was set.
     plain = {} if checkpoints.ORIGIN in cli.origin else cli.origin
     for group in (state["param_groups"][0] for state in plain.get("optimizer_states", ())):
         rate = group.get("initial_lr", group["lr"])
-        _say("note", f"the optimizer keeps its learning rate, {rate:g}")
+        _print("note", f"the optimizer keeps its learning rate, {rate:g}")
 
 
 def conclude(cli: "KindlingCLI") -> None:
-    """What came out, and where it lies."""
+    """Print the results, and where the files are."""
     if rank():
         return
     if not cli.keeps_run():
         if cli.makes_run:
             runs.discard(cli.folder)
-        _say("done", "this kind of run keeps nothing")
+        _print("done", "this kind of run keeps nothing")
     elif cli.evaluation.results is not None:
-        results.show(
+        terminal.show(
             cli.evaluation.results,
             cli.folder,
             Console(highlight=False, soft_wrap=True, markup=False, emoji=False),
         )
     elif (written := cli.evaluation.output) is not None:
-        _say("predictions", runs.shown(written))
+        _print("predictions", runs.shown(written))
         if unread := getattr(cli.datamodule, "unread", []):
             first = ", ".join(str(value) for value in unread[0].values())
             raise Incomplete(f"{len(unread)} not predicted, see the column error ({first})")
     elif (cli.folder / runs.BEST).is_file():
-        _say("trained", f"score it with: make evaluate RUN={runs.shown(cli.folder)}")
+        _print("trained", f"score it with: make evaluate RUN={runs.shown(cli.folder)}")
     else:
-        _say("trained", "without checkpoints there is nothing to test")
+        _print("trained", "without checkpoints there is nothing to test")
 
 
-def _say(what: str, text: str) -> None:
+def _print(what: str, text: str) -> None:
     print(f"{what:<12} {text}", flush=True)
 
 
 def hyperparameters(cli: "KindlingCLI") -> dict[str, Any]:
-    """What the HPARAMS tab tells runs apart by."""
+    """The settings in TensorBoard's HPARAMS tab."""
     chosen = {
         name: value
         for name, value in flat(cli.whole)
         if name.partition(".")[0] in (*PARTS, *optimizers.CLASSES)
-        and name not in (*PARTS, *FREE)
+        and name not in (*PARTS, *UNCHECKED)
         and not (value is None and name in optimizers.CLASSES)
     }
     sample = getattr(cli.datamodule, "is_sample", False)

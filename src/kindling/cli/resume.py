@@ -1,4 +1,4 @@
-"""Whether a run can go on as it was: the same model on the same data, cut in the same way."""
+"""Whether a run can be resumed: the same model on the same data, split in the same way."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from kindling.cli.parser import find_class, options
 from kindling.cli.settings import PARTS, flat, shown
 from kindling.errors import UserError
 
-FREE = ("data.root", "data.input", "data.num_workers")
-"""Settings that change nothing in what is trained; what lies in the root has a fingerprint."""
+UNCHECKED = ("data.root", "data.input", "data.num_workers")
+"""Settings that do not change what is trained; files in the root have a fingerprint."""
 
 SPLIT = (
     *("split_seed", "val_fraction", "test_fraction", "by", "folds", "fold"),
     *("train", "val", "test", "group", "time"),
 )
-CUT = tuple(f"data.{name}" for name in SPLIT)
+SPLIT_SETTINGS = tuple(f"data.{name}" for name in SPLIT)
 """Settings that would move training samples into the test split."""
 
 TRAINING = ("optimizer", "lr_scheduler", "lr_scheduler_config", "freeze", "seed_everything")
-"""What a run is trained by, beside model and data."""
+"""Settings of training, beside those of model and data."""
 
 
 def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
@@ -27,27 +27,27 @@ def refuse_changes(trained: str, now: str, only: tuple[str, ...] = ()) -> None:
 
     Args:
         trained: Configuration of the run, as YAML.
-        now: Configuration that it shall go on with.
-        only: Settings to compare; none are all but the free ones.
+        now: Configuration to resume with.
+        only: Settings to compare; by default, all but the unchecked ones.
     """
     before, after = _settings(trained), _settings(now)
     for part in PARTS:
         kind = find_class(part, after[part])
-        # A run from before a setting was there was made as by its default.
+        # An older run lacks new settings, and was trained as by their defaults.
         for name, action in (options(kind, part) if kind else {}).items():
             if name in after and name not in before:
                 default = action.default
                 before[name] = list(default) if isinstance(default, tuple) else default
     for name in sorted({*before, *after}):
-        chosen = name in only if only else name not in FREE
-        if chosen and before.get(name) != after.get(name):
+        compared = name in only if only else name not in UNCHECKED
+        if compared and before.get(name) != after.get(name):
             new, old = shown(after.get(name)), shown(before.get(name))
             do = "leave it out, or start a new run, from its weights by --from_run (make finetune)"
             raise UserError(f"{name}={new}: the run was trained with {old}; {do}")
 
 
 def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> None:
-    """Raise a UserError if the files are others than those that the run was trained on."""
+    """Raise a UserError if the files differ from those that the run was trained on."""
     if not allowed and trained is not None and now is not None and trained != now:
         sums = f"SHA-256 {now[:12]}, was {trained[:12]}"
         what = f"the data have changed since the run was trained ({sums})"
@@ -55,6 +55,6 @@ def refuse_other_data(trained: str | None, now: str | None, allowed: bool) -> No
 
 
 def _settings(config: str) -> dict[str, Any]:
-    """Settings of model and data, by the names that are typed."""
+    """Settings of model, data and training by the names of their options."""
     content = yaml.safe_load(config)
     return dict(flat({part: content.get(part) for part in (*PARTS, *TRAINING)}))

@@ -30,7 +30,7 @@ def load(path: Path) -> Any:
             fault = f"not plain YAML ({reason}); settings are numbers, words, lists and mappings"
         line = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{line}: {fault}") from error
-    left, seen = [content], 0  # aliases make a few lines into more than anybody would write
+    left, seen = [content], 0  # a few lines of aliases can stand for billions of values
     while left:
         value, seen = left.pop(), seen + 1
         if seen > MOST:
@@ -49,7 +49,7 @@ def settings(path: Path) -> dict[str, Any]:
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by the names that are typed: ``model`` for its class, ``model.lr`` for a setting."""
+    """Settings by the names of their options: ``model`` for its class, ``model.lr`` below it."""
     for key, value in content.items():
         name = prefix if key == "class_path" else f"{prefix}.{key}"
         if isinstance(value, dict) and not name.endswith("+"):
@@ -59,7 +59,7 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def shown(value: Any) -> str:
-    """A value as it is typed."""
+    """A value as one types it on the command line."""
     try:
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
     except yaml.YAMLError:  # an object, that a class has for a default

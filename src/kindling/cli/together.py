@@ -1,7 +1,7 @@
 """Training by several processes, which begin together and end together.
 
-Lightning would start them, too. But then one that ends with status 0 leaves the first waiting, one
-that crashes has the first killed, and one whose parent is gone waits for it.
+Lightning could start them. But then a process that ends with status 0 leaves the first one waiting,
+a crash kills the first one without a message, and a process whose parent has ended waits for ever.
 """
 
 import os
@@ -24,23 +24,23 @@ from kindling.cli.processes import DONE, LOST, Part, say
 from kindling.errors import Stopped, UserError
 
 JOINING = 60.0
-"""Seconds that processes have to find one another; three times what this one needed, if more."""
+"""Seconds for all processes to join, or three times as long as this one took, if that is more."""
 
 GRACE = 10.0
-"""Seconds in which a process may end by itself once another has ended."""
+"""Seconds for a process to end by itself after another one has ended."""
 
 ENDING = 30.0
-"""Seconds that the others have to end after training."""
+"""Seconds for the other processes to end after training."""
 
 SIGNS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "NCCL", "gloo")
-"""What the backends of several processes say when one is gone."""
+"""Parts of the backends' messages when a process is gone."""
 
 Process = subprocess.Popen[bytes]
 
 
 @contextmanager
 def together(trainer: Trainer, part: Part) -> Iterator[None]:
-    """Train with the run's other processes, which are started if no launcher does it."""
+    """Train with the run's other processes, which are started unless a launcher did it."""
     if trainer.world_size == 1:
         yield
         return
@@ -69,12 +69,12 @@ def together(trainer: Trainer, part: Part) -> Iterator[None]:
 
 
 def _start(trainer: Trainer, part: Part) -> list[Process]:
-    """This machine's other processes; to Lightning, we are what says who is who."""
+    """Start this machine's other processes, in place of Lightning."""
     cluster = getattr(trainer.strategy, "cluster_environment", None)
     if not isinstance(cluster, LightningEnvironment) or cluster.creates_processes_externally:
         return []
     if trainer.num_nodes == 1:
-        for name in processes.ADDRESSES:  # they can only be another run's
+        for name in processes.ADDRESSES:  # left by another run
             os.environ.pop(name, None)
     os.environ |= {
         "MASTER_ADDR": cluster.main_address,
@@ -83,25 +83,25 @@ def _start(trainer: Trainer, part: Part) -> list[Process]:
         "LOCAL_RANK": "0",
         "WORLD_SIZE": str(trainer.world_size),
     }
-    told = {processes.TOLD: part.told()}
+    described = {processes.VARIABLE: part.to_json()}
     ranks = range(1, trainer.num_devices)
     return [
-        subprocess.Popen(_command(), env={**os.environ, **told, "LOCAL_RANK": str(rank)})
+        subprocess.Popen(_command(), env={**os.environ, **described, "LOCAL_RANK": str(rank)})
         for rank in ranks
     ]
 
 
 def _command() -> list[str]:
-    """This program, however it was started."""
+    """The command line of this program."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     program = ["-m", spec.name] if spec else [str(Path(sys.argv[0]).absolute())]
     return [sys.executable, *program, *sys.argv[1:]]
 
 
 class _Watch(threading.Thread):
-    """Ends this process where another is gone, or does not come.
+    """Ends this process if another one has ended, or does not join.
 
-    A process waits for another in C++, where no exception of Python's reaches it.
+    A collective waits in C++, where no Python exception can interrupt it.
     """
 
     def __init__(self, trainer: Trainer, part: Part, others: Sequence[Process]) -> None:
@@ -124,12 +124,12 @@ class _Watch(threading.Thread):
                 os._exit(LOST if processes.part else 1)
 
     def _why(self) -> str | None:
-        """Which process is missing, and what to do."""
+        """Which process has ended or is missing, and what to do; None if there is none."""
         ended = [(other.poll(), rank) for rank, other in enumerate(self._others, start=1)]
         gone = [(status, rank) for status, rank in ended if status not in (None, DONE)]
         for status, rank in sorted(gone, key=lambda end: end[0] == LOST):
             words = f"{self.named(rank)} {_how(status or 0)}"
-            return f"{words}; what it said is above; {self._part.advice()}"
+            return f"{words}; see its output above; {self._part.advice()}"
         if torch.distributed.is_initialized() or time.monotonic() < self._due:
             return None
         where = ":".join(os.environ.get(name, "?") for name in ("MASTER_ADDR", "MASTER_PORT"))
@@ -141,7 +141,7 @@ class _Watch(threading.Thread):
         return f"process {rank} of {self._size} (counted from 0)"
 
     def explain(self, error: RuntimeError) -> None:
-        """Raise an error that names the process which has ended, if it is about that."""
+        """Raise an error that names the process that has ended, if that caused ``error``."""
         if "EADDRINUSE" in str(error):
             port = f"MASTER_PORT={os.environ.get('MASTER_PORT')}"
             do = "choose another, or leave it unset where torchrun or srun choose it"
@@ -149,17 +149,17 @@ class _Watch(threading.Thread):
         if not any(sign in str(error) for sign in SIGNS):
             return
         due = time.monotonic() + 3
-        while time.monotonic() < due:  # its end is seen later than that of its connection
+        while time.monotonic() < due:  # the connection ends before the process
             if why := self._why():
                 raise UserError(why) from error
             time.sleep(0.1)
         if processes.part:
-            raise SystemExit(LOST) from error  # the first process knows who it was
+            raise SystemExit(LOST) from error  # the first process reports which one
         lost = f"{self.named(self._rank)} has lost another ({str(error).splitlines()[0]})"
         raise UserError(f"{lost}; look at its output; {self._part.advice()}") from error
 
     def finish(self, seconds: float) -> None:
-        """Give the others some time to end by themselves."""
+        """Let the others end by themselves for some time, then kill them."""
         self._over.set()
         due = time.monotonic() + seconds
         for rank, other in enumerate(self._others if seconds else (), start=1):

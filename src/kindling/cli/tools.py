@@ -1,4 +1,4 @@
-"""Tools: subcommands beside training, each a package ``kindling/tools/<name>`` with a ``main``.
+"""Tools: other subcommands than training, each a package ``kindling/tools/<name>`` with a ``main``.
 
 They are found by their folder's name, and read without being imported: torch would take seconds.
 """

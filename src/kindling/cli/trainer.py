@@ -1,4 +1,4 @@
-"""What a command's Trainer is made of: the configuration's parts, and ours beside them."""
+"""The Trainer of a command: callbacks, loggers and plugins of the configuration, and ours."""
 
 import inspect
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ from kindling.training.progress import RunProgressBar
 from kindling.training.warm_start import Freeze
 
 PLAIN_PRECISION = {"bf16-true": "32-true", "16-true": "32-true"}
-"""What evaluates a model that was trained in half precision: its targets would be rounded too."""
+"""Evaluation of a model trained in half precision: its targets would be rounded too."""
 
 IN_TRAINING = (stock.Checkpoint, stock.StochasticWeightAveraging, stock.WeightAveraging)
-"""Callbacks that have nothing to do outside of it, and some of which fail there."""
+"""Callbacks of training alone, some of which fail elsewhere."""
 
 OF_RUN = {"monitor", "mode", "save_weights_only", "save_last", "verbose", "enable_version_counter"}
-"""Settings of checkpoints that say nothing of others than the run's own two."""
+"""Settings of ``checkpoint`` that concern the run's own two checkpoints."""
 
 
 class TrainerCLI(ParsingCLI):
@@ -45,13 +45,13 @@ class TrainerCLI(ParsingCLI):
         settings = self._get(self.config_init, "trainer")
         ours: dict[str, Any] = {
             "default_root_dir": self.folder,
-            "callbacks": [*self._start(), *_listed(settings.callbacks)],
+            "callbacks": [*self._first_callbacks(), *_as_list(settings.callbacks)],
         }
         if not settings.barebones:
             ours |= {
                 "profiler": settings.profiler or NoProfiler(),
                 "logger": self._loggers(self.settings.trainer.logger) or False,
-                "plugins": self._plugins(_listed(settings.plugins)),
+                "plugins": self._plugins(_as_list(settings.plugins)),
                 "callbacks": self._callbacks(ours["callbacks"]),
             }
         if self.command != "fit":
@@ -67,8 +67,8 @@ class TrainerCLI(ParsingCLI):
         except (TypeError, ValueError, ModuleNotFoundError) as error:
             raise UserError(f"trainer: {error}") from error
 
-    def _start(self) -> Iterator[Callback]:
-        """What a run starts from, and what of it stays."""
+    def _first_callbacks(self) -> Iterator[Callback]:
+        """Callbacks of another run's weights, of frozen parts and of the warm-up."""
         if self.warm_start:
             yield self.warm_start
         if self.command == "fit" and (frozen := self.settings.freeze):
@@ -77,7 +77,7 @@ class TrainerCLI(ParsingCLI):
             yield Warmup(steps)
 
     def _plugins(self, chosen: list[Any]) -> list[Any]:
-        """The configuration's; a checkpoint is written whole or not at all."""
+        """The chosen ones, and by default one that writes checkpoints whole or not at all."""
         writes = checkpoints.AtomicCheckpointIO()
         for plugin in chosen:
             if isinstance(plugin, AsyncCheckpointIO) and plugin.checkpoint_io is None:
@@ -86,11 +86,11 @@ class TrainerCLI(ParsingCLI):
         return chosen if others else [*chosen, writes]
 
     def _loggers(self, chosen: Any) -> list[Logger]:
-        """Those of the configuration, then ours; ``--trainer.logger=false`` is for none."""
+        """The chosen ones, then ours; none with ``--trainer.logger=false``."""
         step = loop_state.steps(self.origin)
         self.tensorboard = TensorBoard(self.folder, step)
         self.table = MetricsTable(self.folder / "metrics.csv", step)
-        # A prediction has nothing to log, and would begin a run there all the same.
+        # A prediction logs nothing, but other loggers would begin a run.
         others = chosen if self.command != "predict" else None
         self.chosen = loggers.make(others, self.folder, self.logs)
         listed: list[Logger] = [*self.chosen]
@@ -100,7 +100,7 @@ class TrainerCLI(ParsingCLI):
 
     def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
         settings, fits = self.settings.trainer, self.command == "fit"
-        # Lightning's finder would begin a run that goes on from its start.
+        # Lightning's finder would start a resumed run from its beginning.
         left_out = IN_TRAINING if not fits else stock.LearningRateFinder if self.checkpoint else ()
         callbacks = [c for c in chosen if not isinstance(c, left_out)]
         bar = any(isinstance(callback, stock.ProgressBar) for callback in callbacks)
@@ -125,7 +125,7 @@ class TrainerCLI(ParsingCLI):
         return callbacks
 
     def _checkpoint_callbacks(self, others: list[Callback]) -> Iterator[Callback]:
-        """Of the run's two checkpoints, and of others where they are asked for."""
+        """For the run's two checkpoints, and for more where the settings ask for them."""
         chosen = self.settings.checkpoint
         yield RunCheckpoints(self.folder, chosen.monitor, chosen.mode, chosen.save_weights_only)
         defaults = inspect.signature(stock.ModelCheckpoint).parameters
@@ -141,6 +141,6 @@ class TrainerCLI(ParsingCLI):
             yield stock.ModelCheckpoint(**settings)
 
 
-def _listed(value: Any) -> list[Any]:
-    """Of a setting that may be nothing, one thing or several."""
+def _as_list(value: Any) -> list[Any]:
+    """The values of a setting that may be none, one or a list."""
     return [] if value in (None, False) else value if isinstance(value, list) else [value]

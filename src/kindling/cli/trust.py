@@ -1,4 +1,4 @@
-"""What a checkpoint from elsewhere may make run: a model and data of classes known here."""
+"""What a checkpoint from elsewhere may import: model and data of the project and the engine."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -9,36 +9,36 @@ from kindling.cli.parser import find_class, options
 from kindling.cli.settings import PARTS
 from kindling.errors import UserError
 
-KNOWN = ("kindling", "problems")
-"""Packages whose code is the reader's own or the engine's."""
+TRUSTED = ("kindling", "problems")
+"""Packages of the project and of the engine."""
 
 DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
 def trusted(config: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
-    """Model and data of the configuration that a checkpoint holds, and nothing else of it.
+    """The parts ``model`` and ``data`` of the configuration inside a checkpoint.
 
     Raises:
         UserError: It names code of neither the project nor the engine.
     """
     for part in PARTS:
         for name in _imported(part, config[part]):
-            if name.partition(".")[0] not in KNOWN:
+            if name.partition(".")[0] not in TRUSTED:
                 what = f"its configuration names {name}, which is neither the project's nor ours"
                 raise UserError(f"{checkpoint}: {what}; if you trust the checkpoint: --trust")
     return {part: config[part] for part in PARTS}
 
 
 def _imported(part: str, value: Any) -> Iterator[str]:
-    """Names of what the parser would import: the class first, since it says what the rest is."""
+    """Names that the parser would import: classes, and texts where a class or function may be."""
     classes = [*_class_paths(value)] or [str(value)]
     yield from classes
     kind = find_class(part, classes[0])
-    known = options(kind, part) if kind else {}
+    actions = options(kind, part) if kind else {}
     arguments = value.get("init_args") if isinstance(value, dict) else None
     for name, given in arguments.items() if isinstance(arguments, dict) else ():
         # A text is the name of a class or a function where one is expected.
-        if not _is_plain(getattr(known.get(f"{part}.{name}"), "_typehint", Any)):
+        if not _is_plain(getattr(actions.get(f"{part}.{name}"), "_typehint", Any)):
             yield from (text for text in _texts(given) if DOTTED.fullmatch(text))
 
 
@@ -60,7 +60,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _is_plain(hint: Any) -> bool:
-    """Whether what is of a type is a number, a text, a path, or made of such."""
+    """Whether values of a type are numbers, texts, paths, or containers of these."""
     origin = get_origin(hint)
     if origin is Literal:
         return True

@@ -1,16 +1,13 @@
-"""The base of every data module: sample or real root, splits made once, one loader for all."""
+"""The base of every data module: a sample or a root, splits made once, loaders."""
 
-import logging
 import os
-import tempfile
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from filelock import FileLock
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -23,7 +20,7 @@ from kindling.data.memory import require_batch
 from kindling.data.numbers import at_least
 from kindling.data.sources import DatasetSources, of_files
 from kindling.data.split import TooFew
-from kindling.data.whole import named
+from kindling.data.whole import write_once
 from kindling.errors import UserError
 
 SplitName = Literal["train", "val", "test", "predict"]
@@ -31,19 +28,17 @@ Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
 
 EVALUATED = 4
-"""Batches that are evaluated as one: without gradients, they take no more memory than one with."""
+"""Batches that are evaluated as one: without gradients, they need no more memory than one."""
 
 WORKERS = max(64, 8 * (os.cpu_count() or 1))
-"""Processes that may load batches: each takes memory, and more than a few a core none is faster."""
-
-log = logging.getLogger(__name__)
+"""Processes that load batches, at most: each takes memory, and many per core are not faster."""
 
 
 class DataModule(LightningDataModule):
     """Reads a problem's files once and serves its splits.
 
-    A problem says how files become data sets (``read``, ``read_input``) and how its sample is
-    written (``write_sample``); everything that the problems share is here.
+    A problem defines how files become data sets (``read``, ``read_input``) and how its sample is
+    written (``write_sample``).
 
     Args:
         root: Folder of the data; null is a generated sample.
@@ -56,7 +51,7 @@ class DataModule(LightningDataModule):
     """The problem's name: of its folder, its config and its logs."""
 
     restored: ClassVar[Sequence[str]] = ()
-    """Attributes that a checkpoint brings along: what a trained model has to go by."""
+    """Attributes that checkpoints save, because a trained model depends on them."""
 
     def __init__(
         self,
@@ -71,9 +66,9 @@ class DataModule(LightningDataModule):
         self.input = None if input is None else Path(input).expanduser()
         self.batch_size = at_least("data.batch_size", batch_size, 1)
         self.num_workers = at_least("data.num_workers", num_workers, 0, WORKERS)
-        self.seed = torch.initial_seed() % 2**31  # of the order of training
+        self.seed = torch.initial_seed() % 2**31  # of the order of training samples
         self.splits: dict[SplitName, Dataset[Any]] = {}
-        self.unread: list[dict[str, Any]] = []  # of input: what identifies it, and its ``error``
+        self.unread: list[dict[str, Any]] = []  # unreadable input: identifiers and ``error``
         self._opened: dict[Path, os.stat_result] = {}
 
     # What a problem provides.
@@ -84,7 +79,7 @@ class DataModule(LightningDataModule):
 
     @abstractmethod
     def read_input(self, path: Path) -> Dataset[Any]:
-        """A data set without targets from a raw file or folder, by what a checkpoint restored."""
+        """A data set without targets from a raw file or folder, with what a checkpoint restored."""
 
     @abstractmethod
     def files(self) -> Sequence[Path]:
@@ -105,17 +100,16 @@ class DataModule(LightningDataModule):
         """The file's own name for each head's target."""
 
     def io_schema(self) -> Mapping[str, Mapping[str, Any]]:
-        """What an exported model's user must know of a field of a batch or a head, by its name.
+        """For users of an exported model: each field of a batch and each head, by its name.
 
-        ``meaning``, ``unit``, the names of ``columns``, and whatever else makes the field from raw
-        input; as JSON has it.
+        ``meaning``, ``unit``, ``columns``, and what else makes the field from raw input, as JSON.
         """
         return {}
 
     def sources(self) -> DatasetSources:
-        """What `make check` reads: also where training refuses it, so before anything is cut.
+        """The tables and series for `make check`, before they are split.
 
-        The tables among ``files()``; a problem that knows more of them says it.
+        By default, the tables among ``files()``.
         """
         return of_files(self.files(), list(self.target_names.values()))
 
@@ -124,11 +118,11 @@ class DataModule(LightningDataModule):
         return None
 
     def block_length(self, samples: int) -> int:
-        """Neighbouring samples that depend on one another, for the bootstrap; 1 if none do."""
+        """Number of neighbouring samples that depend on one another; 1 if none do."""
         return 1
 
     def groups(self, split: SplitName, index: Tensor) -> Mapping[str, Tensor]:
-        """Positions in ``index`` of samples that are scored apart too, by name."""
+        """Positions in ``index`` of samples that are scored separately too, by name."""
         return {}
 
     def file(self, option: str, name: str) -> Path:
@@ -136,8 +130,8 @@ class DataModule(LightningDataModule):
         self.require_root()
         path = self.root / name
         if not path.exists():
-            there = ", ".join(self._tables()) or "none"
-            raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {there}")
+            tables = ", ".join(self._tables()) or "none"
+            raise UserError(f"{path}: no such file (--data.{option}); CSV files there: {tables}")
         self._opened.setdefault(path, path.stat())
         return path
 
@@ -188,7 +182,7 @@ class DataModule(LightningDataModule):
                 require_batch(what, min(size, len(split)), split[0])
 
     def _refuse_changed(self) -> None:
-        """What the columns, the splits and the fingerprint are of shall be one and the same."""
+        """Columns, splits and fingerprint must be of the same content."""
         for path, then in self._opened.items():
             now = path.stat() if path.exists() else None
             if now is None or (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
@@ -217,8 +211,7 @@ class DataModule(LightningDataModule):
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
     ) -> Any:
-        # Batches are made on the CPU. There, to look for what to move takes as long as a small
-        # net's gather.
+        # On the CPU, to search a batch for tensors to move takes as long as a small gather.
         if device.type == "cpu":
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
@@ -237,7 +230,7 @@ class DataModule(LightningDataModule):
 
     @property
     def training(self) -> Any:
-        """The samples that statistics may be taken from."""
+        """The training samples, from which statistics are taken."""
         return self.splits["train"]
 
     @cached_property
@@ -248,21 +241,6 @@ class DataModule(LightningDataModule):
         return found
 
     def sizes(self) -> dict[str, int]:
-        """Samples in each split; one that is an iterator alone does not know."""
+        """Samples in each split; an iterable split has no size."""
         splits = [(name, split) for name, split in self.splits.items() if name != "predict"]
         return {name: len(split) for name, split in splits if isinstance(split, Sized)}
-
-
-def write_once(folder: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill ``folder``, whole or not at all, also when two processes try at once."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{folder.name}.lock"):
-        if folder.exists():
-            return
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-            unfinished = Path(beside, folder.name)
-            unfinished.mkdir()
-            with named(folder):
-                write(unfinished)
-                unfinished.rename(folder)
-    log.info("wrote the sample: %s", folder)

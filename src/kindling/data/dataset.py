@@ -14,10 +14,9 @@ T = TypeVar("T")
 
 
 class BatchDataset(Dataset[T]):
-    """A data set that gathers a whole batch where it is indexed by a tensor of positions.
+    """A data set that, indexed by a tensor of positions, gathers a whole batch.
 
-    Indexed by a number it yields a single sample, as any data set, so that a plain ``DataLoader``
-    takes it too.
+    Indexed by a number, it returns a sample, so that it works with a plain ``DataLoader`` too.
     """
 
     def __len__(self) -> int:
@@ -40,7 +39,7 @@ class BatchDataset(Dataset[T]):
 
 
 class Collated(BatchDataset[Any]):
-    """Batches of any data set of single samples, or of one with torch's ``__getitems__``."""
+    """Batches of any data set of samples, by torch's ``__getitems__`` where there is one."""
 
     def __init__(self, samples: Dataset[Any]) -> None:
         self.samples = samples
@@ -55,17 +54,17 @@ class Collated(BatchDataset[Any]):
 
 
 class FieldDataset(BatchDataset[T]):
-    """Samples as tensors, by the fields of the batch that is gathered from them.
+    """Samples as a tensor for each field of the batch.
 
-    What several samples or splits share, such as decoded photos, lies in ``shared`` once, and the
-    field holds where in it.
+    Values that several samples or splits share, such as decoded photos, are in ``shared`` once, and
+    the field has their positions there.
 
     Args:
-        batch: A NamedTuple; its field ``indices`` gets which samples of the split were gathered.
+        batch: A NamedTuple; its field ``indices`` gets the positions of the gathered samples.
         fields: ``(N, ...)`` by the batch's field; of a field in ``shared``, int64 positions there.
         shared: ``(M, ...)`` by the batch's field.
-        identifiers: What the file calls each of the N samples, by the column in predictions.csv.
-        names: What the columns of a field ``(N, F)`` are called.
+        identifiers: What identifies each of the N samples, by the column of predictions.csv.
+        names: Names of the columns of a field ``(N, F)``.
 
     Shape:
         A field ``(N, V)`` of positions in ``shared`` ``(M, 3, H, W)`` is gathered as
@@ -107,8 +106,8 @@ class FieldDataset(BatchDataset[T]):
 
 
 def _gathered(values: Tensor, shared: Tensor | None, index: Tensor) -> Tensor:
-    """Rows of a field, or what they hold of what is shared."""
-    # Of a batch by what takes half the time of indexing.
+    """Rows of a field, or the shared values at the positions in these rows."""
+    # This takes half the time of indexing.
     values = values.index_select(0, index) if index.ndim == 1 else values[index]
     if shared is None:
         return values

@@ -1,4 +1,4 @@
-"""Files: their names as text, which are images, which are equal, one fingerprint for many."""
+"""Files: readable image formats, equal files, fingerprints."""
 
 import functools
 import hashlib
@@ -16,20 +16,20 @@ from PIL import Image
 from kindling.errors import UserError
 
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".parquet", ".xlsx")
-"""What the names of tables end with."""
+"""Suffixes of tables."""
 
 K = TypeVar("K")
 
 TICK = 100_000_000
-"""Nanoseconds within which a file may change twice and have one time; kernels take some 10 ms."""
+"""Nanoseconds within which two changes of a file may have the same time; kernels need 10 ms."""
 
-# Of these Pillow knows no more than the header, or it hands the file to another program.
+# Pillow reads only the header of these, or calls another program.
 _NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 
 @functools.cache
 def formats() -> tuple[str, ...]:
-    """What Pillow decodes, and the plugins that are installed beside it."""
+    """Formats that Pillow and its installed plugins decode."""
     Image.init()
     if importlib.util.find_spec("pillow_heif"):
         importlib.import_module("pillow_heif").register_heif_opener()
@@ -40,7 +40,7 @@ def formats() -> tuple[str, ...]:
 
 @functools.cache
 def image_suffixes() -> frozenset[str]:
-    """What the names of image files end with, in lower case."""
+    """Suffixes of image files that can be read, in lower case."""
     readable = set(formats())
     return frozenset(s for s, name in Image.registered_extensions().items() if name in readable)
 
@@ -55,7 +55,7 @@ UNREAD = {
 
 
 def photo_suffixes() -> frozenset[str]:
-    """What the names of photos end with, whether or not they can be read here."""
+    """Suffixes of photos, whether or not they can be read here."""
     return image_suffixes().union(UNREAD)
 
 
@@ -70,9 +70,9 @@ def cores() -> int:
 
 
 def identical(files: Iterable[Path]) -> list[list[Path]]:
-    """Sets of two or more files that are the same, byte for byte."""
+    """Sets of two or more files with the same bytes."""
     alike = [list(files)]
-    # Only files of one length can be equal, so few of them have to be read.
+    # Only files of the same length are read.
     facts: tuple[Callable[[Path], Hashable], ...] = (_length, _digest)
     for fact in facts:
         suspects = [file for several in alike for file in several]
@@ -84,26 +84,15 @@ def identical(files: Iterable[Path]) -> list[list[Path]]:
 
 
 def duplicates(groups: Mapping[str, Sequence[Path]]) -> list[dict[str, list[Path]]]:
-    """Files that are the same, byte for byte, in two groups or more.
-
-    Args:
-        groups: Files by the name of their group, such as a split.
-
-    Returns:
-        An entry for each content that groups share: the files that hold it, by group.
-    """
-    names_of: dict[Path, list[str]] = defaultdict(list)
-    for name, files in groups.items():
-        for file in files:
-            names_of[file].append(name)
+    """Files with the same bytes in two groups, such as splits: by group, for each content."""
+    members = {name: set(files) for name, files in groups.items()}
     found = []
     for alike in identical(file for files in groups.values() for file in files):
-        holders: dict[str, list[Path]] = defaultdict(list)
-        for file in dict.fromkeys(alike):
-            for name in names_of[file]:
-                holders[name].append(file)
-        if len(holders) > 1:
-            found.append(dict(holders))
+        files = dict.fromkeys(alike)
+        shared = {name: [f for f in files if f in group] for name, group in members.items()}
+        shared = {name: of_group for name, of_group in shared.items() if of_group}
+        if len(shared) > 1:
+            found.append(shared)
     return found
 
 
@@ -123,7 +112,7 @@ def digests(files: Iterable[Path]) -> list[bytes]:
 
 
 def _each(fact: Callable[[Path], K], files: Iterable[Path]) -> list[K]:
-    def told(file: Path) -> K:
+    def named(file: Path) -> K:
         try:
             return fact(file)
         except OSError as error:
@@ -131,7 +120,7 @@ def _each(fact: Callable[[Path], K], files: Iterable[Path]) -> list[K]:
             raise UserError(unreadable) from error
 
     with ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(told, files))
+        return list(pool.map(named, files))
 
 
 def _length(file: Path) -> int:
@@ -139,11 +128,11 @@ def _length(file: Path) -> int:
 
 
 def _digest(file: Path) -> bytes:
-    # A process reads a file once. What changes it in place can set its time back, but not the time
-    # of the change itself, which on POSIX is the system's alone to set.
+    # A process reads a file once. A program that changes it can set its modification time back, but
+    # not, on POSIX, the time of the last change.
     facts = file.stat()
     changed = max(facts.st_mtime_ns, facts.st_ctime_ns)
-    # The clock of file systems ticks: two changes within one of its ticks have the same time.
+    # Two changes within a tick of the file system's clock have the same time.
     read = _content if time.time_ns() - changed > TICK else _content.__wrapped__
     return read(file, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 

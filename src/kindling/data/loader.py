@@ -1,4 +1,4 @@
-"""Batches as index tensors: an order that follows from seed and epoch, one gather a batch."""
+"""Batches as index tensors, in an order given by seed and epoch; one gather a batch."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -15,14 +15,12 @@ T = TypeVar("T")
 class Batches(DistributedSampler[Any]):
     """Positions of the samples of each batch, ``(B,)`` int64; the last batch may be smaller.
 
-    Shuffled, an epoch's order is a function of ``seed`` and the epoch alone, so that a resumed run
-    sees the batches that it would have seen.
+    A shuffled order depends on ``seed`` and the epoch alone: a resumed run gets the same batches.
 
-    Several processes deal out what all their batches hold together, so that each sample is seen
-    once and every process has as many batches as the others, which wait for it. The few at the end
-    that are no batch for all of them, of one sample at least, go with the batch before; of two at
-    least in a shuffled epoch, since batch normalization cannot train on one. As torch's sampler for
-    several processes, it is left in its place by the Trainer.
+    Several processes share the samples of a batch of all, so that each sample is seen once and all
+    have the same number of batches. A remainder that is too small joins the batch before: it needs
+    a sample for each process, and two in a shuffled epoch, since batch normalization cannot train
+    on one. The Trainer does not replace this sampler, since it is a ``DistributedSampler``.
 
     Args:
         size: Samples in the data set.
@@ -67,7 +65,7 @@ class Batches(DistributedSampler[Any]):
     def set_epoch(self, epoch: int) -> None:
         """Called by the Trainer at the start of each epoch."""
         if epoch != self.epoch:
-            self.first = 0  # an epoch that was to go on may have had its share of batches
+            self.first = 0  # which is of a resumed epoch
         self.epoch = epoch
 
     @property
@@ -76,7 +74,7 @@ class Batches(DistributedSampler[Any]):
         return self.batch_size * self.processes
 
     def _order(self) -> Tensor:
-        # 32 bits are enough for the positions and halve what a series of 50 million steps costs.
+        # 32 bits halve the memory of a series of 50 million steps.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         if self.weights is not None:
             return torch.multinomial(self.weights, self.size, True, generator=generator)
@@ -84,16 +82,16 @@ class Batches(DistributedSampler[Any]):
 
 
 class Loader(DataLoader[T]):
-    """A ``DataLoader`` over ``Batches`` that can go on in mid-epoch.
+    """A ``DataLoader`` over ``Batches`` that can resume within an epoch.
 
-    The arguments are those of ``DataLoader``, because the Trainer makes it anew to predict.
+    It has the arguments of ``DataLoader``, because the Trainer makes another one to predict.
     """
 
     _delivered = 0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         self._delivered = self.sampler.first  # type: ignore[attr-defined]
-        # What torch's own iterator does beside a gather takes longer than a small one does.
+        # Torch's own iterator takes longer than a small gather.
         here = self.num_workers == 0 and not self.pin_memory
         batches = map(self.dataset.__getitem__, self.sampler) if here else super().__iter__()
         for batch in batches:
@@ -101,11 +99,11 @@ class Loader(DataLoader[T]):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """The place in the epoch, which the Trainer puts into the checkpoint."""
+        """The position in the epoch, which the Trainer saves in the checkpoint."""
         return {"epoch": self.sampler.epoch, "batches": self._delivered}  # type: ignore[attr-defined]
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where ``state`` was taken; after a whole epoch, at the start of the next."""
+        """Continue from ``state``; after a whole epoch, at the start of the next."""
         batches = self.sampler
         assert isinstance(batches, Batches)
         whole = state["batches"] >= len(batches)
@@ -119,12 +117,12 @@ def load(dataset: Dataset[Any], batches: Batches, num_workers: int = 0) -> Loade
         dataset if isinstance(dataset, BatchDataset) else Collated(dataset),
         batch_size=None,
         sampler=batches,
-        collate_fn=_as_is,
+        collate_fn=_identity,
         num_workers=num_workers,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=num_workers > 0,
     )
 
 
-def _as_is(batch: T) -> T:
+def _identity(batch: T) -> T:
     return batch

@@ -1,4 +1,4 @@
-"""How much memory there is, and what would not fit in it."""
+"""Free memory, and errors for what does not fit in it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,20 +11,20 @@ from torch.overrides import TorchFunctionMode
 from kindling.errors import UserError
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where a container's limit is, which the machine's own figures know nothing of."""
+"""The files of a container's limit, which the machine's figures do not include."""
 
 COPIES = 4
-"""Of each weight in training: itself, its gradient and two moments of Adam."""
+"""Copies of each weight in training: itself, its gradient and Adam's two moments."""
 
 
 def available() -> int:
-    """Bytes that a process can still take."""
-    there = int(psutil.virtual_memory().available)
+    """Bytes of memory that are free."""
+    free = int(psutil.virtual_memory().available)
     try:
         limit, used = ((CGROUP / f"memory.{name}").read_text() for name in ("max", "current"))
-        return min(there, int(limit) - int(used))
-    except (OSError, ValueError):  # there is none, or it says "max"
-        return there
+        return min(free, int(limit) - int(used))
+    except (OSError, ValueError):  # there is no limit, or it is "max"
+        return free
 
 
 def shown_bytes(size: float) -> str:
@@ -32,26 +32,24 @@ def shown_bytes(size: float) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
 
 
-def require(what: str, size: int, there: int | None = None) -> None:
-    """Raise a UserError if so many bytes do not fit in memory; ``what`` says of what they are."""
-    there = available() if there is None else there
-    if size > there:
-        fault = f"would take {shown_bytes(size)} of memory, and {shown_bytes(there)} are free"
+def require(what: str, size: int, free: int | None = None) -> None:
+    """Raise a UserError if ``what``, of ``size`` bytes, does not fit in memory."""
+    free = available() if free is None else free
+    if size > free:
+        fault = f"would take {shown_bytes(size)} of memory, and {shown_bytes(free)} are free"
         raise UserError(f"{what} {fault}; make it smaller")
 
 
 class Allocations(TorchFunctionMode):
-    """Stops before a tensor that does not fit is filled, which takes longer than making it.
-
-    A size that is a few times too large would otherwise bring the machine to its knees.
+    """Raises a UserError when a tensor is made that does not fit, before it is filled.
 
     Args:
-        copies: Of each tensor that there will be.
+        copies: Copies of each tensor that there will be.
     """
 
     def __init__(self, copies: int = 1) -> None:
         super().__init__()
-        self.there, self.copies = available(), copies
+        self.free, self.copies = available(), copies
 
     def __torch_function__(
         self,
@@ -64,7 +62,7 @@ class Allocations(TorchFunctionMode):
         if isinstance(made, Tensor) and made.device.type == "cpu":
             sizes = "x".join(map(str, made.shape))
             size = self.copies * made.numel() * made.element_size()
-            require(f"a tensor of {sizes}", size, self.there)
+            require(f"a tensor of {sizes}", size, self.free)
         return made
 
 
@@ -80,13 +78,7 @@ def require_weights(model: nn.Module, trains: bool) -> None:
 
 
 def require_batch(name: str, samples: int, sample: Any) -> None:
-    """Raise a UserError if a batch does not fit.
-
-    Args:
-        name: The setting and its value.
-        samples: How many there are in a batch.
-        sample: One of them.
-    """
+    """Raise a UserError that names the setting if a batch of so many samples does not fit."""
     fields = [part for part in sample if isinstance(part, Tensor)]
     size = samples * sum(4 * part.numel() for part in fields)  # as floats
     require(f"{name}: a batch of {samples:,}", size)

@@ -1,16 +1,15 @@
-"""Checks of numbers where they enter: whole, in their range, finite.
+"""Checks of settings that are numbers: whole, in range, finite; NaN is in no range.
 
-Each returns its value, or raises a UserError that names the option. What is not a number at all is
-in no range either.
+Each returns its value, or raises a UserError that names the option.
 """
 
 from kindling.errors import UserError
 
 MOST = 2**31 - 1
-"""Of a count: nothing that is counted here comes near, and libraries count with 32 bits."""
+"""The largest count: libraries count with 32 bits."""
 
 MANY = 10_000
-"""Of what is made one after the other, such as layers, or trees."""
+"""The most things that are made one by one, such as layers or trees."""
 
 
 def at_least(name: str, value: int, low: int, most: int = MOST) -> int:
@@ -25,7 +24,7 @@ def at_least(name: str, value: int, low: int, most: int = MOST) -> int:
 
 
 def below_one(name: str, value: float) -> float:
-    """A share, none included."""
+    """A share, which may be 0."""
     if not 0 <= value < 1:
         raise UserError(f"{name}={value}: must be 0 or more and below 1")
     return value

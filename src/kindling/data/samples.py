@@ -1,4 +1,4 @@
-"""Generated stand-ins for files that are not there yet, of any columns: small, and learnable.
+"""Small generated data sets that a model can learn: tables, photos, series.
 
 N: rows.
 """
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 COLUMNS = {"numbers": ("age", "income"), "categories": ("plan",), "photos": ("photo",)}
-"""Of a table whose columns are not named."""
+"""Columns of a table whose names are not given."""
 
 CATEGORIES = ("east", "north", "south")
-GAPS = 0.02  # share of numbers that are missing
-NOISE = 0.3  # deviations of a target that nothing explains
+MISSING = 0.02  # share of numbers
+NOISE = 0.3  # standard deviations of a target that nothing explains
 
 SHAPES = {"circle": 40, "square": 4, "triangle": 3}
 """Corners of each; forty look round."""
@@ -39,11 +39,11 @@ def write_table(
 
     Args:
         path: CSV file.
-        columns: Names by kind (numbers, categories, photos, identifiers); null are some.
-        targets: Columns to predict: the classes of each, none where it is a number. Photos show a
-            class as a shape, and a part of a number as its size.
-        rows: How many, N.
-        seed: Of everything that is drawn.
+        columns: Names by kind (numbers, categories, photos, identifiers); None for default names.
+        targets: Columns to predict, with their classes; none for a number. Photos show a class as a
+            shape, and a part of a number as its size.
+        rows: Number of rows, N.
+        seed: Seed of all that is random.
     """
     rng = np.random.default_rng(seed)
     named = {kind: COLUMNS.get(kind, ()) if n is None else n for kind, n in columns.items()}
@@ -67,14 +67,14 @@ def write_table(
 def _inputs(
     named: Mapping[str, Sequence[str]], rows: int, rng: Generator
 ) -> tuple[dict[str, list[str]], NDArray[np.float64]]:
-    """Identifiers, numbers and categories, and what they add up to, ``(N,)``."""
+    """Identifiers, numbers and categories, and the sum of their effects, ``(N,)``."""
     table = {name: [str(k + 1) for k in range(rows)] for name in named["identifiers"]}
     explained = np.zeros(rows)
     for name in named["numbers"]:
         values = rng.standard_normal(rows)
         explained += values
         cells = [f"{50 + 10 * value:.2f}" for value in values]
-        table[name] = ["" if rng.random() < GAPS else cell for cell in cells]
+        table[name] = ["" if rng.random() < MISSING else cell for cell in cells]
     for name in named["categories"]:
         codes = rng.integers(0, len(CATEGORIES), rows)
         explained += codes - 1
@@ -83,13 +83,7 @@ def _inputs(
 
 
 def write_folders(folder: Path, counts: Mapping[str, int], seed: int = 0) -> None:
-    """Write photos of shapes, in a folder for each.
-
-    Args:
-        folder: Where the folders are.
-        counts: Photos of each shape, by the folder that the shapes' folders are in.
-        seed: Of everything that is drawn.
-    """
+    """Write so many photos of each shape into a folder of each split, ``train/circle`` for one."""
     for split, (name, count) in enumerate(counts.items()):
         for kind, shape in enumerate(SHAPES):
             for number in range(count):
@@ -98,7 +92,7 @@ def write_folders(folder: Path, counts: Mapping[str, int], seed: int = 0) -> Non
 
 
 def write_series(path: Path, time: str, value: str, steps: int = 3000, seed: int = 0) -> None:
-    """Write an hourly series with a day and a week in it, and noise that wanders about them."""
+    """Write an hourly series with daily and weekly seasons and autocorrelated noise."""
     rng, hours = np.random.default_rng(seed), np.arange(steps)
     day, week = 2 * np.pi * hours / 24, 2 * np.pi * hours / 168
     shocks = rng.normal(0, 0.1, steps)

@@ -1,4 +1,4 @@
-"""The files that a data set consists of, for whoever looks at them before they are split."""
+"""The files of a data set, as `make check` reads them before they are split."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class TableSource:
         path: The file.
         targets: Columns to predict.
         splits: The splits that its rows go to.
-        groups: Columns that say which rows belong together, such as whose they are.
+        groups: Columns whose values rows of one group share, such as a person.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class TableSource:
 
 
 class Recording(NamedTuple):
-    """Rows of a series as they stand in the file.
+    """Rows of a series in the order of the file.
 
     Shape:
         ``(N,)`` each: the line of the file, microseconds by the clock that the
@@ -49,8 +49,8 @@ class SeriesSource:
 
     Args:
         path: The file.
-        read: Returns about that many of its first rows by the series that they are of, "" where
-            there is one; raises a UserError for a wrong cell.
+        read: Returns about that many of its first rows by the name of their series, "" if there is
+            only one; raises a UserError for a wrong cell.
     """
 
     path: Path
@@ -66,8 +66,8 @@ class DatasetSources:
 
 
 def of_files(files: Sequence[Path], targets: Sequence[str]) -> DatasetSources:
-    """The tables among these files, as far as their names say it."""
+    """The tables among these files, by their suffixes."""
     tables = [file for file in files if file.name.lower().endswith(TABLES) and file.is_file()]
-    # With several tables, nobody knows which rows go to which split.
+    # Of several tables, it is unknown which rows go to which split.
     splits = SPLITS if len(tables) == 1 else ()
     return DatasetSources([TableSource(table, targets, splits) for table in tables])

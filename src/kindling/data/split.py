@@ -1,4 +1,4 @@
-"""Seeded splits of row numbers: disjoint, complete and in the order of the rows.
+"""Seeded splits of rows: disjoint, complete, in the order of the rows.
 
 N: rows, P: parts.
 """
@@ -14,7 +14,7 @@ from kindling.errors import UserError
 
 
 class TooFew(UserError):
-    """Rows, classes or groups that cannot be split as asked for."""
+    """Too few rows, classes or groups for a split."""
 
 
 Rows = NDArray[np.int64]
@@ -22,16 +22,16 @@ SplitFunction = Callable[[NDArray[Any], Sequence[float], int], list[Rows]]
 
 
 class SplitConfig(NamedTuple):
-    """How rows become training, validation and test rows: by shares, or as one of several folds.
+    """A split into training, validation and test rows, by shares or as one of several folds.
 
-    Of folds, each row is in the test part of exactly one, and the rest of its rows are cut into
-    training and validation.
+    Each row is in the test part of exactly one fold, whose other rows are split into training and
+    validation.
 
     Args:
         val_fraction: Share held out for validation, of the rows that are not for the test.
-        test_fraction: Share held out for the test; 0 if there is a test file. Not used of folds.
-        seed: Seed of all cuts; folds of one seed belong together.
-        folds: Parts of a cross-validation; none cuts by shares.
+        test_fraction: Share held out for the test; 0 if there is a test file. Folds do not use it.
+        seed: Seed of the split; folds of one seed belong together.
+        folds: Parts of a cross-validation; None splits by shares.
         fold: The part that is the test.
     """
 
@@ -43,7 +43,7 @@ class SplitConfig(NamedTuple):
 
     @property
     def fewest(self) -> int:
-        """Rows of a class, or groups, of which each part gets one at least, in every fold."""
+        """Rows of a class, or groups, that suffice for each part to get one, in every fold."""
         if self.folds is None:
             return 3 if self.test_fraction else 2
         return max(self.folds, 4 if self.folds == 2 else 3)
@@ -51,11 +51,11 @@ class SplitConfig(NamedTuple):
     def __call__(self, split: SplitFunction, keys: NDArray[Any]) -> list[Rows]:
         """Rows of training, validation and, unless its share is 0, test.
 
-        The test is cut first, so that it stays the same whatever is held out for validation.
+        The test is split off first, so that it does not depend on the validation share.
 
         Args:
             split: :func:`stratified_split` or :func:`grouped_split`.
-            keys: What that one goes by, ``(N,)``.
+            keys: Its classes or groups, ``(N,)``.
         """
         held_out = [1 - self.val_fraction, self.val_fraction]
         if self.folds is None and not self.test_fraction:
@@ -76,7 +76,7 @@ def stratified_cut(
     """Parts with their share of every class that has rows enough.
 
     Returns:
-        The parts, and the classes that are in training alone since not every part would get a row.
+        The parts, and the classes with too few rows, which are in training alone.
 
     Raises:
         TooFew: Fewer than ``least`` classes have rows enough.
@@ -98,7 +98,7 @@ def split_config(
     fold: int,
     test_file: bool,
 ) -> SplitConfig:
-    """The settings of a cut by the names that all data modules have for them, once checked."""
+    """A split by the settings of all data modules, which are checked."""
     check_fold(folds, fold)
     at_least("data.split_seed", seed, 0)
     for name, part in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
@@ -112,14 +112,14 @@ def check_fold(folds: int | None, fold: int) -> None:
     if folds is not None and folds < 2:
         raise UserError(f"data.folds={folds}: must be at least 2, or null for none")
     if not 0 <= fold < (folds or 1):
-        known = "0: there are no folds (data.folds)" if folds is None else f"0 to {folds - 1}"
-        raise UserError(f"data.fold={fold}: must be {known}")
+        valid = "0: there are no folds (data.folds)" if folds is None else f"0 to {folds - 1}"
+        raise UserError(f"data.fold={fold}: must be {valid}")
 
 
 def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
-    """Where a series is cut for a fold: what came before ``origin`` trains, up to ``stop`` tests.
+    """The steps ``origin`` and ``stop`` of a fold: training before the first, test between them.
 
-    All test parts are of one length, within a step, and the first leaves as much before it.
+    All test parts have the same length, within a step, and so has what is before the first one.
     """
     edges = [round(steps * (k + 1) / (folds + 1)) for k in range(folds + 1)]
     return edges[fold], edges[fold + 1]
@@ -138,7 +138,7 @@ def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[Rows]
 def stratified_split(labels: NDArray[Any], fractions: Sequence[float], seed: int) -> list[Rows]:
     """Split the rows so that each part holds its fraction of every class, within one row.
 
-    A class that is too rare for that gives every part one row at least.
+    Each part gets at least one row of every class.
 
     Shape:
         Labels of any kind, ``(N,)``.
@@ -157,11 +157,11 @@ def stratified_split(labels: NDArray[Any], fractions: Sequence[float], seed: int
 def grouped_split(groups: NDArray[Any], fractions: Sequence[float], seed: int) -> list[Rows]:
     """Split the rows so that those of one group stay together.
 
-    Large groups are placed first, each where most rows are lacking, so that the parts come close
-    to their fractions.
+    Large groups are assigned first, each to the part that lacks most rows, so that the parts come
+    close to their fractions.
 
     Shape:
-        What rows of a group share, ``(N,)``.
+        The group of each row, ``(N,)``.
 
     Raises:
         UserError: There are fewer groups than parts, or the fractions are no fractions.
@@ -170,12 +170,12 @@ def grouped_split(groups: NDArray[Any], fractions: Sequence[float], seed: int) -
     shares = _shares(fractions, len(names), "groups of rows in the table")
     shuffled = np.random.default_rng(seed).permutation(len(names))
     order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
-    # Plain numbers, which take a tenth of the time of short arrays.
+    # Plain numbers take a tenth of the time of short arrays.
     wanted, parts = (len(groups) * shares).tolist(), range(len(shares))
     filled, lacking, chosen = [0] * len(parts), [*wanted], []
     for left, size in zip(range(len(names), 0, -1), sizes[order].tolist(), strict=True):
         empty = [part for part in parts if not filled[part]] if 0 in filled else []
-        # The groups that are left just fill the empty parts, where there are so few.
+        # The last groups go to empty parts, so that none stays empty.
         part = max(empty if left <= len(empty) else parts, key=lacking.__getitem__)
         filled[part] += size
         lacking[part] = wanted[part] - filled[part]
@@ -187,11 +187,9 @@ def grouped_split(groups: NDArray[Any], fractions: Sequence[float], seed: int) -
 
 
 def linked_rows(rows: int, sets: Iterable[Sequence[int]]) -> NDArray[np.int64]:
-    """Groups for :func:`grouped_split` of rows that share something, directly or through others.
+    """Groups for :func:`grouped_split` of rows that are linked, directly or through others.
 
-    Args:
-        rows: Number of rows.
-        sets: Rows that belong together; a row may be in several sets, or in none.
+    Rows of a set belong together; a row may be in several sets, or in none.
 
     Shape:
         The first row of each row's group, ``(N,)``.
@@ -200,7 +198,7 @@ def linked_rows(rows: int, sets: Iterable[Sequence[int]]) -> NDArray[np.int64]:
 
     def first(row: int) -> int:
         while above[row] != row:
-            above[row] = above[above[row]]  # halves the way for whoever comes next
+            above[row] = above[above[row]]  # halves the path
             row = above[row]
         return row
 
@@ -212,7 +210,7 @@ def linked_rows(rows: int, sets: Iterable[Sequence[int]]) -> NDArray[np.int64]:
 
 
 def _cut(rows: Rows, fractions: Sequence[float], what: str) -> list[Rows]:
-    """Cut the rows where the fractions say, by the largest remainder, one row a part at least."""
+    """Split the rows by the fractions and the largest remainder; each part gets a row."""
     exact = len(rows) * _shares(fractions, len(rows), f"rows in {what}")
     sizes = np.floor(exact).astype(np.int64)
     by_remainder = np.argsort(sizes - exact, kind="stable")
@@ -224,7 +222,7 @@ def _cut(rows: Rows, fractions: Sequence[float], what: str) -> list[Rows]:
 
 
 def _shares(fractions: Sequence[float], available: int, what: str) -> NDArray[np.float64]:
-    """Return the fractions as an array, once they are known to be possible."""
+    """The fractions as an array, which are checked."""
     shares = np.asarray(fractions, dtype=np.float64)
     if not (shares > 0).all() or not np.isclose(shares.sum(), 1):
         listed = ", ".join(f"{share:g}" for share in shares)

@@ -3,11 +3,11 @@
 from torch import Tensor
 
 IGNORE_INDEX = -1
-"""The place of a class that is not known."""
+"""The index of an unknown class."""
 
 
 def target_mask(target: Tensor) -> Tensor:
-    """Which targets are there.
+    """Which targets are known.
 
     Shape:
         ``(B,)`` to ``(B,)`` bool.

@@ -1,4 +1,4 @@
-"""Scores with intervals, and what they are worth beside a baseline."""
+"""Scores with bootstrap intervals, and skill against a baseline."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -14,10 +14,10 @@ from kindling.training.metrics import Head, update
 LEVEL = 0.95
 RESAMPLES = 400
 GROUPS = 250
-"""Groups of samples, at most, that are drawn where a sample has many targets."""
+"""Groups of samples that are drawn, at most, where a sample has many targets."""
 
 BUDGET = 50_000_000
-"""Samples that all resamples together may draw: large splits need fewer for the same interval."""
+"""Samples that all resamples may draw together: a large split needs fewer resamples."""
 
 
 class Interval(TypedDict):
@@ -36,21 +36,21 @@ def score(
     seed: int = 0,
     unit: Tensor | None = None,
 ) -> dict[str, Interval]:
-    """Score the predictions that are not NaN where the target is known, by the name of the metric.
+    """Scores by metric, of predictions that are not NaN and have a target.
 
     Intervals are percentiles of a bootstrap. Where neighbouring samples depend on one another, as
-    steps of a series do, whole blocks of neighbours are drawn, so that the interval does not
-    pretend to more information than there is. Of several targets a sample, all are drawn together.
+    steps of a series do, whole blocks of them are drawn, or the interval would be too narrow. All
+    targets of a sample are drawn together.
 
     References:
         Künsch, The Jackknife and the Bootstrap for General Stationary Observations, 1989,
         Annals of Statistics 17(3)
     """
     head = metrics if isinstance(metrics, Head) else Head(metrics)
-    there = _there(prediction, target)
-    rows = there.reshape(len(there), -1).any(1)
+    mask = _scored(prediction, target)
+    rows = mask.reshape(len(mask), -1).any(1)
     prediction, target, unit = prediction[rows], target[rows], None if unit is None else unit[rows]
-    size, scored = len(target), int(there.sum())
+    size, scored = len(target), int(mask.sum())
     if size == 0:
         return {}
     whole = values(head, prediction, target, unit)
@@ -74,25 +74,25 @@ def score(
 def values(
     head: Head, prediction: Tensor, target: Tensor, unit: Tensor | None = None
 ) -> dict[str, float]:
-    """The metrics of what can be scored; none where nothing can."""
-    there = _there(prediction, target)
+    """The metrics without intervals; none where no prediction can be scored."""
+    mask = _scored(prediction, target)
     head.metrics.reset()
-    update(head, head.metrics, prediction, target, unit, None if there.all() else there)
-    found = head.metrics.compute().items() if there.any() else ()
+    update(head, head.metrics, prediction, target, unit, None if mask.all() else mask)
+    found = head.metrics.compute().items() if mask.any() else ()
     return {name: float(value) for name, value in found}
 
 
 class _Sums:
-    """Metrics of groups of neighbouring samples, whose states add up to those of all.
+    """States of metrics of groups of neighbouring samples, which add up to those of all.
 
-    Samples of many targets each are drawn so in a fraction of the time.
+    To draw groups takes a fraction of the time where samples have many targets each.
     """
 
     def __init__(self, head: Head, prediction: Tensor, target: Tensor, unit: Tensor | None) -> None:
         self.head, self.each = head, -(-len(target) // GROUPS)
         self.metrics = {str(k): metric for k, metric in head.metrics.items(keep_base=True)}
         for metric in self.metrics.values():
-            metric.compute_with_cache = False  # or it would not see other states
+            metric.compute_with_cache = False  # or it would ignore changed states
         states: list[dict[str, dict[str, Any]]] = []
         for start in range(0, len(target), self.each):
             part = slice(start, start + self.each)
@@ -104,7 +104,7 @@ class _Sums:
         return self.size
 
     def add_up_to(self, whole: Mapping[str, float]) -> bool:
-        """Whether these are metrics of sums, such as means; and not of a list of all."""
+        """Whether the metrics' states are sums, and not lists of all samples."""
         tensors = all(isinstance(s, Tensor) for m in self.states[0].values() for s in m.values())
         if not tensors:
             return False
@@ -123,15 +123,15 @@ class _Sums:
         return {name: float(value) for name, value in self.head.metrics.compute().items()}
 
 
-def _there(prediction: Tensor, target: Tensor) -> Tensor:
-    """Where there is a target, and a prediction that is not NaN."""
-    # Of the prediction's dimensions, those beyond the target's are classes or quantiles.
+def _scored(prediction: Tensor, target: Tensor) -> Tensor:
+    """The mask of targets that exist and have a prediction that is not NaN."""
+    # Dimensions of the prediction beyond the target's are classes or quantiles.
     parts = prediction.reshape(*target.shape, prediction.numel() // max(1, target.numel()))
     return target_mask(target) & ~torch.isnan(parts).any(-1)
 
 
 def skill(metric: nn.Module, model: float, baseline: float) -> float:
-    """Share of what the baseline leaves to be gained: 0 is the baseline, 1 is perfect."""
+    """The improvement on the baseline: 0 is the baseline, 1 is perfect."""
     if metric.higher_is_better:
         return (model - baseline) / (1 - baseline) if baseline != 1 else 0.0
     return 1 - model / baseline if baseline != 0 else 0.0

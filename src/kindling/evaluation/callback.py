@@ -1,4 +1,4 @@
-"""Collects what a split yields batch by batch, and reports it at the end."""
+"""Collects a split's predictions batch by batch, and reports them at the end."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ from kindling.data.datamodule import DataModule, SplitName
 from kindling.data.dataset import BatchDataset
 from kindling.data.whole import replaced
 from kindling.evaluation import results
+from kindling.evaluation.predictions import Identifiers, predictions_table, write_outputs
 from kindling.runs.folder import write_json
 from kindling.runs.loggers import log_figure
 from kindling.runs.provenance import origin
@@ -22,19 +23,15 @@ from kindling.training.module import EvalOutput, Module
 
 
 class Evaluation(Callback):
-    """Writes results, predictions and figures of what is tested, validated or predicted.
+    """Writes results, predictions and figures of a test, a validation or a prediction.
 
-    Of a module that is not ours, or that yields something else, it writes what was logged and what
-    ``predict_step`` returned. In training, figures of the validation split are drawn after the
-    epochs 1, 4, 16, 64, ...: often enough to watch, too rarely to cost much; of several processes,
-    the first draws its own share, and none of a sharded model.
+    For a module that is not ours, or whose steps return something else, it writes what was logged
+    and what ``predict_step`` returned. In training, it draws figures of the validation split after
+    the epochs 1, 4, 16, 64, ..., which costs little; of several processes, the first one draws its
+    own share. It draws none of a sharded model.
 
-    Args:
-        run: The run's folder.
-        task: What the results are of.
-        checkpoint: What is evaluated; none in training.
-        step: The optimizer step that the checkpoint was taken at.
-        output: Where predictions of raw input go; None keeps them in ``predictions``.
+    ``checkpoint``, taken at ``step``, is the evaluated one, None in training. ``output`` is a file
+    for predictions of raw input; None keeps them in ``predictions``.
     """
 
     def __init__(
@@ -56,10 +53,10 @@ class Evaluation(Callback):
         self._data: Any = trainer.datamodule  # type: ignore[attr-defined]
 
     def on_validation_batch_end(self, trainer: Trainer, model: Any, outputs: Any, *_: Any) -> None:
-        # Sharded weights are gathered by all processes together, which one that draws cannot do.
-        whole = model.device_mesh is None
-        drawn = trainer.is_global_zero and whole and not trainer.sanity_checking
-        if self.checkpoint or (drawn and _drawn(trainer.current_epoch + 1)):
+        # Only all processes together can gather sharded weights, and only one draws.
+        sharded = model.device_mesh is not None
+        draws = trainer.is_global_zero and not sharded and not trainer.sanity_checking
+        if self.checkpoint or (draws and _is_power_of_four(trainer.current_epoch + 1)):
             self._batches.append(outputs)
 
     def on_test_batch_end(self, trainer: Trainer, model: Any, outputs: Any, *_: Any) -> None:
@@ -68,7 +65,7 @@ class Evaluation(Callback):
     on_predict_batch_end = on_test_batch_end  # type: ignore[assignment]
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Let loggers show scores at the checkpoint's step; the Trainer's own count is 0.
+        # So that loggers show scores at the checkpoint's step; the Trainer's own count is 0.
         if self.checkpoint is not None and trainer.loggers:
             pl_module.log("step", float(self.step), logger=True)
 
@@ -85,7 +82,7 @@ class Evaluation(Callback):
         if outcome := self._score("test"):
             self._draw("test", outcome, self.run / "figures")
             self._write_predictions("test", outcome, self.run / "predictions.csv")
-        self._write_results("test", "results.json")  # last, so that what it is of is there
+        self._write_results("test", "results.json")  # last, when the files that it is about exist
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         batches = self._take()
@@ -95,7 +92,7 @@ class Evaluation(Callback):
         elif outcome:
             self._write_predictions("predict", outcome, self.output)
         else:
-            self.output = results.write_outputs(batches, self.output)
+            self.output = write_outputs(batches, self.output)
 
     def _take(self) -> list[Any]:
         batches, self._batches = self._batches, []
@@ -119,7 +116,7 @@ class Evaluation(Callback):
             values = self._trainer.callback_metrics.items()
             logged = {name: float(value) for name, value in values if name != "step"}
             self.results |= results.logged(type(self._module).__name__, logged)
-        self.run.mkdir(exist_ok=True)  # of a checkpoint that lies in no run
+        self.run.mkdir(exist_ok=True)  # there may be none, of a checkpoint outside of any run
         return outcome
 
     def _write_results(self, split: SplitName, file: str) -> None:
@@ -134,9 +131,9 @@ class Evaluation(Callback):
         rows = self._identified(split, outcome)
         if rows is None or not isinstance(self._module, Module):
             return
-        # Where the curves have the epoch.
+        # The step of the epoch's curves.
         step = self.step or max(0, self._trainer.global_step - 1)
-        # A dollar in the name of a class or a column is no formula.
+        # A dollar in the name of a class or a column does not begin a formula.
         with rc_context({"text.parse_math": False}):
             for name, figure in self._module.figures(rows, outcome).items():
                 log_figure(self._trainer.loggers, split, name, figure, step)
@@ -152,7 +149,7 @@ class Evaluation(Callback):
             rows = {"sample": outcome.indices.tolist()}
         ours = isinstance(self._data, DataModule)
         names = self._data.target_names if ours else {head: head for head in self._module.heads}
-        table = results.predictions_table(self._module, rows, names, outcome)
+        table = predictions_table(self._module, rows, names, outcome)
         if split == "predict" and (unread := getattr(self._data, "unread", [])):
             table = pd.concat([table.assign(error=None), pd.DataFrame(unread)])
         return table
@@ -160,19 +157,19 @@ class Evaluation(Callback):
     def _write_predictions(self, split: SplitName, outcome: EvalOutput, path: Path) -> None:
         table = self._table(split, outcome)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A file's name need not be UTF-8, and stands there as it is.
+        # A file's name need not be UTF-8.
         with replaced(path) as unfinished:
             table.to_csv(unfinished, index=False, errors="surrogateescape")
 
-    def _identified(self, split: SplitName, outcome: EvalOutput) -> results.Identified | None:
-        """What identifies the samples, where they are of a data set of our own."""
+    def _identified(self, split: SplitName, outcome: EvalOutput) -> Identifiers | None:
+        """Columns that identify the samples, if our data module describes them."""
         data = self._data
         ours = isinstance(data, DataModule) and isinstance(data.splits.get(split), BatchDataset)
         return data.describe(split, outcome.indices) if ours else None
 
 
 def gathered(batches: Sequence[Any]) -> EvalOutput | None:
-    """All batches as one, on the CPU, in single precision at least; none if they are not ours."""
+    """All batches as one, on the CPU, in single precision at least; None if they are not ours."""
     if not batches or not all(isinstance(batch, EvalOutput) for batch in batches):
         return None
     return EvalOutput(*map(_joined, zip(*batches, strict=True)))
@@ -184,6 +181,5 @@ def _joined(parts: Sequence[Any]) -> Any:
     return float32(torch.cat([*parts]).cpu())
 
 
-def _drawn(epoch: int) -> bool:
-    """Whether this is a power of four."""
+def _is_power_of_four(epoch: int) -> bool:
     return epoch & (epoch - 1) == 0 and epoch.bit_length() % 2 == 1

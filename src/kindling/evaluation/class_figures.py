@@ -1,4 +1,4 @@
-"""What was taken for what: confusion, scores by class, the surest mistakes.
+"""Figures of predicted classes: confusion matrix, scores by class, confused pairs.
 
 N: samples, C: classes.
 """
@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 Counts = npt.NDArray[np.int64]
 
 MANY = 12
-"""Classes above which each is drawn smaller, and without what can be spared."""
+"""Classes above which each is drawn smaller and with less text."""
 
 PAIRS = 25
-"""Of classes that were taken for each other most often, how many are listed."""
+"""Most confused pairs of classes that are listed."""
 
 MOST = 40
-"""Classes that are drawn at all: of more, those that went worst."""
+"""Classes that are drawn; of more, those with the worst scores."""
 
 
 class Tally(NamedTuple):
@@ -46,9 +46,9 @@ def draw_confusion(count: Counts, classes: Sequence[str]) -> Figure:
         color = "white" if part > 0.5 else "black" if count[row, column] else "0.7"
         text = f"{count[row, column]:,}" + (f"\n{part:.0%}" if row == column and not many else "")
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize="small")
-    names, places = [_wrapped(classes[k]) for k in shown], range(len(shown))
-    axes.set_xticks(places, names, rotation=45, ha="right", fontsize="small")
-    axes.set_yticks(places, names, fontsize="small")
+    names, positions = [_wrapped(classes[k]) for k in shown], range(len(shown))
+    axes.set_xticks(positions, names, rotation=45, ha="right", fontsize="small")
+    axes.set_yticks(positions, names, fontsize="small")
     if many:
         axes.set_xticks(np.arange(len(shown) - 1) + 0.5, minor=True)
         axes.set_yticks(np.arange(len(shown) - 1) + 0.5, minor=True)
@@ -59,7 +59,7 @@ def draw_confusion(count: Counts, classes: Sequence[str]) -> Figure:
 
 
 def draw_confused_pairs(count: Counts, classes: Sequence[str]) -> Figure:
-    """How often one class was taken for another, of the pairs with most mistakes."""
+    """How often one class was mistaken for another, for the pairs with most mistakes."""
     wrong = count - np.diag(np.diag(count))
     order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
     pairs = [divmod(int(k), len(classes)) for k in order if wrong.flat[k]]
@@ -81,11 +81,11 @@ def draw_per_class(count: Tally, classes: Sequence[str]) -> Figure:
     height = 1.2 + (0.33 if len(shown) > MANY else 0.6) * len(shown)
     figure = Figure(figsize=(7, height))
     axes = figure.add_axes((0.24, 0.4 / height, 0.72, 1 - 1.1 / height))
-    place = np.arange(len(shown))
+    positions = np.arange(len(shown))
     for k, (name, score) in enumerate(by_class(count).items()):
-        axes.barh(place + 0.25 * (k - 1), score[shown], 0.25, label=name)
+        axes.barh(positions + 0.25 * (k - 1), score[shown], 0.25, label=name)
     names = [_wrapped(f"{classes[k]} ({count.true[k]:,})") for k in shown]
-    axes.set_yticks(place, names)
+    axes.set_yticks(positions, names)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set(xlim=(0, 1))
     axes.grid(axis="x", color="0.9")
@@ -116,19 +116,19 @@ def by_class(count: Tally) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def hardest(count: Tally, most: int = MOST) -> Counts:
-    """Places of the classes with the lowest F1, of those that occur first; in order, all if few."""
+    """Indices of the classes with the lowest F1, in order; classes without samples come last."""
     order = np.lexsort((by_class(count)["F1"], count.true == 0))
     return np.sort(order[:most])
 
 
 def worst(truth: Counts, probability: npt.NDArray[np.floating], most: int) -> Counts:
-    """Places of the mistakes that the model was surest of, the surest first."""
+    """Indices of the mistakes that the model was surest of, the surest first."""
     wrong = np.flatnonzero(probability.argmax(1) != truth)
     return wrong[np.argsort(-probability[wrong].max(1), kind="stable")][:most]
 
 
 def _part(shown: Counts, classes: Sequence[str]) -> str:
-    """What a title says of the classes that are not shown."""
+    """The part of a title that says how many classes are shown."""
     return f": the worst {len(shown)} of {len(classes):,}" if len(shown) < len(classes) else ""
 
 

@@ -1,4 +1,4 @@
-"""Numbers that were predicted beside the true ones.
+"""Figures of predicted numbers.
 
 N: samples.
 """
@@ -8,24 +8,19 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from kindling.errors import short
-
 Values = npt.NDArray[np.floating]
 
 SQUARE = (0.15, 0.13, 0.8, 0.8)
-"""Where the axes lie. Finding a layout would take longer than all the rest of a drawing."""
-
-BANDS = 8
-"""Of true values, with about as many samples each."""
+"""Position of the axes; to compute a layout would take longer than to draw."""
 
 
 def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = False) -> Figure:
-    """Each sample as a point; on the diagonal, the prediction is right.
+    """Each sample as a point; predictions on the diagonal are right.
 
     Args:
         truth: ``(N,)``.
         predicted: ``(N,)``.
-        name: Of what is predicted, with its unit.
+        name: What is predicted, with its unit.
         log: Draw logarithmic axes.
     """
     figure = Figure(figsize=(6, 6))
@@ -37,7 +32,7 @@ def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = Fals
     if log:
         axes.set(xscale="log", yscale="log")
         for axis in (axes.xaxis, axes.yaxis):
-            # Powers of ten would be formulas, and there may be none between the ends.
+            # Powers of ten are drawn as formulas, and there may be none in the range.
             axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ends[1] < 1e4 * ends[0] else (1,)))
             axis.set_major_formatter(lambda value, _: brief(value))
             axis.set_minor_locator(NullLocator())
@@ -47,34 +42,5 @@ def draw_predicted(truth: Values, predicted: Values, name: str, log: bool = Fals
 
 
 def brief(value: float) -> str:
-    """A round number at an axis: ``0.02``, ``500``, ``20k``, ``1.5M``."""
+    """A label of an axis: ``0.02``, ``500``, ``20k``, ``1.5M``."""
     return EngFormatter(sep="")(value) if abs(value) >= 1000 else f"{value:g}"
-
-
-def bands(truth: Values, count: int = BANDS) -> list[npt.NDArray[np.int64]]:
-    """Places of the samples in bands of rising truth, about equally many in each."""
-    order = np.argsort(truth, kind="stable")
-    return [band for band in np.array_split(order, count) if len(band)]
-
-
-def draw_error_bands(truth: Values, error: Values, name: str, unit: str) -> Figure:
-    """How the error is spread in each band of true values.
-
-    Args:
-        truth: ``(N,)``.
-        error: ``(N,)``, such as a percentage.
-        name: Of what is predicted.
-        unit: Of the error.
-    """
-    parts = bands(truth)
-    figure = Figure(figsize=(8, 5))
-    axes = figure.add_axes((0.1, 0.2, 0.87, 0.7))
-    axes.boxplot([error[part] for part in parts], whis=(5, 95), showfliers=False)
-    ranges = [f"{short(truth[p].min())} to\n{short(truth[p].max())}\n({len(p):,})" for p in parts]
-    axes.set_xticks(range(1, len(parts) + 1), ranges, fontsize="small")
-    axes.axhline(0, color="0.6", linewidth=1)
-    axes.grid(axis="y", color="0.93")
-    axes.set_axisbelow(True)
-    axes.set(xlabel=f"true {name} (samples)", ylabel=unit)
-    axes.set_title("Error by band: quartiles, and whiskers of 5 and 95 %", loc="left")
-    return figure

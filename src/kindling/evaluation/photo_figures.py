@@ -1,4 +1,4 @@
-"""What a model of photos made of a split: the usual pictures, and the photos that went worst.
+"""Figures of a split of photos, with the photos that were predicted worst.
 
 N: samples, C: classes.
 """
@@ -29,7 +29,7 @@ from kindling.evaluation.class_figures import (
     tally,
     worst,
 )
-from kindling.evaluation.number_figures import draw_error_bands, draw_predicted
+from kindling.evaluation.number_figures import draw_predicted
 from kindling.training.metrics import MANY_CLASSES
 from kindling.training.module import EvalOutput
 
@@ -38,24 +38,17 @@ MOST = ROWS * COLUMNS
 """Photos on the page."""
 
 WIDTH, HEIGHT, GAP, HEAD = 2.4, 2.95, 0.06, 0.45
-"""In inches: of a photo with its caption, of the gap around it, and of the title's line."""
+"""Inches of a photo with its caption, of the gap around it, and of the title's line."""
 
 LONGEST = 28
-"""Letters of a name that fit above a photo."""
+"""Letters of a file's name above a photo."""
 
 Explain = Callable[[Tensor, Tensor], Tensor]
-"""Photos ``(M, 3, H, W)`` and classes ``(M,)`` to pictures of where these are seen."""
+"""From photos ``(M, 3, H, W)`` and classes ``(M,)`` to pictures of what spoke for the classes."""
 
 
 class PhotoOutcome:
-    """An evaluated split of photos, by what its samples are called.
-
-    Args:
-        dataset: The split.
-        field: Of the photos; of several of a sample, the first is shown.
-        names: Of the outcome's N samples.
-        outcome: What was predicted.
-    """
+    """An evaluated split of photos; of a sample's several photos, the first is shown."""
 
     def __init__(
         self, dataset: FieldDataset[Any], field: str, names: Sequence[str], outcome: EvalOutput
@@ -102,24 +95,20 @@ class PhotoOutcome:
         return figures
 
     def draw_numbers(self, head: str, name: str, log: bool = False) -> dict[str, Figure]:
-        """Predicted against true, error by band of true values, and the largest errors.
+        """Predicted against true values, and the photos with the largest errors.
 
-        Of the samples whose number is known; none if there is no such sample.
+        Only of samples whose number is known; there are no figures without one.
 
         Args:
-            head: Its predictions are ``(N,)``.
-            name: The number's own, with its unit.
-            log: Whether numbers are compared by their ratio.
+            head: The head, whose predictions are ``(N,)``.
+            name: What is predicted, with its unit.
+            log: Compare numbers by their ratio.
         """
         rows, true, predicted = self._known(head)
         if not len(rows):
             return {}
         error = predicted / true - 1 if log else predicted - true
-        unit = f"error in % of the {name}" if log else "predicted - true"
-        figures = {
-            "predicted": draw_predicted(true, predicted, name, log),
-            "error_bands": draw_error_bands(true, 100 * error if log else error, name, unit),
-        }
+        figures = {"predicted": draw_predicted(true, predicted, name, log)}
         if self.dataset.fields[self.field][:1].numel():
             chosen = np.argsort(-np.abs(np.log1p(error) if log else error), kind="stable")[:MOST]
             share = [f" ({error[k]:+.0%})" if log else "" for k in chosen]
@@ -132,7 +121,7 @@ class PhotoOutcome:
         return figures
 
     def _known(self, head: str) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
-        """Which samples have the head's target, these targets, and what was predicted of them."""
+        """The samples that have the head's target, these targets, and their predictions."""
         target, prediction = self.outcome.targets[head], self.outcome.predictions[head]
         there = target_mask(target).reshape(len(target), -1).all(1)
         true = target[there].double() if target.is_floating_point() else target[there]
@@ -146,7 +135,7 @@ class PhotoOutcome:
         self, title: str, rows: NDArray[np.int64], captions: Sequence[str],
         pictures: Tensor | None = None,
     ) -> Figure:  # fmt: skip
-        """Photos, or what is shown in their place, each by the name of its file."""
+        """A page of photos, or of ``pictures`` of them, each with the name of its file."""
         images = self._photos(rows) if pictures is None else pictures
         named = (f"{c}\n{shortened(self.names[k])}" for c, k in zip(captions, rows, strict=True))
         return draw_photos(title, zip(images, named, strict=True))
@@ -193,10 +182,10 @@ def _of_labels(
 
 
 def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:
-    """As many photos, ``(3, H, W)`` bytes each, as fit the page, each below its caption."""
+    """A page of the first photos, ``(3, H, W)`` bytes each, with their captions."""
     figure = Figure(figsize=(WIDTH * COLUMNS, HEIGHT * ROWS + HEAD))
     figure.suptitle(title)
-    # In inches, and for all photos: axes of its own take longer to draw than the photo in them.
+    # One pair of axes, in inches: to draw axes for each photo takes longer than the photo.
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, figure.get_figheight()))
     axes.axis("off")
@@ -210,6 +199,6 @@ def draw_photos(title: str, photos: Iterable[tuple[Tensor, str]]) -> Figure:
 
 
 def shortened(file: str) -> str:
-    """Names of files are often hashes: the first letters are enough to find one."""
+    """The beginning of a file's name: names are often hashes, whose first letters are enough."""
     name = printable(Path(file.rpartition("/")[2]))
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."

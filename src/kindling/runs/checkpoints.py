@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, and recognized when they are read."""
 
+import errno
 import os
 import pickle
 import textwrap
@@ -13,39 +14,35 @@ import torch
 import yaml
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
+from kindling.data.whole import replaced
 from kindling.errors import UserError
 
 ORIGIN = "kindling"
-"""The checkpoint's entry that says which task and configuration it is of."""
+"""The checkpoint's entry with its task and configuration."""
 
 NEEDED = {"state_dict", "loops", "epoch", "global_step"}
 """What every checkpoint has."""
 
 RESUMED = {"optimizer_states", "lr_schedulers", "callbacks"}
-"""What one has beside weights, to go on from."""
+"""Entries that a resume needs too."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, then renames: what was there survives a full disk or a crash."""
+    """Writes a checkpoint whole or not at all: the one before survives a full disk or a crash."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         target = Path(path)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
+        with replaced(target) as unfinished:
             target.parent.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as stream:
-                torch.save(checkpoint, stream)
+                try:
+                    torch.save(checkpoint, stream)
+                except RuntimeError as error:  # what torch's archive writer makes of a full disk
+                    raise OSError(errno.EIO, str(error).partition("\n")[0]) from error
                 stream.flush()
                 os.fsync(stream.fileno())
-            unfinished.replace(target)
-        except (OSError, RuntimeError) as error:
-            # Torch's archive writer turns a full disk into a RuntimeError of its own.
-            unfinished.unlink(missing_ok=True)
-            earlier = "; the one before it is whole" if target.exists() else ""
-            reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-            raise UserError(f"{target}: cannot save the checkpoint: {reason}{earlier}") from error
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -55,20 +52,20 @@ def load(path: Path) -> dict[str, Any]:
         UserError: It is no checkpoint, or a damaged one.
     """
     try:
-        # Torch reads altered bytes without a word; the archive knows what they were.
+        # Torch does not notice altered bytes; the archive has checksums.
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 raise zipfile.BadZipFile
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # the unpickler fails in many ways on what is no checkpoint
+    except Exception as error:  # the unpickler fails in many ways
         what = "not a checkpoint, or a damaged one"
         if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower():
             what = "holds more than weights and plain values, and could run code when it is loaded"
-        others = sorted(file.name for file in path.parent.glob("*.ckpt") if file != path)
-        beside = f"; beside it lies {', '.join(others)} (--ckpt_path)" if others else ""
-        raise UserError(f"{path}: {what}{beside}") from error
+        others = sorted(file.name for file in path.parent.glob("[!.]*.ckpt") if file != path)
+        instead = f"; use {', '.join(others)} (--ckpt_path)" if others else ""
+        raise UserError(f"{path}: {what}{instead}") from error
     if not _is_whole(checkpoint):
         raise UserError(f"{path}: not a checkpoint that Lightning's Trainer wrote")
     return checkpoint
@@ -83,22 +80,22 @@ def require_resumable(path: Path, checkpoint: Mapping[str, Any]) -> None:
 
 @contextmanager
 def fitting(path: Path | None) -> Iterator[None]:
-    """A checkpoint of another architecture, while it is loaded, as a UserError that says so."""
+    """While a checkpoint is loaded: a UserError where it is of another architecture."""
     try:
         yield
     except RuntimeError as error:
         if "Error(s) in loading state_dict" not in str(error):
             raise
-        # Torch's list names all weights there are, each kind of misfit in a line.
+        # Torch lists all weights, a line for each kind of misfit.
         first = textwrap.shorten(str(error).splitlines()[1], 250, placeholder=" ...").rstrip(".")
         raise UserError(
-            f"{path}: does not fit the model as it is configured: {first}; the "
+            f"{path}: does not fit the configured model: {first}; the "
             "settings and the commit it fits are in its run's config.yaml and provenance.json"
         ) from error
 
 
 def _is_whole(checkpoint: Any) -> bool:
-    """Whether it has what every checkpoint has; of a run, the configuration as plain YAML too."""
+    """Whether it has the entries of every checkpoint and, of a run, a configuration of YAML."""
     try:
         if origin := checkpoint.get(ORIGIN):
             config = yaml.safe_load(origin["config"])

@@ -1,4 +1,4 @@
-"""Run folders: made, found, and what lies in them. Nothing here imports torch."""
+"""Run folders: created, found and removed; their JSON and CSV files. Does not import torch."""
 
 import csv
 import itertools
@@ -22,8 +22,8 @@ TENSORBOARD = ".tensorboard"
 """Links to the runs: below ``logs`` itself, TensorBoard would show ``latest`` as one more run."""
 
 LAST = Path("checkpoints", "last.ckpt")
-PLACE = ("epoch", "step")
-"""Where a row of ``metrics.csv`` belongs."""
+STEP_COLUMNS = ("epoch", "step")
+"""When a row of ``metrics.csv`` was logged."""
 
 
 def create(logs: Path, task: str) -> Path:
@@ -39,42 +39,28 @@ def create(logs: Path, task: str) -> Path:
     except OSError as error:
         why = f"cannot make a run folder ({error.strerror}); see --logs"
         raise UserError(f"{folder}: {why}") from error
-    with suppress(OSError):  # without links, TensorBoard is shown all of the folder
-        link(_shown(run), run)
+    with suppress(OSError):  # as on Windows without the right to make links
+        link(_tensorboard_link(run), run)
     return run
 
 
 def point_latest(run: Path) -> None:
-    """Let ``latest`` beside ``run`` point to it, at no moment to nothing."""
-    with suppress(OSError):  # as on Windows without the right to make links: see ``followed``
+    """Let ``latest`` beside ``run`` point to it; no reader finds it missing meanwhile."""
+    with suppress(OSError):  # as on Windows without the right to make links
         link(run.parent / "latest", run)
 
 
 def link(at: Path, run: Path) -> None:
-    """Let ``at`` lead to ``run``."""
+    """Make or replace the link ``at``, which leads to ``run``."""
     at.parent.mkdir(parents=True, exist_ok=True)
     unfinished = at.with_name(f".{at.name}-{run.name}")
     unfinished.unlink(missing_ok=True)
     unfinished.symlink_to(os.path.relpath(run, at.parent), target_is_directory=True)
-    try:
-        unfinished.replace(at)
-    except OSError:  # Windows replaces no link to a folder
-        at.unlink()
-        unfinished.rename(at)
-
-
-def followed(path: Path) -> Path:
-    """``path``, with the newest run for a ``latest`` in it where no link could be made."""
-    for part in (path, *path.parents):
-        if part.name == "latest" and not part.exists():
-            configs = part.parent.glob(f"version_*/{CONFIG}")
-            newest = max(configs, key=os.path.getmtime, default=None)
-            return newest.parent / path.relative_to(part) if newest else path
-    return path
+    unfinished.replace(at)
 
 
 def predictions(run: Path, source: Path) -> Path:
-    """Where predictions of an input go: by its name, and a number if another has that name."""
+    """The file for an input's predictions: its name, with a number if another input has that."""
     folder, given = run / "predictions", str(source.absolute())
     inputs = read_json(record := folder / "inputs.json")
     names = (f"{source.stem}{f'-{k}' if k > 1 else ''}.csv" for k in itertools.count(1))
@@ -87,19 +73,19 @@ def predictions(run: Path, source: Path) -> Path:
 
 def find(run: str, option: str = "--run") -> Path:
     """The folder that an option names, from here or from the project's own folder."""
-    for folder in map(followed, (Path(run).expanduser(), paths.PROJECT / run)):
+    for folder in (Path(run).expanduser(), paths.PROJECT / run):
         if (folder / CONFIG).is_file():
             return folder.resolve()
     if Path(run).is_dir():
         raise UserError(f"{run}: not a run, it has no {CONFIG} ({option})")
-    raise UserError(f"{run}: no such run; runs lie in logs/<task>/version_N ({option})")
+    raise UserError(f"{run}: no such run; runs are in logs/<task>/version_N ({option})")
 
 
 def checkpoint(run: Path | None, name: str) -> Path:
     """The file that ``--ckpt_path`` names: a path, or ``best`` or ``last`` of a run."""
     file = {"best": BEST, "last": LAST}.get(name)
     if file is None:
-        path = followed(Path(name).expanduser())
+        path = Path(name).expanduser()
         if not path.is_file():
             raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
         return path.resolve()
@@ -111,7 +97,7 @@ def checkpoint(run: Path | None, name: str) -> Path:
 
 
 def of_checkpoint(checkpoint: Path) -> Path | None:
-    """The run that a checkpoint lies in, if it lies in one."""
+    """The run whose folder a checkpoint is in, if there is one."""
     run = checkpoint.resolve().parents[1]
     return run if (run / CONFIG).is_file() else None
 
@@ -124,19 +110,24 @@ def shown(run: Path) -> str:
 
 @contextmanager
 def discard_unused(run: Path) -> Iterator[None]:
-    """Remove ``run`` again where an error ends it before its first checkpoint."""
+    """Remove ``run`` again if an error ends it before its first checkpoint."""
     try:
         yield
     except BaseException:
-        if not any(run.rglob("*.ckpt")):
+        if not has_checkpoint(run):
             discard(run)
         raise
 
 
+def has_checkpoint(run: Path) -> bool:
+    """Whether a checkpoint was saved; a file with a dot is one that was not completed."""
+    return any(run.rglob("[!.]*.ckpt"))
+
+
 def discard(run: Path) -> None:
-    """Remove a run; what was the ``latest`` is now the newest that is left."""
+    """Remove a run, and let ``latest`` point to the newest that is left."""
     shutil.rmtree(run, ignore_errors=True)
-    _shown(run).unlink(missing_ok=True)
+    _tensorboard_link(run).unlink(missing_ok=True)
     latest = run.parent / "latest"
     if latest.is_symlink() and not latest.exists():
         latest.unlink()
@@ -146,13 +137,7 @@ def discard(run: Path) -> None:
         run.parent.rmdir()
 
 
-def logdir(folder: Path) -> Path:
-    """What TensorBoard is to show of ``folder``: the links in it, if links can be made here."""
-    links = folder / TENSORBOARD
-    return links if any(path.is_symlink() for path in links.glob("*/*")) else folder
-
-
-def _shown(run: Path) -> Path:
+def _tensorboard_link(run: Path) -> Path:
     return run.parents[1] / TENSORBOARD / run.parent.name / run.name
 
 
@@ -167,14 +152,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write beside, then rename: what was there survives a full disk or a crash."""
+    """Write whole or not at all: the file before survives a full disk or a crash."""
     with replaced(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Train a run alone; the system lets go of the lock when the process ends, however it does.
+    """Lock a run while it is trained; the system releases the lock when the process ends.
 
     Raises:
         UserError: Another process trains it.
@@ -188,12 +173,15 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
-    """The rows of ``metrics.csv``, but for one that was not written to its end."""
+    """The rows of ``metrics.csv``, without a last one that is incomplete."""
     content = path.read_bytes() if path.exists() else b""
     try:
         lines = content[: content.rfind(b"\n") + 1].decode().splitlines()
         rows = [row for row in csv.DictReader(lines) if None not in row.values()]
-        table = [{k: int(v) if k in PLACE else float(v) for k, v in r.items() if v} for r in rows]
+        table = [
+            {k: int(v) if k in STEP_COLUMNS else float(v) for k, v in row.items() if v}
+            for row in rows
+        ]
         if any("step" not in row for row in table):
             raise ValueError("a row without its step")
     except (ValueError, TypeError, csv.Error) as error:

@@ -1,7 +1,7 @@
-"""Loggers that a user adds beside ours: W&B, MLflow, any of Lightning's, or an own one.
+"""Loggers that a user adds to ours: W&B, MLflow, any of Lightning's, or one of the user's own.
 
-A run is one run there too, for training, going on and testing: ``loggers.json`` in its folder keeps
-by what name each logger knows it.
+A run is one run there too, for training, resume and test: ``loggers.json`` in its folder has the
+identity that each logger gave it.
 """
 
 import sys
@@ -24,57 +24,50 @@ FILE = "loggers.json"
 EXTRAS = {"WandbLogger": ("wandb", "wandb"), "MLFlowLogger": ("mlflow", "mlflow-skinny")}
 """Module and package by the logger's class; the extra is called as the module."""
 
-# What loggers call their arguments; an identity is what they give back as ``version``.
+# Names of loggers' arguments; an identity is the value of ``version``.
 IDENTITIES = ("id", "run_id", "experiment_key", "version")
 FOLDERS = ("save_dir", "root_dir", "dir", "offline_directory")
 TITLES = ("run_name", "name")
 
 UNSET = (None, ".", "./mlruns")
-"""Defaults: as a folder, one below whichever folder one happens to be in."""
+"""Defaults, which as folders would be in the current one."""
 
-SEEN_TO = "There is a wandb run already in progress|Experiment logs directory"
-"""What W&B's and the CSV logger would warn of."""
+HANDLED_WARNINGS = "There is a wandb run already in progress|Experiment logs directory"
+"""Of W&B's and the CSV logger."""
 
 
 def make(chosen: Any, folder: Path, logs: Path) -> list[Logger]:
-    """The loggers of ``trainer.logger``, told where to write and which run they go on with.
+    """The loggers of ``trainer.logger``, with the run's folder and the run to continue.
 
-    Args:
-        chosen: The setting: a class with its arguments, several, or whether there is a logger.
-        folder: The run's.
-        logs: Folder of the runs.
+    The setting is a class with its arguments, a list of these, or whether there is a logger.
     """
-    known = read_json(folder / FILE)
+    identities = read_json(folder / FILE)
     listed = chosen if isinstance(chosen, list) else [chosen]
     classes = [entry for entry in listed if entry not in (None, True, False)]
-    return [_make(entry.clone(), folder, logs, known) for entry in classes]
+    return [_make(entry.clone(), folder, logs, identities) for entry in classes]
 
 
 def begin(
     loggers: Iterable[Logger], folder: Path, settings: Mapping[str, Any], step: int | None = None
 ) -> None:
-    """Let each logger begin its run or go on with it, and keep which one that is.
+    """Let each logger begin or continue its run, and save the run's identity.
 
-    Args:
-        loggers: Of ``make``.
-        folder: The run's.
-        settings: What a run that begins, or is trained on, is logged with.
-        step: Steps that the run has behind it, if it is to be trained.
+    The settings are logged when a run begins, and when its training continues from ``step``.
     """
-    known: dict[str, list[Any]] = read_json(folder / FILE)
+    identities: dict[str, list[Any]] = read_json(folder / FILE)
     for logger in loggers:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", SEEN_TO)
+            warnings.filterwarnings("ignore", HANDLED_WARNINGS)
             _ = getattr(logger, "experiment", None)  # without which some have no name for the run
         logger.save()
-        runs = known.setdefault(type(logger).__name__, [])
+        runs = identities.setdefault(type(logger).__name__, [])
         new = logger.version not in runs
         runs += [logger.version] if new else []
         # In MLflow a setting stays what it was first.
         if new or (step is not None and not isinstance(logger, stock.MLFlowLogger)):
             logger.log_hyperparams(dict(settings))
-    if known:
-        write_json(folder / FILE, known)
+    if identities:
+        write_json(folder / FILE, identities)
 
 
 def log_figure(loggers: Iterable[Logger], stage: str, name: str, figure: Figure, step: int) -> None:
@@ -92,14 +85,14 @@ def log_figure(loggers: Iterable[Logger], stage: str, name: str, figure: Figure,
                 logger.experiment.log_figure(logger.run_id, figure, file)
 
 
-def _make(entry: Namespace, folder: Path, logs: Path, known: dict[str, list[Any]]) -> Logger:
+def _make(entry: Namespace, folder: Path, logs: Path, identities: dict[str, list[Any]]) -> Logger:
     name = entry.class_path.rpartition(".")[2]
     if name in EXTRAS:
         module, package = EXTRAS[name]
         require_package(f"trainer.logger={name}", module, package, module)
     # Two of a class have a run each, in this order. Lightning's CSV logger deletes what it finds in
     # its folder, and has another for each command.
-    run = known[name].pop(0) if known.get(name) and name != "CSVLogger" else None
+    run = identities[name].pop(0) if identities.get(name) and name != "CSVLogger" else None
     _fill_in(entry.get("init_args", {}), folder, logs, run)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--logger", type=Logger)
@@ -109,7 +102,7 @@ def _make(entry: Namespace, folder: Path, logs: Path, known: dict[str, list[Any]
     except (ImportError, TypeError, ValueError) as error:
         raise UserError(f"trainer.logger={name}: {' '.join(str(error).split())}") from error
     if isinstance(logger, stock.WandbLogger):
-        # W&B has one run a process, which goes on if it is this one.
+        # W&B has one run a process; another one has to be finished first.
         wandb = sys.modules["wandb"]
         if wandb.run is not None and wandb.run.id != logger.version:
             wandb.finish()
@@ -117,7 +110,7 @@ def _make(entry: Namespace, folder: Path, logs: Path, known: dict[str, list[Any]
 
 
 def _fill_in(init: Any, folder: Path, logs: Path, run: str | int | None) -> None:
-    """What nobody has chosen: the folder, the run, its title."""
+    """Set the folder, the run and its title, where the user has not."""
     chosen = {
         **dict.fromkeys(FOLDERS, str(folder)),
         **dict.fromkeys(IDENTITIES, run),

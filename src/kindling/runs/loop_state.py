@@ -1,7 +1,7 @@
 """The Trainer's loop counters in a checkpoint, which Lightning does not promise to keep.
 
-To begin an interrupted validation anew and to tell whether a run is finished they are needed, and
-no hook gives them. Nothing else touches them; ``tests/engine/runs/test_loop_state.py`` holds them
+They are needed to repeat an interrupted validation and to tell whether a run is finished, and no
+hook gives them. Nothing else touches them; ``tests/engine/runs/test_loop_state.py`` holds them
 to what the installed version does, the oldest supported and the newest.
 """
 
@@ -15,7 +15,7 @@ FIRST_BATCH = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
 
 
 def restart_validation(checkpoint: dict[str, Any]) -> None:
-    """Let the validation that a checkpoint was taken in begin anew."""
+    """Let a resume repeat the validation during which a checkpoint was saved."""
     progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
     progress |= {"total": FIRST_BATCH, "current": FIRST_BATCH, "is_last_batch": False}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from kindling.data.whole import named, replaced
-from kindling.runs.folder import PLACE, read_rows
+from kindling.runs.folder import STEP_COLUMNS, read_rows
 from kindling.runs.tensorboard import RunLogger
 
 Row = dict[str, float]
@@ -19,12 +19,8 @@ Row = dict[str, float]
 class MetricsTable(RunLogger):
     """What is logged at the same step of the same epoch shares a row; columns appear as needed.
 
-    A row is in the file as soon as it is logged, and what comes later at its step is added to it.
-    A run that goes on keeps the rows of the steps that it does not take again.
-
-    Args:
-        path: The file.
-        step: Steps that the run has behind it.
+    A row is in the file as soon as it is logged, and later values of its step are added to it. A
+    run that is resumed after ``step`` keeps the rows of the steps before.
     """
 
     def __init__(self, path: Path, step: int = 0) -> None:
@@ -41,14 +37,14 @@ class MetricsTable(RunLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         last = self._last()
-        place: Row = {"step": last.get("step", 0) if step is None else step}
-        if "epoch" in metrics:  # Lightning's monitors of learning rates and devices give none
-            place["epoch"] = int(metrics["epoch"])
-        if not last or any(last.get(k, v) != v for k, v in place.items()):
+        at: Row = {"step": last.get("step", 0) if step is None else step}
+        if "epoch" in metrics:  # not of Lightning's monitors of rates and devices
+            at["epoch"] = int(metrics["epoch"])
+        if not last or any(last.get(k, v) != v for k, v in at.items()):
             self._rows.append({})
             with named(self.path):
                 self._start = self.path.stat().st_size
-        self._rows[-1] |= {k: float(v) for k, v in metrics.items()} | place
+        self._rows[-1] |= {k: float(v) for k, v in metrics.items()} | at
         if self._rows[-1].keys() <= set(self._columns):
             with named(self.path), self.path.open("r+b") as stream:
                 stream.seek(self._start)
@@ -57,8 +53,8 @@ class MetricsTable(RunLogger):
         else:
             self._write()
 
-    def lacking(self, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Those that the last row does not have, of a run that goes on."""
+    def missing(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Those that the last row of a resumed run lacks."""
         last = self._last()
         return {name: value for name, value in metrics.items() if name not in last}
 
@@ -69,7 +65,7 @@ class MetricsTable(RunLogger):
         return {**choose(rows, key=lambda row: row[monitor], default={})}
 
     def _last(self) -> Row:
-        """The last row, if there is one; the file is begun or gone on with."""
+        """The last row, if there is one; the first call begins or continues the file."""
         if not self._columns:
             rows = read_rows(self.path) if self._step else []
             self._rows = [row for row in rows if row["step"] < self._step]
@@ -77,7 +73,7 @@ class MetricsTable(RunLogger):
         return self._rows[-1] if self._rows else {}
 
     def _write(self) -> None:
-        self._columns = list(dict.fromkeys([*PLACE, *chain.from_iterable(self._rows)]))
+        self._columns = list(dict.fromkeys([*STEP_COLUMNS, *chain.from_iterable(self._rows)]))
         header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow(self._columns)
         before = header.getvalue().encode() + self._lines(self._rows[:-1])
@@ -89,6 +85,6 @@ class MetricsTable(RunLogger):
         stream = io.StringIO()
         table = csv.DictWriter(stream, self._columns, restval="", lineterminator="\n")
         table.writerows(
-            {k: v if k in PLACE else f"{v:.8g}" for k, v in row.items()} for row in rows
+            {k: v if k in STEP_COLUMNS else f"{v:.8g}" for k, v in row.items()} for row in rows
         )
         return stream.getvalue().encode()

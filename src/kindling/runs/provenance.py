@@ -1,4 +1,4 @@
-"""``provenance.json``: what made a run, so that its figures can be trusted and made again."""
+"""``provenance.json``: code, data, versions, device and command of a run."""
 
 import importlib.metadata
 import platform
@@ -38,14 +38,7 @@ def recorded(
 ) -> Iterator[None]:
     """Write a run's commit, data, versions, device, command and, when it has ended, wall time.
 
-    Args:
-        run: The run's folder.
-        trainer: What trains it.
-        model: What is trained.
-        data: Its data module, read already.
-        settings: The whole configuration, whose secrets the command is recorded without.
-        words: The command.
-        **more: What else is to be recorded, such as the seed.
+    The words of the command are recorded without the secrets of the settings.
     """
     started = time.monotonic()
     record = {
@@ -84,10 +77,9 @@ def commit() -> dict[str, Any]:
 
 
 def _git(*args: str) -> str | None:
-    command, there = ["git", *args], paths.PROJECT
     try:
         return subprocess.check_output(
-            command, cwd=there, text=True, timeout=10, stderr=subprocess.DEVNULL
+            ["git", *args], cwd=paths.PROJECT, text=True, timeout=10, stderr=subprocess.DEVNULL
         ).strip()
     except (OSError, subprocess.SubprocessError):
         return None
@@ -105,7 +97,7 @@ def _device(trainer: Trainer) -> dict[str, Any]:
 
 
 def origin(data: Any) -> dict[str, Any]:
-    """Which data results are of, as far as a data module tells."""
+    """Root and checksum of the data; nothing is known of another's data module."""
     if not isinstance(data, DataModule):
         return {"root": None, "sample": False, "sha256": None}
     return {"root": str(data.root), "sample": data.is_sample, "sha256": data.fingerprint}

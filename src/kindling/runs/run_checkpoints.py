@@ -1,4 +1,4 @@
-"""``best.ckpt`` by the monitored score, and ``last.ckpt`` to go on from."""
+"""``best.ckpt`` by the monitored score, and ``last.ckpt`` for a resume."""
 
 import logging
 import math
@@ -14,34 +14,27 @@ from kindling.runs import folder as runs
 from kindling.runs import loop_state
 
 MONITOR = "val/loss"
-"""What our modules log. Of a module that does not, the last epoch is the best one."""
+"""The default. If a module does not log it, its last epoch is the best one."""
 
 SHARE = 0.02
-"""Of the time, at most, that goes into ``last.ckpt``."""
+"""Of the time, at most, that is spent on writing ``last.ckpt``."""
 
 PATIENCE = 300.0
 """Seconds of an epoch without a checkpoint."""
 
 EVERY = 50
-"""Batches between two looks at the clock, which several processes have to agree on."""
+"""Batches between two looks at the clock, at which several processes must agree."""
 
 log = logging.getLogger(__name__)
 
 
 class RunCheckpoints(stock.Checkpoint):
-    """Keeps the two checkpoints that every run has, whatever others are kept beside them.
+    """Writes the two checkpoints of every run, whatever other checkpoints there are.
 
-    ``best.ckpt`` is of the best value that the monitor has had, in whichever validation or epoch.
-    ``last.ckpt`` is written at the end of an epoch, and in one that lasts longer than minutes,
-    unless the one before it was written a moment ago: what a killed run has to repeat is less than
-    what writing more often would cost, and it repeats it exactly. The end of training always
-    writes it.
-
-    Args:
-        run: The run's folder.
-        monitor: The logged score that decides, or ``epoch`` or ``step``.
-        mode: Whether it shall be small or large.
-        save_weights_only: Leave out of ``best.ckpt`` what is only needed to go on from it.
+    ``best.ckpt`` has the best value of the monitor, over all validations and epochs. ``last.ckpt``
+    is written at the end of an epoch, and within one that lasts minutes, but not so often that it
+    costs more than a killed run would have to repeat. The end of training always writes it. The
+    monitor is a logged score, ``epoch`` or ``step``; ``save_weights_only`` is for ``best.ckpt``.
     """
 
     state_key = "Checkpoint"
@@ -68,9 +61,9 @@ class RunCheckpoints(stock.Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        # Not between the last step and validation: the Trainer would go on without it.
-        looked = (batch_idx + 1) % EVERY == 0 and not trainer.is_last_batch
-        if looked and _agreed(trainer, self._overdue):
+        # Not between the last step and validation: a resume would skip the validation.
+        due = (batch_idx + 1) % EVERY == 0 and not trainer.is_last_batch
+        if due and _agreed(trainer, self._overdue):
             self._save_last(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -112,25 +105,25 @@ class RunCheckpoints(stock.Checkpoint):
             self._save_as(trainer, runs.BEST)
 
     def _value(self, trainer: Trainer) -> float | None:
-        """What is monitored; none before there is any.
+        """The monitored value; None before there is one.
 
         Raises:
-            UserError: It is not among what is logged.
+            UserError: It is not logged.
         """
-        counts = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        there: dict[str, Any] = {**counts, **trainer.callback_metrics}
-        if self.monitor in there:
-            return float(there[self.monitor])
+        values: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        values |= trainer.callback_metrics
+        if self.monitor in values:
+            return float(values[self.monitor])
         awaited = trainer.enable_validation and not self._validated
         if not awaited and self.monitor != MONITOR:
-            meant = did_you_mean(self.monitor, there)
-            raise UserError(f"checkpoint.monitor={self.monitor}: not logged{meant}")
+            nearest = did_you_mean(self.monitor, values)
+            raise UserError(f"checkpoint.monitor={self.monitor}: not logged{nearest}")
         return None
 
     def _save_last(self, trainer: Trainer) -> None:
         start = time.monotonic()
         for logger in trainer.loggers:
-            logger.save()  # no curve shall end before the checkpoint that it is continued from
+            logger.save()  # no curve may end before the checkpoint
         self._save_as(trainer, runs.LAST)
         end = time.monotonic()
         self._due, self._overdue = end + (end - start) / SHARE, end + PATIENCE
@@ -139,10 +132,10 @@ class RunCheckpoints(stock.Checkpoint):
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if trainer.is_global_zero and not (self.run / runs.CONFIG).exists():
-            # A checkpoint would make the folder anew, of a run that nothing can go on from.
+            # A checkpoint would make the folder again, of a run that could not be resumed.
             raise UserError(f"{self.run}: its folder was removed while it trained; start again")
         if loop_state.within_end_of_epoch(trainer):
-            # Loggers get the epoch's scores only after this, when the process may be killed.
+            # Loggers get the epoch's scores after this, and the process may be killed before.
             logged = trainer.logged_metrics.items()
             self._logged = {k: float(v) for k, v in logged if not k.endswith("_step")}
         trainer.save_checkpoint(self.run / name, self.save_weights_only and name == runs.BEST)
@@ -150,7 +143,7 @@ class RunCheckpoints(stock.Checkpoint):
 
 
 def _agreed(trainer: Trainer, due: float) -> bool:
-    """Whether a moment has passed: all processes save together, by the clock of the first."""
+    """Whether a time has passed, by the clock of the first of all processes."""
     passed = time.monotonic() >= due
     return passed if trainer.world_size == 1 else bool(trainer.strategy.broadcast(passed))
 

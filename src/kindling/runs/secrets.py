@@ -1,4 +1,4 @@
-"""Secrets, such as the key of a logger's service: used, and never written down."""
+"""Secrets, such as the key of a logger's service, which are used and never saved."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ MASK = "<masked>"
 NAMED = re.compile(
     r"(?<!experiment)(^|[._-])(api)?(key|token|secret|password|passwd)$", re.IGNORECASE
 )
-"""What settings are called that hold one; an experiment's key is its name."""
+"""Names of settings that hold one; ``experiment_key`` is a name, no secret."""
 
 
 def masked(settings: Any) -> Any:
@@ -21,13 +21,13 @@ def masked(settings: Any) -> Any:
 
 def masked_words(words: Iterable[str], settings: Any) -> Iterator[str]:
     """A command's words without the secrets of its settings, however they were typed."""
-    known = "|".join(re.escape(secret) for secret in _secrets(settings))
+    secrets = "|".join(re.escape(secret) for secret in _secrets(settings))
     for word in words:
         name, equals, _ = word.partition("=")
-        if equals and NAMED.search(name):  # also one that a later word has overridden
+        if equals and NAMED.search(name):  # even if a later word overrides it
             yield f"{name}={MASK}"
         else:
-            yield re.sub(rf"(?<!\w)({known})(?!\w)", MASK, word) if known else word
+            yield re.sub(rf"(?<!\w)({secrets})(?!\w)", MASK, word) if secrets else word
 
 
 def _secrets(settings: Any) -> Iterator[str]:

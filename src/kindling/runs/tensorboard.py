@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,22 +25,22 @@ from kindling.data.datamodule import STAGES
 from kindling.data.whole import named, replaced
 
 OF_STAGE = re.compile(rf"(?P<stage>{'|'.join(STAGES)})[/_](?P<tag>.+)")
-"""``train/loss``, or ``train_loss`` as many a module calls it."""
+"""``train/loss``, or ``train_loss`` as many modules call it."""
 
 EVENTS = "events.out.tfevents.*"
 
 FINAL = "final"
-"""The writer of what the HPARAMS tab shows: a run's settings and its final scores alone."""
+"""The writer of the HPARAMS tab: a run's settings and its final scores."""
 
 PLAIN = (int, float, str)
-"""What the HPARAMS tab can show as it is."""
+"""Types that the HPARAMS tab can show."""
 
 FLUSH = 5
-"""Seconds after which curves are written to the file, for whoever watches them."""
+"""Seconds between two writes of the curves to the file."""
 
 
 class RunLogger(Logger):
-    """A logger of one run: it needs no name, and settings are logged apart."""
+    """A logger of one run folder, without a name and version of its own."""
 
     @property
     def name(self) -> str:
@@ -56,9 +56,9 @@ class RunLogger(Logger):
 
 
 class Lazy:
-    """A ``SummaryWriter`` that begins its file when it is used.
+    """A ``SummaryWriter`` that begins its file when it is first used.
 
-    The Trainer asks every logger for its experiment at every start, also of what writes nothing.
+    The Trainer asks every logger for its experiment at every start, even if nothing is written.
     """
 
     def __init__(self, make: Callable[[], SummaryWriter]) -> None:
@@ -69,11 +69,9 @@ class Lazy:
 
 
 class TensorBoard(RunLogger):
-    """One writer a stage: ``train/loss`` and ``val/loss`` share the chart ``curves/loss``.
+    """One writer a stage, in a subfolder: ``train/loss`` and ``val/loss`` share a chart.
 
-    Args:
-        folder: The run's folder; stages are written to its subfolders.
-        step: Steps that the run has behind it.
+    A run that is resumed continues after ``step``.
     """
 
     def __init__(self, folder: Path, step: int = 0) -> None:
@@ -92,7 +90,7 @@ class TensorBoard(RunLogger):
         return Lazy(self.writer)
 
     def writer(self, stage: str = "") -> SummaryWriter:
-        """The writer of a stage, made when it is first asked for; of the run itself without."""
+        """The writer of a stage, or of the run itself; made at its first use."""
         if stage not in self._writers:
             with named(self._folder / stage):
                 self._writers[stage] = SummaryWriter(self._folder / stage, flush_secs=FLUSH)
@@ -100,27 +98,25 @@ class TensorBoard(RunLogger):
 
     @rank_zero_only
     def forget_later_steps(self, again: Iterable[str] = ()) -> None:
-        """Remove what a killed run has written of steps that will be trained again.
+        """Remove a killed run's events of steps that will be trained again.
 
-        TensorBoard has a mark for this, but shows such curves twice all the same.
-
-        Args:
-            again: Names that will be logged again at the last of the steps before.
+        TensorBoard has a mark for this, but shows such curves twice all the same. Scores ``again``
+        will be logged again at the last step of the checkpoint.
         """
-        doubled = set(map(_curve, again))
-        # Not in other folders, which are of the user's own loggers.
+        repeated = set(map(_curve, again))
+        # Other folders may be the user's own loggers'.
         for stage in ("", *STAGES, FINAL):
             for path in (self._folder / stage).glob(EVENTS):
                 events = list(RawEventFileLoader(str(path)).Load())
-                kept = [e for e in events if self._stays(Event.FromString(e), stage, doubled)]
+                kept = [e for e in events if self._stays(Event.FromString(e), stage, repeated)]
                 if len(kept) < len(events):
                     with replaced(path) as unfinished, unfinished.open("wb") as stream:
                         for event in kept:
                             RecordWriter(stream).write(event)
 
-    def _stays(self, event: Event, stage: str, doubled: set[tuple[str, str]]) -> bool:
+    def _stays(self, event: Event, stage: str, repeated: set[tuple[str, str]]) -> bool:
         curves = {(stage, value.tag) for value in event.summary.value}
-        return bool(event.step < self._step - bool(curves & doubled))
+        return bool(event.step < self._step - bool(curves & repeated))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -142,14 +138,8 @@ class TensorBoard(RunLogger):
         self._add(FINAL, start)
 
     @rank_zero_only
-    def log_layout(self, heads: Sequence[str]) -> None:
-        """Show the losses of several heads on one chart, in the tab for custom scalars."""
-        chart = {"loss by head": ["Multiline", [f"curves/{head}/loss" for head in heads]]}
-        self.writer("val").add_custom_scalars({"heads": chart})
-
-    @rank_zero_only
     def log_final(self, stage: str, scores: Mapping[str, float], step: int) -> None:
-        """Scores that stand for the run: of its best epoch, and of the test split."""
+        """The run's final scores: of its best epoch, and of the test split."""
         self._write(FINAL, {f"{stage}/{name}": value for name, value in scores.items()}, step)
 
     @rank_zero_only
@@ -168,13 +158,13 @@ class TensorBoard(RunLogger):
     def finalize(self, status: str) -> None:
         writers, self._writers = self._writers, {}
         for stage, writer in writers.items():
-            # What has failed is told already.
+            # A failed run has reported its error.
             with named(self._folder / stage) if status == "success" else suppress(OSError):
                 writer.flush()
                 writer.close()
 
     def _write(self, stage: str, scalars: Mapping[str, float], step: int) -> None:
-        # One event for all: each one is handed to the writer's thread, which interrupts training.
+        # One event for all: each one wakes the writer's thread, which interrupts training.
         parts = [scalar(tag, value, new_style=True) for tag, value in scalars.items()]  # type: ignore[no-untyped-call]
         self._add(stage, Summary(value=[value for part in parts for value in part.value]), step)
 
@@ -186,7 +176,7 @@ class TensorBoard(RunLogger):
 
 @contextmanager
 def writer_errors() -> Iterator[None]:
-    """Let a writer's thread print no traceback: whoever writes next is told its error."""
+    """No traceback of a writer's thread: the next write raises its error."""
 
     def hook(args: threading.ExceptHookArgs) -> None:
         module = type(args.thread).__module__
@@ -201,7 +191,7 @@ def writer_errors() -> Iterator[None]:
 
 
 def _curve(name: str) -> tuple[str, str]:
-    """The writer and the tag of what is logged by a name."""
+    """The writer and the tag for a logged name."""
     if named := OF_STAGE.fullmatch(name):
         return named["stage"], f"curves/{named['tag']}"
     return "", name if "/" in name else f"curves/{name}"

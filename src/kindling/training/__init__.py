@@ -1,1 +1,1 @@
-"""The base of modules, and what goes on around their training."""
+"""The base of modules, and their training: optimizers, schedules, callbacks."""

@@ -1,4 +1,4 @@
-"""What is done beside training: it ends in time, its rate warms up, its gradients are measured."""
+"""Callbacks of training: early stopping, warm-up, norms of gradients."""
 
 import sys
 from typing import Any
@@ -12,17 +12,20 @@ from kindling.errors import UserError
 from kindling.runs.metrics_table import MetricsTable
 from kindling.training.schedules import MONITOR
 
+EVERY = 50
+"""Optimizer steps between two readings of gradients."""
+
 
 class PatientStopping(EarlyStopping):
-    """Lightning's ``EarlyStopping``, by a name that leaves it its own, which can never stop.
+    """Lightning's ``EarlyStopping``, which null can switch off, under a name of its own.
 
     Args:
-        monitor: The logged score that decides; the default is left alone where it is not logged.
+        monitor: The logged score that decides; only the default may be one that is not logged.
         patience: Validations without a better score before training stops; null never stops it.
-        **kwargs: Of Lightning's ``EarlyStopping``.
+        **kwargs: Arguments of Lightning's ``EarlyStopping``.
     """
 
-    # Lightning's own is put together anew for every hook of every step.
+    # Lightning computes its own for every hook of every step.
     state_key = "early_stopping"
 
     def __init__(self, monitor: str = MONITOR, patience: int | None = 5, **kwargs: Any) -> None:
@@ -34,10 +37,10 @@ class PatientStopping(EarlyStopping):
 
 
 class Warmup(Callback):
-    """Raises the learning rate linearly to what the schedule says.
+    """Raises the learning rate linearly to the schedule's.
 
-    The rate is lowered from the start of a batch to its step alone: neither the schedule nor a
-    checkpoint knows of the warm-up, which follows from the number of the step.
+    The rate is lowered between the start of a batch and its step alone, by the number of the step,
+    so that neither the schedule nor a checkpoint has to know of the warm-up.
 
     Args:
         steps: Steps of the optimizer before the rate is the schedule's.
@@ -75,15 +78,10 @@ class Warmup(Callback):
 
 
 class GradientNorms(Callback):
-    """Logs the norm of each layer's gradient as ``gradient_norm/<layer>``.
+    """Logs the norm of each layer's gradient as ``gradient_norm/<layer>``."""
 
-    Args:
-        every: Optimizer steps between two readings.
-    """
-
-    def __init__(self, every: int = 50) -> None:
-        self.every = every
-        self._step = 0  # the Trainer's own count is a long way to go in each step
+    def __init__(self) -> None:
+        self._step = 0  # the Trainer's own count is slow to read
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._step = trainer.global_step
@@ -92,11 +90,11 @@ class GradientNorms(Callback):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         step, self._step = self._step, self._step + 1
-        if step % self.every:
+        if step % EVERY:
             return
         norms = {f"gradient_norm/{layer}": float(norm) for layer, norm in _norms(pl_module).items()}
         for logger in trainer.loggers:
-            if not isinstance(logger, MetricsTable):  # its rows are of what is scored
+            if not isinstance(logger, MetricsTable):  # its rows are scores
                 logger.log_metrics(norms, step)
 
 

@@ -1,4 +1,4 @@
-"""A run that was stopped goes on exactly as it would have: one of our modules to the last bit."""
+"""A resumed run is the one that was never stopped: equal to the last bit, of our modules."""
 
 from typing import Any
 
@@ -12,24 +12,20 @@ from kindling.runs.checkpoints import ORIGIN
 from kindling.training.module import Module
 
 SCORES = "scores"
-"""The checkpoint's entry for what an epoch's training scores are made of so far."""
+"""The checkpoint's entry for the state of the epoch's training scores."""
 
 PLATEAUS = "plateaus"
-"""The checkpoint's entry for what schedules have yet to see, by their number."""
+"""The checkpoint's entry for values that schedules have not seen yet, by their number."""
 
 
 class ExactResume(Callback):
-    """Lets what a step draws follow from its place in the run, and checkpoints carry what it takes.
+    """Seeds torch's generators for each step, and saves what a resume needs.
 
-    Dropout, for one, draws from torch's generators, which are seeded anew for each step. Each
-    checkpoint has the task and the configuration, so that it can be used alone; in mid-epoch, what
-    the epoch's training scores are made of. Of modules that are not ours, it only keeps what a
-    ``ReduceLROnPlateau`` has yet to see: at the end of an epoch the Trainer saves first, and a run
-    that goes on would not ask the schedule any more.
-
-    Args:
-        task: What is trained.
-        config: The whole configuration, as YAML.
+    What a step draws, for dropout or augmentation, then depends on its number alone. Each
+    checkpoint has the task and the configuration, so that it can be used alone, and the state of
+    the epoch's training scores. Of modules that are not ours, it only saves the value that a
+    ``ReduceLROnPlateau`` has not seen yet: at the end of an epoch the Trainer saves first, and
+    would not pass that value to the schedule after a resume.
     """
 
     def __init__(self, task: str, config: str) -> None:

@@ -1,4 +1,4 @@
-"""Ends a run well that cannot or shall not go on: a loss that is no number, Ctrl-C, SIGTERM."""
+"""The end of a run by Ctrl-C, SIGTERM, or a loss that is NaN or infinite."""
 
 import math
 import signal
@@ -17,34 +17,33 @@ from kindling.runs import folder as runs
 from kindling.runs.loop_state import restart_validation
 
 TOGETHER = 10
-"""Batches after which several processes ask one another whether to stop, as at an epoch's end."""
+"""Batches between two exchanges among processes of whether to stop."""
+
+EVERY = 50
+"""Batches between two checks of the loss on a GPU, which has to wait for each."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class GracefulStop(Callback):
-    """Stops between two steps, where weights, optimizer and counters agree with one another.
+    """Stops between two steps, when weights, optimizer and counters are consistent.
 
-    The first signal is obeyed after the step under way, with ``last.ckpt`` saved, or at the end of
-    the epoch, which saves it anyway; a second one ends the process at once, as the first does
-    before training. A run that was stopped in validation begins it anew.
-
-    Args:
-        run: The run's folder.
-        every: Batches between two looks at the loss where a look makes a GPU wait.
+    The first signal takes effect after the current step, with ``last.ckpt`` saved, or at the end of
+    the epoch, which saves it anyway. A second one ends the process at once, as does the first one
+    before training. A run that was stopped in validation begins that again.
     """
 
-    def __init__(self, run: Path, every: int = 50) -> None:
-        self.run, self.every = run, every
-        self._signal, self._within_validation, self._alone = 0, False, True
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._signal, self._in_validation, self._alone = 0, False, True
         self._handlers: dict[int, Any] = {}
         self._trains = False
         self._loss = torch.zeros(())
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._alone = trainer.world_size == 1
-        # From here to the sanity check the Trainer's own handler is in place, which would wait for
-        # the other processes: the less they have to wait for one another, the shorter that is.
+        # From here to the sanity check the Trainer's own handler is in place, which waits for the
+        # other processes: a barrier keeps that time short.
         trainer.strategy.barrier()
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
             self._handlers = {signum: signal.getsignal(signum) for signum in SIGNALS}
@@ -59,41 +58,41 @@ class GracefulStop(Callback):
         self._handle()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.should_stop and self._signal:  # which min_epochs forbids
+        if trainer.should_stop and self._signal:  # which min_epochs overrides
             raise self._stopped(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        # Not between the last step and validation: the Trainer would go on without it.
-        asked = self._alone or (batch_idx + 1) % TOGETHER == 0
-        if asked and not trainer.is_last_batch and self._heard(trainer):
+        # Not between the last step and validation: a resume would skip the validation.
+        due = self._alone or (batch_idx + 1) % TOGETHER == 0
+        if due and not trainer.is_last_batch and self._received_signal(trainer):
             trainer.save_checkpoint(self.run / runs.LAST)
             raise self._stopped(trainer)
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor):
             self._loss = loss
-            if loss.device.type == "cpu" or (batch_idx + 1) % self.every == 0:
+            if loss.device.type == "cpu" or (batch_idx + 1) % EVERY == 0:
                 self._require_finite(trainer)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any
     ) -> None:
         if self._signal and self._alone and not trainer.sanity_checking:
-            self._within_validation = True
+            self._in_validation = True
             trainer.save_checkpoint(self.run / runs.LAST)
             raise self._stopped(trainer)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        if self._within_validation:
+        if self._in_validation:
             restart_validation(checkpoint)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._require_finite(trainer)
-        if self._heard(trainer):
-            trainer.should_stop = True  # after which whatever is due at an epoch's end is saved
+        if self._received_signal(trainer):
+            trainer.should_stop = True  # the checkpoints of the epoch's end are still saved
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._restore_handlers()
@@ -114,13 +113,13 @@ class GracefulStop(Callback):
         self._signal = signum
 
     def _restore_handlers(self) -> None:
-        """Those from before the Trainer's, which would wait for processes that have ended."""
+        """Those before the Trainer's, which would wait for processes that have ended."""
         for signum, handler in self._handlers.items():
             signal.signal(signum, handler)
         self._handlers.clear()
 
-    def _heard(self, trainer: Trainer) -> bool:
-        """Whether this or another process was told to stop: all stop together."""
+    def _received_signal(self, trainer: Trainer) -> bool:
+        """Whether this or another process has received a signal: all stop together."""
         if not self._alone:
             signals = torch.tensor(float(self._signal), device=trainer.strategy.root_device)
             self._signal = int(trainer.strategy.reduce(signals, reduce_op=ReduceOp.MAX))  # type: ignore[arg-type]
@@ -134,7 +133,7 @@ class GracefulStop(Callback):
         elif (self.run / runs.LAST).is_file():
             do = f"saved; continue with: make resume RUN={run}"
         else:
-            do = "nothing is saved of such a run"
+            do = "this kind of run saves nothing"
         where = f"epoch {trainer.current_epoch}, step {trainer.global_step}"
         return Stopped(f"stopped by {name} in {where}; {do}", self._signal, together=True)
 

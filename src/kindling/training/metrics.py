@@ -1,4 +1,4 @@
-"""Scores of an epoch: losses and metrics by head, kept batch by batch, exact over all of them.
+"""Scores of an epoch: losses and metrics by head, exact over all its batches.
 
 B: batch, H: heads, C: classes.
 """
@@ -16,12 +16,12 @@ from kindling.data.targets import target_mask
 
 Heads = dict[str, Tensor]
 
-# Batches kept before their metrics are updated in one call: an update costs about as much as a
-# small net's whole step, and hardly more for 64 batches than for one.
 PENDING = 64
+"""Batches whose metrics are updated in one call, which costs hardly more than for one batch, and
+for one batch about as much as a small net's whole step."""
 
 MANY_CLASSES = 30
-"""Above which predictions list the likeliest alone, and figures the worst confusions."""
+"""Classes above which predictions list the likeliest, and figures the most confused."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Head:
     """One output of a model.
 
     Args:
-        metrics: Given predictions and targets as a step returns them.
+        metrics: Of predictions and targets as a step returns them.
         classes: Names, where predictions are probabilities: ``(B, C)``, or ``(B,)`` of the second
-            of two classes. Targets are places in this list.
+            of two classes. Targets are indices of this list.
         per_class: Metrics that yield ``(C,)``, reported by the name of the class.
         optional: Whether samples may lack the target, or some of several; those are not scored.
-        quantiles: Which ones predictions are of, ``(..., Q)``, the median among them. Metrics are
-            given the median, and all as ``quantiles``.
-        likeliest: Of many classes, how many predictions are listed with; 0 is a column for each.
+        quantiles: The quantiles that are predicted, ``(..., Q)``, with the median. Metrics get the
+            median, and all of them as ``quantiles``.
+        likeliest: How many classes predictions.csv lists; 0 is a column for each class.
         multilabel: Whether a sample has any number of the classes: targets are ``(B, C)``, 0 or 1.
     """
 
@@ -54,11 +54,10 @@ class Head:
 
 
 class StepOutput(NamedTuple):
-    """What a step yields: predictions and targets by head, as the metrics take them.
+    """What a step returns: predictions and targets by head, as the metrics take them.
 
-    ``losses`` are those of the heads, where there are several: means over the samples that have
-    the head's target, 0 if none has. ``units`` ``(B,)`` of a head are what metrics that take a
-    ``unit`` divide its errors by.
+    ``losses`` are those of several heads: means over the samples that have the head's target, 0 if
+    none has. Metrics with an argument ``unit`` divide errors by ``units`` ``(B,)`` of their head.
     """
 
     loss: Tensor
@@ -69,11 +68,7 @@ class StepOutput(NamedTuple):
 
 
 class EpochMetrics(nn.Module):
-    """Losses and metrics of one stage.
-
-    Args:
-        heads: Outputs by name.
-    """
+    """Losses and metrics of one stage."""
 
     def __init__(self, heads: Mapping[str, Head]) -> None:
         super().__init__()
@@ -81,13 +76,13 @@ class EpochMetrics(nn.Module):
         self.metrics = nn.ModuleDict({name: head.metrics.clone() for name, head in heads.items()})
         for metric in self.modules():
             if isinstance(metric, Metric):
-                # Targets were checked when they were read; again would hold up a GPU.
+                # Targets were checked when they were read; another check would make a GPU wait.
                 metric.validate_args = False
         self._pending: list[StepOutput] = []
         self._losses: list[Tensor] = []
 
     def update(self, step: StepOutput) -> None:
-        """Count a batch."""
+        """Add a batch."""
         loss, predictions, targets, losses, units = step
         predictions = {head: value.detach() for head, value in predictions.items()}
         losses = {head: value.detach() for head, value in losses.items()}
@@ -96,37 +91,36 @@ class EpochMetrics(nn.Module):
             self._update()
 
     def compute(self, strategy: Strategy) -> dict[str, Tensor]:
-        """Scores over all batches and processes, as ``loss``, ``age/loss``, ``age/mae``.
+        """Scores over all batches and processes: ``loss``, ``age/loss``, ``age/mae``; then reset.
 
-        A head that no sample has a target for is left out, and all where no batch was kept. The
-        next epoch starts from nothing.
+        A head without any target is left out; without a batch, there are no scores.
         """
         self._update()
         if not self._losses:
             return {}
-        # Summed only here: sums of parts would depend on where the epoch was cut.
+        # Summed only here: sums of parts would depend on where a resume split the epoch.
         total = strategy.reduce(torch.cat(self._losses).sum(0), reduce_op="sum")
         self._losses.clear()
         names = ["loss", *(f"{head}/loss" for head in self.heads)]
         means = zip(names, total.unbind(), strict=False)
         values = {name: loss / samples for name, (loss, samples) in means if samples > 0}
         for head, metrics in self._collections():
-            if self._seen(head, metrics, strategy):
+            if self._has_targets(head, metrics, strategy):
                 values |= {named(self.heads, head, k): v for k, v in metrics.compute().items()}
             metrics.reset()
         return values
 
     def state(self) -> dict[str, Any]:
-        """What has been counted in the epoch so far, for a checkpoint."""
-        counted: dict[str, dict[str, Any]] = {}
+        """The state of the epoch so far, for a checkpoint."""
+        states: dict[str, dict[str, Any]] = {}
         for head, metrics in self._collections():
             items = [(str(k), metric) for k, metric in metrics.items(keep_base=True)]
-            counted[head] = {k: dict(m.metric_state) for k, m in items if m.update_called}
+            states[head] = {k: dict(m.metric_state) for k, m in items if m.update_called}
         pending = [list(step) for step in self._pending]
-        return {"pending": pending, "losses": list(self._losses), "metrics": counted}
+        return {"pending": pending, "losses": list(self._losses), "metrics": states}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on counting where ``state`` was taken."""
+        """Continue from ``state``."""
         self._pending = [StepOutput(*step) for step in state["pending"]]
         self._losses = list(state["losses"])
         for head, metrics in self._collections():
@@ -146,13 +140,13 @@ class EpochMetrics(nn.Module):
             target = torch.cat([step.targets[head] for step in steps])
             units = [step.units[head] for step in steps if head in step.units]
             unit = torch.cat(units) if units else None
-            there = target_mask(target) if self.heads[head].optional else None
-            update(self.heads[head], metrics, prediction, target, unit, there)
+            mask = target_mask(target) if self.heads[head].optional else None
+            update(self.heads[head], metrics, prediction, target, unit, mask)
         self._losses.append(_weighted_losses(steps))
         steps.clear()
 
-    def _seen(self, head: str, metrics: MetricCollection, strategy: Strategy) -> bool:
-        """Whether any process has seen a target of this head."""
+    def _has_targets(self, head: str, metrics: MetricCollection, strategy: Strategy) -> bool:
+        """Whether any process has a target of this head."""
         if not self.heads[head].optional:
             return True
         seen = any(metric.update_called for metric in metrics.values())
@@ -166,19 +160,19 @@ def update(
     prediction: Tensor,
     target: Tensor,
     unit: Tensor | None = None,
-    there: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> None:
-    """Count predictions of a head, those alone whose target is ``there``, if that is given."""
-    given: Heads = {}
+    """Update a head's metrics by the predictions whose target is in ``mask``, by default by all."""
+    kwargs: Heads = {}
     if unit is not None:
-        given["unit"] = unit.reshape(-1, *[1] * (target.ndim - 1)).expand_as(target)
-    if there is not None:
-        prediction, target = prediction[there], target[there]
-        given = {name: value[there] for name, value in given.items()}
+        kwargs["unit"] = unit.reshape(-1, *[1] * (target.ndim - 1)).expand_as(target)
+    if mask is not None:
+        prediction, target = prediction[mask], target[mask]
+        kwargs = {name: value[mask] for name, value in kwargs.items()}
     if head.quantiles:
-        given["quantiles"] = prediction
+        kwargs["quantiles"] = prediction
     if len(target):
-        metrics.update(head.point(prediction), target, **given)
+        metrics.update(head.point(prediction), target, **kwargs)
 
 
 def named(heads: Mapping[str, Head], head: str, metric: str) -> str:
@@ -187,18 +181,18 @@ def named(heads: Mapping[str, Head], head: str, metric: str) -> str:
 
 
 def detach_float32(heads: Heads) -> Heads:
-    """Without gradients, and in single precision at least: scores and files are made of them."""
+    """Without gradients, and in single precision at least, for scores and files."""
     return {head: float32(value.detach()) for head, value in heads.items()}
 
 
 def float32(value: Tensor) -> Tensor:
-    """In single precision at least, if it is no integer."""
+    """A floating-point tensor in single precision at least."""
     kind = torch.promote_types(value.dtype, torch.float32)
     return value.to(kind) if value.is_floating_point() else value
 
 
 def _weighted_losses(steps: Sequence[StepOutput]) -> Tensor:
-    """Each step's loss times its samples, and these: of all heads together, then of each.
+    """Each step's loss times its samples, and the samples: in all, then by head.
 
     Shape:
         ``(steps, 1 + H, 2)``.

@@ -22,10 +22,10 @@ from kindling.training.schedules import default_schedule
 
 
 class EvalOutput(NamedTuple):
-    """What an evaluated or predicted batch yields.
+    """What evaluating or predicting a batch returns.
 
-    ``indices`` ``(B,)`` says which samples of the split, ``baselines`` are by name, then by head.
-    ``units`` are those of a step, ``scales`` what the module's :meth:`Module.scales` says.
+    ``indices`` ``(B,)`` are the samples' positions in the split, ``baselines`` are by name, then by
+    head, ``units`` are the step's, ``scales`` are from :meth:`Module.scales`.
     """
 
     indices: Tensor
@@ -39,9 +39,8 @@ class EvalOutput(NamedTuple):
 class Module(LightningModule):
     """Runs ``step`` in every stage and scores it once an epoch.
 
-    A problem says what its heads are, how a batch becomes a loss and predictions (``step``), what
-    it predicts without targets (``predict``) and what it has to beat (``baselines``, the first
-    being the one that skill is measured against).
+    A problem defines its heads, the loss and predictions of a batch (``step``), predictions without
+    targets (``predict``), and what to beat (``baselines``: skill is measured against the first).
 
     Args:
         heads: Outputs by name; with a single one, its metrics carry no prefix.
@@ -64,10 +63,8 @@ class Module(LightningModule):
         self.heads, self.lr = dict(heads), positive("model.lr", lr)
         self.weight_decay = positive("model.weight_decay", weight_decay, zero=True)
         self.schedule = schedule
-        # Of whatever is drawn for a sample and an epoch.
-        self.seed = torch.initial_seed() % 2**31
-        # Whether a checkpoint will bring the weights. In setup the Trainer does not know of it yet.
-        self.resumed = False
+        self.seed = torch.initial_seed() % 2**31  # of what is drawn for a sample and an epoch
+        self.resumed = False  # whether a checkpoint brings the weights: set before setup
         self.train_scores = EpochMetrics(self.heads)
         self.val_scores = EpochMetrics(self.heads)
         self.test_scores = EpochMetrics(self.heads)
@@ -87,23 +84,23 @@ class Module(LightningModule):
         """Trivial predictions by name and head; NaN where one has nothing to go by."""
 
     def scales(self, batch: Any) -> Heads:
-        """What each head's errors are divided by ``(B,)`` to be scored together; none are not."""
+        """Divisors ``(B,)`` of each head's errors, to score heads together; or none."""
         return {}
 
     def figures(self, rows: Mapping[str, Any], outcome: EvalOutput) -> Mapping[str, Figure]:
-        """Pictures of an evaluated split; ``rows`` identifies its samples."""
+        """Figures of an evaluated split, by name; ``rows`` identifies its samples."""
         return {}
 
     def fit_statistics(self, training: Any) -> None:
-        """Take from the training samples, as the data module has them, what the model needs."""
+        """Set what the model takes from the training samples, such as means to normalize by."""
 
     def extra_metrics(self) -> Mapping[str, float]:
-        """What an epoch of training logs beside its scores, such as ``train/age/weight``."""
+        """What a training epoch logs in addition to scores, such as ``train/age/weight``."""
         return {}
 
     @property
     def evaluated(self) -> Any:
-        """The samples that figures are drawn of: of the test, or of validation in training."""
+        """The samples of figures: the test split, or validation in training."""
         splits = self.trainer.datamodule.splits  # type: ignore[attr-defined]
         return splits["test" if self.trainer.testing else "val"]
 
@@ -111,8 +108,8 @@ class Module(LightningModule):
         """The training samples, which statistics are taken from.
 
         Returns:
-            A data module's of ours, or the data set behind a plain loader; none if it is no
-            ``dataset_class`` and ``fit_statistics`` was called before.
+            That of our data module, or of a plain loader; None if it is no ``dataset_class`` and
+            ``fit_statistics`` was called before.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, DataModule):
@@ -168,11 +165,11 @@ class Module(LightningModule):
         return {"optimizer": optimizer, **default_schedule(self.schedule, optimizer, self.trainer)}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What is trained, as the optimizer takes it."""
+        """The trained parameters in groups, as an optimizer takes them."""
         return [{"params": trainable(self)}]
 
     def evaluated_step(self, batch: Any) -> StepOutput:
-        """The step of a batch that is scored, outside of training."""
+        """The step of validation and test."""
         return self.step(batch)
 
     def named(self, head: str, metric: str) -> str:
@@ -186,15 +183,14 @@ class Module(LightningModule):
         beside = self.baselines(batch), step.units, self.scales(batch)
         return EvalOutput(batch.indices, predictions, step.targets, *beside)
 
-    def _log_scores(self, stage: Stage, beside: Mapping[str, float] | None = None) -> None:
+    def _log_scores(self, stage: Stage, extra: Mapping[str, float] | None = None) -> None:
         scores = self.epoch_scores(stage).compute(self.trainer.strategy)
         if not self.trainer.barebones:
             values = {f"{stage}/{name}": value for name, value in scores.items()}
-            # Equal in all processes already; the Trainer warns where it shall not make them so,
-            # also of a run of several that goes on in one.
+            # They are equal in all processes already, but without sync_dist the Trainer warns.
             several = torch.distributed.is_available() and torch.distributed.is_initialized()
-            self.log_dict({**values, **(beside or {})}, sync_dist=several)
+            self.log_dict({**values, **(extra or {})}, sync_dist=several)
 
     def epoch_scores(self, stage: Stage) -> EpochMetrics:
-        """What the epoch's scores of a stage are made of so far."""
+        """The epoch's scores of a stage."""
         return {"train": self.train_scores, "val": self.val_scores, "test": self.test_scores}[stage]

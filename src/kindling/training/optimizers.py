@@ -1,4 +1,4 @@
-"""Which optimizer and schedule a model is trained by: those of the command line, or its own."""
+"""The optimizer and the schedule of a model: those of the settings, or its own."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from types import MethodType
 from typing import Any
 
 from lightning.pytorch import LightningModule
-from lightning.pytorch.cli import LightningArgumentParser, instantiate_class
+from lightning.pytorch.cli import LightningArgumentParser, ReduceLROnPlateau, instantiate_class
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -15,26 +15,25 @@ from torch.optim.lr_scheduler import LRScheduler
 from kindling.errors import UserError
 from kindling.training.schedules import (
     LRSchedulerConfig,
-    ReduceLROnPlateau,
     Schedule,
     default_schedule,
     named_schedule,
 )
 
 CLASSES = ("optimizer", "lr_scheduler")
-"""Settings that name a class, with its arguments below."""
+"""Settings that name a class and have its arguments."""
 
 
 def add_arguments(parser: LightningArgumentParser) -> None:
-    """LightningCLI's own ``--optimizer`` and ``--lr_scheduler``, and when that one is asked."""
+    """LightningCLI's own ``--optimizer`` and ``--lr_scheduler``, and ``--lr_scheduler_config``."""
     parser.add_optimizer_args((Optimizer,))
-    # The first class that has a short name gets it: torch has a ReduceLROnPlateau as well.
+    # Torch has a ReduceLROnPlateau too; the first class of a name has its short name.
     parser.add_lr_scheduler_args((ReduceLROnPlateau, LRScheduler))
     parser.add_class_arguments(LRSchedulerConfig, "lr_scheduler_config")
 
 
 def refuse_ignored(settings: Any, flags: Iterable[str], ours: type) -> None:
-    """Raise a UserError for a typed flag that another one makes void, of ``ours`` among models."""
+    """Raise a UserError for a flag that another one makes void, for models of class ``ours``."""
     given = {flag.partition("=")[0].replace(".init_args.", ".") for flag in flags}
     replaced = {"lr": "optimizer", "weight_decay": "optimizer", "schedule": "lr_scheduler"}
     for name, by in replaced.items():
@@ -49,7 +48,7 @@ def refuse_ignored(settings: Any, flags: Iterable[str], ours: type) -> None:
 
 
 def described(settings: Any, optimizer: str, schedule: str) -> str:
-    """What is in force, or else the model's own: ``SGD, lr 0.1, momentum 0.9; ExponentialLR``."""
+    """The chosen ones, or else the model's: ``SGD, lr 0.1, momentum 0.9; ExponentialLR``."""
     warmup = settings.lr_scheduler_config.warmup
     parts = [
         _described(settings.get("optimizer")) or optimizer,
@@ -60,7 +59,7 @@ def described(settings: Any, optimizer: str, schedule: str) -> str:
 
 
 def _described(chosen: Any) -> str:
-    """A class with its rate, and those of its arguments that are not its defaults."""
+    """A class with its rate, and its arguments that differ from the defaults."""
     if not chosen:
         return ""
     kind = resolve_name(chosen["class_path"])
@@ -81,11 +80,11 @@ def choose(
     config: LRSchedulerConfig,
     schedule: Schedule = "constant",
 ) -> None:
-    """Let a model be trained by the classes that the command line names.
+    """Let a model be trained by the classes that the settings name.
 
-    Like LightningCLI's own way, this replaces the model's ``configure_optimizers``; but classes are
-    instantiated once the Trainer knows how long the run is, and which parameters are to be trained.
-    Without an optimizer the model's own is kept; with one, ``schedule`` is in force beside it.
+    As in LightningCLI, this replaces the model's ``configure_optimizers``, but the classes are
+    instantiated when the Trainer knows the length of the run and the trained parameters. Without
+    ``optimizer``, the model's own is used; with it, ``schedule`` is used unless there is another.
     """
 
     def configure_optimizers(model: LightningModule) -> dict[str, Any]:
@@ -102,17 +101,17 @@ def choose(
                 made |= named_schedule(scheduler, made["optimizer"], config, model.trainer)
             return made
         except (ValueError, TypeError, ArithmeticError, KeyError) as error:
-            # Torch's, of a value or of an argument; a long one explains itself in further lines.
+            # Raised by torch for a value or an argument; the first line is enough.
             reason = str(error.args[0] if error.args else error).partition("\n")[0]
             raise UserError(f"optimizer, lr_scheduler: {reason}") from error
 
     if optimizer or scheduler:
-        # A bound method, so that a copy of the model has its own.
+        # A bound method, so that a copy of the model gets its own.
         model.configure_optimizers = MethodType(configure_optimizers, model)  # type: ignore[method-assign]
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:
-    """What shall be trained: a callback that unfreezes the rest adds it in a group of its own."""
+    """Parameters that are trained; a callback that unfreezes others adds them as a group."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise UserError(f"{type(model).__name__} has no parameter to train; freeze less")
@@ -120,7 +119,7 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
 
 
 def _own(model: LightningModule) -> dict[str, Any]:
-    """The optimizer and the schedule that a model makes itself, where it is one of each."""
+    """The optimizer and the schedule that a model makes itself, one of each."""
     made: Any = type(model).configure_optimizers(model)
     match made:
         case Optimizer() as optimizer:

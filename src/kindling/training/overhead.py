@@ -1,4 +1,4 @@
-"""What a step costs beside the net: memory that is asked for anew, and being measured."""
+"""Less overhead in a step: freed memory is reused, and nothing is profiled."""
 
 import ctypes
 import os
@@ -8,15 +8,17 @@ from contextlib import AbstractContextManager, nullcontext
 from lightning.pytorch.profilers import PassThroughProfiler
 
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
-"""As mallopt calls them: what is freed before it goes back, and how many parts are mapped."""
+"""Parameters of mallopt."""
 
 
 def keep_freed() -> bool:
-    """Let what is freed serve the next step, instead of going back to the system; whether it does.
+    """Let freed memory serve the next step instead of returning it to the system.
 
-    By default glibc maps each tensor above 32 MiB anew, and the system fills it with zeros page by
-    page. A step of a convolutional net, which needs the same tensors as the one before, takes up to
-    twice as long by that. Settings of the user's own, in the environment, are left alone.
+    By default, glibc maps each tensor above 32 MiB again and the system fills it with zeros, which
+    can double the time of a convolutional net's step. Settings in the environment are respected.
+
+    Returns:
+        Whether memory is kept.
 
     References:
         mallopt(3), https://man7.org/linux/man-pages/man3/mallopt.3.html
@@ -29,7 +31,7 @@ def keep_freed() -> bool:
 
 
 class NoProfiler(PassThroughProfiler):
-    """Measures nothing, at no cost: Lightning's makes 50 generators a step for that."""
+    """Measures nothing at no cost, where Lightning's makes 50 generators in a step."""
 
     _nothing = nullcontext()
 

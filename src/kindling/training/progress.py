@@ -17,32 +17,23 @@ class RunProgressBar(RichProgressBar):
     """
 
     def __init__(self) -> None:
-        # The rate is of a thread that draws whatever was updated since: a hundred times a second by
-        # default, which takes a small net's step longer than the step.
+        # By default, its thread draws a hundred times a second, which slows a small net's steps.
         super().__init__(refresh_rate=round(1 / PERIOD), leave=False)
         self._next = 0.0
-        self._shown = -1
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
-        # The first is shown in any case: a short run's time could all pass in validation.
-        if self.train_progress_bar_id is None or self._due():
-            self._show_epoch(trainer, *args)
+        bar = self.train_progress_bar_id
+        if bar is None or self.progress is None:
+            super().on_train_epoch_start(trainer, *args)
+        else:  # Lightning resets the bar, which draws it at once
+            description = self._get_train_description(trainer.current_epoch)
+            total = self.total_train_batches
+            self.progress.update(bar, total=total, completed=0, description=description)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        if self._due():
-            if self._shown != trainer.current_epoch:
-                self._show_epoch(trainer, args[0])
+        # After the last batch in any case: training may end there.
+        if self._due() or trainer.is_last_batch:
             super().on_train_batch_end(trainer, *args, **kwargs)
-
-    def on_train_end(self, trainer: Trainer, *args: Any) -> None:
-        # What stays on the screen shall be where training ended, not where it was last drawn.
-        bar = self.train_progress_bar_id
-        if bar is not None and self.progress is not None:
-            last = trainer.fit_loop.epoch_progress.current.ready - 1
-            self.progress.update(bar, description=self._get_train_description(last))
-            done = trainer.fit_loop.batch_idx
-            super().on_train_batch_end(trainer, args[0], None, None, done)
-        super().on_train_end(trainer, *args)
 
     def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
         # Lightning would add a bar in every epoch and remove none.
@@ -56,10 +47,6 @@ class RunProgressBar(RichProgressBar):
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         scores = trainer.callback_metrics
         return {"val/loss": float(scores["val/loss"])} if "val/loss" in scores else {}
-
-    def _show_epoch(self, trainer: Trainer, *args: Any) -> None:
-        self._shown = trainer.current_epoch
-        super().on_train_epoch_start(trainer, *args)
 
     def _due(self) -> bool:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""When the learning rate changes: schedules of torch by name, and a cosine as the default."""
+"""Schedules of the learning rate: torch's by name, and a cosine as the default."""
 
 import math
 import warnings
@@ -8,7 +8,6 @@ from pkgutil import resolve_name
 from typing import Any, Literal
 
 from lightning.pytorch import Trainer
-from lightning.pytorch import cli as lightning_cli
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -19,7 +18,7 @@ Schedule = Literal["constant", "cosine"]
 Interval = Literal["step", "epoch"]
 
 BY_STEP = (lr_scheduler.OneCycleLR, lr_scheduler.CyclicLR)
-"""Schedules that are made to change the rate in each step."""
+"""Schedules that change the rate in each step."""
 
 MONITOR = "val/loss"
 
@@ -29,8 +28,8 @@ class LRSchedulerConfig:
     """When a schedule changes the learning rate.
 
     Args:
-        interval: Of lr_scheduler; null is "step" for OneCycleLR and CyclicLR, else "epoch".
-        frequency: Of lr_scheduler, in intervals.
+        interval: Unit of frequency; null is "step" for OneCycleLR and CyclicLR, else "epoch".
+        frequency: Intervals between two steps of lr_scheduler.
         warmup: First steps of the optimizer, in which the rate rises linearly to the schedule's.
     """
 
@@ -43,39 +42,27 @@ class LRSchedulerConfig:
         at_least("lr_scheduler_config.warmup", self.warmup, 0)
 
 
-class ReduceLROnPlateau(lightning_cli.ReduceLROnPlateau):
-    """LightningCLI's, with a default for what it watches.
-
-    Args:
-        optimizer: Whose rate it lowers.
-        monitor: Score that shall improve.
-    """
-
-    def __init__(self, optimizer: Optimizer, monitor: str = MONITOR, *args: Any, **kwargs: Any):
-        super().__init__(optimizer, monitor, *args, **kwargs)
-
-
-# Private, or they would be choices of --lr_scheduler.
+# These are private: public subclasses would be choices of --lr_scheduler.
 
 
 class _Planned(LRScheduler):
-    """A schedule over the length of the run: one that goes on keeps to its new length."""
+    """A schedule over the length of the run; after a resume, over the run's new length."""
 
     def state_dict(self) -> dict[str, Any]:
         return {"last_epoch": self.last_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        # The Trainer has restored the optimizer before, with the rates of the old length.
+        # The Trainer has already restored the optimizer, with rates of the old length.
         self.last_epoch = state_dict["last_epoch"] - 1
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a step before the optimizer's first
+            warnings.simplefilter("ignore")  # about a step before the optimizer's
             self.step()
 
 
 class _Cosine(_Planned):
     """Half a cosine from each group's own rate to 0 over the run.
 
-    Groups that a callback adds later keep the rate that it gives them.
+    Groups that a callback adds later keep their own rate.
 
     References:
         Loshchilov and Hutter, SGDR, 2017, arXiv:1608.03983
@@ -96,8 +83,8 @@ class _Cosine(_Planned):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if (counted := state_dict.get("interval", "epoch")) != self.interval:
             raise UserError(
-                f"the cosine counted {counted}s and would count {self.interval}s: go on with "
-                f"trainer.max_{counted}s as the limit, or start a new run by --from_run"
+                f"the cosine counted {counted}s and would count {self.interval}s: set "
+                f"trainer.max_{counted}s, or start a new run by --from_run"
             )
         super().load_state_dict(state_dict)
 
@@ -107,10 +94,10 @@ class _OneCycleLR(_Planned, lr_scheduler.OneCycleLR):
 
 
 def default_schedule(schedule: Schedule, optimizer: Optimizer, trainer: Trainer) -> dict[str, Any]:
-    """The default's schedule over the run, by epochs, or by steps where these are its limit."""
+    """The schedule of the default optimizer, by epochs, or by steps where they limit the run."""
     if schedule == "constant":
         return {}
-    # Asked for only where need be: it opens the data, and fails where accumulation changes.
+    # Estimated only if needed: it opens the data, and fails where accumulation changes.
     steps = trainer.max_steps
     by_step = steps != -1 and trainer.estimated_stepping_batches == steps
     interval: Interval = "step" if by_step else "epoch"
@@ -121,14 +108,14 @@ def default_schedule(schedule: Schedule, optimizer: Optimizer, trainer: Trainer)
 def _length(interval: Interval, trainer: Trainer, what: str) -> int:
     length = trainer.max_epochs if interval == "epoch" else trainer.estimated_stepping_batches
     if length in (None, -1, math.inf):
-        raise UserError(f"{what}: for how long? set trainer.max_epochs or trainer.max_steps")
+        raise UserError(f"{what} needs a length: set trainer.max_epochs or trainer.max_steps")
     return max(int(length), 1)
 
 
 def named_schedule(
     scheduler: Mapping[str, Any], optimizer: Optimizer, config: LRSchedulerConfig, trainer: Trainer
 ) -> dict[str, Any]:
-    """The schedule that the command line names; one cycle lasts as long as the run."""
+    """The schedule that the settings name; one cycle lasts as long as the run."""
     kind, kwargs = resolve_name(scheduler["class_path"]), {**scheduler.get("init_args", {})}
     interval = config.interval or ("step" if issubclass(kind, BY_STEP) else "epoch")
     given = kwargs.get("total_steps") or (kwargs.get("epochs") and kwargs.get("steps_per_epoch"))
@@ -136,7 +123,7 @@ def named_schedule(
         kwargs["total_steps"] = _length(interval, trainer, "lr_scheduler=OneCycleLR")
         kind = _OneCycleLR
     made = kind(optimizer, **kwargs)
-    # Torch's own plateau does not say what it watches.
-    watched = {"monitor": getattr(made, "monitor", MONITOR)}
-    how = {"interval": interval, "frequency": config.frequency, **watched}
+    # Torch's own ReduceLROnPlateau has no monitor.
+    monitor = {"monitor": getattr(made, "monitor", MONITOR)}
+    how = {"interval": interval, "frequency": config.frequency, **monitor}
     return {"lr_scheduler": {"scheduler": made, **how}}

@@ -1,4 +1,4 @@
-"""FSDP: parameters, gradients and the optimizer's state are shared out over all processes."""
+"""FSDP: parameters, gradients and the optimizer's state are sharded over all processes."""
 
 import warnings
 from types import MethodType
@@ -24,27 +24,27 @@ class ShardedStrategy(ModelParallelStrategy):
         super().__init__(tensor_parallel_size=1, save_distributed_checkpoint=False)
 
     def setup_environment(self) -> None:
-        # Private, since "auto" is the number of nodes, and that of processes is only known here.
+        # Private: "auto" is the number of nodes, and the processes are only known here.
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
         module = self.lightning_module
         assert module is not None
         if not is_overridden("configure_model", module):
-            # The strategy asks for the hook; as the model's own, other strategies would meet it.
+            # The strategy needs this hook; in the class, other strategies would call it too.
             module.configure_model = MethodType(shard, module)  # type: ignore[method-assign]
 
 
 def shard(module: LightningModule) -> None:
-    """Share out a module under this strategy, as one unit that is gathered for each step.
+    """Shard a module as one unit, which is gathered for each step.
 
     A net that is too large to be gathered overrides ``configure_model`` and shards its blocks.
     """
-    if hasattr(module, "unshard"):  # it is asked again before a test
+    if hasattr(module, "unshard"):  # called again before a test
         return
     assert module.device_mesh is not None
-    # Of a loss, with which the Trainer does nothing in place.
+    # The view is a loss, which the Trainer does not change in place.
     warnings.filterwarnings("ignore", r"FSDP2-wrapped module .* returned a view tensor")
-    for parameter in module.parameters():  # what is in channels-last order cannot be cut
+    for parameter in module.parameters():  # a tensor in channels-last order cannot be sharded
         parameter.data = parameter.data.contiguous()
     try:
         fully_shard(module, mesh=module.device_mesh["data_parallel"])

@@ -1,4 +1,4 @@
-"""A new run from another run's weights, and what of them is frozen."""
+"""A new run from another run's weights, and frozen parameters."""
 
 import hashlib
 import logging
@@ -20,14 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class WarmStart(Callback):
-    """Takes over another run's best weights, for a fresh optimizer and from the first epoch on.
+    """Loads another run's best weights into a new run, with a new optimizer, from epoch 0.
 
-    A layer that does not fit starts afresh, and so does the output for other classes, even as many.
-    What the model takes from the data in its ``setup``, such as the mean that it normalizes by, is
-    of the new run's data; other buffers, such as batch normalization's, come with the weights.
-
-    Args:
-        run: The other run's folder.
+    A layer of another shape is initialized as usual, and so is the output where the classes have
+    other names. Statistics that the model takes from the data in its ``setup`` are those of the new
+    data; other buffers, such as batch normalization's, come with the weights.
     """
 
     def __init__(self, run: Path) -> None:
@@ -35,10 +32,10 @@ class WarmStart(Callback):
         if not self.path.is_file():
             raise UserError(f"{run}: has no {runs.BEST} to start from (--from_run)")
         self._checkpoint = checkpoints.load(self.path)
-        self._taken: set[str] = set()
+        self._loaded: set[str] = set()
 
     def provenance(self) -> dict[str, Any]:
-        """Where the weights are from."""
+        """The origin of the weights."""
         record = self.run / "provenance.json"
         return {
             "run": str(self.run),
@@ -48,28 +45,28 @@ class WarmStart(Callback):
         }
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        fitting, afresh = self._compare(pl_module)
+        fitting, unmatched = self._compare(pl_module)
         pl_module.load_state_dict(fitting, strict=False)
-        self._taken = set(fitting)
+        self._loaded = set(fitting)
         if isinstance(pl_module, Module):
-            # Pretrained weights need not be fetched where all but an output has come over.
-            pl_module.resumed = len(afresh) <= 1
+            # Pretrained weights are not needed where all but an output was loaded.
+            pl_module.resumed = len(unmatched) <= 1
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Again, since the model's setup may have set weights, and configure_model made some.
-        fitting, afresh = self._compare(pl_module)
+        # Again: the model's setup may have set weights, and configure_model may have made some.
+        fitting, unmatched = self._compare(pl_module)
         learned = dict(pl_module.named_parameters(remove_duplicate=False))
         if not learned.keys() & fitting.keys():
             name = type(pl_module).__name__
-            raise UserError(f"{self.run}: none of its layers fits {name} as it is configured")
-        later = {k: v for k, v in fitting.items() if k in learned or k not in self._taken}
+            raise UserError(f"{self.run}: none of its layers fits {name}")
+        later = {k: v for k, v in fitting.items() if k in learned or k not in self._loaded}
         pl_module.load_state_dict(later, strict=False)
-        beside = f"; afresh: {', '.join(afresh)}" if afresh else ""
-        log.info("weights      of %s%s", runs.shown(self.run), beside)
+        others = f"; new: {', '.join(unmatched)}" if unmatched else ""
+        log.info("weights      of %s%s", runs.shown(self.run), others)
         self._checkpoint = {}
 
     def _compare(self, model: LightningModule) -> tuple[dict[str, Tensor], list[str]]:
-        """The weights that fit, and the layers that start afresh."""
+        """The weights that fit, and the layers that stay as they were initialized."""
         weights, own = self._checkpoint["state_dict"], model.state_dict()
         settings = (self._checkpoint.get("hyper_parameters", {}), model.hparams)
         before, now = (list(setting.get("classes") or ()) for setting in settings)
@@ -79,16 +76,16 @@ class WarmStart(Callback):
         misfits = {_layer(name) for name in learned if name not in fits}
         misfits |= set(_outputs(model, len(now))) if renamed else set()
         layers = dict.fromkeys(_layer(name) for name in own)
-        afresh = [name or type(model).__name__ for name in layers if name in misfits]
-        return {k: weights[k] for k in fits if _layer(k) not in misfits}, afresh
+        unmatched = [name or type(model).__name__ for name in layers if name in misfits]
+        return {k: weights[k] for k in fits if _layer(k) not in misfits}, unmatched
 
 
 class Freeze(Callback):
-    """Keeps parameters as they are, and layers of such parameters alone as in evaluation.
+    """Freezes parameters, and puts layers of frozen parameters alone into evaluation mode.
 
     Args:
-        names: Of parameters or modules, or patterns such as ``net.*.bias``; or of an attribute of
-            the model that is a module, such as ``backbone``.
+        names: Parameters or modules, patterns such as ``net.*.bias``, or a module that is an
+            attribute of the model, such as ``backbone``.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -117,10 +114,10 @@ def _named(model: nn.Module, name: str) -> list[nn.Parameter]:
     with suppress(AttributeError):
         if found := list(model.get_submodule(name).parameters()):
             return found
-    known = dict.fromkeys(_layer(k) or k for k in parameters)
-    largest = dict.fromkeys(".".join(k.split(".")[:2]) for k in known)
-    meant = did_you_mean(name, known) or f"; parts are {', '.join(largest)}"
-    raise UserError(f"freeze={name}: no parameter or part of the model has this name{meant}")
+    layers = dict.fromkeys(_layer(k) or k for k in parameters)
+    parts = dict.fromkeys(".".join(k.split(".")[:2]) for k in layers)
+    nearest = did_you_mean(name, layers) or f"; parts are {', '.join(parts)}"
+    raise UserError(f"freeze={name}: no parameter or part of the model has this name{nearest}")
 
 
 def _layer(name: str) -> str:
@@ -129,7 +126,7 @@ def _layer(name: str) -> str:
 
 
 def _outputs(model: nn.Module, count: int) -> list[str]:
-    """The last layer, or one of several side by side, if it has as many outputs."""
+    """The last layers, of those with ``count`` outputs."""
     weights = ((name, getattr(m, "weight", None)) for name, m in model.named_modules())
     layers = {k: len(w) for k, w in weights if isinstance(w, nn.Parameter) and w.ndim > 1}
     last = next(reversed(layers), "")

@@ -259,7 +259,7 @@ def test_a_checkpoint_of_another_task_or_version(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("test", "does not fit the model as it is configured: size mismatch for net"),
+        ("test", "does not fit the configured model: size mismatch for net"),
         ("fit", "hidden=[9]: the run was trained with [6]"),
     ],
 )

@@ -204,7 +204,7 @@ data: {{class_path: tests.engine.toy.ToyTable, init_args: {{{}}}}}
 """
     pair = config.format(before), config.format(after)
     if error is None:
-        resume.refuse_changes(*pair, resume.CUT)
+        resume.refuse_changes(*pair, resume.SPLIT_SETTINGS)
         return
     with pytest.raises(UserError, match=error):
-        resume.refuse_changes(*pair, resume.CUT)
+        resume.refuse_changes(*pair, resume.SPLIT_SETTINGS)

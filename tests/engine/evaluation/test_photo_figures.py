@@ -45,5 +45,5 @@ def test_a_split_without_mistakes_has_its_pictures_too(wrong: int, views: tuple[
     assert set(figures) == {"confusion_matrix", "per_class", "worst_mistakes"}
     assert len(figures["worst_mistakes"].axes[0].texts) == wrong
     numbers = drawn.draw_numbers("age", "years")
-    assert set(numbers) == {"predicted", "error_bands", "largest_errors"}
+    assert set(numbers) == {"predicted", "largest_errors"}
     assert len(numbers["largest_errors"].axes[0].texts) == 3

@@ -10,7 +10,8 @@ from rich.console import Console
 from torchmetrics import Accuracy, MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from kindling.evaluation.bootstrap import score, skill
-from kindling.evaluation.results import CLASSES, Results, show
+from kindling.evaluation.results import Results
+from kindling.evaluation.terminal import CLASSES, show
 
 RMSE = MeanSquaredError(squared=False)
 ERRORS = MetricCollection({"mse": MeanSquaredError(), "rmse": RMSE, "mae": MeanAbsoluteError()})

@@ -29,7 +29,7 @@ CHOSEN = (
     ("--optimizer=AdamW", "--optimizer.lr=0.1"),
     ("--lr_scheduler=OneCycleLR", "--lr_scheduler.max_lr=0.1"),
     ("--lr_scheduler=StepLR", "--lr_scheduler.step_size=1"),
-    ("--lr_scheduler=ReduceLROnPlateau",),
+    ("--lr_scheduler=ReduceLROnPlateau", "--lr_scheduler.monitor=val/loss"),
     ("--lr_scheduler=CosineAnnealingLR", "--lr_scheduler.T_max=2"),
 )
 """Classes whose arguments are settings where they are named."""

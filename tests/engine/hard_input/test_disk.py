@@ -19,8 +19,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from kindling.__main__ import main
 from kindling.data import paths
-from kindling.data.datamodule import DataModule, write_once
+from kindling.data.datamodule import DataModule
 from kindling.data.files import fingerprint
+from kindling.data.whole import write_once
 from tests.engine.hard_input.kinds import (
     KINDS,
     Refused,
@@ -111,7 +112,7 @@ def full(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
     monkeypatch.setattr(torch, "save", full)
-    assert "cannot save the checkpoint: No space left on device" in refused()
+    assert "best.ckpt: cannot be written (No space left on device)" in refused()
 
 
 def test_a_full_disk_leaves_no_half_of_a_sample(

@@ -77,7 +77,7 @@ def test_every_setting_of_a_problem_with_odd_values(
         "model.lr=.nan": "must be above 0, and finite",
         "model.weight_decay=.nan": "must be 0 or more, and finite",
         "model.weight_decay=.inf": "must be 0 or more, and finite",
-        "model.hidden=null": "it has no meaning here",
+        "model.hidden=null": "must not be null",
         "model.hidden=[2000000000]": "memory",
         "early_stopping.min_delta=.nan": "must be a finite number",
         "early_stopping.monitor=val/nope": "val/nope",
@@ -137,9 +137,9 @@ def test_a_whole_number_of_batches_is_a_count_however_it_is_parsed(
     ],
 )
 def test_a_null_that_a_chosen_class_cannot_use(flags: tuple[str, ...], refusal: Refusal) -> None:
-    assert f"{flags[-1][2:]}: it has no meaning here" in refusal("train", *TABLE, *flags)
+    assert f"{flags[-1][2:]}: must not be null" in refusal("train", *TABLE, *flags)
     nullable = ("--optimizer=SGD", "--optimizer.lr=0.1", "--optimizer.foreach=null")
-    assert "no meaning" not in refusal("train", *TABLE, *nullable, "--data.batch_size=0")
+    assert "must not be null" not in refusal("train", *TABLE, *nullable, "--data.batch_size=0")
 
 
 def test_as_many_epochs_as_nobody_counts(train: Train) -> None:

@@ -318,3 +318,13 @@ def test_nothing_stays_behind_in_the_process(train: Train) -> None:
     assert levels == [logging.getLogger(f"lightning.{n}").level for n in ("pytorch", "fabric")]
     changed = {name for name, _ in environment.items() ^ os.environ.items()}
     assert changed <= {"PL_GLOBAL_SEED", "PL_SEED_WORKERS"}, "which Lightning's seeding sets"
+
+
+def test_a_run_goes_on_by_the_rate_that_the_finder_set(train: Train) -> None:
+    # A suggestion needs thirteen steps: three and more an epoch.
+    run = train("--trainer.callbacks+=LearningRateFinder", "--trainer.max_epochs=5", command="fit")
+    (rate, *_), before = [row["lr"] for row in run.rows()], run.table()
+    assert rate != 1e-3
+    train(f"--run={run.folder}", "--trainer.max_epochs=7")
+    assert [row["lr"] for row in run.rows()] == [rate] * 7
+    assert run.table()[:5] == before

@@ -37,8 +37,8 @@ def lost(*_: Any) -> None:
 @pytest.mark.parametrize(
     ("owner", "name", "fault", "message"),
     [
-        (os, "fsync", full, "No space left on device; the one before it is whole"),
-        (torch, "save", lost, "cannot save the checkpoint"),
+        (os, "fsync", full, r"last.ckpt: cannot be written \(No space left on device\)"),
+        (torch, "save", lost, r"last.ckpt: cannot be written \(unexpected pos\)"),
     ],
 )
 def test_a_full_disk_leaves_the_checkpoint_before_whole(
@@ -79,8 +79,8 @@ def test_an_altered_checkpoint_is_named_and_another_offered(path: Path) -> None:
 @pytest.mark.parametrize(
     ("saved", "said"),
     [
-        ({"old.weight": (2, 3), "old.bias": (2,)}, 'configured: Missing key.*: "weight", "bias";'),
-        ({"weight": (2, 3), "bias": (2,), "scale": (2,)}, 'configured: Unexpected key.*: "scale";'),
+        ({"old.weight": (2, 3), "old.bias": (2,)}, 'model: Missing key.*: "weight", "bias";'),
+        ({"weight": (2, 3), "bias": (2,), "scale": (2,)}, 'model: Unexpected key.*: "scale";'),
         ({"weight": (2, 4), "bias": (2,)}, "size mismatch for weight: .*2, 4.*2, 3.*;"),
     ],
 )
@@ -89,7 +89,7 @@ def test_weights_of_another_net(saved: dict[str, tuple[int, ...]], said: str) ->
     weights = {name: torch.zeros(shape) for name, shape in saved.items()}
     with pytest.raises(UserError, match=said) as caught, fitting(Path("run/best.ckpt")):
         torch.nn.Linear(3, 2).load_state_dict(weights)
-    assert str(caught.value).startswith("run/best.ckpt: does not fit the model")
+    assert str(caught.value).startswith("run/best.ckpt: does not fit the configured model")
     many = {f"layer_{k}": torch.zeros(1) for k in range(1000)}
     with pytest.raises(UserError) as caught, fitting(Path("run/best.ckpt")):
         torch.nn.Linear(3, 2).load_state_dict({**torch.nn.Linear(3, 2).state_dict(), **many})

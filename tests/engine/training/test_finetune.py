@@ -75,7 +75,7 @@ def test_its_config_lies_below_and_what_does_not_fit_starts_afresh(
     assert equal(start, found, "net.hidden_1")
     # Its bias would fit; half a layer is none.
     assert not torch.equal(start["net.output.bias"], found["net.output.bias"])
-    assert "; afresh: net.hidden_2, net.output\n" in capsys.readouterr().out
+    assert "; new: net.hidden_2, net.output\n" in capsys.readouterr().out
     config = yaml.safe_load((run.folder / "config.yaml").read_text())
     assert config["trainer"]["limit_train_batches"] == 5, "of the parent's"
     assert config["from_run"] == str(parent.folder)
@@ -122,7 +122,7 @@ def test_other_classes_get_an_output_of_their_own(
 ) -> None:
     start, root = colors.weights("best"), write_photos(tmp_path / "others", names)
     run = train(f"--from_run={colors.folder}", f"--data.root={root}", *STILL)
-    assert ("; afresh: classifier.1\n" in capsys.readouterr().out) == afresh
+    assert ("; new: classifier.1\n" in capsys.readouterr().out) == afresh
     found = run.weights()
     assert torch.equal(start["backbone.0.0.weight"], found["backbone.0.0.weight"])
     same = torch.equal(start["classifier.1.weight"], found["classifier.1.weight"])
@@ -184,13 +184,13 @@ def test_there_must_be_such_a_run(parent: Run, logs: Path, refusal: Refusal) -> 
     lacking = "has no checkpoints/best.ckpt to start from"
     assert lacking in refusal("fit", f"--from_run={gone}")
     shutil.rmtree(gone)
-    where = "no such run; runs lie in logs/<task>/version_N (--from_run)"
+    where = "no such run; runs are in logs/<task>/version_N (--from_run)"
     assert where in refusal("fit", f"--from_run={gone}")
 
 
 def test_a_run_of_another_kind_is_no_start(colors: Run, refusal: Refusal) -> None:
     error = refusal("fit", f"--from_run={colors.folder}", "--model.channels=[5]")
-    assert "none of its layers fits ToyConv as it is configured" in error
+    assert "none of its layers fits ToyConv" in error
 
 
 def test_any_model_starts_from_a_run(train: Train) -> None:

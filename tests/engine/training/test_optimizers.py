@@ -24,6 +24,7 @@ ONE_CYCLE = ("--lr_scheduler=OneCycleLR", "--lr_scheduler.max_lr=0.1")
 # No loss falls by so much, so that the second epoch is the first that is no better.
 PLATEAU = (
     "--lr_scheduler=ReduceLROnPlateau",
+    "--lr_scheduler.monitor=val/loss",
     "--lr_scheduler.patience=0",
     "--lr_scheduler.threshold=1e6",
     "--lr_scheduler.threshold_mode=abs",
@@ -139,8 +140,8 @@ SGD = "--optimizer=SGD"
         ([*TABLE, "--lr_scheduler_config.interval=step"], "lr_scheduler_config.interval: there is"),
         ([*TABLE, *ONE_CYCLE, "--lr_scheduler_config.frequency=0"], "frequency=0: must be at lea"),
         ([*TABLE, "--lr_scheduler_config.warmup=-1"], "warmup=-1: must be at least 0"),
-        ([*TABLE, COSINE, epochs(-1)], "for how long? set trainer.max_"),
-        ([*TABLE, *ONE_CYCLE, epochs(-1)], "OneCycleLR: for how long?"),
+        ([*TABLE, COSINE, epochs(-1)], "needs a length: set trainer.max_"),
+        ([*TABLE, *ONE_CYCLE, epochs(-1)], "OneCycleLR needs a length"),
         ([*TABLE, "--freeze=net"], "ToyNet has no parameter to train"),
         (
             [f"--model={__name__}.Two", *SHORT, *EXPONENTIAL],

@@ -104,7 +104,7 @@ class TestFaces(ProblemContract):
         assert results["per_class"]["identity/Ann"]["support"] == support
 
     def test_figures_and_learned_weights_are_of_each_head(self, trained: Path) -> None:
-        pictures = ["age_predicted", "age_error_bands", "age_largest_errors"]
+        pictures = ["age_predicted", "age_largest_errors"]
         drawn = ("confusion_matrix", "per_class", "worst_mistakes")
         drawn += ("explained_mistakes", "explained_classes")
         pictures += [f"identity_{n}" for n in drawn]

@@ -91,7 +91,7 @@ class TestPrices(ProblemContract):
         for name, expected in (("mape", share.mean()), ("median_ape", share.median())):
             assert results["metrics"][name]["value"] == pytest.approx(expected, rel=1e-4)
         pictures = {path.stem for path in (trained / "figures").iterdir()}
-        assert pictures == {"predicted", "error_bands", "largest_errors"}
+        assert pictures == {"predicted", "largest_errors"}
 
 
 def test_any_price_may_be_learned_as_it_is(tmp_path: Path) -> None:

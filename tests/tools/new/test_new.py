@@ -82,7 +82,7 @@ def test_problems_are_small_and_in_the_project_s_style(inside: Path) -> None:
         ("a" * 31, "longer than 30 letters"),
         ("trainer", "taken by configs/trainer.yaml"),
         ("smoke", "taken by configs/presets/smoke.yaml"),
-        ("lr", "the preset lr_find begins like it"),
+        ("over", "the preset overfit begins like it"),
         ("mine_too", "mine's presets begin like it"),
     ],
 )

@@ -75,7 +75,7 @@ class PlannedRun:
         if run is not None:
             return [*python, "test" if self.trained(run) else self.verb, f"--run={run}"]
         for empty in self._made():
-            if not any((empty / runs.BEST.parent).glob("*.ckpt")):
+            if not any((empty / runs.BEST.parent).glob("[!.]*.ckpt")):
                 shutil.rmtree(empty)
         where = [f"--logs={self.folder}", f"--threads={threads}"]
         return [*python, self.verb, *self.flags, *where, "--trainer.enable_progress_bar=false"]
