@@ -1,6 +1,6 @@
 """Kindling: five problem shapes on one PyTorch Lightning engine.
 
-The public Python API. Torch is imported when one of these is first used, not with the package.
+The public Python API. Importing the package does not import torch; using one of these does.
 
 >>> import kindling
 >>> run = kindling.load("logs/potability/latest")

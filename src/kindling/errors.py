@@ -1,4 +1,4 @@
-"""The exceptions that the command line shows as a line instead of a traceback, and their words."""
+"""Errors that the command line shows as one line instead of a traceback, and their wording."""
 
 import difflib
 import importlib.util
@@ -6,9 +6,17 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something that the person at the keyboard can mend.
+    """A mistake that the user can correct.
 
     The message is one line: what is wrong, where (file, row, column, option), what to do.
+
+    Examples:
+        >>> import kindling
+        >>> try:
+        ...     kindling.train("timeserie")
+        ... except kindling.UserError as error:
+        ...     print(error)
+        timeserie: no such config, task or preset; did you mean timeseries?
     """
 
     status = 2
@@ -16,24 +24,24 @@ class UserError(Exception):
 
 
 class Diverged(UserError):
-    """Training that cannot go on: its loss is no longer a number."""
+    """Training cannot continue: the loss is NaN or infinite."""
 
     status = 1
 
 
 class Incomplete(UserError):
-    """Predictions that were written for a part of the input."""
+    """Only part of the input was predicted and written."""
 
     status = 3
 
 
 class Stopped(UserError):
-    """A run that a signal ended, saved so that it can go on.
+    """A signal ended the run, which was saved and can be resumed.
 
     Args:
         message: The line that is shown.
         signum: The signal.
-        together: Of several processes all have heard of it and end by themselves.
+        together: All of several processes know of it and end by themselves.
     """
 
     def __init__(self, message: str, signum: int, together: bool = False) -> None:
@@ -43,7 +51,7 @@ class Stopped(UserError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The nearest known word as a question, or all of them where none is near."""
+    """Ask whether the nearest known word was meant; without a near one, list all of them."""
     known = list(known)
     if near := difflib.get_close_matches(word, known, n=1, cutoff=0.6):
         return f"; did you mean {near[0]}?"
@@ -51,18 +59,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def short(value: float) -> str:
-    """Four digits, or all that stand before the point: ``0.1234``, ``149,700``."""
+    """Four significant digits, or all before the decimal point: ``0.1234``, ``149,700``."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def require_package(what: str, module: str, package: str, extra: str) -> None:
-    """Raise a UserError where a package is not there.
+    """Raise a UserError if a package is not installed.
 
     Args:
-        what: That needs it, such as a setting and its value.
-        module: By which the package is imported.
-        package: Its name, as its makers write it.
-        extra: Of ours that brings it.
+        what: What needs it, such as a setting and its value.
+        module: The name by which it is imported.
+        package: Its name as its authors write it.
+        extra: Kindling's extra that installs it.
     """
     if importlib.util.find_spec(module) is None:
         raise UserError(

@@ -80,7 +80,10 @@ def test_predictions_are_those_of_the_command_line(task: str, run_of: Runs) -> N
         same(listed.drop(columns="file"), written.drop(columns="file"))
 
 
-@pytest.mark.parametrize("module", ["", ".api.loaded", ".api.trained", ".api.listed"])
+DOCUMENTED = ("", ".api.loaded", ".api.trained", ".api.listed", ".data.datamodule")
+
+
+@pytest.mark.parametrize("module", [*DOCUMENTED, ".training.module", ".errors"])
 def test_examples_of_the_docstrings(
     module: str,
     run_of: Runs,
@@ -201,12 +204,12 @@ REFUSED = {
     "the DataFrame, row 3, column 'a': 'x' is not a number": pd.DataFrame({"a": [1.5, "x"]}),
     "the DataFrame: no column 'a': the columns are b": pd.DataFrame({"b": [1]}),
     "the DataFrame: a header and no rows": pd.DataFrame({"a": []}),
-    "an array of 2 columns, and 3 were learned from: a, code, flag": np.zeros((4, 2)),
-    "dict is no input; give a path, a DataFrame": {"a": 1},
+    "an array of 2 columns, but the model was trained on 3: a, code, flag": np.zeros((4, 2)),
+    "dict is not an input; give a path, a DataFrame": {"a": 1},
     "an empty list; give at least one photo": [],
     "no such file or folder": "nothing.csv",
     "photo 0: an array of float64; give bytes": np.zeros((4, 4, 3)),
-    "photo 1: int is no image": [Image.new("RGB", (4, 4)), 7],
+    "photo 1: int is not an image": [Image.new("RGB", (4, 4)), 7],
 }
 
 

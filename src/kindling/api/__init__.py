@@ -1,1 +1,1 @@
-"""Runs from Python: what ``import kindling`` offers, over the code of the command line."""
+"""Runs from Python: what ``import kindling`` offers, built on the command line's code."""

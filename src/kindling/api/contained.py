@@ -1,4 +1,4 @@
-"""A command in somebody's own program: one process, left as it was found."""
+"""Commands inside the caller's process, which they leave as it was."""
 
 import json
 import sys
@@ -19,9 +19,10 @@ from kindling.errors import UserError
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Let a command run; errors are one line, and the process's settings are as before.
+    """Run a command: errors become one line, and the process's settings are restored.
 
-    Random numbers, threads, determinism and environment; ``quiet`` looks after logs and warnings.
+    These are random states, threads, determinism and environment; ``quiet`` restores logs and
+    warnings.
     """
     cudnn, threads = torch.backends.cudnn, torch.get_num_threads()
     flags = cudnn.benchmark, cudnn.deterministic
@@ -34,7 +35,7 @@ def contained() -> Iterator[None]:
         error.args = (" ".join(str(error).split()),)
         raise
     except SystemExit as end:
-        raise UserError("a command line's option, such as help, is no setting") from end
+        raise UserError("options of the command line, such as help, are not settings") from end
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic, warn_only=warns)
@@ -42,14 +43,14 @@ def contained() -> Iterator[None]:
 
 
 def flags(overrides: Mapping[str, Any] | None) -> list[str]:
-    """Settings by name as the command line takes them."""
+    """Settings by name, as flags of the command line."""
     # By way of JSON: YAML has neither tuples nor paths.
     plain = json.loads(json.dumps(dict(overrides or {}), default=str))
     return [f"--{name}={shown(value)}" for name, value in plain.items()]
 
 
 class InProcess(KindlingCLI):
-    """A command that starts no other process and tunes nothing of this one for good."""
+    """A command that starts no other process and leaves this one's settings alone."""
 
     tunes_process = False
 
@@ -69,7 +70,7 @@ class InProcess(KindlingCLI):
 
 
 def in_notebook() -> bool:
-    """Whether this is the kernel of a notebook."""
+    """Whether this process is a notebook's kernel."""
     shell = sys.modules.get("IPython")
     current = shell.get_ipython() if shell else None
     return type(current).__name__ == "ZMQInteractiveShell"

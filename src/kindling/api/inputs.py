@@ -1,4 +1,4 @@
-"""Whatever raw input is given as, as a file that a data module reads.
+"""Raw input of any kind, as a file that a data module reads.
 
 N: rows or photos, F: columns, H: height, W: width.
 """
@@ -30,13 +30,13 @@ ROWS = "the DataFrame"
 
 @dataclass
 class Input:
-    """A file or a folder, and what the files of a temporary one stand for."""
+    """A file or a folder, and the names that its temporary files stand for."""
 
     path: Path
     names: Mapping[str, str] = field(default_factory=dict)
 
     def named(self, predictions: pd.DataFrame) -> pd.DataFrame:
-        """With photos by the names that they were given by."""
+        """Predictions with the names by which photos were given."""
         if self.names and "file" in predictions:
             names = {Path(file).name: name for file, name in self.names.items()}
             predictions["file"] = predictions["file"].map(lambda file: names.get(file, file))
@@ -45,10 +45,10 @@ class Input:
 
 @contextmanager
 def as_input(x: Given, data: DataModule) -> Iterator[Input]:
-    """The input as a file for as long as it is read.
+    """The input as a file, for as long as it is read.
 
     Raises:
-        UserError: It is of no kind that can be read; errors of reading name what was given.
+        UserError: Input of this kind cannot be read; errors name what was given.
     """
     if isinstance(x, str | os.PathLike):
         yield Input(Path(x).expanduser())
@@ -75,7 +75,7 @@ def _written(x: Any, data: DataModule, folder: Path) -> Input:
     photos = [x] if isinstance(x, Image.Image) or getattr(x, "ndim", 0) == 3 else x
     if not isinstance(photos, Sequence | np.ndarray):
         kinds = "a path, a DataFrame, an array, Pillow images, or a list of paths or images"
-        raise UserError(f"predict: {type(x).__name__} is no input; give {kinds}")
+        raise UserError(f"predict: {type(x).__name__} is not an input; give {kinds}")
     if not len(photos):
         raise UserError("predict: an empty list; give at least one photo")
     names = {}
@@ -86,22 +86,22 @@ def _written(x: Any, data: DataModule, folder: Path) -> Input:
 
 
 def _columns_of(values: NDArray[Any], data: DataModule) -> pd.DataFrame:
-    """An array with the names of the columns that were learned from."""
+    """An array as a table with the names of the columns that the model was trained on."""
     if not isinstance(data, TableDataModule):
         raise UserError(
-            f"predict: an array {values.shape} is no input of {type(data).__name__}; give a "
+            f"predict: an array {values.shape} is not an input of {type(data).__name__}; give a "
             "DataFrame or a CSV file of a series, with its times, or photos (H, W, 3) as bytes"
         )
     names = [*data.columns.numbers, *data.columns.categories, *data.columns.photos]
     rows = np.atleast_2d(values)
     if rows.shape[1] != len(names):
-        what = f"an array of {rows.shape[1]} columns, and {len(names)} were learned from"
+        what = f"an array of {rows.shape[1]} columns, but the model was trained on {len(names)}"
         raise UserError(f"predict: {what}: {', '.join(names)}")
     return pd.DataFrame(rows, columns=names)
 
 
 def _write_table(frame: pd.DataFrame, data: DataModule, file: Path) -> None:
-    """A table as the training file would have it."""
+    """Write a table in the training file's format."""
     if frame.empty:
         raise UserError(f"{ROWS}: a header and no rows")
     index = [name for name in frame.index.names if name is not None and name not in frame]
@@ -127,7 +127,7 @@ def _is_text(cells: "pd.Series[Any]") -> bool:
 
 
 def _spelled(cells: "pd.Series[Any]", words: Sequence[str]) -> "pd.Series[Any]":
-    """Values that pandas made of a category's words, such as 7 of 007, as the words again."""
+    """Turn what pandas made of a category's words, such as 7 from 007, back into the words."""
     by_value = {_value(word): word for word in words}
     exact = set(words)
 
@@ -149,12 +149,12 @@ def _refuse_either(cells: "pd.Series[Any]") -> None:
     text = cells[cells.map(lambda cell: isinstance(cell, str))].str.strip()
     unclear = text[text.str.fullmatch(EITHER)]
     if len(unclear) and decimal_mark([text]) is None:
-        what = f"{unclear.iloc[0]!r} is text, with a mark of decimals or of thousands"
+        what = f"{unclear.iloc[0]!r} is text whose mark may be of decimals or of thousands"
         raise UserError(f"{ROWS}, column {cells.name!r}: {what}; give numbers")
 
 
 def _write_photo(photo: Any, number: int, file: Path) -> str:
-    """Write a photo as a file; what it is called in messages and predictions."""
+    """Write a photo as a file and return its name in messages and predictions."""
     if isinstance(photo, str | os.PathLike):
         path = Path(photo).expanduser()
         if not path.is_file():
@@ -168,11 +168,11 @@ def _write_photo(photo: Any, number: int, file: Path) -> str:
         try:
             photo = Image.fromarray(photo)
         except (TypeError, ValueError) as error:
-            what = f"an array {photo.shape} is no image; give (H, W, 3)"
+            what = f"an array {photo.shape} is not an image; give (H, W, 3)"
             raise UserError(f"{name}: {what}") from error
     if not isinstance(photo, Image.Image):
         raise UserError(
-            f"{name}: {type(photo).__name__} is no image; give a path or a Pillow image"
+            f"{name}: {type(photo).__name__} is not an image; give a path or a Pillow image"
         )
     if photo.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F"):  # that PNG does not have
         photo = photo.convert("RGB")

@@ -16,13 +16,13 @@ def runs(task: str | None = None, logs: str | Path | None = None) -> pd.DataFram
     """All runs, the newest last.
 
     Args:
-        task: Whose runs; None is all tasks'.
-        logs: The folder that they lie in; None is the project's.
+        task: The task whose runs to list; None lists all.
+        logs: Folder of the runs; None is the project's.
 
     Returns:
-        A row a run: ``run`` is its folder, ``start`` is in UTC, ``seconds`` of training are NaN
-        where it is unfinished, ``val/...`` are the scores of the best epoch, ``test/...`` of the
-        test split, and what else there is are the settings in which the runs differ.
+        A row for each run: ``run`` is its folder, ``start`` is in UTC, ``seconds`` of training are
+        NaN if it is unfinished, ``val/...`` are the scores of the best epoch and ``test/...`` those
+        of the test split. The other columns are the settings in which the runs differ.
 
     Raises:
         UserError: There are no runs.

@@ -27,7 +27,7 @@ SILENT = {
 
 
 class Loaded(InProcess):
-    """A command up to where the Trainer would be made, with a model as its checkpoint's."""
+    """A command up to the point where it makes the Trainer, with the checkpoint's weights."""
 
     def instantiate_classes(self) -> None:
         self._instantiate()
@@ -39,7 +39,7 @@ class Loaded(InProcess):
         pass
 
     def set_up(self, stage: str) -> None:
-        """Read the data, which for a score have to be cut as they were for training."""
+        """Read the data, whose splits must be those of training for scores to mean anything."""
         self.datamodule.prepare_data()
         self.datamodule.setup(stage)
         self._check_origin()
@@ -52,10 +52,10 @@ class Loaded(InProcess):
         return trainer
 
     def predicted(self, data: DataModule) -> pd.DataFrame:
-        """What ``kindling predict`` would write of the data's input."""
+        """What ``kindling predict`` would write for the data's input."""
         self._predictor.predict(self.model, data, return_predictions=False)
         if self.evaluation.predictions is None:
-            what = f"{type(self.model).__name__} predicts what is no table"
+            what = f"{type(self.model).__name__} makes predictions that are not a table"
             raise UserError(f"{what}: use lightning's Trainer().predict(run.model, run.data)")
         return self.evaluation.predictions
 
@@ -64,10 +64,10 @@ class Run:
     """A trained run, made by ``kindling.load`` and ``kindling.train``.
 
     Attributes:
-        folder: The run's folder; of a checkpoint that lies in no run, where its scores are written.
-        task: What it was trained on.
-        model: The LightningModule with the weights of the checkpoint, in evaluation mode.
-        config: The whole configuration, as ``config.yaml`` has it.
+        folder: The run's folder; for a checkpoint outside any run, where its scores are written.
+        task: The task that it was trained on.
+        model: The LightningModule with the checkpoint's weights, in evaluation mode.
+        config: The whole configuration, as in ``config.yaml``.
 
     Examples:
         >>> import kindling
@@ -83,7 +83,7 @@ class Run:
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
-        # As it was before anything was read: each prediction has a data module of its own.
+        # A copy from before anything is read: each prediction has its own data module.
         self._data = copy.deepcopy(loaded.datamodule)
         assert loaded.checkpoint is not None
         alone = loaded.checkpoint.with_name(f"{loaded.checkpoint.stem}-results")
@@ -100,7 +100,7 @@ class Run:
         """The data module, which reads its files when it is first asked for.
 
         Raises:
-            UserError: The files are no longer there, or are cut in another way.
+            UserError: The files are gone, or their splits have changed.
         """
         with contained(), quiet(), setting_errors():
             self._loaded.set_up("test")
@@ -109,7 +109,7 @@ class Run:
 
     @property
     def results(self) -> dict[str, Any]:
-        """What ``results.json`` holds; empty if the run was not tested."""
+        """The content of ``results.json``; empty if the run was not tested."""
         return runs.read_json(self.folder / "results.json")
 
     def predict(self, x: Given) -> pd.DataFrame:
@@ -117,9 +117,9 @@ class Run:
 
         Args:
             x: A file or a folder; a DataFrame with the columns of the training file; of a table,
-                an array ``(N, F)`` of the columns that were learned from, in that order. Photos: a
-                path, a Pillow image or an array ``(H, W, 3)`` of bytes, or a list of them. Paths
-                in a DataFrame are relative to the current folder.
+                an array ``(N, F)`` of the columns that it was trained on, in order. Photos: a path,
+                a Pillow image or an array ``(H, W, 3)`` of bytes, or a list of them. Paths in a
+                DataFrame are relative to the current folder.
 
         Returns:
             What ``kindling predict`` writes: a row for each sample, with what identifies it, the
@@ -145,7 +145,7 @@ class Run:
         if not (isinstance(data, DataModule) and isinstance(self.model, Module)):
             names = f"{type(self.model).__name__} with {type(data).__name__}"
             how = "use lightning's Trainer().predict(run.model, loader)"
-            raise UserError(f"{names}: not of Kindling's classes, so no raw input is read; {how}")
+            raise UserError(f"{names}: not Kindling's classes, which alone read raw input; {how}")
         data = copy.deepcopy(data)
         with contained(), quiet(), setting_errors(), as_input(x, data) as given:
             data.input = given.path
@@ -156,8 +156,9 @@ def load(run: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
     """Load a run's best checkpoint.
 
     Args:
-        run: The run's folder, such as ``logs/timeseries/latest``, or a checkpoint's file.
-        overrides: Settings by name over the run's own, such as ``{"trainer.accelerator": "cpu"}``.
+        run: The run's folder, such as ``logs/timeseries/latest``, or a checkpoint file.
+        overrides: Settings by name that override the run's, such as
+            ``{"trainer.accelerator": "cpu"}``.
 
     Raises:
         UserError: There is no such run, it has no checkpoint, or the checkpoint is damaged or was

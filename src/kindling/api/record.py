@@ -1,4 +1,4 @@
-"""What the files of a run say of it. Nothing here imports torch."""
+"""What the files of a run say about it. Nothing here imports torch."""
 
 import math
 import re
@@ -20,7 +20,7 @@ from kindling.runs import folder as runs
 RESULTS = "results.json"
 
 VALIDATION = re.compile(r"val(?:id|idation)?[/_]")
-"""How the name of a validation score begins; ours all begin with ``val/``."""
+"""How the names of validation scores begin; those of our modules begin with ``val/``."""
 
 Scores = dict[str, float]
 Settings = dict[str, Any]
@@ -28,15 +28,15 @@ Settings = dict[str, Any]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 WHERE = ("logs", "threads", "trainer.enable_progress_bar", "trainer.logger", "data.input")
-"""Settings of where and how a run is made, not of what is trained."""
+"""Settings that say where and how a run is made, not what is trained."""
 
 PAIRED = ("seed_everything", "data.fold")
-"""Settings in which runs of one variant differ."""
+"""Settings in which the runs of one variant differ."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run by its folder; each file is read when it is first asked for, and may be absent."""
+    """A run's folder, whose files are read when first used and may be missing."""
 
     folder: Path
 
@@ -75,62 +75,62 @@ class Record:
         return self.settings.get("seed_everything"), self.settings.get("data.fold")
 
     def scores(self, test: bool = True) -> Scores:
-        """Of the test split, or of validation at the epoch that the best checkpoint is of."""
+        """Scores of the test split, or of validation at the best checkpoint's epoch."""
         if test:
             return _values(self.results)
         found = {VALIDATION.match(name): value for name, value in self.best.items()}
         return {name.string[name.end() :]: value for name, value in found.items() if name}
 
     def data(self, test: bool = True) -> dict[str, Any]:
-        """What the scores are of; a run can be tested on other data than it was trained on."""
+        """The data of the scores, which may differ from the training data for the test."""
         return dict((self.results if test else self.provenance).get("data", {}))
 
     def samples(self, test: bool = True) -> int | None:
-        """How many samples the scores are of, as far as that is known."""
+        """The number of scored samples, if it is known."""
         counts = self.provenance.get("data", {}).get("samples", {})
         return self.results.get("samples") if test else counts.get("val")
 
     def share(self, test: bool = True) -> float:
-        """Samples that the scores are of, over training samples."""
+        """Scored samples per training sample."""
         counts = self.provenance.get("data", {}).get("samples", {})
         split = "test" if test else "val"
         return float(counts[split] / counts["train"]) if {split, "train"} <= {*counts} else 0.0
 
     @property
     def baseline(self) -> tuple[str, Scores]:
-        """Name and test scores of what the run has to beat."""
+        """Name and test scores of the baseline."""
         baseline = self.results.get("baseline") or {}
         return str(baseline.get("name", "")), _values(baseline)
 
     @property
     def commit(self) -> str:
-        """Ten digits, and a mark where files differed from the commit."""
+        """Ten digits, and a star if files differed from the commit."""
         git = self.provenance.get("git", {})
         return f"{git.get('commit') or 'unknown'}"[:10] + ("*" if git.get("dirty") else "")
 
     @property
     def seconds(self) -> float | None:
-        """Of training; of a run that was resumed, of its last part."""
+        """Seconds of training; of a resumed run, those since it was resumed."""
         seconds = self.provenance.get("wall_time_s")
         return None if seconds is None else float(seconds)
 
     @property
     def resumed(self) -> bool:
-        """Whether it was made in more than one go."""
+        """Whether the run was resumed."""
         words = shlex.split(self.provenance.get("command", ""))
         return arguments.only(arguments.join_values(words), "--run") is not None
 
     @property
     def monitor(self) -> tuple[str, str]:
-        """What chooses the best checkpoint, and whether its ``max`` or ``min`` is best."""
+        """The score that chooses the best checkpoint, and whether ``max`` or ``min`` is best."""
         mode = self.settings.get("checkpoint.mode", "min")
         return self.settings.get("checkpoint.monitor", "val/loss"), mode
 
     @property
     def best(self) -> dict[str, float]:
-        """The row of the epoch that the best checkpoint is of; empty if there is none.
+        """The row of the best checkpoint's epoch; empty if there is none.
 
-        Where nothing is logged by the monitor's name, that is the last one.
+        If the monitor was never logged, it is the last row.
         """
         monitor, mode = self.monitor
         rows = [row for row in self.curves if not math.isnan(row.get(monitor, math.nan))]
@@ -140,7 +140,7 @@ class Record:
 
 
 def every(logs: Path, task: str | None = None, comparisons: bool = False) -> list[Record]:
-    """A task's runs, or all, by their start, and those of comparisons too if they are asked for.
+    """A task's runs, or all runs, by start; those of comparisons only if asked for.
 
     Raises:
         UserError: There are none.
@@ -150,11 +150,11 @@ def every(logs: Path, task: str | None = None, comparisons: bool = False) -> lis
     paths = (path for path in set(logs.glob(pattern)) if runs.TENSORBOARD not in path.parts)
     if not (records := [Record(path.parent) for path in paths]):
         what = f"runs of {task}" if task else "runs"
-        raise UserError(f"{logs}: no {what} there; start one with: make train TASK=timeseries")
+        raise UserError(f"{logs}: no {what} there; start one: make train TASK=timeseries")
 
     def order(record: Record) -> tuple[str, str, int]:
         start, run = "", record.folder
-        with suppress(UserError):  # of what is damaged, nobody knows when it was
+        with suppress(UserError):  # a damaged run has no known start
             start = record.start
         return start, str(run.parent), int(run.name.removeprefix("version_"))
 
@@ -162,7 +162,7 @@ def every(logs: Path, task: str | None = None, comparisons: bool = False) -> lis
 
 
 def show_alone(folder: Path, made: Mapping[str, Path]) -> str:
-    """The command by which TensorBoard shows these runs, by name, and no others."""
+    """The command with which TensorBoard shows only these runs, by name."""
     links = folder / runs.TENSORBOARD
     try:
         for name, run in made.items():
@@ -176,7 +176,7 @@ def existing(folders: Sequence[str], test: bool = True) -> list[Record]:
     """Runs of one task that have scores.
 
     Raises:
-        UserError: A folder is no run or has no such scores, or the runs are of several tasks.
+        UserError: A folder is not a run or lacks such scores, or the runs are of several tasks.
     """
     records = [Record(folder) for folder in dict.fromkeys(map(runs.find, folders))]
     for record in records:

@@ -19,20 +19,20 @@ def train(
 ) -> Run:
     """Train a task, test its best checkpoint and return the run, as ``kindling train`` does.
 
-    It trains in this process, on one device. The run lies in ``logs/<task>/version_N``.
+    Training uses this process and one device. The run is in ``logs/<task>/version_N``.
 
     Args:
         task: A task's name, or a YAML file of settings.
-        overrides: Settings by name, over the task's and the presets'.
-        data: Folder of the data; None is the task's own, or else the generated sample.
+        overrides: Settings by name that override the task's and the presets'.
+        data: Folder of the data; None is the task's, or else the generated sample.
         presets: Presets by name, or YAML files of settings.
 
     Returns:
         The finished run.
 
     Raises:
-        UserError: There is no such task or setting, or the data cannot be trained on; its
-            subclass Diverged where the loss became NaN, Stopped where a signal ended training.
+        UserError: There is no such task or setting, or the data cannot be used; its
+            subclass Diverged if the loss became NaN, Stopped if a signal ended training.
 
     Examples:
         >>> import kindling
@@ -51,5 +51,5 @@ def train(
     with contained():
         done = cli.run(arguments.read(["train", *configs, *settings]), InProcess)
     if not done.folder.is_dir():
-        raise UserError("trained; this kind of run keeps nothing (trainer.fast_dev_run, barebones)")
+        raise UserError("trained, but nothing was kept (trainer.fast_dev_run, barebones)")
     return load(done.folder)

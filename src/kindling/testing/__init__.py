@@ -1,4 +1,4 @@
-"""What the tests of a problem inherit; pytest is imported here alone."""
+"""Tests that a problem's own tests inherit; only this package imports pytest."""
 
 from kindling.testing.contract import Fault, ProblemContract
 

@@ -1,4 +1,4 @@
-"""The promises that every problem keeps, as tests that its own tests inherit."""
+"""The promises that every problem keeps, as tests for its own tests to inherit."""
 
 import importlib
 import inspect
@@ -25,7 +25,7 @@ from kindling.training.module import Module
 
 
 class Fault(NamedTuple):
-    """What the one line says of files that are harmed, or of settings."""
+    """What the error says about damaged files or wrong settings."""
 
     message: str
     harm: Callable[[Path], object] = lambda root: None
@@ -35,11 +35,11 @@ class Fault(NamedTuple):
 
 NOTHING = Fault("")
 SHORT: dict[str, Any] = {"max_epochs": 2, "limit_train_batches": 2, "limit_val_batches": 2}
-"""The Trainer's settings of a run that is only about how it goes."""
+"""The Trainer's settings for a run whose scores do not matter."""
 
 
 class StopAt(Callback):
-    """Ends a run before a step as Ctrl-C does, but not the run that goes on from there."""
+    """Stops a run before a step as Ctrl-C does, but not the run that resumes it."""
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -50,18 +50,18 @@ class StopAt(Callback):
 
 
 class ProblemContract:
-    """Tests of a data module and a module, which ``configs/<task>.yaml`` names.
+    """Tests of the data module and the module that ``configs/<task>.yaml`` names.
 
     Attributes:
         task: The problem.
         data: Settings of the data module that make the tests quick.
         model: Settings of the module that make the tests quick.
-        trainer: The Trainer's settings of the run that has to beat its baseline.
-        beats: Scores that have to be better than the baseline's; none are all.
-        by_time: The test split comes after the others.
-        input: What to predict, in the data's folder; none is its table or series, else the folder.
-        overfit: Share that the loss of a batch falls to, where it is learned by heart.
-        overfit_lr: Learning rate with which it is.
+        trainer: The Trainer's settings for the run that has to beat its baseline.
+        beats: Scores that have to be better than the baseline's; if empty, all.
+        by_time: Whether the test split comes after the others in time.
+        input: What to predict, in the data's folder; None is its table or series, else the folder.
+        overfit: Fraction that the loss of a single batch has to fall to.
+        overfit_lr: Learning rate of that test.
     """
 
     task: ClassVar[str]
@@ -74,16 +74,16 @@ class ProblemContract:
     overfit: ClassVar[float] = 0.1
     overfit_lr: ClassVar[float] = 1e-2
 
-    # What a problem may replace.
+    # What a problem may override.
 
     @classmethod
     def write(cls, folder: Path) -> Path | None:
-        """Write files that the tests are quick on, and return their folder; none is the sample."""
+        """Write small files for the tests and return their folder; None uses the sample."""
         return None
 
     @classmethod
     def faults(cls) -> dict[str, Fault]:
-        """What is refused, by a name for the test; a problem adds its own to these."""
+        """Faults that are refused, by the test's name; a problem adds its own."""
         return {
             "no folder": Fault("no such folder", shutil.rmtree),
             "no table": Fault("CSV file", lambda root: each_table(root, Path.unlink)),
@@ -94,9 +94,9 @@ class ProblemContract:
         }
 
     change_held_out: ClassVar[Callable[[DataModule], object]] = staticmethod(change_held_out)
-    """Changes samples of validation and test in the files, and nothing else."""
+    """Changes only samples of validation and test in the files."""
 
-    # What the tests share.
+    # Shared by the tests.
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "fault" in metafunc.fixturenames:
@@ -150,14 +150,14 @@ class ProblemContract:
         return model
 
     def learned_from(self, data: DataModule) -> dict[str, Tensor]:
-        """The training samples, and what the module has taken from them."""
+        """The training samples, and the statistics that the module took from them."""
         return {**whole(data, "train")._asdict(), **dict(self.make(data).named_buffers())}
 
     @classmethod
     def run(
         cls, command: str, root: Path, logs: Path, given: Fault = NOTHING, **trainer: Any
     ) -> int:
-        """The exit status of a command in this process, by a file of settings."""
+        """Run a command in this process with a file of settings and return its exit status."""
         settings: dict[str, Any] = {
             "logs": str(logs),
             "trainer": {"enable_progress_bar": False, "accelerator": "cpu", **trainer},
@@ -194,7 +194,7 @@ class ProblemContract:
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
 
-    def test_a_batch_is_learned_by_heart(self, samples: DataModule) -> None:
+    def test_a_single_batch_is_overfitted(self, samples: DataModule) -> None:
         model, batch = self.make(samples), some(samples)
         for part in model.modules():
             if isinstance(part, nn.Dropout):
@@ -208,7 +208,7 @@ class ProblemContract:
                 return
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        pytest.fail(f"a loss of {loss.item():g}, which had to fall below {enough:g}")
+        pytest.fail(f"the loss is {loss.item():g} and had to fall below {enough:g}")
 
     def test_saved_weights_predict_the_same(self, samples: DataModule, tmp_path: Path) -> None:
         model, batch = self.make(samples).eval(), some(samples)
@@ -251,7 +251,7 @@ class ProblemContract:
     def test_a_checkpoint_alone_predicts_what_was_tested(
         self, samples: DataModule, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Far from the run and from the files that it was trained on, and without their targets."""
+        """Away from the run and the training files, and without targets."""
         copy, sources = shutil.copytree(samples.root, tmp_path / "set"), samples.sources()
         files = [table.path for table in sources.tables]
         files += [series.path for series in sources.series]
@@ -270,7 +270,7 @@ class ProblemContract:
         again = tested[keys].merge(found, on=keys, how="left")
         pd.testing.assert_frame_equal(tested[list(found)], again, check_dtype=False, rtol=1e-3)
 
-    def test_a_stopped_run_ends_as_if_it_had_not_been(self, root: Path, tmp_path: Path) -> None:
+    def test_a_stopped_run_resumes_bit_for_bit(self, root: Path, tmp_path: Path) -> None:
         stop = {"class_path": f"{__name__}.StopAt", "init_args": {"step": 3}}
         assert self.run("fit", root, tmp_path / "logs", **SHORT) == 0
         assert self.run("fit", root, tmp_path / "logs", **SHORT, callbacks=[stop]) == 130
@@ -290,7 +290,7 @@ class ProblemContract:
             pytest.skip(error)
         assert status == 0
 
-    def test_a_backbone_is_trained_from_when_on_it_shall_be(
+    def test_a_backbone_is_unfrozen_at_its_epoch(
         self, samples: DataModule, root: Path, tmp_path: Path
     ) -> None:
         if not hasattr(model := self.make(samples), "backbone"):
@@ -302,7 +302,7 @@ class ProblemContract:
         [optimizer] = torch.load(path, weights_only=True)["optimizer_states"]
         assert len(optimizer["param_groups"]) == 2
 
-    def test_what_is_wrong_is_one_line_and_leaves_no_run(
+    def test_a_fault_is_one_line_and_leaves_no_run(
         self, fault: Fault, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         copy = shutil.copytree(root, tmp_path / "set")
@@ -339,5 +339,5 @@ def some(data: DataModule) -> Any:
 
 
 def assert_equal(tensors: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> None:
-    """By their names, and to the last bit."""
+    """Assert that tensors of the same names are equal to the last bit."""
     torch.testing.assert_close(dict(tensors), dict(others), rtol=0, atol=0, equal_nan=True)

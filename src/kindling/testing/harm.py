@@ -1,4 +1,4 @@
-"""Files changed where a test says so: what is held out, or a column that is gone."""
+"""Changes that tests make to files: held-out samples, missing columns."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,13 +15,13 @@ from kindling.data.datamodule import DataModule, SplitName
 
 HELD_OUT: tuple[SplitName, ...] = ("val", "test")
 PHOTOS = 10
-"""Of a split, that are drawn anew."""
+"""Photos of a split that are redrawn."""
 
 
 def change_held_out(data: DataModule) -> None:
     """Change numbers with a decimal point, and photos, of validation and test in the files.
 
-    Samples are found by what identifies them: ``row``, ``file``, or a column of the table.
+    Samples are found by their identifier: ``row``, ``file``, or a column of the table.
     """
     for k, split in enumerate(HELD_OUT):
         samples = data.describe(split, torch.arange(data.sizes()[split]))
@@ -33,7 +33,7 @@ def change_held_out(data: DataModule) -> None:
 
 
 def each_table(root: Path, change: Callable[[Path], object]) -> None:
-    """Change all CSV files; skip the test where there is none."""
+    """Change all CSV files; skip the test if there are none."""
     tables = list(root.rglob("*.csv"))
     if not tables:
         pytest.skip("these files are no tables")
@@ -42,7 +42,7 @@ def each_table(root: Path, change: Callable[[Path], object]) -> None:
 
 
 def remove_columns(root: Path, names: Collection[str]) -> None:
-    """Leave columns of all CSV files out."""
+    """Drop columns from all CSV files."""
 
     def change(table: Path) -> None:
         rows = pd.read_csv(table, dtype=str, keep_default_na=False)
@@ -52,7 +52,7 @@ def remove_columns(root: Path, names: Collection[str]) -> None:
 
 
 def _change_rows(table: Path, samples: Mapping[str, Sequence[Any]]) -> list[Path]:
-    """Change numbers of these samples; return the photos that their rows name."""
+    """Change the numbers of these samples and return the photos that their rows name."""
     rows = pd.read_csv(table, dtype=str, keep_default_na=False)
     held = np.isin(np.arange(len(rows)) + 2, samples.get("row", ()))
     for name in samples.keys() & set(rows):

@@ -47,6 +47,21 @@ class Module(LightningModule):
         lr: Learning rate of AdamW.
         weight_decay: Decoupled weight decay; at 0, AdamW is Adam.
         schedule: Learning rate over the run.
+
+    Shape:
+        Predictions and targets of a head are ``(B,)``, or ``(B, C)`` for C classes, of a batch of
+        B samples; numbers are in the units of the training file.
+
+    Raises:
+        UserError: A setting is out of its range.
+
+    Examples:
+        >>> import kindling
+        >>> run = kindling.load("logs/potability/latest")
+        >>> batch = next(iter(run.data.val_dataloader()))
+        columns: numbers ph, Hardness, ...
+        >>> {head: tuple(values.shape) for head, values in run.model.predict(batch).items()}
+        {'potability': (256,)}
     """
 
     dataset_class: ClassVar[type[Dataset[Any]]] = FieldDataset

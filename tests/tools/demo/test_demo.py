@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import gradio_client
 import pandas as pd
 import pytest
 
@@ -15,24 +16,30 @@ import kindling
 from kindling.__main__ import main
 from kindling.data import paths
 from kindling.errors import short
+from kindling.tools.demo.forms import form
 from scripts import browser
 from tests.engine.toy import PHOTOS, QUIET, SERIES, TABLE, write_photos, write_series, write_table
 
 FLAGS = {"toy": TABLE, "toy_photos": PHOTOS, "toy_series": SERIES}
+WRITERS = {"toy": write_table, "toy_photos": write_photos, "toy_series": write_series}
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where each task has a run."""
-    pytest.importorskip("gradio", reason="needs the extra demo")
-    folder = tmp_path_factory.mktemp("demo")
-    write_table(folder / "toy")
-    write_photos(folder / "toy_photos")
-    write_series(folder / "toy_series")
-    for task, flags in FLAGS.items():
-        root = f"--data.root={folder / task}"
-        assert main(["train", *flags, root, QUIET, f"--logs={folder / 'logs'}"]) == 0
-    return folder / "logs"
+PANEL = ("--data.series=shop", "--data.known=[price]")
+
+
+def write_panel(folder: Path) -> None:
+    """Eighty hours of two shops, whose prices are known ahead."""
+    folder.mkdir()
+    hours = pd.date_range("2024-01-01", periods=80, freq="h")
+    table = pd.DataFrame({"timestamp": hours, "value": range(80), "price": 2.5})
+    pd.concat([table.assign(shop=shop) for shop in "AB"]).to_csv(folder / "toy.csv", index=False)
+
+
+def trained(task: str, folder: Path, *flags: str) -> kindling.Run:
+    """A run of a toy problem on the folder's files."""
+    where = [f"--data.root={folder}", f"--logs={folder.parent / 'logs'}", QUIET]
+    assert main(["train", *FLAGS[task], *where, *flags]) == 0
+    return kindling.load(folder.parent / "logs" / task / "latest")
 
 
 @contextmanager
@@ -45,19 +52,42 @@ def served(run: Path) -> Iterator[str]:
         assert process.stdout is not None
         try:
             line = next(line for line in process.stdout if line.startswith("page"))
-            assert "for this machine alone" in line
+            assert "for this machine only" in line
             yield line.split()[1]
         finally:
             process.terminate()
 
 
+@pytest.mark.parametrize(
+    ("task", "write", "flags"),
+    [*((task, write, ()) for task, write in WRITERS.items()), ("toy_series", write_panel, PANEL)],
+)
+def test_a_sample_is_predicted_as_it_was_in_the_test(
+    task: str, write: Callable[[Path], object], flags: Sequence[str], tmp_path: Path
+) -> None:
+    write(tmp_path / "files")
+    run = trained(task, tmp_path / "files", *flags)
+    tested = pd.read_csv(run.folder / "predictions.csv", dtype=str)
+    made = form(run, tested)
+    chosen = tested.iloc[:: max(1, len(tested) // 6)].head(6)
+    [target] = run.data.target_names.values()
+    scores = [name for name in tested if name.startswith("probability")] or ["prediction"]
+    assert len(made.examples) == len(chosen) > 1
+    for (*values, answer), (_, row) in zip(made.examples, chosen.iterrows(), strict=True):
+        assert answer == f"{target} {row[target].removesuffix('.0')}"
+        found = run.predict(made.given(*values)).iloc[-1]
+        assert [float(row[name]) for name in scores] == pytest.approx([*found[scores]], rel=1e-5)
+        for name in {"timestamp", "shop"} & {*tested}:
+            assert str(found[name]) == row[name]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio_client")
-def test_its_api_answers_as_the_run_does_and_refuses_in_a_sentence(runs: Path) -> None:
-    client = pytest.importorskip("gradio_client")
-    run = kindling.load(runs / "toy" / "latest")
+def test_its_api_answers_as_the_run_does_and_refuses_in_a_sentence(tmp_path: Path) -> None:
+    write_table(tmp_path / "files")
+    run = trained("toy", tmp_path / "files")
     with served(run.folder) as address:
-        asked = client.Client(address, verbose=False)
+        asked = gradio_client.Client(address, verbose=False)
         answer = asked.predict(110, 0.5, "x", api_name="/predict")
         frame = pd.DataFrame({"a": [110], "b": [0.5], "kind": ["x"]})
         shown = {c["label"]: c["confidence"] for c in answer["confidences"]}
@@ -69,7 +99,10 @@ def test_its_api_answers_as_the_run_does_and_refuses_in_a_sentence(runs: Path) -
 EXAMPLE = "document.querySelector('tbody tr, button.gallery-item').click()"
 PREDICT = "[...document.querySelectorAll('button')].find(b => b.innerText == 'Predict').click()"
 ANSWER = "[...document.querySelectorAll('input, textarea')].map(e => e.value).join('; ')"
-WRONG = {"toy_series": "paste rows of timestamp,value", "toy_photos": "drop a photo first"}
+WRONG = {
+    "toy_series": "paste rows under the header timestamp,value",
+    "toy_photos": "drop a photo first",
+}
 
 
 def fields(page: browser.Page, text: str) -> None:
@@ -83,8 +116,9 @@ def fields(page: browser.Page, text: str) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(browser.find() is None, reason="there is no Chromium")
 @pytest.mark.parametrize("task", FLAGS)
-def test_a_browser_shows_a_sample_and_its_answer(task: str, runs: Path, tmp_path: Path) -> None:
-    run = kindling.load(runs / task / "latest")
+def test_a_browser_shows_a_sample_and_its_answer(task: str, tmp_path: Path) -> None:
+    WRITERS[task](tmp_path / task)
+    run = trained(task, tmp_path / task)
     tested = pd.read_csv(run.folder / "predictions.csv", dtype=str).iloc[0]
     target = next(iter(run.data.target_names.values()))
     with served(run.folder) as address, browser.chromium(1180, 900) as page:

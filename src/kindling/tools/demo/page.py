@@ -1,4 +1,4 @@
-"""The page: fields, a button, the answer, samples of the test split, and what the run is."""
+"""The page: fields, a button, the answer, samples of the test split, and the run."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def serve(run: str, host: str, port: int) -> None:
         )  # fmt: skip
     except OSError as error:
         raise UserError(f"--port {port}: {error}; --port 0 takes any that is free") from error
-    who = "this machine alone" if host in ("127.0.0.1", "localhost") else f"whoever reaches {host}"
+    who = "this machine only" if host in ("127.0.0.1", "localhost") else f"whoever reaches {host}"
     print(f"page         {address} (for {who}; Ctrl-C ends it)", flush=True)
     page.block_thread()
 
@@ -62,7 +62,7 @@ def build(run: Run) -> gr.Blocks:
             try:
                 rows = run.predict(made.given(*values))
             except UserError as error:
-                raise gr.Error(str(error), duration=None, print_exception=False) from error
+                raise gr.Error(str(error), print_exception=False) from error
             if series:
                 last = rows.tail(getattr(data, "horizon", 1))
                 return last.map(lambda cell: short(cell) if isinstance(cell, float) else cell)
@@ -89,7 +89,7 @@ def _told(model: Module, data: DataModule, head: str, rows: pd.DataFrame) -> Any
 
 
 def _about(run: Run) -> str:
-    """Scores, data and date, for a corner."""
+    """Scores, data and date of a run."""
     results, made = run.results, runs.read_json(run.folder / "provenance.json")
     known, folder = results.get("data", {}), runs.shown(run.folder)
     data = "the generated sample" if known.get("sample") else known.get("root")

@@ -12,7 +12,7 @@ def main(argv: Words) -> None:
     options.add_argument("--task", required=True, help="the problem's name")
     options.add_argument("--kind", required=True, help=", ".join(dict(KINDS.keys())))
     options.add_argument("--target", help="classification or regression, where both make sense")
-    options.add_argument("--data", type=Path, help="CSV file, or folder of photos, to go by")
+    options.add_argument("--data", type=Path, help="CSV file, or folder of photos, to start from")
     options.add_argument(
         "--column", help="column to predict, or several with commas; default: the last"
     )

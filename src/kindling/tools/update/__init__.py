@@ -24,4 +24,4 @@ def main(argv: Words) -> None:
     command = [sys.executable, *TESTS]
     if not chosen.no_test and subprocess.run(command, cwd=paths.PROJECT, check=False).returncode:
         raise UserError(f"problems fail with this version, as shown; the one before: {BACK}")
-    print("next    look at it by git diff --staged, then commit it")
+    print("next    review it with git diff --staged, then commit it")
