@@ -197,20 +197,16 @@ def test_no_file_may_be_large(most: int, root: Path, tmp_path: Path) -> None:
     assert not list(logs.rglob("config.yaml")), "without a checkpoint there is nothing to keep"
 
 
-@pytest.fixture
-def trained(root: Path) -> Run:
-    assert train("table", root) == 0
-    return run_of(root)
-
-
 def test_a_full_disk_leaves_no_results_without_what_they_are_of(
-    trained: Run, monkeypatch: pytest.MonkeyPatch, refusal: Refusal
+    copied: Run, monkeypatch: pytest.MonkeyPatch, refusal: Refusal
 ) -> None:
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    error = refusal("test", f"--run={trained.folder}")
-    assert f"{trained.folder / 'predictions.csv'}: cannot be written (No space left" in error
-    assert not (trained.folder / "results.json").exists()
-    assert not list(trained.folder.glob("*predictions.csv"))
+    for name in ("results.json", "predictions.csv"):
+        (copied.folder / name).unlink()
+    error = refusal("test", f"--run={copied.folder}")
+    assert f"{copied.folder / 'predictions.csv'}: cannot be written (No space left" in error
+    assert not (copied.folder / "results.json").exists()
+    assert not list(copied.folder.glob("*predictions.csv"))
 
 
 class RemoveRun(Callback):
@@ -243,24 +239,24 @@ def test_a_process_that_loads_batches_is_killed(root: Path, refusal: Refusal) ->
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "model"])
-def test_a_run_with_an_empty_config(text: str, trained: Run, refusal: Refusal) -> None:
-    (trained.folder / "config.yaml").write_text(text)
-    before = state(trained.folder)
+def test_a_run_with_an_empty_config(text: str, copied: Run, refusal: Refusal) -> None:
+    (copied.folder / "config.yaml").write_text(text)
+    before = state(copied.folder)
     for command in ("test", "fit"):
-        error = refusal(command, f"--run={trained.folder}")
-        assert f"{trained.folder / 'config.yaml'}: holds no settings" in error
-    assert state(trained.folder) == before
+        error = refusal(command, f"--run={copied.folder}")
+        assert f"{copied.folder / 'config.yaml'}: holds no settings" in error
+    assert state(copied.folder) == before
 
 
 @pytest.mark.parametrize("text", ["epoch,step\nx,y\n", "a,b\n1,2\n", "\udcff\n", "epoch\n\0\n"])
-def test_nonsense_in_the_table_of_metrics(text: str, trained: Run, refusal: Refusal) -> None:
-    table = trained.folder / "metrics.csv"
+def test_nonsense_in_the_table_of_metrics(text: str, copied: Run, refusal: Refusal) -> None:
+    table = copied.folder / "metrics.csv"
     table.write_bytes(text.encode(errors="surrogateescape"))
-    before = state(trained.folder / "checkpoints")
-    error = refusal("fit", f"--run={trained.folder}", "--trainer.max_epochs=2")
+    before = state(copied.folder / "checkpoints")
+    error = refusal("fit", f"--run={copied.folder}", "--trainer.max_epochs=3")
     assert f"{table}: " in error
     assert "restore the file, or remove it" in error
-    assert state(trained.folder / "checkpoints") == before
+    assert state(copied.folder / "checkpoints") == before
 
 
 def test_samples_and_runs_follow_the_umask(

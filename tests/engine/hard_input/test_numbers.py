@@ -10,9 +10,9 @@ from lightning import Trainer
 from kindling.cli import arguments
 from kindling.data import paths
 from tests.engine.hard_input.numbers import Outcome, attempt, spread, summary, tries
-from tests.engine.toy import TABLE, Refusal, Train
+from tests.engine.toy import TABLE, TASK, Refusal, Train
 
-TOY = str(Path(__file__).parents[1] / "toy.yaml")
+TOY = TASK.partition("=")[2]
 LONGEST = 20
 """Seconds that a try may take."""
 
@@ -82,9 +82,19 @@ def test_every_setting_of_a_problem_with_odd_values(
         "early_stopping.min_delta=.nan": "must be a finite number",
         "early_stopping.monitor=val/nope": "val/nope",
         "threads=1000000": "must be at most",
+        "threads=0": "threads=0: must be at least 1",
+        "model.schedule=wavy": "no such choice; there are constant, cosine",
+        "model.lr=0": "model.lr=0.0: must be above 0",
+        "model.dropout=wide": "model.dropout=wide: expected float",
+        "model.hidden=wide": "model.hidden=wide: expected list",
+        "data.root=/nowhere": "/nowhere: no such folder (--data.root)",
+        "data.batch_size=0": "data.batch_size=0: must be at least 1",
+        "trainer.accelerator=abacus": "abacus",
+        "trainer.default_root_dir=/dev/null": "cannot make a run folder",
+        "trust=true": "--trust is for a checkpoint",
     }.items(),
 )
-def test_a_number_that_cannot_be_meant(
+def test_a_setting_that_cannot_be_meant(
     flag: str, message: str, refusal: Refusal, logs: Path
 ) -> None:
     error = refusal("train", *TABLE, f"--{flag}")

@@ -82,17 +82,6 @@ def test_a_graph_of_it_takes_any_number_of_photos(weights: str, images: Tensor) 
     torch.testing.assert_close(graph(rows), net(rows), rtol=1e-3, atol=1e-4)
 
 
-def test_training_leaves_it_as_it_was(weights: str, images: Tensor) -> None:
-    net = frozen(weights).train()
-    before = {name: value.clone() for name, value in net.net.state_dict().items()}
-    net.remember(images, INDEX)
-    net.see(images)
-    assert net.dropout.training
-    assert not any(parameter.requires_grad for parameter in net.parameters())
-    for name, value in net.net.state_dict().items():
-        assert torch.equal(value, before[name]), name
-
-
 def test_views_of_a_photo_are_looked_at_once(weights: str, images: Tensor) -> None:
     net = Backbone(NAME, (16, 16))
     net.load(weights)

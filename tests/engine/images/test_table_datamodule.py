@@ -213,20 +213,6 @@ def test_what_a_checkpoint_was_trained_with_stays(
     Lots(root, image_size=16, photos=["front", "back"]).load_state_dict(state)
 
 
-def test_the_fingerprint_is_of_table_and_photos_wherever_they_lie(
-    root: Path, tmp_path: Path
-) -> None:
-    first = module(root).fingerprint
-    assert module(root).fingerprint == first
-    Image.new("RGB", (16, 16), "red").save(root / "photos" / "3_back.png")
-    second = module(root).fingerprint
-    shutil.move(root / "photos" / "0_front.png", tmp_path / "far.png")
-    change(root, front={2: str(tmp_path / "far.png")})
-    data = module(root)
-    assert tmp_path / "far.png" in data.files()
-    assert len({first, second, data.fingerprint}) == 3
-
-
 @pytest.mark.parametrize(
     ("cells", "settings", "message"),
     [

@@ -108,12 +108,16 @@ EFFECTS: dict[str, Case] = {
     ),
     "another seed": (["--seed_everything=7"], lambda run: run.json("provenance")["seed"] == 7),
 }
+SCORED = [
+    *("a second checkpoint callback", "checkpoints that are written beside training"),
+    "without checkpoints nothing is tested",
+]
 
 
 @pytest.mark.parametrize("case", EFFECTS)
 def test_it_has_its_effect(case: str, train: Train) -> None:
     flags, effect = EFFECTS[case]
-    assert effect(train(*flags))
+    assert effect(train(*flags, command="train" if case in SCORED else "fit"))
 
 
 @pytest.mark.parametrize(
