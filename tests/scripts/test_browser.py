@@ -18,6 +18,7 @@ from kindling.runs import folder as runs
 from scripts import board, browser
 from scripts.browser import Page
 
+pytestmark = pytest.mark.slow
 RUN = "timeseries/version_0"
 Ask = Callable[..., bytes]
 
@@ -110,7 +111,6 @@ def take(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
 
 
 @chromium
-@pytest.mark.slow
 def test_pictures_are_taken_of_fresh_runs(
     take: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from kindling.errors import UserError
 from kindling.series.datamodule import SeriesDataModule
+from tests.engine.toy import refused
 
 
 def write(path: Path, steps: int, freq: str = "15min", start: str = "2020-01-06") -> Path:
@@ -101,10 +102,8 @@ def test_what_cannot_work_is_said_in_one_line(
     root: Path, settings: dict[str, Any], message: str
 ) -> None:
     write(root / "hourly.csv", 500, freq="h")
-    with pytest.raises(UserError) as caught:
+    with refused(message):
         read(root, **{"test": "test.csv", **settings})
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("steps", [12, 30, 60, 144, 300])

@@ -61,6 +61,12 @@ class TestClouds(ProblemContract):
         drawn = {f"figures/{name}" for name in shared | {"augmentation"}}
         assert drawn == set(events.Tags()["images"])
 
+    def test_brackets_in_the_name_of_a_class_are_no_markup(
+        self, trained: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["test", f"--run={trained}", "--trainer.enable_progress_bar=false"]) == 0
+        assert "grey [layer]" in capsys.readouterr().out
+
 
 def test_a_resumed_run_does_not_fetch_weights_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kindling: Callable[..., int], logs: Path
