@@ -73,14 +73,13 @@ def test_a_window_sees_only_its_segment_and_only_the_past(
     assert len(set(firsts)) == len(firsts) or ahead
     rooms = [s.stop - s.start - context(length, lags) - unknown + 1 for s in parts]
     assert len(firsts) == sum(-(-max(0, room) // stride) for room in rooms)
-    targets, naive = (
-        value.numpy().reshape(len(firsts), -1, horizon) for value in (batch.target, batch.naive)
-    )
+    targets = batch.target.numpy().reshape(-1, horizon)
+    naive = batch.naive.numpy().reshape(-1, len(seasons), horizon)
     for first, window, target, back in zip(firsts, batch.window, targets, naive, strict=True):
         [home] = [s for s in parts if s.start <= first < s.stop + (ahead and first == s.stop)][:1]
         assert (home.stop - unknown - first) % stride == 0
         steps = np.arange(first, first + horizon)
-        np.testing.assert_array_equal(target[0], np.where(steps < home.stop, steps, np.nan))
+        np.testing.assert_array_equal(target, np.where(steps < home.stop, steps, np.nan))
         assert home.start <= window.min() <= window.max() < first
         for season, known in zip(seasons, back, strict=True):
             # The season that is known already.
