@@ -82,7 +82,7 @@ def test_without_one_problem_and_one_tool(tree: Path) -> None:
     """All tests are found still, and some that go over all problems and tools pass."""
     delete_problem(tree, PROBLEMS[0])
     delete_tool(tree, TOOLS[-1])
-    check(tree, "-k", "help")
+    check(tree, "-k", "test_help")
 
 
 def test_what_is_no_problem_is_not_removed(tree: Path) -> None:
