@@ -66,8 +66,9 @@ def test_a_window_sees_only_its_segment_and_only_the_past(
 ) -> None:
     """The value of each step is its position, so that what a sample sees says where it looked."""
     series, seasons = torch.arange(400.0, dtype=torch.float64), (1, 7, 0)
-    settings = {"horizon": horizon, "stride": stride, "ahead": ahead}
-    windows = Windows(series, parts, length, lags, seasons, **settings)
+    windows = Windows(
+        series, parts, length, lags, seasons, ahead=ahead, horizon=horizon, stride=stride
+    )
     batch, unknown = windows[torch.arange(len(windows))], 0 if ahead else horizon
     firsts = windows.locate(batch.indices)[0].tolist()
     assert len(set(firsts)) == len(firsts) or ahead

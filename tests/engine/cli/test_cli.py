@@ -213,7 +213,7 @@ def test_a_checkpoint_of_another_architecture(trained: Run, refusal: Refusal) ->
 
 
 class Poisoned(ToyNet):
-    """Loses its weights to a number that is none, at a step."""
+    """Has weights that are no numbers from a step on."""
 
     def __init__(self, at: int, **settings: Any) -> None:
         super().__init__(**settings)
@@ -221,7 +221,8 @@ class Poisoned(ToyNet):
 
     def training_step(self, batch: Any) -> Any:
         if self.global_step == self.at:
-            self.net[-1].bias.data.fill_(torch.nan)
+            for parameter in self.parameters():
+                parameter.data.fill_(torch.nan)
         return super().training_step(batch)
 
 
