@@ -34,9 +34,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _few_resamples() -> Iterator[None]:
-    """Draw no more than large splits do: 400 are half of the time of a small run."""
+    """Intervals of 400 resamples are half of the time of a small run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap, "RESAMPLES", 50)
+        patch.setattr(bootstrap, "RESAMPLES", 20)
         yield
 
 

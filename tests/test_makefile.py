@@ -20,19 +20,6 @@ def make(*words: str) -> str:
     return (done.stdout if done.returncode == 0 else done.stderr).strip()
 
 
-def test_overrides_on_make_s_own_line_become_flags() -> None:
-    line = make("train", "TASK=timeseries", "model.cell=gru", "trainer.max_epochs=5")
-    command, *flags = shlex.split(line)
-    assert command.endswith("kindling")
-    assert flags[:3] == ["train", "--config", "timeseries"]
-    assert sorted(flags[3:]) == ["--model.cell=gru", "--trainer.max_epochs=5"]
-
-
-def test_overrides_may_hold_spaces() -> None:
-    line = make("train", "TASK=timeseries", "data.value=load MW", "data.lags=[1d, 7d]")
-    assert sorted(shlex.split(line)[4:]) == ["--data.lags=[1d, 7d]", "--data.value=load MW"]
-
-
 def test_a_word_in_lower_case_is_a_flag_with_or_without_a_dot() -> None:
     words = ["seed_everything=7", "threads=1", "optimizer=SGD", "optimizer.lr=0.1", "PRESET=smoke"]
     line = make("train", "TASK=potability", *words)

@@ -1,6 +1,7 @@
 """Rooms of the house: who may import whom, what stands where, how long a function may be."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,12 @@ LONGEST = 45
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@functools.cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
+@functools.cache
 def modules() -> dict[str, Path]:
     """Files by the dotted name that they are imported by."""
     files = [
@@ -52,7 +59,7 @@ def room(module: str) -> str:
 
 def imported(file: Path) -> Iterator[str]:
     """Every module that a file names in an import, wherever it stands."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -101,7 +108,7 @@ def test_nothing_stands_outside_of_a_room() -> None:
 
 
 def functions(file: Path) -> Iterator[Function]:
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, Function):
             yield node
 

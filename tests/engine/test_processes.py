@@ -13,9 +13,7 @@ import psutil
 import pytest
 
 from kindling.__main__ import main
-from kindling.cli import lightning_cli as cli
 from kindling.data import paths
-from kindling.errors import Stopped
 from tests.engine.toy import QUIET, TABLE, Run, write_table
 
 SMALL = (*TABLE[:2], "--data.batch_size=5", "--trainer.accelerator=cpu", QUIET)
@@ -73,24 +71,6 @@ def test_there_is_one_run_and_the_first_process_alone_speaks(trained: tuple[Run,
     found = [int(row["row"]) for row in run.table("predictions")]
     assert found == sorted(set(found))
     assert len(found) == run.json("results")["samples"]
-
-
-@pytest.mark.parametrize(("together", "status"), [(True, 0), (False, 143)])
-def test_a_process_that_stops_alone_fails_so_that_the_first_does_not_wait_for_it(
-    together: bool,
-    status: int,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def stopped(invocation: object) -> None:
-        raise Stopped("stopped by SIGTERM", signal.SIGTERM, together)
-
-    monkeypatch.setattr(cli, "run", stopped)
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    for rank, expected in (("1", status), ("0", 143)):
-        monkeypatch.setenv("LOCAL_RANK", rank)
-        assert main(["fit", *SMALL]) == expected
-        assert bool(capsys.readouterr().err) == (rank == "0")
 
 
 @pytest.fixture

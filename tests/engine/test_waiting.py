@@ -2,20 +2,17 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from lightning.pytorch import Callback
 
 from kindling.__main__ import main
 from kindling.data import paths
 from tests.engine.test_processes import ENVIRONMENT, SMALL, TWO, start
-from tests.engine.toy import QUIET, TABLE, Refusal, Run, Train, same
+from tests.engine.toy import QUIET, TABLE, Refusal, Run, Train, same, signals
 
 CELLS = (
     *("start/exit 0/1", "import/SIGSEGV/1", "config/exception/1", "data/exit 0/1"),
@@ -25,32 +22,15 @@ CELLS = (
 """Of ``scripts/process_matrix.py``."""
 
 
-class Signals(Callback):
-    """Sends this process a signal at a moment of training's second epoch, or of the test.
-
-    Args:
-        hook: The moment.
-    """
-
-    def __init__(self, hook: str) -> None:
-        setattr(self, hook, self._send)
-
-    def _send(self, trainer: Any, *_: Any) -> None:
-        if trainer.current_epoch or trainer.testing:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def signals(hook: str) -> str:
-    init = {"class_path": f"{__name__}.Signals", "init_args": {"hook": hook}}
-    return f"--trainer.callbacks={json.dumps([init])}"
-
-
 @pytest.mark.parametrize("hook", ["on_train_batch_end", "on_train_epoch_end"])
-def test_a_signal_is_heard_in_an_epoch_of_few_batches(hook: str, train: Train) -> None:
+def test_a_signal_is_heard_in_an_epoch_of_few_batches(
+    hook: str, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
     few = ("--trainer.limit_train_batches=1", "--trainer.max_epochs=4")
     whole = train(*few, command="fit")
     stopped = train(*few, signals(hook), command="fit", status=143)
     assert len(stopped.rows()) < 4
+    assert f"make resume RUN={stopped.folder}" in capsys.readouterr().err
     again = [f"--run={stopped.folder}", "--trainer.callbacks=null", QUIET]
     assert main(["fit", *again]) == 0
     assert stopped.rows() == whole.rows()

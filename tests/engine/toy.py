@@ -2,13 +2,19 @@
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
+from lightning.pytorch import Callback, Trainer
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
@@ -27,6 +33,7 @@ from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import EvalOutput, Module
 
 QUIET = "--trainer.enable_progress_bar=false"
+TASK = f"--config={Path(__file__).with_suffix('.yaml')}"
 TABLE = (f"--data={__name__}.ToyTable", f"--model={__name__}.ToyNet", "--config=smoke")
 PHOTOS = (f"--data={__name__}.ToyPhotos", f"--model={__name__}.ToyConv", "--config=smoke")
 SERIES = (f"--data={__name__}.ToySeries", f"--model={__name__}.ToyConstant", "--config=smoke")
@@ -262,6 +269,27 @@ class ToyConstant(Module):
         return {"zero": {"target": torch.zeros(len(batch.indices))}}
 
 
+class Signals(Callback):
+    """Sends this process SIGTERM after the last batch of the second epoch, or in the test.
+
+    Args:
+        hook: The moment.
+    """
+
+    def __init__(self, hook: str) -> None:
+        setattr(self, hook, self._send)
+
+    def _send(self, trainer: Trainer, *_: Any) -> None:
+        done = trainer.current_epoch and trainer.is_last_batch and trainer.ckpt_path is None
+        if done or trainer.testing:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def signals(hook: str) -> str:
+    init = {"class_path": f"{__name__}.Signals", "init_args": {"hook": hook}}
+    return f"--trainer.callbacks={json.dumps([init])}"
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether parts of checkpoints are equal to the last bit, a missing number to another."""
     if isinstance(one, Tensor):
@@ -272,6 +300,14 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)
+
+
+@contextmanager
+def refused(message: str) -> Iterator[None]:
+    """What is done here is refused, in one line that holds these words."""
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        yield
+    assert "\n" not in str(caught.value)
 
 
 class Run:

@@ -54,16 +54,6 @@ def test_the_table_has_medians_and_their_ratios(
     assert "potability" in capsys.readouterr().out
 
 
-def test_a_part_without_its_data_is_left_out_by_name(
-    bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert not bench.wanted("faces", None, tmp_path / "faces")
-    assert capsys.readouterr().out == f"faces: left out, no folder {tmp_path / 'faces'}\n"
-    assert bench.wanted("faces", ["faces"], tmp_path)
-    assert not bench.wanted("faces", ["prices"], tmp_path)
-    assert capsys.readouterr().out == ""
-
-
 @pytest.mark.slow
 def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
     pytest.importorskip("problems.potability.data")
@@ -76,34 +66,9 @@ def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_says_why(bench: ModuleType) -> None:
-    pytest.importorskip("problems.potability.data")
-    with pytest.raises(SystemExit, match=r"no such option"):
-        bench.timed_run(["--config=potability", "--model.nothing=1"])
-
-
-@pytest.mark.slow
 def test_growth_is_measured_and_drawn(tmp_path: Path, bench: ModuleType) -> None:
     growth = importlib.import_module("growth")
     growth.main(["--scale=0.05", f"--output={tmp_path / 'growth.csv'}"])
     table = pd.read_csv(tmp_path / "growth.csv")
     assert list(table["problem"].unique()) == ["rows", "windows", "photos"]
     assert (tmp_path / "growth.png").stat().st_size > 10_000
-
-
-@pytest.mark.slow
-def test_photos_are_counted_against_the_loops_own(
-    bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clouds = pytest.importorskip("problems.clouds.sample")
-    clouds.write_sample(tmp_path / "clouds")
-    script = tmp_path / "loops.py"
-    script.write_text("def problem(name, data):\n    return ([1] * 64, None)\n")
-    output = tmp_path / "photos.csv"
-    bench.main(["--only=photos", f"--loops={script}", f"--data={tmp_path}", f"--output={output}"])
-    [row] = pd.read_csv(output).to_dict("records")
-    for name in ("first", "later"):
-        ratio = row[f"kindling_{name}_photos_s"] / row["loop_photos_s"]
-        assert row[f"{name} photos / loop"] == pytest.approx(ratio)
-    assert row["kindling_later_photos_s"] > row["kindling_first_photos_s"]
-    assert "photos a second without a net" in capsys.readouterr().out

@@ -14,24 +14,12 @@ from PIL import Image
 
 from kindling.__main__ import main
 from kindling.data import paths
-from kindling.errors import UserError
 from kindling.runs import folder as runs
 from scripts import board, browser
 from scripts.browser import Page
 
+pytestmark = pytest.mark.slow
 RUN = "timeseries/version_0"
-LINES = """(() => {
-  let found = 0;
-  const walk = node => {
-    const line = node.tagName === "path" && node.classList.contains("line");
-    if (line && (node.getAttribute("d") || "").includes("L")) found += 1;
-    if (node.shadowRoot) walk(node.shadowRoot);
-    node.childNodes.forEach(walk);
-  };
-  walk(document.body);
-  return found;
-})()"""
-"""How many lines of at least two points are drawn in the charts that are on the screen."""
 Ask = Callable[..., bytes]
 
 
@@ -95,30 +83,6 @@ def test_figures_are_served_as_pictures(ask: Ask) -> None:
     assert ask("images/individualImage", **query).startswith(b"\x89PNG")
 
 
-def test_settings_and_final_scores_are_served(ask: Ask, logs: Path) -> None:
-    wanted = {
-        "colParams": [{"metric": {"group": f"{RUN}/final", "tag": "test/mse"}}],
-        "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"],
-        "startIndex": 0,
-        "sliceSize": 10,
-    }
-    [group] = json.loads(ask("hparams/session_groups", wanted))["sessionGroups"]
-    assert group["hparams"]["model.cell"] == "lstm"
-    assert group["hparams"]["trainer.max_epochs"] == 2
-    scores = {v["name"]["tag"]: v["value"] for v in group["metricValues"]}
-    results = json.loads((logs / RUN / "results.json").read_text())
-    assert scores["test/mse"] == pytest.approx(results["metrics"]["mse"]["value"], rel=1e-5)
-    assert {"val/loss", "val/mse", "test/mae"} <= scores.keys()
-
-
-def test_a_browser_shows_curves_of_training_and_validation(page: Page, address: str) -> None:
-    page.open(f"{address}#scalars")
-    page.wait_for("curves/loss", "curves/mse", "gradient_norm", f"{RUN}/train", f"{RUN}/val")
-    assert page.still().startswith(b"\x89PNG")
-    drawn = page.evaluate(LINES)
-    assert drawn >= 2 * len(("loss", "mae", "mse"))  # of each, one of training, one of validation
-
-
 @pytest.mark.parametrize(
     ("tab", "shown"),
     [
@@ -134,13 +98,6 @@ def test_a_browser_shows_cards_figures_and_settings(
     page.wait_for(*shown)
 
 
-def test_text_that_is_not_there_is_named(page: Page) -> None:
-    page.open("data:text/html,<p>one <b>two</b>")
-    assert page.wait_for("one", "two") == "one\ntwo"
-    with pytest.raises(TimeoutError, match="not on the page: three; there is:\none"):
-        page.wait_for("one", "three", seconds=0.1)
-
-
 @pytest.fixture
 def take(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """The script that takes the pictures, which finds its neighbours as it does when it is run."""
@@ -154,7 +111,6 @@ def take(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
 
 
 @chromium
-@pytest.mark.slow
 def test_pictures_are_taken_of_fresh_runs(
     take: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,22 +126,6 @@ def test_pictures_are_taken_of_fresh_runs(
             assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
 
 
-@chromium
-@pytest.mark.parametrize("wrong", ["no such run", "no results.json yet"])
-def test_a_run_that_cannot_be_shown_is_one_line(
-    wrong: str, take: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = tmp_path / "logs" / "timeseries" / "version_0"
-    if wrong != "no such run":
-        run.mkdir(parents=True)
-        (run / "config.yaml").touch()
-    assert take("--run", str(run), "--output", str(tmp_path / "images")) == 2
-    error = capsys.readouterr().err
-    assert wrong in error
-    assert error.count("\n") == 1
-    assert not (tmp_path / "images").exists()
-
-
 def test_no_chromium_is_one_line(
     take: Callable[..., int],
     tmp_path: Path,
@@ -196,14 +136,3 @@ def test_no_chromium_is_one_line(
     assert take("--output", str(tmp_path / "images")) == 2
     assert capsys.readouterr().err.startswith("kindling: no Chromium found (chromium, ")
     assert not (tmp_path / "images").exists()
-
-
-def test_a_tensorboard_that_does_not_start_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    with (
-        pytest.raises(UserError, match="TensorBoard did not start"),
-        board.tensorboard(tmp_path / "logs" / "x"),
-    ):
-        pass

@@ -1,7 +1,7 @@
 """The Trainer's loop counters in a checkpoint, which Lightning does not promise to keep.
 
 They are needed to repeat an interrupted validation and to tell whether a run is finished, and no
-hook gives them. Nothing else touches them; ``tests/engine/runs/test_loop_state.py`` holds them
+hook gives them. Nothing else touches them; ``tests/engine/runs/test_resume.py`` holds them
 to what the installed version does, the oldest supported and the newest.
 """
 

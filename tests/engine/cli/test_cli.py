@@ -1,10 +1,5 @@
 """The command line over the smallest runs, most of them in this process."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,24 +7,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from lightning.pytorch import Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import kindling
 from kindling.__main__ import main
-from kindling.training.exact_resume import ExactResume
-from tests.engine.toy import QUIET, Refusal, Run, ToyNet, ToyTable, Train, same
+from tests.engine.toy import QUIET, TASK, Refusal, Run, ToyNet, Train
 
-TOY = f"--config={Path(__file__).parents[1] / 'toy.yaml'}"
-SMOKE = (TOY, "--config=smoke", QUIET)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that was trained and tested."""
-    logs = tmp_path_factory.mktemp("trained")
-    assert main(["train", *SMOKE, f"--logs={logs}"]) == 0
-    return Run(logs / "toy" / "latest")
+SMOKE = (TASK, "--config=smoke", QUIET)
 
 
 def config_of(run: Run) -> dict[str, Any]:
@@ -117,12 +101,12 @@ def test_tensorboard_has_stages_on_one_chart_and_settings_beside_final_scores(
     assert b"model.features" not in metadata.plugin_data.content, "it is no setting"
 
 
-def test_the_table_says_what_it_is_of(capsys: pytest.CaptureFixture[str], trained: Run) -> None:
-    assert main(["test", "--run", str(trained.folder), QUIET]) == 0
+def test_the_table_says_what_it_is_of(capsys: pytest.CaptureFixture[str], copied: Run) -> None:
+    assert main(["test", "--run", str(copied.folder), QUIET]) == 0
     printed = capsys.readouterr().out
     for words in ("metric", "95 % interval", "skill", "the generated sample", "make tensorboard"):
         assert words in printed
-    assert str(trained.folder) in printed
+    assert str(copied.folder) in printed
 
 
 def test_the_profile_is_shown(train: Train, capfd: pytest.CaptureFixture[str]) -> None:
@@ -176,22 +160,9 @@ def test_a_resumed_run_goes_on_in_its_folder_and_its_config_starts_afresh(
     assert [row["epoch"] for row in again.rows()] == [0, 1, 2, 3]
 
 
-def test_lightning_writes_nowhere_but_into_the_run(
-    train: Train, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A SLURM requeue saves there; a shared folder would be resumed by the next unrelated job.
-    folders: list[str] = []
-    during(monkeypatch, 0, lambda module: folders.append(module.trainer.default_root_dir))
-    run = train(command="fit")
-    assert folders == [str(run.folder)]
-
-
-def test_the_same_seed_gives_the_same_figures(train: Train) -> None:
-    seeds = ([], [], ["--seed_everything=1"])
-    first, second, other = (
-        train("--config=deterministic", *seed, command="fit").rows() for seed in seeds
-    )
-    assert first == second != other
+def test_the_same_seed_gives_the_same_figures(trained: Run, train: Train) -> None:
+    again, other = (train(*SMOKE, f"--seed_everything={k}", command="fit") for k in (0, 1))
+    assert again.rows() == trained.rows() != other.rows()
 
 
 def test_what_a_checkpoint_in_no_run_scores_stays_with_it(
@@ -211,31 +182,6 @@ def test_what_a_checkpoint_in_no_run_scores_stays_with_it(
 # Wrong input: one line, exit status 2, nothing left behind.
 
 
-@pytest.mark.parametrize(
-    ("flag", "message"),
-    [
-        ("--trainer.max_epoch=3", "no such option; did you mean trainer.max_epochs?"),
-        ("--trainer.max_epochs=x", "trainer.max_epochs=x: expected int or null"),
-        ("--conf=smoke", "conf: no such option"),
-        ("--optimiser=SGD", "optimiser: no such option; did you mean optimizer?"),
-        ("--model.schedule=wavy", "no such choice; there are constant, cosine"),
-        ("--model.lr=0", "model.lr=0.0: must be above 0"),
-        ("--model.dropout=wide", "model.dropout=wide: expected float"),
-        ("--data.root=/nowhere", "/nowhere: no such folder (--data.root)"),
-        ("--data.batch_size=0", "data.batch_size=0: must be at least 1"),
-        ("--model.hidden=wide", "model.hidden=wide: expected list"),
-        ("--trainer.accelerator=abacus", "abacus"),
-        ("--trainer.max_epochs=0", "trainer.max_epochs=0: must be at least 1"),
-        ("--trust", "--trust is for a checkpoint"),
-        ("--threads=0", "threads=0: must be at least 1"),
-        ("--trainer.default_root_dir=/dev/null", "cannot make a run folder"),
-    ],
-)
-def test_wrong_settings(flag: str, message: str, tmp_path: Path, refusal: Refusal) -> None:
-    assert message in refusal("fit", *SMOKE, flag)
-    assert not [p for p in (tmp_path / "logs").rglob("*") if ".tensorboard" not in str(p)]
-
-
 ALTERED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a checkpoint of another, not of toy": lambda c: c["kindling"].update(task="another"),
     "made by kindling 0.0.9, which kept no 'columns' of the data": lambda c: (
@@ -253,107 +199,42 @@ def test_a_checkpoint_of_another_task_or_version(
     assert content["kindling"]["version"] == kindling.__version__
     ALTERED[message](content)
     torch.save(content, tmp_path / "x.ckpt")
-    assert message in refusal("test", TOY, "--trust", f"--ckpt_path={tmp_path / 'x.ckpt'}")
+    assert message in refusal("test", TASK, "--trust", f"--ckpt_path={tmp_path / 'x.ckpt'}")
 
 
-@pytest.mark.parametrize(
-    ("command", "message"),
-    [
-        ("test", "does not fit the configured model: size mismatch for net"),
-        ("fit", "hidden=[9]: the run was trained with [6]"),
-    ],
-)
-def test_a_checkpoint_of_another_architecture(
-    command: str, message: str, trained: Run, logs: Path, refusal: Refusal
-) -> None:
+def test_a_checkpoint_of_another_architecture(trained: Run, refusal: Refusal) -> None:
     before = sorted(trained.folder.rglob("*"))
-    wider = ("--model.hidden=[9]", "--trainer.max_epochs=5")
-    assert message in refusal(command, best(trained), *wider)
+    said = refusal("test", best(trained), "--model.hidden=[9]")
+    assert "does not fit the configured model: size mismatch for net" in said
     assert sorted(trained.folder.rglob("*")) == before
-    assert not (logs / "toy").exists()
 
 
 # Endings.
 
 
-def during(monkeypatch: pytest.MonkeyPatch, step: int, action: Callable[[Any], object]) -> None:
-    """Do something at the start of a step of training."""
-    start = ExactResume.on_train_batch_start
+class Poisoned(ToyNet):
+    """Has weights that are no numbers from a step on."""
 
-    def hook(self: ExactResume, trainer: Trainer, pl_module: Any, *args: Any) -> None:
-        if trainer.global_step == step:
-            action(pl_module)
-        start(self, trainer, pl_module, *args)
+    def __init__(self, at: int, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.at = at
 
-    monkeypatch.setattr(ExactResume, "on_train_batch_start", hook)
-
-
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(
-    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    flags = [*SMOKE, "--model.dropout=0.3"]
-    whole = train(*flags, command="fit")
-    with monkeypatch.context() as patch:
-        during(patch, 2, lambda _: signal.raise_signal(signal.SIGTERM))
-        stopped = train(*flags, command="fit", status=143)
-    error = capsys.readouterr().err
-    assert "step 3" in error
-    assert f"make resume RUN={stopped.folder}" in error
-    train(f"--run={stopped.folder}", command="fit")
-    assert same(stopped.weights(), whole.weights())
-    assert stopped.rows()[-1]["val/loss"] == whole.rows()[-1]["val/loss"]
+    def training_step(self, batch: Any) -> Any:
+        if self.global_step == self.at:
+            for parameter in self.parameters():
+                parameter.data.fill_(torch.nan)
+        return super().training_step(batch)
 
 
 @pytest.mark.parametrize("step", [0, 7])
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint_before(
-    step: int,
-    kindling: Callable[..., int],
-    logs: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    step: int, kindling: Callable[..., int], logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    during(monkeypatch, step, lambda module: module.net[-1].bias.data.fill_(torch.nan))
-    assert kindling("fit", *SMOKE) == 1
+    poisoned = (f"--model={__name__}.Poisoned", f"--model.at={step}")
+    assert kindling("fit", *SMOKE, *poisoned) == 1
     where = f"epoch {step // 7}, step {step + 1}"
     assert f"NaN or infinite in {where}" in capsys.readouterr().err
     assert (logs / "toy").exists() == (step > 0), "before the first one there is no run"
     for name in ("best", "last") if step else ():
         weights = Run(logs / "toy" / "version_0").weights(name)
         assert all(value.isfinite().all() for value in weights.values())
-
-
-def test_ctrl_c_between_training_and_test_says_how_to_go_on(
-    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def stop(data: ToyTable) -> None:
-        if trained:
-            signal.raise_signal(signal.SIGINT)
-        prepare(data)
-
-    prepare, trained = ToyTable.prepare_data, list[bool]()
-    monkeypatch.setattr(ToyTable, "prepare_data", stop)
-    monkeypatch.setattr(ToyNet, "on_fit_end", lambda module: trained.append(True))
-    run = train(*SMOKE, status=130)
-    how = f"when it was trained; score it with: make evaluate RUN={run.folder}"
-    assert f"stopped by SIGINT {how}" in capsys.readouterr().err
-    assert not (run.folder / "results.json").exists()
-
-
-def test_a_signal_from_outside(logs: Path) -> None:
-    endless = ("--trainer.max_epochs=100000", "--early_stopping.patience=100000")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kindling", "fit", *SMOKE, *endless, f"--logs={logs}"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    run = logs / "toy" / "version_0"
-    deadline = time.monotonic() + 120
-    while not (run / "metrics.csv").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.terminate()
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 143
-    assert "stopped by SIGTERM" in error
-    assert "Traceback" not in error
-    assert (run / "checkpoints" / "last.ckpt").exists()

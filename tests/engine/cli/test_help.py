@@ -72,8 +72,3 @@ def test_shows_a_class_of_one_s_own(
 def test_all_of_it_is_the_parser_s_own(capsys: Shown) -> None:
     assert main(["fit", "--config", TOY, "--help=all"]) == 0
     assert "--trainer.reload_dataloaders_every_n_epochs" in capsys.readouterr().out
-
-
-def test_of_an_unknown_command_is_an_error(capsys: Shown) -> None:
-    assert main(["trian", "--help"]) == 2
-    assert capsys.readouterr().err == "kindling: trian: no such command; did you mean train?\n"

@@ -54,13 +54,6 @@ class Layered(toy.ToyNet):
         super().__init__(**settings)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    logs = tmp_path_factory.mktemp("trained")
-    assert main(["fit", *toy.TABLE, QUIET, f"--logs={logs}"]) == 0
-    return Run(logs / "toy" / "latest")
-
-
 @pytest.fixture
 def elsewhere(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """A checkpoint in no run, whose configuration is altered, of classes of the project."""

@@ -22,15 +22,6 @@ def test_identical_finds_equal_content_under_other_names(tmp_path: Path) -> None
     assert identical([a, b]) == []
 
 
-def test_only_files_of_one_length_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = write(tmp_path, a=b"1", b=b"22", c=b"333", d=b"444")
-    opened = []
-    real = Path.open
-    monkeypatch.setattr(Path, "open", lambda self, *a: opened.append(self) or real(self, *a))
-    assert identical(paths) == []
-    assert sorted(opened) == paths[2:]
-
-
 def test_duplicates_are_named_by_split(tmp_path: Path) -> None:
     a, b, c, d, e = write(tmp_path, a=b"sky", b=b"sea", c=b"sky", d=b"sea", e=b"sky")
     assert duplicates({"train": [a, b], "val": [], "test": [c, e]}) == [

@@ -7,12 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kindling.cli import resume
 from kindling.data.split import (
     SplitConfig,
-    check_fold,
     grouped_split,
-    linked_rows,
     random_split,
     rolling_origin,
     stratified_split,
@@ -56,20 +53,6 @@ def test_one_group_that_outweighs_all_goes_to_the_largest_part() -> None:
     assert set(train) >= set(range(97))
     assert all(map(len, others))
     assert all(map(len, grouped_split(np.array([7, 8, 9]), (0.8, 0.1, 0.1), seed=0)))
-
-
-def test_rows_are_linked_through_others(rng: np.random.Generator) -> None:
-    """As the closure of a matrix has it."""
-    sets = [rng.integers(0, 60, rng.integers(0, 4)).tolist() for _ in range(30)]
-    near = np.eye(60, dtype=bool)
-    for together in sets:
-        near[np.ix_(together, together)] = True
-    for _ in range(60):
-        near = near @ near
-    groups = linked_rows(60, sets)
-    np.testing.assert_array_equal(groups[:, None] == groups, near)
-    assert linked_rows(9, [(5, 1), (3, 4), (4, 5, 5)]).tolist() == [0, 1, 2, 1, 1, 1, 6, 7, 8]
-    assert not linked_rows(20_001, [(row + 1, row) for row in range(20_000)]).any()
 
 
 Split = Callable[[tuple[float, ...], int], Parts]
@@ -173,38 +156,3 @@ def test_rolling_origin_goes_on_in_time() -> None:
     assert [stop for _, stop in uneven[:-1]] == [origin for origin, _ in uneven[1:]]
     assert uneven[-1][1] == 1003
     assert {stop - origin for origin, stop in uneven} <= {125, 126}
-
-
-@pytest.mark.parametrize(
-    ("folds", "fold", "error"),
-    [
-        (1, 0, "data.folds=1: must be at least 2"),
-        (5, 5, "data.fold=5: must be 0 to 4"),
-        (5, -1, "data.fold=-1: must be 0 to 4"),
-        (None, 1, "data.fold=1: must be 0: there are no folds"),
-    ],
-)
-def test_a_fold_that_is_none(folds: int | None, fold: int, error: str) -> None:
-    with pytest.raises(UserError, match=error):
-        check_fold(folds, fold)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "error"),
-    [
-        ("folds: 5, fold: 0", "folds: 5, fold: 1", "data.fold=1: the run was trained with 0"),
-        ("", "folds: 5", "data.folds=5: the run was trained with null"),
-        ("", "folds: null, fold: 0", None),  # a run from before there were folds had none
-    ],
-)
-def test_a_run_is_not_tested_on_another_fold(before: str, after: str, error: str | None) -> None:
-    config = """
-model: {{class_path: tests.engine.toy.ToyNet}}
-data: {{class_path: tests.engine.toy.ToyTable, init_args: {{{}}}}}
-"""
-    pair = config.format(before), config.format(after)
-    if error is None:
-        resume.refuse_changes(*pair, resume.SPLIT_SETTINGS)
-        return
-    with pytest.raises(UserError, match=error):
-        resume.refuse_changes(*pair, resume.SPLIT_SETTINGS)

@@ -6,6 +6,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from kindling.errors import short
 from kindling.evaluation.class_figures import (
     MOST,
     Counts,
@@ -89,6 +90,8 @@ def test_logarithmic_axes_have_plain_numbers_and_nothing_is_cut_off(
     assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
 
 
-def test_round_numbers_are_brief() -> None:
+def test_numbers_as_a_person_reads_them() -> None:
     texts = [brief(value) for value in (0.02, 500, 1000, 20_000, 1.5e6, -2e3)]
     assert texts == ["0.02", "500", "1k", "20k", "1.5M", "\N{MINUS SIGN}2k"]
+    texts = [short(value) for value in (0.123456, 0.0, 999.96, -149696.6, 3.85e6, 1.23e-7)]
+    assert texts == ["0.1235", "0", "1000", "-149,697", "3,850,000", "1.23e-07"]

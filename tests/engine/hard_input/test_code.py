@@ -1,7 +1,6 @@
 """Configurations and checkpoints that could run code, or are not what they say."""
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import yaml
 
 from kindling.__main__ import main
 from kindling.runs import checkpoints
-from tests.engine.hard_input.kinds import Refused, run_of, state, train, write
-from tests.engine.toy import QUIET, Refusal
+from tests.engine.hard_input.kinds import Refused, state
+from tests.engine.toy import QUIET, Refusal, Run
 
 TOUCH = "!!python/object/apply:os.system ['touch {marker}']"
 POPEN = "{{class_path: subprocess.Popen, init_args: {{args: [touch, {marker}]}}}}"
@@ -72,13 +71,10 @@ DEMO = "lightning.pytorch.demos.boring_classes.Boring"
         ("data", "subprocess.Popen"),
     ],
 )
-def test_a_class_of_another_kind_is_refused(
-    part: str, path: str, logs: Path, refusal: Refusal
-) -> None:
+def test_a_class_of_another_kind_is_refused(part: str, path: str, refusal: Refusal) -> None:
     """The two of Lightning's are sound, and no use to the other one."""
     flags = [f"--{name}={value}" for name, value in {**PAIR, part: path}.items()]
     assert path.rpartition(".")[2] in refusal("fit", *flags)
-    assert not [p for p in logs.rglob("*") if ".tensorboard" not in str(p)]
 
 
 @pytest.mark.parametrize(
@@ -114,41 +110,33 @@ CHECKPOINTS: dict[str, tuple[Alter, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a run beside ``logs``."""
-    root = write("table", tmp_path_factory.mktemp("trained") / "data" / "set")
-    assert train("table", root) == 0
-    return root
-
-
 @pytest.mark.parametrize("fault", CHECKPOINTS)
 @pytest.mark.parametrize("command", ["test", "predict", "fit"])
 def test_a_checkpoint_that_could_run_code_is_refused(
     fault: str,
     command: str,
-    trained: Path,
+    trained: Run,
+    own_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     refusal: Refusal,
 ) -> None:
     alter, message = CHECKPOINTS[fault]
     marker, path = tmp_path / "marker", tmp_path / "mine.ckpt"
-    checkpoint = run_of(trained).checkpoint("best")
+    checkpoint, root = trained.checkpoint("best"), own_folder / "toy"
     alter(checkpoint, marker)
     torch.save(checkpoint, path)
     monkeypatch.chdir(tmp_path)
-    source = [f"--data.input={trained / 'toy.csv'}"] if command == "predict" else []
-    assert message in refusal(command, f"--ckpt_path={path}", f"--data.root={trained}", *source)
+    source = [f"--data.input={root / 'toy.csv'}"] if command == "predict" else []
+    assert message in refusal(command, f"--ckpt_path={path}", f"--data.root={root}", *source)
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.ckpt"]
 
 
 @pytest.mark.parametrize("part", sorted(checkpoints.RESUMED))
 def test_weights_alone_are_tested_but_not_gone_on_with(
-    part: str, trained: Path, tmp_path: Path, refusal: Refusal
+    part: str, copied: Run, refusal: Refusal
 ) -> None:
-    run, last = tmp_path / "run", tmp_path / "run" / "checkpoints" / "last.ckpt"
-    shutil.copytree(run_of(trained).folder, run)
+    run, last = copied.folder, copied.folder / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(last)
     del checkpoint[part]
     torch.save(checkpoint, last)

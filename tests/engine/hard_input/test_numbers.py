@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,9 +11,9 @@ from lightning import Trainer
 from kindling.cli import arguments
 from kindling.data import paths
 from tests.engine.hard_input.numbers import Outcome, attempt, spread, summary, tries
-from tests.engine.toy import TABLE, Refusal, Train
+from tests.engine.toy import TABLE, TASK, Refusal, Train
 
-TOY = str(Path(__file__).parents[1] / "toy.yaml")
+TOY = TASK.partition("=")[2]
 LONGEST = 20
 """Seconds that a try may take."""
 
@@ -82,39 +83,41 @@ def test_every_setting_of_a_problem_with_odd_values(
         "early_stopping.min_delta=.nan": "must be a finite number",
         "early_stopping.monitor=val/nope": "val/nope",
         "threads=1000000": "must be at most",
+        "threads=0": "threads=0: must be at least 1",
+        "model.schedule=wavy": "no such choice; there are constant, cosine",
+        "model.lr=0": "model.lr=0.0: must be above 0",
+        "model.dropout=wide": "model.dropout=wide: expected float",
+        "model.hidden=wide": "model.hidden=wide: expected list",
+        "data.root=/nowhere": "/nowhere: no such folder (--data.root)",
+        "data.batch_size=0": "data.batch_size=0: must be at least 1",
+        "trainer.accelerator=abacus": "abacus",
+        "trainer.default_root_dir=/dev/null": "cannot make a run folder",
+        "trust": "--trust is for a checkpoint",
     }.items(),
 )
-def test_a_number_that_cannot_be_meant(
-    flag: str, message: str, refusal: Refusal, logs: Path
+def test_a_setting_that_cannot_be_meant(flag: str, message: str, refusal: Refusal) -> None:
+    assert message in refusal("train", *TABLE, f"--{flag}")
+
+
+@pytest.mark.parametrize(
+    ("free", "flags", "message"),
+    [
+        (3e5, ["hidden=[100000]"], "a tensor of 100000x2 would take 3.2 MB of memory, and 0.3 MB"),
+        (3e5, ["hidden=[5000]"], "the weights of ToyNet, with gradients and the optimizer's mom"),
+        (2e3, ["hidden=[1]", "data.batch_size=1000"], "data.batch_size=1000: a batch of"),
+    ],
+)
+def test_what_fills_the_memory_is_refused_before_it_is_made(
+    free: float,
+    flags: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: Refusal,
 ) -> None:
-    error = refusal("train", *TABLE, f"--{flag}")
-    assert message in error
-    assert not [path for path in logs.rglob("*") if ".tensorboard" not in str(path)]
-
-
-def test_a_net_that_fills_the_memory_is_refused_before_it_is_made(
-    monkeypatch: pytest.MonkeyPatch, refusal: Refusal
-) -> None:
-    monkeypatch.setattr("psutil.virtual_memory", lambda: Memory(300_000))
-    made = refusal("fit", *TABLE, "--model.hidden=[100000]")
-    assert "a tensor of 100000x2 would take 3.2 MB of memory, and 0.3 MB are free" in made
-    trained = refusal("fit", *TABLE, "--model.hidden=[5000]")
-    assert "the weights of ToyNet, with gradients and the optimizer's moments" in trained
-
-
-class Memory:
-    """What ``psutil`` tells."""
-
-    def __init__(self, available: int) -> None:
-        self.available = self.total = available
-
-
-def test_a_batch_that_fills_the_memory_is_refused(
-    monkeypatch: pytest.MonkeyPatch, refusal: Refusal
-) -> None:
-    monkeypatch.setattr("psutil.virtual_memory", lambda: Memory(2_000))
-    flags = ["--model.hidden=[1]", "--data.batch_size=1000"]
-    assert "data.batch_size=1000: a batch of" in refusal("fit", *TABLE, *flags)
+    there = SimpleNamespace(available=int(free), total=int(free))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: there)
+    given = [f"--{'' if '.' in flag else 'model.'}{flag}" for flag in flags]
+    assert message in refusal("fit", *TABLE, *given)
 
 
 def test_a_whole_number_of_batches_is_a_count_however_it_is_parsed(

@@ -7,12 +7,6 @@ from kindling.errors import UserError
 from kindling.images import ConvBlocks, RandomFeatures
 
 
-def test_the_weights_have_the_names_of_layers_in_a_row() -> None:
-    names = set(ConvBlocks(8, [4, 4]).state_dict())
-    assert {"0.0.weight", "0.1.weight", "0.1.running_mean", "1.1.num_batches_tracked"} <= names
-    assert set(ConvBlocks(8, [4], batch_norm=False).state_dict()) == {"0.0.weight", "0.0.bias"}
-
-
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_pooling_before_elu_changes_nothing(batch_norm: bool) -> None:
     blocks = ConvBlocks(32, [8], batch_norm).train()

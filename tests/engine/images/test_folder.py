@@ -33,15 +33,6 @@ def test_classes_are_folders_and_strays_are_named_in_one_line(
     assert "ignored what is no image: 5 (list.txt, a/b/x.py, a/dangling.jpg, ...)" in record.message
 
 
-def test_images_are_found_in_a_folder_or_are_the_file_itself(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    touch(tmp_path, "b.jpg", "a/2.png", "a/10.png", "c.txt", ".d.jpg")
-    assert find_images(tmp_path / "b.jpg") == [tmp_path / "b.jpg"]
-    assert names(tmp_path, find_images(tmp_path)) == ["a/10.png", "a/2.png", "b.jpg"]
-    assert caplog.messages == [f"{tmp_path}: ignored what is no image: 1 (c.txt)"]
-
-
 @pytest.mark.parametrize(
     ("read", "files", "path", "fault"),
     [

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from kindling.errors import UserError
 from kindling.images import ImageModule, Pixels
 from kindling.training.metrics import Heads, StepOutput
 
@@ -78,11 +77,6 @@ def test_what_is_drawn_follows_from_seed_epoch_and_sample() -> None:
     given = batch(6, 2)
     alone = Batch(given.image.flatten(0, 1), torch.arange(12))
     assert torch.equal(shown(given), shown(alone).unflatten(0, (6, 2)))
-
-
-def test_a_backbone_that_a_model_has_no_use_for_is_refused() -> None:
-    with pytest.raises(UserError, match="backbone=resnet18: Seen takes none"):
-        Seen(backbone="resnet18").setup("predict")
 
 
 def test_pixels_have_mean_0_and_deviation_1_over_the_training_photos() -> None:

@@ -108,12 +108,16 @@ EFFECTS: dict[str, Case] = {
     ),
     "another seed": (["--seed_everything=7"], lambda run: run.json("provenance")["seed"] == 7),
 }
+SCORED = [
+    *("a second checkpoint callback", "checkpoints that are written beside training"),
+    "without checkpoints nothing is tested",
+]
 
 
 @pytest.mark.parametrize("case", EFFECTS)
 def test_it_has_its_effect(case: str, train: Train) -> None:
     flags, effect = EFFECTS[case]
-    assert effect(train(*flags))
+    assert effect(train(*flags, command="train" if case in SCORED else "fit"))
 
 
 @pytest.mark.parametrize(
@@ -158,20 +162,19 @@ def test_runs_that_keep_nothing_leave_nothing(
 
 
 @pytest.mark.parametrize(
-    ("flag", "others"),
+    ("flags", "others"),
     [
-        ("save_top_k=5", 5),
+        ("save_top_k=5 filename={epoch}-mine dirpath=DIR", 5),
         ("save_top_k=0", 0),
-        ("filename={epoch}-mine", 1),
-        ("dirpath=DIR", 1),
         ("every_n_epochs=3", 1),
         ("save_weights_only=true", 0),
         ("train_time_interval=00:00:00:01", 1),
     ],
 )
-def test_the_best_epoch_is_tested(flag: str, others: int, train: Train, tmp_path: Path) -> None:
+def test_the_best_epoch_is_tested(flags: str, others: int, train: Train, tmp_path: Path) -> None:
     learning = ("--trainer.max_epochs=8", "--model.lr=0.5", "--early_stopping.patience=null")
-    run = train(*learning, f"--checkpoint.{flag.replace('DIR', str(tmp_path / 'there'))}")
+    chosen = flags.replace("DIR", str(tmp_path / "there")).split()
+    run = train(*learning, *(f"--checkpoint.{flag}" for flag in chosen))
     losses = [row["val/loss"] for row in run.rows()]
     assert len(losses) == 8
     best = losses.index(min(losses))
@@ -180,7 +183,7 @@ def test_the_best_epoch_is_tested(flag: str, others: int, train: Train, tmp_path
     assert run.json("results")["checkpoint"] == "checkpoints/best.ckpt"
     found = {path.name for path in [*run.folder.rglob("*.ckpt"), *tmp_path.glob("there/*.ckpt")]}
     assert len(found - {"best.ckpt", "last.ckpt"}) == others
-    weights_only = flag == "save_weights_only=true"
+    weights_only = flags == "save_weights_only=true"
     assert ("optimizer_states" not in run.checkpoint("best")) == weights_only
     assert "optimizer_states" in run.checkpoint()
 

@@ -95,8 +95,3 @@ def test_weights_of_another_net(saved: dict[str, tuple[int, ...]], said: str) ->
         torch.nn.Linear(3, 2).load_state_dict({**torch.nn.Linear(3, 2).state_dict(), **many})
     assert len(str(caught.value)) < 450
     assert "\n" not in str(caught.value)
-
-
-def test_another_error_while_weights_are_loaded_stays_what_it_is() -> None:
-    with pytest.raises(RuntimeError, match="device is gone"), fitting(None):
-        raise RuntimeError("device is gone")

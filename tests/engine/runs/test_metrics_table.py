@@ -1,7 +1,6 @@
 """``metrics.csv``, as Lightning fills it for any module."""
 
 import csv
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +144,3 @@ def test_the_best_row(table: MetricsTable) -> None:
     assert table.best("val/x", "min") == {"epoch": 2, "step": 2, "val/x": 0.25}
     assert table.best("val/x", "max")["step"] == 3
     assert table.best("val/y", "max") == {}
-
-
-def test_columns_appear_as_needed_and_rows_stay(table: MetricsTable) -> None:
-    names = "abcd"
-    for step, name in itertools.product(range(3), names):
-        table.log_metrics({"epoch": step, name: step + 0.5}, step)
-    assert rows(table, *names) == [(f"{step}.5",) * 4 for step in range(3)]

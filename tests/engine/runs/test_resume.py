@@ -21,7 +21,7 @@ from kindling.__main__ import main
 from kindling.runs import folder as runs
 from kindling.runs.metrics_table import MetricsTable
 from kindling.training.module import Module
-from tests.engine.toy import PHOTOS, QUIET, TABLE, Refusal, Run, Train, same, write_table
+from tests.engine.toy import PHOTOS, QUIET, TABLE, Refusal, Run, Train, same, signals, write_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 
@@ -131,26 +131,13 @@ def test_with_loader_workers_too(whole: Callable[[str], Run], tmp_path: Path) ->
     assert_same(expected, goes_on(tmp_path))
 
 
-class Told(Callback):
-    """Its process is told to stop in a hook of the second epoch, after the last step."""
-
-    def __init__(self, hook: str) -> None:
-        setattr(self, hook, self._tell)
-
-    def _tell(self, trainer: Trainer, *_: Any) -> None:
-        second = trainer.current_epoch == 1 and trainer.ckpt_path is None
-        if second and (trainer.validating or trainer.is_last_batch):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
 @pytest.mark.parametrize(
     "hook", ["on_train_batch_end", "on_validation_start", "on_validation_batch_end"]
 )
 def test_a_run_that_is_stopped_before_or_in_validation_goes_on_with_it(
     hook: str, whole: Callable[[str], Run], tmp_path: Path
 ) -> None:
-    told = (f"--trainer.callbacks+={__name__}.Told", f"--trainer.callbacks.hook={hook}")
-    stopped = main(["fit", *BASES["table"], *SHORT, *told, f"--logs={tmp_path}"])
+    stopped = main(["fit", *BASES["table"], *SHORT, signals(hook), f"--logs={tmp_path}"])
     assert stopped == 128 + signal.SIGTERM
     assert_same(whole("table"), goes_on(tmp_path))
 
@@ -195,6 +182,7 @@ def test_a_run_that_is_trained_is_not_gone_on_with_meanwhile(
         ("fit", "--model.hidden=[16]", "model.hidden=[16]: the run was trained with [8]"),
         ("fit", "--data.split_seed=1", "data.split_seed=1: the run was trained with 0"),
         ("fit", "--seed_everything=1", "seed_everything=1: the run was trained with 0"),
+        ("fit", "--data.folds=5", "data.folds=5: the run was trained with null"),
         ("fit", "--model.lr=0.5", "model.lr=0.5: the run was trained with 0.001"),
         # It would move training rows into the test split.
         ("test", "--data.split_seed=1", "data.split_seed=1: the run was trained with 0"),
@@ -216,14 +204,6 @@ def test_a_checkpoint_of_another_seed_s_run_in_its_place(
     shutil.copy(whole("table").folder / "checkpoints" / "last.ckpt", run / "checkpoints")
     said = refusal("fit", f"--run={run}", "--trainer.max_epochs=5", "--model.dropout=0.3")
     assert "seed_everything=5: the run was trained with 0" in said
-
-
-def test_more_epochs_are_a_way_to_go_on(
-    whole: Callable[[str], Run], train: Train, logs: Path
-) -> None:
-    run = shutil.copytree(whole("table").folder, logs / "toy" / "version_0")
-    train(f"--run={run}", "--trainer.max_epochs=6", command="fit")
-    assert [row["epoch"] for row in Run(run).rows()] == [*range(6)]
 
 
 def test_changed_data_are_refused_unless_allowed(

@@ -72,12 +72,6 @@ def test_what_was_filled_is_no_target_and_leans_on_nothing_to_come() -> None:
     np.testing.assert_allclose((mean, deviation), (values.mean(), values.std()))
 
 
-def test_values_are_exact_in_the_units_of_the_file() -> None:
-    counter = 1_234_567_890 + torch.arange(1000, dtype=torch.float64) * 19
-    batch = Windows(counter, WHOLE, 5)[torch.arange(900)]
-    assert (batch.target - batch.window[:, -1, 0]).eq(19).all()
-
-
 def test_windows_that_overlap_forecast_each_step_from_what_was_known() -> None:
     series = torch.arange(40.0, dtype=torch.float64)
     inside, overlapping = (

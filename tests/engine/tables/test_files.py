@@ -11,6 +11,7 @@ import pytest
 
 from kindling.errors import UserError
 from kindling.tables.read import read_table
+from tests.engine.toy import refused
 
 TEXT = "Größe,y\n1.5,ä\n2.5,b\n"
 
@@ -60,9 +61,8 @@ def test_encodings_and_archives(
 )
 def test_what_is_not_text(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content or TEXT.encode())
-    with pytest.raises(UserError, match=message) as caught:
+    with refused(message):
         read_table(tmp_path / name)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_zip_of_two_tables(tmp_path: Path) -> None:

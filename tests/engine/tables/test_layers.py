@@ -23,13 +23,6 @@ def test_mlp(hidden: list[int], outputs: int, more: dict[str, Any], activation: 
     assert [*dict.fromkeys(name.split(".")[0] for name, _ in net.named_parameters())] == layers
 
 
-@pytest.mark.parametrize(("sizes", "numbers"), [((3, 4), 2), ((3, 4), 0), ((), 2)])
-def test_table_net(sizes: tuple[int, ...], numbers: int) -> None:
-    net = TableNet(numbers, sizes, 4, [5], 1, hide=0.5)
-    net(NUMBERS[:, :numbers], CODES[:, : len(sizes)]).square().sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
-
-
 def test_hidden_categories_are_as_those_that_are_unseen() -> None:
     net, unseen = TableNet(0, (3, 4), 4, [5], hide=0.999_999), torch.zeros(8, 2, dtype=torch.int64)
     none = NUMBERS[:, :0]

@@ -102,13 +102,6 @@ def test_not_a_finite_number(write: Write, cell: str) -> None:
     assert message.endswith("(1 more like it)")
 
 
-def test_no_columns_and_empty_columns(write: Write) -> None:
-    path = write("a,b\n1,\n2,\n")
-    table = read_table(path)
-    assert numeric(table, [], path).shape == (2, 0)
-    assert np.isnan(numeric(table, ["b"], path)).all()
-
-
 @pytest.mark.parametrize("name", ["Potabilty", "POTABILITY", " Potability"])
 def test_absent_column_gets_the_nearest_name(write: Write, name: str) -> None:
     path = write(WATER)

@@ -88,16 +88,6 @@ def test_the_run_s_seed_decides_and_not_what_never_changes(
     assert torch.equal(grown(kind, rows, level)(rows), level)
 
 
-@both
-def test_a_graph_of_them_takes_batches_of_any_size(
-    kind: Kind, rows: Tensor, target: Tensor
-) -> None:
-    trees = grown(kind, rows, target)
-    size = {0: torch.export.Dim("batch")}
-    graph = torch.export.export(trees, (rows[:3],), dynamic_shapes=(size,)).module()
-    assert torch.equal(graph(rows[:17]), trees(rows[:17]))
-
-
 def test_what_cannot_grow(rows: Tensor, target: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="must be at least 1, or 0 for the net alone"):
         Trees("extra", -1)

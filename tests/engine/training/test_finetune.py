@@ -49,7 +49,7 @@ def test_a_new_run_starts_from_the_weights_of_another(
     parent: Run, train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = contents(parent)
-    run = train(f"--from_run={parent.folder}", *STILL)
+    run = train(f"--from_run={parent.folder}", *STILL, command="fit")
     assert equal(parent.weights("best"), run.weights(), "net.")
     assert [row["epoch"] for row in run.rows()] == [0, 1]
     assert f"weights      of {parent.folder}\n" in capsys.readouterr().out

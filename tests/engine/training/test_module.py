@@ -8,13 +8,11 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.loggers.logger import DummyLogger
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from kindling.data.dataset import FieldDataset
 from kindling.data.loader import Batches, load
-from kindling.errors import UserError
 from kindling.evaluation import results
 from kindling.training.metrics import PENDING, Head, Heads, StepOutput
 from kindling.training.module import EvalOutput, Module
@@ -152,32 +150,6 @@ def test_predictions_that_are_no_numbers_have_no_scores() -> None:
     assert found["baseline"]["metrics"]
 
 
-class Rows(DummyLogger):
-    """Keeps what the Trainer hands to a logger."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[dict[str, float]] = []
-
-    def log_metrics(self, metrics: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        self.rows.append(metrics)
-
-
-def test_training_logs_once_an_epoch() -> None:
-    logger = Rows()
-    runner = trainer(max_epochs=2, logger=logger, log_every_n_steps=1)
-    runner.fit(Line(), loader(64, 4, seed=0), loader(64, 4))
-    val, train = {"val/loss", "val/mse", "val/mae"}, {"train/loss", "train/mse", "train/mae", "lr"}
-    assert [set(row) for row in logger.rows] == 2 * [val | {"epoch"}, train | {"epoch"}]
-    assert runner.callback_metrics["val/loss"].item() == logger.rows[2]["val/loss"]
-
-
 def test_predicts_every_sample_in_order() -> None:
     outcomes: Any = trainer().predict(Line(), loader(10, 4))
     assert torch.cat([outcome.indices for outcome in outcomes]).tolist() == list(range(10))
-
-
-@pytest.mark.parametrize("wrong", [{"lr": 0}, {"lr": -1.0}, {"weight_decay": -0.1}])
-def test_settings_out_of_range_are_named(wrong: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=rf"model\.{next(iter(wrong))}="):
-        Line(**wrong)

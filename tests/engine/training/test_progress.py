@@ -10,10 +10,7 @@ from lightning.pytorch.demos.boring_classes import BoringModel, RandomDataset
 from rich.live import Live
 from torch.utils.data import DataLoader
 
-from kindling.training import progress
 from kindling.training.progress import PERIOD, RunProgressBar
-
-EPOCHS = 300
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # of torch, by Lightning
@@ -29,28 +26,20 @@ class Small(BoringModel):
     val_dataloader = train_dataloader
 
 
+@pytest.mark.parametrize("epochs", [2, 80])
 def test_the_bar_is_drawn_a_few_times_a_second_and_ends_with_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also of a run that is over before an update is due."""
     drawn = []
     draw = Live.refresh
     monkeypatch.setattr(Live, "refresh", lambda self: (drawn.append(1), draw(self)))
     start = time.monotonic()
-    bar = _fit(RunProgressBar(), EPOCHS, tmp_path)
+    bar = _fit(RunProgressBar(), epochs, tmp_path)
     # An update may be drawn at once and, by its thread, again.
     most = 2 * (time.monotonic() - start) / PERIOD
-    assert 2 < len(drawn) < most + 20
-    assert bar.train_progress_bar.description == f"Epoch {EPOCHS - 1}/{EPOCHS - 1}"
-    assert bar.train_progress_bar.finished
-
-
-def test_a_run_that_is_over_before_an_update_is_due_has_a_bar(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bar = RunProgressBar()
-    monkeypatch.setattr(progress, "PERIOD", 1e9)
-    _fit(bar, 2, tmp_path)
-    assert bar.train_progress_bar.description.strip() == "Epoch 1/1"
+    assert 1 < len(drawn) < most + 20
+    assert bar.train_progress_bar.description.strip() == f"Epoch {epochs - 1}/{epochs - 1}"
     assert bar.train_progress_bar.finished
 
 

@@ -54,16 +54,6 @@ def test_a_resumed_run_goes_on_as_it_would_have(
     assert rows[0] == rows[1]
 
 
-def test_a_net_that_is_not_frozen_is_trained(
-    flags: list[str], kindling: Callable[..., int], logs: Path, tmp_path: Path
-) -> None:
-    assert kindling("fit", *flags, "--model.freeze=false", "--trainer.max_epochs=1") == 0
-    last = logs / "clouds" / "version_0" / "checkpoints" / "last.ckpt"
-    after = torch.load(last, weights_only=True)["state_dict"]["net.encoder.net.conv_stem.weight"]
-    before = torch.load(tmp_path / "net.pth", weights_only=True)["conv_stem.weight"]
-    assert not torch.equal(after, before)
-
-
 @pytest.mark.slow
 def test_of_many_classes_the_likeliest_are_listed(
     tmp_path: Path, kindling: Callable[..., int], logs: Path

@@ -39,6 +39,7 @@ def test_distortions_do_what_they_say() -> None:
     assert (middle == 9).all()
 
 
+@pytest.mark.slow
 def test_runs_on_one_chart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_photos(tmp_path / "photos")
     small: list[Any] = ["--data.image_size=24", "--trainer.max_epochs=1", f"--data.root={data}"]

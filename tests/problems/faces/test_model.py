@@ -62,6 +62,7 @@ def test_each_head_predicts_and_reaches_every_parameter(variant: str) -> None:
         assert parameter.grad.any(), name
 
 
+@pytest.mark.slow
 def test_beats_the_baselines_on_faces_like_the_sample_s() -> None:
     """Three of the sample's people, other photos for the test than for training."""
     people, rng = invent(np.random.default_rng(0))[:3], np.random.default_rng(1)

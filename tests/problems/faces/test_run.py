@@ -33,6 +33,7 @@ def test_by_person_the_identity_is_trained_and_not_scored(
     assert "val/identity/accuracy" not in last
 
 
+@pytest.mark.slow
 def test_a_frozen_net_may_see_the_faces(faces: Path, tmp_path: Path) -> None:
     torch.save(timm.create_model("test_efficientnet").state_dict(), tmp_path / "net.pth")
     net = ["--model.backbone=test_efficientnet", f"--model.weights={tmp_path / 'net.pth'}"]

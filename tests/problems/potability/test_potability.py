@@ -3,7 +3,6 @@
 import json
 import math
 import runpy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,6 @@ TWO = {"train": "water_train.csv", "test": "water_test.csv"}
 ALL = slice(None)
 
 
-def filled(column: str, cell: str, rows: slice = ALL) -> Callable[[Path], object]:
-    """Writes the cell into these rows of the column, which is made if need be."""
-
-    def fill(root: Path) -> None:
-        table = pd.read_csv(root / FILE, dtype=str, keep_default_na=False)
-        table.loc[rows, column] = cell
-        table.fillna("").to_csv(root / FILE, index=False)
-
-    return fill
-
-
 class TestPotability(ProblemContract):
     task = "potability"
     data = {"batch_size": 32}
@@ -44,26 +32,8 @@ class TestPotability(ProblemContract):
 
     @classmethod
     def faults(cls) -> dict[str, Fault]:
-        acid, one = "row 3, column 'ph': 'acid' is not a number", slice(1, 1)
         return super().faults() | {
-            "no number": Fault(acid, filled("ph", "acid", one)),
-            "no label": Fault(
-                "row 3, column 'Potability': no",
-                filled("Potability", "", one),
-                data={"missing_target": "error"},
-            ),
-            "no such label": Fault("'3' is not a label", filled("Potability", "3", one)),
-            "one label": Fault("every label is 0: both are", filled("Potability", "0")),
-            "never taken": Fault("feature 'Lead' has no value in the", filled("Lead", "")),
-            "no train": Fault("nope.csv: no such file (--data.train)", data={"train": "nope.csv"}),
-            "no test": Fault("nope.csv: no such file (--data.test)", data={"test": "nope.csv"}),
-            "a slip in the target": Fault("did you mean 'Potability'?", data={"target": "Potable"}),
             "a slip": Fault("did you mean 'Sulfate'?", data={"features": ["ph", "Sulfat"]}),
-            "itself": Fault("'Potability' is among", data={"features": ["ph", "Potability"]}),
-            "no feature": Fault("no column to learn from beside", data={"features": []}),
-            "counted": Fault("model.inputs is computed from the data", model={"inputs": 3}),
-            "no width": Fault("model.hidden=0: must be at least 1", model={"hidden": [8, 0]}),
-            "all dropped": Fault("model.dropout=1.0", model={"dropout": 1.0}),
             "no activation": Fault("model.activation=rel: ", model={"activation": "rel"}),
             "no batch": Fault(
                 "batch normalization needs two rows",

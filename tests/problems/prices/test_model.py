@@ -90,20 +90,6 @@ def test_a_branch_without_input_is_left_out(variant: str) -> None:
     assert branches == {"photos", "table", "readout"} - absent
 
 
-def test_both_branches_beat_either_and_either_the_median() -> None:
-    """On other rows than those of training."""
-    errors = {}
-    for name in ("both", "photos alone", "table alone"):
-        settings = VARIANTS[name]
-        train, test = prices(320, **settings), whole(prices(160, seed=1, **settings))
-        model = module(train, **settings)
-        learn(model, train, 150)
-        errors[name] = (predicted(model, test) / test.price).log().abs().mean().item()
-    median = (model.baselines(test)["training median"][HEAD] / test.price).log().abs().mean().item()
-    assert errors["both"] < 0.6 * min(errors["photos alone"], errors["table alone"])
-    assert max(errors["photos alone"], errors["table alone"]) < 0.85 * median
-
-
 @pytest.mark.parametrize(("loss", "log"), [("l1", True), ("huber", True), ("mse", False)])
 def test_the_loss_is_of_the_standardized_price(loss: str, log: bool) -> None:
     model, batch = module(loss=loss, log_price=log), whole(prices())

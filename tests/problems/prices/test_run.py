@@ -81,6 +81,7 @@ def test_a_resumed_run_goes_on_as_it_would_have_and_needs_no_weights(
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_what_looks_before_training_sees_the_pretrained_net(
     frozen: list[str], tmp_path: Path
 ) -> None:

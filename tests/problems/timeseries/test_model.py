@@ -1,6 +1,5 @@
 """What the network's settings do; what any problem promises is in the contract."""
 
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -43,8 +42,14 @@ def forecast(model: TimeseriesModule, batch: SeriesBatch) -> tuple[Tensor, list[
     return model(batch.window, batch.calendar), inputs
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize("settings", [{"change": False}, {"layers": 2, "dropout": 0.1}])
+@pytest.mark.parametrize(
+    ("cell", "settings"),
+    [
+        ("rnn", {"layers": 2, "dropout": 0.1}),
+        ("lstm", {"change": False}),
+        ("gru", {"layers": 2, "dropout": 0.1}),
+    ],
+)
 def test_every_net_learns(cell: str, settings: dict[str, Any], batch: SeriesBatch) -> None:
     model = module(cell=cell, **settings)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
@@ -137,20 +142,6 @@ def test_a_common_number_is_a_step_and_there_may_be_many() -> None:
     assert encode(torch.tensor([[2.0], [4.0]])).tolist() == [[0.0] * 4, [1.0] * 4]
     encode.fit(torch.linspace(0, 1, 20_000_001))  # more than torch takes quantiles of
     torch.testing.assert_close(encode.edges[2], torch.tensor(0.5), atol=1e-4, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *product(("hidden", "layers", "members"), (0, -4)),
-        *product(("patch",), (0, [], [2, -1])),
-        *product(("dropout",), (1.0, -0.1)),
-        ("bins", -1),
-    ],
-)
-def test_sizes_out_of_range_are_named(name: str, value: object) -> None:
-    with pytest.raises(UserError, match=f"model.{name}="):
-        module(**{name: value})
 
 
 def test_a_folded_window_that_has_no_halves_is_named() -> None:
