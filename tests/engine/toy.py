@@ -173,7 +173,7 @@ class ToyConv(ImageModule):
     ) -> None:
         count = len(classes)
         if count < 2:
-            raise UserError(f"{count} classes ({', '.join(classes)}): it takes two or more")
+            raise UserError(f"{count} classes ({', '.join(classes)}): two or more are needed")
         metrics = MetricCollection({"accuracy": MulticlassAccuracy(count, average="micro")})
         super().__init__({"class": Head(metrics, classes)}, **settings)
         self.save_hyperparameters(logger=False)

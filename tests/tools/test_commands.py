@@ -55,7 +55,7 @@ def test_make(words: list[str], command: str) -> None:
         ("compare", ["--runs", "none", "--model.lr=1"], "compared as they are"),
         ("crossval", ["--task=toy", "--folds=1"], "folds=1: must be at least 2"),
         ("reproduce", ["--run=none"], "none: no such run"),
-        ("runs", ["--task=toy"], "no runs of toy there; start one with: make train"),
+        ("runs", ["--task=toy"], "no runs of toy there; start one: make train"),
         ("runs", ["--task=toys"], "toys: no such task; did you mean toy?"),
     ],
 )

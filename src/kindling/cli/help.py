@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 TRAINER = ("max_epochs", "accelerator", "devices", "precision", "gradient_clip_val")
 SHARED = {
     "--config=NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
-    "--run=DIR": "A run whose config and checkpoint to use, and to write into.",
-    "--ckpt_path=FILE": "A checkpoint, if not the run's best (fit: last).",
+    "--run=DIR": "Run whose config and checkpoint are used, and which is written to.",
+    "--ckpt_path=FILE": "Checkpoint, instead of the run's best (fit: last).",
     "--trust": "Let a checkpoint outside of any run name callbacks, and classes of any package.",
-    "--optimizer=SGD": "Any of torch's, instead of AdamW: --optimizer.lr=0.1 ...",
-    "--lr_scheduler=OneCycleLR": "Any of torch's, instead of model.schedule.",
+    "--optimizer=SGD": "Any torch optimizer, instead of AdamW: --optimizer.lr=0.1 ...",
+    "--lr_scheduler=OneCycleLR": "Any torch scheduler, instead of model.schedule.",
     "--print_config": "Print the whole configuration and stop.",
     "--help=all": "Every option.",
 }
@@ -44,7 +44,7 @@ def overview() -> str:
         "",
         "usage: kindling COMMAND [--config TASK] [--config PRESET] [--SETTING=VALUE ...]",
         *_section("commands", arguments.COMMANDS),
-        *_section("tools, which each have a --help of their own", tools.described()),
+        *_section("tools, each with its own --help", tools.described()),
         *_section("tasks", _described(paths.CONFIGS)),
         *_section("presets", _described(paths.PRESETS)),
         "",

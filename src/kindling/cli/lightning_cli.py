@@ -52,7 +52,7 @@ def _after_training(run: Path) -> Iterator[None]:
         yield
     except (Stopped, KeyboardInterrupt) as error:
         signum = error.status - 128 if isinstance(error, Stopped) else signal.SIGINT
-        how = f"stopped by {signal.Signals(signum).name} when it was trained"
+        how = f"stopped by {signal.Signals(signum).name} after training"
         score = f"score it with: make evaluate RUN={runs.shown(run)}"
         raise Stopped(f"{how}; {score}", signum) from error
 
@@ -157,7 +157,7 @@ class KindlingCLI(TrainerCLI):
             if isinstance(self.model, Module) or not found:
                 raise
             model, data = type(self.model).__name__, type(self.datamodule).__name__
-            raise UserError(f"model={model}: takes no {found[1]} of {data}: {error}") from error
+            raise UserError(f"model={model}: takes no {found[1]} from {data}: {error}") from error
         if self._has_tensorboard():
             chosen = self.settings.checkpoint
             best = self.table.best(chosen.monitor or "epoch", chosen.mode)

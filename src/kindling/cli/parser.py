@@ -126,7 +126,7 @@ def find_class(part: str, name: Any) -> type | None:
     if not isinstance(found, type):
         return None
     if not issubclass(found, BASES[part]):
-        raise UserError(f"{part}={name}: no such class; it is no {BASES[part].__name__}")
+        raise UserError(f"{part}={name}: no such class; it is not a {BASES[part].__name__}")
     return found
 
 

@@ -87,8 +87,8 @@ class ParsingCLI(LightningCLI):
         def add(name: str, kind: Any, default: Any, help: str) -> None:
             parser.add_argument(f"--{name}", type=kind, default=default, help=help)
 
-        add("threads", int | None, None, "Of torch on the CPU; null is its own choice.")
-        add("allow_changed_data", bool, False, "Go on with a run though its data have changed.")
+        add("threads", int | None, None, "Threads of torch on the CPU; null lets torch choose.")
+        add("allow_changed_data", bool, False, "Resume a run although its data have changed.")
         add("logs", str, str(paths.LOGS), "Folder of the runs.")
         add("from_run", str | None, None, "Run whose weights a new one starts from.")
         frozen = "Parts of the model that are not trained: backbone, [net.blocks.0, '*.bias'], ..."
@@ -208,7 +208,7 @@ class ParsingCLI(LightningCLI):
         most = self.settings.trainer.max_epochs
         goes_on = self.command == "fit" and self.origin and most not in (None, -1)
         if goes_on and loop_state.epochs_done(self.origin) >= most:
-            more = f"train on with --trainer.max_epochs={2 * most}"
+            more = f"to train longer: --trainer.max_epochs={2 * most}"
             raise UserError(f"{self.checkpoint}: all {most} epochs are done; {more}")
 
     def _check_origin(self) -> None:

@@ -98,9 +98,9 @@ def _explained(error: BaseException) -> str | None:
     first = text.partition("\n")[0]
     if isinstance(error, MemoryError) or any(sign in text for sign in TOO_LARGE):
         why = first.rpartition("] ")[2]
-        return f"out of memory ({why}): make the sizes of model and data smaller"
+        return f"out of memory ({why}): make the model or the batches smaller"
     if "DataLoader worker" in text:
-        do = "with fewer of them (data.num_workers) they take less memory; then: make resume"
+        do = "use fewer of them (data.num_workers) if memory is short, then: make resume"
         return f"a process that loads batches has ended ({first.rstrip('. ')}); {do}"
     if text.startswith("could not create a primitive"):
         cannot = "this processor lacks what the precision needs (trainer.precision)"

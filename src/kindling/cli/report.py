@@ -55,7 +55,7 @@ def conclude(cli: "KindlingCLI") -> None:
     if not cli.keeps_run():
         if cli.makes_run:
             runs.discard(cli.folder)
-        _print("done", "this kind of run keeps nothing")
+        _print("done", "nothing is kept of such a run")
     elif cli.evaluation.results is not None:
         terminal.show(
             cli.evaluation.results,

@@ -24,7 +24,7 @@ def trusted(config: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
     for part in PARTS:
         for name in _imported(part, config[part]):
             if name.partition(".")[0] not in TRUSTED:
-                what = f"its configuration names {name}, which is neither the project's nor ours"
+                what = f"its configuration names {name}, neither the project's nor Kindling's"
                 raise UserError(f"{checkpoint}: {what}; if you trust the checkpoint: --trust")
     return {part: config[part] for part in PARTS}
 

@@ -226,7 +226,7 @@ def _shares(fractions: Sequence[float], available: int, what: str) -> NDArray[np
     shares = np.asarray(fractions, dtype=np.float64)
     if not (shares > 0).all() or not np.isclose(shares.sum(), 1):
         listed = ", ".join(f"{share:g}" for share in shares)
-        raise UserError(f"split fractions {listed}: each must be above 0 and together 1")
+        raise UserError(f"split fractions {listed}: each must be above 0, and their sum 1")
     if available < len(shares):
         few = f"{available} {what}, too few for {len(shares)} parts"
         raise TooFew(f"{few}: add rows or split into fewer")

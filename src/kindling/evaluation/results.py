@@ -69,7 +69,7 @@ def logged(module: str, scores: Mapping[str, float]) -> Results:
     return {
         "samples": None,
         "metrics": {name: {"value": value} for name, value in scores.items()},
-        "note": f"as {module} logged them: without intervals and baseline"
+        "note": f"as {module} logged them, without intervals or a baseline"
         if scores
         else f"none: {module} logged nothing",
     }

@@ -34,7 +34,7 @@ def show(results: Results, run: Path, console: Console) -> None:
         if any(scores := results.get(part, {})):
             console.print(f"by {what:9} {_ends(scores)}; all {len(scores):,} in results.json")
     if by_class := results.get("per_class"):
-        many = f"classes      {len(by_class):,}, scored one by one in results.json"
+        many = f"classes      {len(by_class):,}, the score of each is in results.json"
         console.print(many if len(by_class) > CLASSES else _class_table(by_class))
     origin, split = results["data"]["root"], results["split"].replace("val", "validation")
     if results["data"]["sample"]:

@@ -64,7 +64,7 @@ class Backbone(nn.Module):
         timm = _timm(name)
         if not timm.is_model(name):
             meant = did_you_mean(name, timm.list_models())
-            raise UserError(f"model.backbone={name}: not a net of timm's{meant}")
+            raise UserError(f"model.backbone={name}: timm has no such net{meant}")
         self.name, self.frozen, self.pretrained = name, frozen, pretrained
         # No download: a checkpoint brings its own weights.
         self.net = timm.create_model(name, pretrained=False, num_classes=0)

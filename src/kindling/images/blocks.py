@@ -31,7 +31,7 @@ class ConvBlocks(nn.Sequential):
         self, image_size: ImageSize, channels: Sequence[int], batch_norm: bool = True
     ) -> None:
         if not channels or min(channels) < 1:
-            raise UserError(f"model.channels={list(channels)}: one width a block, each 1 or more")
+            raise UserError(f"model.channels={list(channels)}: one width for each block, 1 or more")
         smallest = min(sides(image_size))
         if not smallest >> len(channels):
             fault = f"{len(channels)} blocks halve {smallest} pixels to nothing"

@@ -158,7 +158,7 @@ def class_head(
         optional: Whether samples may lack the target.
     """
     if len(classes) < 2:
-        raise UserError(f"{len(classes)} classes ({', '.join(classes)}): it takes two or more")
+        raise UserError(f"{len(classes)} classes ({', '.join(classes)}): two or more are needed")
     count = len(classes)
     metrics: dict[str, Any] = {"accuracy": MulticlassAccuracy(count, average="micro")}
     if top is not None or count > MANY:
@@ -172,7 +172,7 @@ def class_head(
 def label_head(labels: Sequence[str]) -> Head:
     """A head of any number of labels a sample; a probability above 0.5 predicts one."""
     if len(labels) < 2:
-        raise UserError(f"{len(labels)} labels ({', '.join(labels)}): it takes two or more")
+        raise UserError(f"{len(labels)} labels ({', '.join(labels)}): two or more are needed")
     count = len(labels)
     metrics: dict[str, Any] = {
         **_averaged(LABELS, count, ("macro", "micro")),

@@ -77,8 +77,8 @@ def scan(path: Path) -> ImageFolder:
     if not photos:
         cure = "put the photos of each class in one of its own"
         raise UserError(f"{printable(path)}: no class folders; {cure}")
-    _report(path, "ignored what is no image", ignored)
-    _report(path, "left out photos that lie outside of a class folder", stray)
+    _report(path, "not an image, ignored", ignored)
+    _report(path, "left out photos outside any class folder", stray)
     classes = sorted(photos)
     warn_of_case(path, classes)
     files = [file for name in classes for file in photos[name]]
@@ -93,7 +93,7 @@ def warn_of_case(path: Path, classes: Sequence[str]) -> None:
         spelt[name.casefold()].append(name)
     for names in spelt.values():
         if len(names) > 1:
-            log.warning("%s: %s are different classes: are they?", path, " and ".join(names))
+            log.warning("%s: %s: should these be different classes?", path, " and ".join(names))
 
 
 def find_images(path: Path) -> list[Path]:
@@ -106,7 +106,7 @@ def find_images(path: Path) -> list[Path]:
         return [path]
     require_folder(path)
     images, ignored = split_images(_walk(path, {*path.resolve().parents}))
-    _report(path, "ignored what is no image", ignored)
+    _report(path, "not an image, ignored", ignored)
     if not images:
         raise UserError(f"{printable(path)}: no photos in this folder; check the path")
     return images

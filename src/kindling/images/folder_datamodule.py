@@ -285,7 +285,7 @@ class ImageFolderDataModule(DataModule):
             both = f"{train.path.name} and {part.path.name}"
             fault = f"{self.root}: {both} must hold the same classes; only one of them has {names}"
         if len({name.casefold() for name in differ}) < len(differ):
-            fault += ", which differ in large and small letters alone: rename them"
+            fault += ", which differ only in upper and lower case: rename them"
         elif not more:
             fault += "; --data.allow_missing_classes=true scores the others"
         raise UserError(fault)
@@ -329,7 +329,7 @@ class ImageFolderDataModule(DataModule):
         parts, rare = stratified_cut(cut, labels[first])
         for name in rare:
             what = "groups" if groups else "photos"
-            log.warning("class %s has too few %s for every split: in training alone", name, what)
+            log.warning("class %s has too few %s for every split: only in training", name, what)
         return [np.flatnonzero(np.isin(which, part)) for part in parts]
 
     def _without_repeated(self, rows: Mapping[SplitName, Rows]) -> dict[SplitName, Rows]:

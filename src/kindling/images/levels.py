@@ -72,7 +72,7 @@ def check_levels(levels: Sequence[float] | None) -> Levels | None:
     if levels is None:
         return None
     if len(levels) != 2 or not levels[0] < levels[1]:
-        raise UserError(f"data.levels={list(levels)}: two numbers, black and white, that rise")
+        raise UserError(f"data.levels={list(levels)}: two rising numbers: black and white")
     return float(levels[0]), float(levels[1])
 
 

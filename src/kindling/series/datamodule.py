@@ -133,7 +133,7 @@ class SeriesDataModule(DataModule):
         self.horizon = at_least("data.horizon", horizon, 1)
         self.stride = at_least("data.stride", stride, 1)
         if known and window < horizon:
-            fault = f"data.window={window}: columns that are known ahead (data.known) lie in it"
+            fault = f"data.window={window}: must hold the columns known ahead (data.known)"
             raise UserError(f"{fault}; set --data.window={horizon}, the horizon, or more")
         self.lags = [lag for lag in lags if span(lag)]
         self.calendar, self.values = calendar, len(self.targets) * (1 + len(lags))

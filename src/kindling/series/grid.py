@@ -20,7 +20,7 @@ Problems = Literal["error", "interpolate", "drop"]
 
 _REPEATED = 0.2  # share of rows that repeat a time, above which they are no mistakes
 _IRREGULAR = 0.5  # share of rows between two steps, above which there are no steps
-_CURE = "mend the file or set --data.problems=interpolate (or drop)"
+_CURE = "fix the file or set --data.problems=interpolate (or drop)"
 _log = logging.getLogger(__name__)
 
 
@@ -186,7 +186,7 @@ class Grid:
 
     def _report(self, problems: Problems) -> None:
         if counts := ", ".join(f"{count} {what}" for what, count in self.counts.items() if count):
-            _log.warning("%s mended by %s: %s", self.title, problems, counts)
+            _log.warning("%s corrected by %s: %s", self.title, problems, counts)
 
     def _ends(self) -> tuple[int, int, int]:
         """The first step with all columns, the end of the measured values, and that of known ones.
@@ -209,7 +209,7 @@ class Grid:
             size = stop
         if stop <= first:
             raise UserError(f"{self.title}: no step has a value in each column; name others")
-        self.counts["steps cut where a column has no value"] = first + self.size - size
+        self.counts["steps dropped where a column has no value"] = first + self.size - size
         return first, stop, size
 
     def _refuse(self, missing: Mask, first: int, stop: int) -> None:
@@ -239,7 +239,7 @@ class Grid:
         longest = int(np.diff(np.minimum(bounds, stop)).argmax())
         begin, end = int(bounds[longest]) + 1, int(bounds[longest + 1])
         measured = stop - first - int(missing[: stop - first].sum())
-        self.counts["measured values cut away"] = measured - (min(end, stop) - begin)
+        self.counts["measured values dropped"] = measured - (min(end, stop) - begin)
         return begin, min(end, stop), end
 
     def _written(self, step: int) -> str:

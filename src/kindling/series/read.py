@@ -147,7 +147,7 @@ def _opened(
     local, calendar = _find_calendar(longest, length)
     if calendar.tolerance:
         reach = timedelta(microseconds=calendar.tolerance)
-        _log.warning("%s: times up to %s off are taken for %s", path, reach, calendar.name)
+        _log.warning("%s: times off by up to %s are rounded to %s", path, reach, calendar.name)
     return calendar, chain([first], chunks), ClockChanges(local)
 
 

@@ -186,14 +186,14 @@ def _parse(
         where = f"in the file's layout, {layout.format}"
         if layout.zone:
             where += f", or an hour that the clock in {layout.zone} jumps over"
-        chunk.fail(unread.argmax(), f"not a time {where}; mend it")
+        chunk.fail(unread.argmax(), f"not a time {where}; correct it")
     for name, numbers in zip(cells, columns, strict=True):
         if (text := (numbers.isna() & cells[name].notna()).to_numpy()).any():
             cell = str(cells[name].iloc[text.argmax()])
             what = f"{cell!r} is not a number"
             if not any(letter.isalnum() for letter in cell):
                 what += f"; where it means a missing value, set --data.missing=[{cell!r}]"
-            chunk.fail(text.argmax(), f"{what}; mend it or set --data.value")
+            chunk.fail(text.argmax(), f"{what}; correct it or set --data.value")
     return chunk
 
 

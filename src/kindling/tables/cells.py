@@ -60,7 +60,7 @@ def read_cells(
     if not header[0] and width > 1 and filled[0]:  # as pandas writes its index
         header[0] = unnamed = "index" if "index" not in header else "row index"
     if left_out := filled.count(False):
-        log.info("%s: columns without name and cells left out: %d", path, left_out)
+        log.info("%s: empty columns without a name left out: %d", path, left_out)
     places = list(compress(range(width), filled))
     _check_header([header[k] for k in places], raw.start, path)
     rows = pd.Index(raw.rows, name="row")

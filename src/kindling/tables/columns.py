@@ -95,7 +95,7 @@ def choose(
             found["numbers"] += _parts_of_dates(table[name])
     columns = Columns(**found)
     if not any(columns[:3]):
-        raise UserError(f"{path}: no column to learn from beside {aside[0]!r}: add or name one")
+        raise UserError(f"{path}: no column to learn from except {aside[0]!r}: add or name one")
     return columns
 
 
@@ -185,7 +185,7 @@ def described(table: pd.DataFrame, columns: Columns, targets: Sequence[str]) -> 
     """The kind of each column, and one of its cells."""
     words = {"numbers": "number", "categories": "category", "photos": "photo"}
     kinds = {
-        n: words.get(kind, "names the row")
+        n: words.get(kind, "identifies the row")
         for kind, names in columns._asdict().items()
         for n in names
     }

@@ -134,7 +134,7 @@ class TableDataModule(DataModule):
         self.category_limit = at_least("data.category_limit", category_limit, 1)
         self.missing, self.decimal, self.missing_target = list(missing), decimal, missing_target
         if group is not None and time is not None:
-            raise UserError("data.group and data.time both cut the rows: set one of them to null")
+            raise UserError("data.group and data.time both define the split: set one to null")
         self.group, self.time = group, time
         test_file = self.test_file is not None
         self.cut = split_config(val_fraction, test_fraction, split_seed, folds, fold, test_file)

@@ -80,7 +80,7 @@ def class_indices(
             f"{path}, column {column!r}: every row is {classes[0]!r}: two classes are needed"
         )
     index = encode(table, {column: classes}, path)[:, 0] - 1
-    refuse(index < 0, cells, path, f"{{cell}} is none of {listed(classes)}: correct it")
+    refuse(index < 0, cells, path, f"{{cell}} is not one of {listed(classes)}: correct it")
     return index, list(classes)
 
 

@@ -56,7 +56,7 @@ class Warmup(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not pl_module.automatic_optimization:
             name = type(pl_module).__name__
-            raise UserError(f"lr_scheduler_config.warmup: {name} takes its steps by hand")
+            raise UserError(f"lr_scheduler_config.warmup: {name} uses manual optimization")
         trainer.optimizers[0].register_step_post_hook(self._restore)
 
     def on_train_batch_start(

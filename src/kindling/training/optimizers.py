@@ -96,7 +96,7 @@ def choose(
                 made = _own(model)
             if scheduler and "lr_scheduler" in made:
                 name = type(model).__name__
-                raise UserError(f"{name} has a schedule of its own; name optimizer too")
+                raise UserError(f"{name} has a schedule of its own; set optimizer too")
             if scheduler:
                 made |= named_schedule(scheduler, made["optimizer"], config, model.trainer)
             return made
@@ -128,4 +128,4 @@ def _own(model: LightningModule) -> dict[str, Any]:
             return {**made}
         case [[Optimizer() as optimizer], [planned]]:
             return {"optimizer": optimizer, "lr_scheduler": planned}
-    raise UserError(f"{type(model).__name__} makes no optimizer or several; name optimizer")
+    raise UserError(f"{type(model).__name__} configures no optimizer or several; set optimizer")

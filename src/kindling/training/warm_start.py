@@ -62,7 +62,7 @@ class WarmStart(Callback):
         later = {k: v for k, v in fitting.items() if k in learned or k not in self._loaded}
         pl_module.load_state_dict(later, strict=False)
         others = f"; new: {', '.join(unmatched)}" if unmatched else ""
-        log.info("weights      of %s%s", runs.shown(self.run), others)
+        log.info("weights      from %s%s", runs.shown(self.run), others)
         self._checkpoint = {}
 
     def _compare(self, model: LightningModule) -> tuple[dict[str, Tensor], list[str]]:

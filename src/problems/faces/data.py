@@ -117,7 +117,7 @@ class FacesDataModule(ImageTableDataModule):
         age = np.full(len(table), np.nan, np.float32)
         if self.age is not None:
             age = numeric(table, [self.age], path)[:, 0]
-            fault = f"{{cell}} is no age from 0 to {OLDEST}: correct it"
+            fault = f"{{cell}} is not an age from 0 to {OLDEST}: correct it"
             refuse((age < 0) | (age > OLDEST), table[self.age], path, fault)
         who = table[self.identity] if self.identity else pd.Series(None, table.index, object)
         who = who.where(who.notna(), NOBODY)
@@ -125,7 +125,7 @@ class FacesDataModule(ImageTableDataModule):
         if not kept.any():
             raise UserError(f"{path}: no row has an identity or an age: fill some in")
         if left_out := int((~kept).sum()):
-            log.warning("%s: left out what has neither identity nor age: %d rows", path, left_out)
+            log.warning("%s: rows with neither identity nor age left out: %d", path, left_out)
         faces = pd.DataFrame({"name": table[self.photo], "identity": who, "age": age})[kept]
         files = [file for [file] in listed_images(table[kept], [self.photo], path)]
         return faces.assign(file=np.array(files, object))
@@ -150,7 +150,7 @@ class FacesDataModule(ImageTableDataModule):
         held_out = self._table["identity"].iloc[np.concatenate(self._parts[1:])]
         if count := np.count_nonzero(~held_out.isin([NOBODY, *self.classes])):
             log.info(
-                "by %s: %d validation and test photos are of people that training does not know: "
+                "by %s: %d validation and test photos are of people not in the training split: "
                 "their identity is not scored",
                 self.by,
                 count,
@@ -204,7 +204,7 @@ class FacesDataModule(ImageTableDataModule):
             if who[other] != who[k]:
                 raise UserError(
                     f"{self.path}, row {lines[k]}: {table['name'].iloc[k]} is the same photo as in "
-                    f"row {lines[other]}, byte for byte, and said to be {who[k]}, not {who[other]}"
+                    f"row {lines[other]}, byte for byte, but labelled {who[k]}, not {who[other]}"
                     ": correct one of them"
                 )
         return np.array([who[known[p]] if p in known else NOBODY for p in photo.tolist()], str)
@@ -220,6 +220,6 @@ class FacesDataModule(ImageTableDataModule):
             raise UserError(f"{self.path}: {fault}: {cure}") from error
         if rare := [name for name in few if name != NOBODY]:
             names = textwrap.shorten(", ".join(rare), 100, placeholder=" ...")
-            message = "too few photos for every split, in training alone: %d (%s)"
+            message = "too few photos for every split, only in training: %d (%s)"
             log.warning(message, len(rare), names)
         return [np.flatnonzero(np.isin(photo, units[part])) for part in parts]

@@ -28,7 +28,7 @@ class Identity(nn.Module):
         self.outputs = len(classes)
         if self.outputs < 2:
             raise UserError(
-                f"{self.outputs} people in training ({', '.join(classes)}): it takes two or more "
+                f"{self.outputs} people in training ({', '.join(classes)}): two or more are needed "
                 "to tell apart (--data.identity), or --model.use_identity=false"
             )
         self.register_buffer("baseline", torch.full((self.outputs,), torch.nan))

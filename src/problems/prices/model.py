@@ -143,7 +143,7 @@ class PricesModule(ImageModule):
             fault = "stays frozen; only the blocks of model.backbone=null can be trained later"
             raise UserError(f"model.backbone={self.timm_backbone.name}: {fault}")
         if self.net.photos is None:
-            raise UserError("the model has no photos, so that it has no backbone")
+            raise UserError("the model has no photos, so it has no backbone")
         return self.net.photos
 
     @property

@@ -131,7 +131,7 @@ def test_the_runs_own_config_lies_below_the_flags_and_the_saved_one_shows_them(
 def test_a_finished_run_does_not_pretend_to_go_on(trained: Run, refusal: Refusal) -> None:
     before = {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*")}
     said = refusal("fit", f"--run={trained.folder}")
-    assert "all 2 epochs are done; train on with --trainer.max_epochs=4" in said
+    assert "all 2 epochs are done; to train longer: --trainer.max_epochs=4" in said
     assert {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*")} == before
 
 

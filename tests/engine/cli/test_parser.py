@@ -131,7 +131,7 @@ MAX_EPOCHS = "trainer.max_epoch: no such option; did you mean trainer.max_epochs
         ("--model=own_broken.Nope", "No module named 'nowhere_to_be_found'"),
         (
             "--model=own_parsing.Mine",
-            "model=own_parsing.Mine: no such class; it is no LightningModule",
+            "model=own_parsing.Mine: no such class; it is not a LightningModule",
         ),
         ("--data=os.system", "data: no such class; Import path"),
         ("--trainer.callbacks+=own_parsing.Nope", "trainer.callbacks=own_parsing.Nope: no such"),

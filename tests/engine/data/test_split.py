@@ -70,7 +70,7 @@ def test_a_seed_decides_and_fractions_are_checked(split: Split) -> None:
     assert not np.array_equal(first[0], other[0])
     assert (np.diff(first[0]) > 1).any()
     for fractions in [(0.5, 0.4), (0.8, 0.3), (1.0, 0.0), (1.2, -0.2), ()]:
-        with pytest.raises(UserError, match="above 0 and together 1"):
+        with pytest.raises(UserError, match="above 0, and their sum 1"):
             split(fractions, 0)
 
 

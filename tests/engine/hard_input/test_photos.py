@@ -72,7 +72,7 @@ def test_links_that_lead_in_circles_are_followed_once(
     (blue / "self.png").symlink_to("self.png")
     (root / "test" / "white" / "beside").symlink_to(root / "test")
     assert train(kind, root) == 0
-    assert "ignored what is no image: 1 (blue/self.png)" in capsys.readouterr().err
+    assert "not an image, ignored: 1 (blue/self.png)" in capsys.readouterr().err
     assert files_predicted(root, root) == {
         path.relative_to(root).as_posix()
         for path in root.glob("*/*/*.png")

@@ -114,7 +114,7 @@ def test_one_label_alone_is_refused(root: Path, refused: Refused) -> None:
 def test_one_class_alone_is_refused(root: Path, refused: Refused) -> None:
     for folder in [*root.glob("*/blue"), *root.glob("*/grey")]:
         shutil.rmtree(folder)
-    assert "1 classes (white): it takes two or more" in refused()
+    assert "1 classes (white): two or more are needed" in refused()
 
 
 @pytest.mark.parametrize("kind", ["photos"])

@@ -19,8 +19,8 @@ def test_pooling_before_elu_changes_nothing(batch_norm: bool) -> None:
 @pytest.mark.parametrize(
     ("channels", "message"),
     [
-        ([], r"^model\.channels=\[\]: one width a block"),
-        ([8, 0], r"^model\.channels=\[8, 0\]: one width a block"),
+        ([], r"^model\.channels=\[\]: one width for each block"),
+        ([8, 0], r"^model\.channels=\[8, 0\]: one width for each block"),
         ([8] * 6, "6 blocks halve 32 pixels to nothing; fewer of them"),
     ],
 )

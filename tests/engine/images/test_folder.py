@@ -30,7 +30,7 @@ def test_classes_are_folders_and_strays_are_named_in_one_line(
     assert names(tmp_path, found.files) == ["a/1.jpg", "b c/2.PNG", "b c/deep/er/10.tiff"]
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "ignored what is no image: 5 (list.txt, a/b/x.py, a/dangling.jpg, ...)" in record.message
+    assert "not an image, ignored: 5 (list.txt, a/b/x.py, a/dangling.jpg, ...)" in record.message
 
 
 @pytest.mark.parametrize(

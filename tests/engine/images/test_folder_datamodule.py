@@ -122,7 +122,7 @@ def leak_class(root: Path) -> None:
         ),
         (remove("train"), {}, "no folder of training photos (--data.train); folders there: test"),
         (None, {"train": None}, "data.train=null: there is nothing to train on"),
-        (None, {"levels": [9, 1]}, "data.levels=[9, 1]: two numbers, black and white, that rise"),
+        (None, {"levels": [9, 1]}, "data.levels=[9, 1]: two rising numbers: black and white"),
         (None, {"group": "x(["}, "data.group=x([: no pattern of a path: "),
         (None, {"group": "b(.)ue"}, "data.group=b(.)ue: not in train/grey/0.png; a column, or a"),
         (None, {"train": "mine"}, "mine: no such folder (--data.train)"),
@@ -196,7 +196,7 @@ def test_photos_without_suffix_or_outside_of_a_class(
         photo.rename(photo.with_suffix(""))
     (root / "train" / "cat" / "README").write_text("cats")
     assert module(root).sizes() == {"train": 10, "val": 2, "test": 12}
-    assert "photos that lie outside of a class folder: 6 (0.png, " in caplog.text
+    assert "photos outside any class folder: 6 (0.png, " in caplog.text
 
 
 def test_names_of_classes_in_either_form_of_accents_are_one(
@@ -204,7 +204,7 @@ def test_names_of_classes_in_either_form_of_accents_are_one(
 ) -> None:
     root = lay(tmp_path, "train/Cafe\u0301", "train/bar", "test/Caf\u00e9", "test/bar")
     assert module(root).classes == ["Caf\u00e9", "bar"]
-    with pytest.raises(UserError, match="which differ in large and small letters alone"):
+    with pytest.raises(UserError, match="which differ only in upper and lower case"):
         module(lay(tmp_path / "case", "train/Dog", "train/cat", "test/dog", "test/cat"))
     module(lay(tmp_path / "both", "train/Dog", "train/dog", "test/dog", "test/Dog"))
     assert "Dog and dog are different classes: are they?" in caplog.text
@@ -217,7 +217,7 @@ def test_a_rare_class_is_in_training_alone(
     write_photo(root / "train" / "rare" / "0.png", (9, 9, 9), 1)
     data = module(root)
     assert "train/rare/0.png" in names(data, "train")
-    assert "class rare has too few photos for every split: in training alone" in caplog.text
+    assert "class rare has too few photos for every split: only in training" in caplog.text
 
 
 def test_a_class_that_the_test_lacks_is_scored_if_allowed(root: Path) -> None:

@@ -144,7 +144,7 @@ def test_a_net_that_is_not_frozen_learns_and_may_start_afresh(images: Tensor) ->
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"name": "resnet_18"}, "resnet_18: not a net of timm's; did you mean resnet18?"),
+        ({"name": "resnet_18"}, "resnet_18: timm has no such net; did you mean resnet18?"),
         ({"name": "vit_tiny_patch16_224"}, "cannot take photos of 16x16; try --data.image_size=2"),
         ({"components": 0}, "model.components=0: must be at least 1"),
         ({"components": 257}, f"model.components=257: {NAME} has 256 features"),

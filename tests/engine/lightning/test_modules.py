@@ -51,7 +51,7 @@ def test_lightning_s_own_demo_is_trained_tested_and_gone_on_with(train: Train) -
 @pytest.mark.parametrize("kind", ["tensors", "dictionaries", "stream", "several"])
 def test_batches_of_any_kind(kind: str, train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train(*PLAIN, f"--data.kind={kind}")
-    assert "as Autoencoder logged them: without intervals and baseline" in capsys.readouterr().out
+    assert "as Autoencoder logged them, without intervals or a baseline" in capsys.readouterr().out
     results = run.json("results")
     assert results["task"] == "autoencoder"
     assert set(results["metrics"]["test_loss"]) == {"value"}
@@ -74,7 +74,7 @@ def test_two_optimizers_that_are_stepped_by_hand(train: Train, refusal: Refusal)
     train(f"--run={run.folder}", "--trainer.max_epochs=3")
     assert run.checkpoint()["epoch"] == 2
     error = refusal("fit", *pair, "--lr_scheduler_config.warmup=3")
-    assert "lr_scheduler_config.warmup: GAN takes its steps by hand" in error
+    assert "lr_scheduler_config.warmup: GAN uses manual optimization" in error
 
 
 def test_a_module_without_our_score_keeps_its_last_epoch(train: Train) -> None:

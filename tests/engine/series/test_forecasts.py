@@ -271,7 +271,7 @@ def test_columns_that_begin_or_end_on_their_own_are_cut_and_gaps_are_mended(
     with pytest.raises(UserError, match="the value is missing or infinite"):
         read(tmp_path, train=name, value=["a", "b"])
     data = read(tmp_path, train=name, value=["a", "b"], problems="interpolate")
-    assert "8 steps cut where a column has no value, 3 values interpolated" in caplog.text
+    assert "8 steps dropped where a column has no value, 3 values interpolated" in caplog.text
     batch = data.splits["train"][torch.arange(100)]
     assert batch.window[0, 0].tolist() == [columns["a"][5], columns["b"][5]]
     assert batch.target[:, 0, 1].isnan().sum() == 3

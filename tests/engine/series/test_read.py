@@ -249,20 +249,20 @@ def test_an_irregular_row_is_named_or_mended_and_counted(
 ) -> None:
     content, what, left, count = case
     stamp = content.splitlines()[6].partition(",")[0]
-    line = f"row 7, timestamp '{stamp}': {what}; mend the file or set --data.problems=interpolate"
+    line = f"row 7, timestamp '{stamp}': {what}; fix the file or set --data.problems=interpolate"
     assert line in read(content)
     for problems, rows in zip(MENDED, (10, left), strict=True):
         caplog.clear()
         assert_series(read(content, problems=problems), range(rows))
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
-        assert re.search(f"load.csv mended by {problems}: .*{count}", record.getMessage())
+        assert re.search(f"load.csv corrected by {problems}: .*{count}", record.getMessage())
 
 
 def test_a_file_in_another_order_or_with_an_irregular_start(read: Read) -> None:
     for order in (range(59, -1, -1), [*range(4, 60), *range(4)]):
         content = text([(STAMPS[i], i) for i in order])
-        assert "; mend the file" in read(content)
+        assert "; fix the file" in read(content)
         for problems in MENDED:
             assert_series(read(content, problems=problems), range(60))
     content = edited(("2011-01-01 00:14:00", 0), at=0)
@@ -280,7 +280,7 @@ def test_a_line_fills_gaps_or_the_longest_segment_is_kept(
     assert "2 rows without a value, 4 values interpolated" in caplog.text
     kept = read(content, problems="drop")
     assert_series(kept, [8, -1, 4], "1970-01-01T00:00:05", SECOND)
-    assert "2 rows without a value, 3 measured values cut away" in caplog.text
+    assert "2 rows without a value, 3 measured values dropped" in caplog.text
 
 
 @pytest.mark.parametrize("problems", MENDED)

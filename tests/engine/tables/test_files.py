@@ -82,7 +82,7 @@ def test_empty_rows_and_columns_are_left_out_and_counted(
     assert table.to_dict("list") == {"x": ["1", "2"], "y": ["a", "b"]}
     assert table.index.tolist() == [2, 4]
     assert "empty rows left out: 3" in caplog.text
-    assert "columns without name and cells left out: 2" in caplog.text
+    assert "empty columns without a name left out: 2" in caplog.text
 
 
 def test_the_file_s_own_words_for_what_is_missing(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_what_may_be_decimals_or_thousands_is_asked_for(
     path = column(tmp_path, separator, *cells)
     with pytest.raises(UserError) as caught:
         numeric(read_table(path), ["x"], path)
-    start = f"{path}, row {row}, column 'x': '{cell}' has a mark of decimals or of thousands"
+    start = f"{path}, row {row}, column 'x': '{cell}' may have a mark of decimals or of thousands"
     assert str(caught.value).startswith(start)
     assert "--data.decimal=. or ," in str(caught.value)
 

@@ -143,9 +143,9 @@ SGD = "--optimizer=SGD"
         ([*TABLE, "--freeze=net"], "ToyNet has no parameter to train"),
         (
             [f"--model={__name__}.Two", *SHORT, *EXPONENTIAL],
-            "Two makes no optimizer or several; name optimizer",
+            "Two configures no optimizer or several; set optimizer",
         ),
-        ([*BORING, *EXPONENTIAL], "BoringModel has a schedule of its own; name"),
+        ([*BORING, *EXPONENTIAL], "BoringModel has a schedule of its own; set"),
     ],
 )
 def test_what_would_be_ignored_or_fail_is_refused(

@@ -128,5 +128,5 @@ def test_labels_that_no_photo_has_do_not_count_in_a_mean() -> None:
     some = logits.sigmoid()[:, :2], label[:, :2], 2
     torch.testing.assert_close(scores["auroc"], multilabel_auroc(*some))
     torch.testing.assert_close(scores["average_precision"], multilabel_average_precision(*some))
-    with pytest.raises(UserError, match=r"^1 labels \(sun\): it takes two or more$"):
+    with pytest.raises(UserError, match=r"^1 labels \(sun\): two or more are needed$"):
         CloudsModule(["sun"], 16, multilabel=True)

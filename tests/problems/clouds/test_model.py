@@ -37,7 +37,7 @@ def module(**settings: Any) -> CloudsModule:
 def test_a_linear_net_has_no_backbone_and_one_class_is_none() -> None:
     with pytest.raises(UserError, match=r"model\.net=linear has no backbone"):
         _ = module(net="linear").backbone
-    with pytest.raises(UserError, match=r"^1 classes \(sky\): it takes two or more$"):
+    with pytest.raises(UserError, match=r"^1 classes \(sky\): two or more are needed$"):
         CloudsModule(["sky"], 32)
 
 

@@ -56,7 +56,7 @@ class TestFaces(ProblemContract):
         first = [f"photos/{k:02d}.png,{'AB'[k % 2]},{k}" for k in range(4)]
         both = edit("file,identity,age", "file,who,years")
         return super().faults() | {
-            "too old": Fault("is no age from 0 to 150: correct it", edit("Eve,", "Eve,9")),
+            "too old": Fault("is not an age from 0 to 150: correct it", edit("Eve,", "Eve,9")),
             "nobody": Fault("no row has an identity or an age", listing("photos/01.png,,")),
             "identity": Fault("name it by --data.identity, null if there is none", both),
             "age": Fault("name it by --data.age, null if", both, data={"identity": "who"}),
@@ -149,7 +149,7 @@ def test_by_person_nobody_is_in_two_splits_and_strangers_are_unknown(
         assert (dataset(data, split).fields["identity"] == IGNORE_INDEX).all()
         assert (~dataset(data, split).fields["age"].isnan()).any()
     strangers = val.total() + test.total()
-    assert f"by person: {strangers} validation and test photos are of people that" in caplog.text
+    assert f"by person: {strangers} validation and test photos are of people not in" in caplog.text
     age = dataset(data, "train").fields["age"]
     assert data.ages == [age[~age.isnan()].min().item(), age[~age.isnan()].max().item()]
 
@@ -204,7 +204,7 @@ def test_who_has_too_few_photos_is_in_training_and_named(
         data = add("green")
     assert people(data, "train")["Zoe"] == 2
     assert "Zoe" in data.classes
-    assert "too few photos for every split, in training alone: 1 (Zoe)" in caplog.text
+    assert "too few photos for every split, only in training: 1 (Zoe)" in caplog.text
     data = add("blue")
     assert all(people(data, split)["Zoe"] == 1 for split in SPLITS)
 
@@ -214,7 +214,7 @@ def test_photos_and_targets_belong_to_the_rows(
 ) -> None:
     with caplog.at_level(logging.INFO):
         data = module(root)
-    assert "left out what has neither identity nor age: 1 rows" in caplog.text
+    assert "rows with neither identity nor age left out: 1" in caplog.text
     assert "targets: identity of 57 photos, age of 56, of 59 in all" in caplog.text
     table = pd.read_csv(root / "faces.csv", index_col="file")
     for split in SPLITS:
@@ -253,4 +253,4 @@ def test_whom_the_checkpoint_does_not_know_is_unknown(
     with caplog.at_level(logging.INFO):
         data.setup("test")
     assert set(dataset(data, "test").fields["identity"].tolist()) == {IGNORE_INDEX, 0}
-    assert "people that training does not know" in caplog.text
+    assert "people not in the training split" in caplog.text

@@ -171,7 +171,7 @@ def test_the_best_five_of_three_people_are_all() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"classes": ["Ann"]}, "1 people in training (Ann): it takes two or more"),
+        ({"classes": ["Ann"]}, "1 people in training (Ann): two or more are needed"),
         ({"classes": []}, "or --model.use_identity=false"),
         ({"ages": []}, "no training photo has an age (--data.age): add some"),
     ],

@@ -25,7 +25,7 @@ def test_by_person_the_identity_is_trained_and_not_scored(
     results = results_of(run)
     assert set(results["metrics"]) == {"age/mae", "age/rmse"}
     assert results["known_targets"]["identity"] == 0
-    assert "are of people that training does not know: their identity is not scored" in printed
+    assert "are of people not in the training split: their identity is not scored" in printed
     assert f"targets identity, 0 of {results['samples']} samples: not scored" in printed
     assert {path.stem.partition("_")[0] for path in (run / "figures").iterdir()} == {"age"}
     last = rows_of(run / "metrics.csv")[-1]

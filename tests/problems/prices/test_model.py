@@ -188,7 +188,7 @@ def test_the_median_error_of_several_batches(size: int) -> None:
 
 
 def test_a_table_alone_has_no_backbone_and_nothing_at_all_is_no_model() -> None:
-    with pytest.raises(UserError, match="no photos, so that it has no backbone"):
+    with pytest.raises(UserError, match="no photos, so it has no backbone"):
         _ = module(views=0).backbone
     with pytest.raises(UserError, match="no column to learn from: name numbers"):
         module(views=0, features=0, vocabularies=())

@@ -50,7 +50,7 @@ def test_unreadable_photos_are_named(check: Check, tmp_path: Path) -> None:
     checked = check("smoke", *toy.PHOTOS, f"--data.root={tmp_path}")
     assert checked.status == 2
     [stop] = checked.lines("stop")
-    assert "images cannot be read; --data.bad_files=skip goes without them: 2" in stop
+    assert "images cannot be read; --data.bad_files=skip leaves them out: 2" in stop
     assert "blue/1.png: not an image" in stop
     assert "grey/2.png: not an image" in stop
 

@@ -75,13 +75,13 @@ def twice(table: Table) -> Table:
 
 NUMBERS = ("--data.numbers=[a,b]", "--data.categories=[kind,c]")
 PLANTED: list[tuple[str, tuple[str, ...], Callable[[Table], Table]]] = [
-    ("c tells label almost alone: AUROC", (), lambda t: {**t, "c": noisy(t)}),
+    ("c alone nearly predicts label: AUROC", (), lambda t: {**t, "c": noisy(t)}),
     ("c tells label almost", NUMBERS, lambda t: {**t, "c": [f"m{k}" for k in t["label"]]}),
-    ("c: that it is missing tells label: AUROC", (), lambda t: {**t, "c": absent(t)}),
-    ("c: names or counts the rows", (), lambda t: {**t, "c": np.cumsum(t["b"] + 0.1)}),
-    ("c: names or counts the rows", (),
+    ("c: its missing cells predict label: AUROC", (), lambda t: {**t, "c": absent(t)}),
+    ("c: looks like an identifier or a time", (), lambda t: {**t, "c": np.cumsum(t["b"] + 0.1)}),
+    ("c: looks like an identifier or a time", (),
      lambda t: {**t, "c": np.random.default_rng(0).permutation(ROWS)}),
-    ("rows that an earlier split has too, or nearly: 1 row 7 (", (), twice),
+    ("rows nearly equal to one in an earlier split: 1 row 7 (", (), twice),
 ]  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def series(faults: Callable[[list[str]], Sequence[str]]) -> str:
     [
         ("gaps in steps of 0 days 01:00:00, the longest 0 days 04:00:00: 1 (row 62, 2024-01-03 15",
          lambda rows: rows[:60] + rows[63:]),
-        ("times that repeat the one above: 1 (row 42, 2024", lambda rows: rows[:40] + rows[39:]),
+        ("times equal to the one above: 1 (row 42, 2024", lambda rows: rows[:40] + rows[39:]),
         ("times before the one above: 1 (row 43, 2024",
          lambda rows: [*rows[:40], rows[41], rows[40], *rows[42:]]),
         ("times off the step of 0 days 01:00:00: 1 (row 12, 2024",
@@ -212,7 +212,7 @@ def test_a_test_that_begins_before_training_ends(check: Check, tmp_path: Path) -
     (tmp_path / "early.csv").write_text(text)
     [found] = check("smoke", *flags, "--data.test=early.csv").lines("warn")
     begins = "early.csv begins at 2024-01-01 00:00:00, before toy.csv ends at 2024-01-04 07:00:00"
-    assert found == f"warn {begins}: is it of later times?"
+    assert found == f"warn {begins}; should it not begin later?"
 
 
 def test_what_is_resampled_is_looked_at_as_it_is_learned_from(check: Check, tmp_path: Path) -> None:

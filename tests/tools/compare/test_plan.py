@@ -90,7 +90,7 @@ WRONG = [
     ("seeds: 3", "names no variants"),
     ("variants: {a: {lr: 1}}", "expected flags in one line"),
     ("variants: {a/b: --model.lr=1}", "not a variant's name"),
-    ("variants: {a b: , a_b: }", "differ in blanks alone"),
+    ("variants: {a b: , a_b: }", "differ only in spaces"),
     ("variants: {a: }\nseeds: many", "expected a number of seeds"),
     ("variants: {a: }\nvariant: {}", "variant: expected variants, seeds or folds or flags"),
     ("[1, 2]", "names no variants"),

@@ -21,7 +21,7 @@ def test_crossval(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "training majority" not in shown
     assert main([*args, "--test"]) == 0
     shown = capsys.readouterr().out
-    for words in ("finished     2 of 2 runs, earlier", "minus training majority", "auroc"):
+    for words in ("finished     2 of 2 runs before", "minus training majority", "auroc"):
         assert words in shown
     folder = logs / "toy" / "crossval" / "sample"
     table, runs = (pd.read_csv(folder / f"{name}.csv") for name in ("scores", "runs"))

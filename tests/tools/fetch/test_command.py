@@ -74,7 +74,7 @@ def test_wrong_bytes_are_not_kept(
 ) -> None:
     flags = ("--task=timeseries", f"--url={server.url}")
     server.content = b"<html>come back later</html>"
-    assert "no sound ZIP archive" in refuse(*flags)
+    assert "not a valid ZIP archive" in refuse(*flags)
     server.content = power
     assert fetch(*flags) == 0, "the same command fetches it again"
     notes = json.loads((data / "downloads" / "digests.json").read_text())
@@ -124,7 +124,7 @@ DAMAGED: list[Change] = [
 UNSAFE: list[tuple[str, dict[str, int], Change, str]] = [
     *((name, {}, bytes, "leads outside") for name in OUTSIDE),
     *(("b", limits, bytes, "too many to unpack") for limits in LIMITS),
-    *(("b", {}, change, "no sound ZIP archive") for change in DAMAGED),
+    *(("b", {}, change, "not a valid ZIP archive") for change in DAMAGED),
     ("b", {}, encrypted, "'water_potability.csv' is encrypted"),
 ]
 

@@ -104,7 +104,7 @@ def test_names_that_cannot_be_had(
         (["--kind=tabula"], None, "KIND=tabula: no such kind; did you mean tabular"),
         (["--kind=series", "--target=classification"], None, "series has regression"),
         (["--kind=tabular"], "", "the file is empty"),
-        (["--kind=tabular"], "a,b\n1,2\n1,3\n", "no column to learn from beside 'b'"),
+        (["--kind=tabular"], "a,b\n1,2\n1,3\n", "no column to learn from except 'b'"),
         (["--kind=tabular", "--column=Chrun"], CHURN, "no column 'Chrun' (did you mean 'Churn'?)"),
         (["--kind=tabular", "--target=regression"], CHURN, "is not a number"),
         (["--kind=multi-input"], "a,b\n1.5,2\n2.5,3\n", "no column of photos' paths"),
@@ -227,7 +227,7 @@ def test_what_each_column_was_taken_for_stands_beside_it(
     assert "- id  # names the row, such as A-0\n" in text
     assert "batch_size: 16  # for 77 rows to train on\n" in text
     assert make("tabular", data, "--column=Churn,Fee", task="other") == 2
-    assert "Churn, Fee: classes and numbers: say which by TARGET" in capsys.readouterr().err
+    assert "Churn, Fee: classes and numbers: set TARGET" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["images", "multi-input", "multi-output"])

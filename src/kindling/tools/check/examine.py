@@ -74,7 +74,7 @@ def check(task: str, flags: Sequence[str]) -> None:
         columns = [] if refusal else column_lines(data)
     if isinstance(refusal, BadFiles):
         each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
-        text = "images cannot be read; --data.bad_files=skip goes without them"
+        text = "images cannot be read; --data.bad_files=skip leaves them out"
         report.add("stop", text, each, len(each))
     elif refusal:
         report.add("stop", " ".join(str(refusal).split()))

@@ -39,21 +39,21 @@ def check_series(files: Sequence[SeriesSource], report: Report) -> None:
     for (first, (_, end)), (second, (begin, _)) in pairwise(ends.items()):
         if begin <= end:
             text = f"{second} begins at {_moment(begin)}, before {first} ends at {_moment(end)}"
-            report.add("warn", f"{text}: is it of later times?")
+            report.add("warn", f"{text}; should it not begin later?")
 
 
 def _faults(rows: Recording) -> list[str]:
     """Times that do not follow each other at the file's own step, and missing values."""
     fit = find_calendar(rows.ticks)
     if fit is None:
-        return ["one time in all rows, which shows no step"]
+        return ["the same time in all rows, which shows no step"]
     index, off = fit.calendar.index(rows.ticks)
     steps, apart = np.diff(index, prepend=index[0] - 1), np.diff(rows.ticks)
     longest = pd.Timedelta(int(apart.max()), "us")
     length = fit.calendar.length
     span = length if isinstance(length, str) else pd.Timedelta(length, "us")
     masks = {
-        "times that repeat the one above": (steps == 0) & ~off,
+        "times equal to the one above": (steps == 0) & ~off,
         "times before the one above": steps < 0,
         f"gaps in steps of {span}, the longest {longest}": (steps > 1) & ~off,
         f"times off the step of {span}": off,

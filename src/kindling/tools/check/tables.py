@@ -41,8 +41,8 @@ def check_identifiers(samples: Samples, report: Report) -> None:
         else:
             identifies = known.nunique() > NAMES * len(known)
         if len(known) >= FEWEST and identifies:
-            what = "names or counts the rows, as an identifier or a time does"
-            report.add("warn", f"{name}: {what}, and is learned from")
+            what = "looks like an identifier or a time"
+            report.add("warn", f"{name}: {what}, but is learned from")
 
 
 def check_leaks(samples: Samples, report: Report) -> None:
@@ -61,11 +61,11 @@ def check_leaks(samples: Samples, report: Report) -> None:
             if is_numeric_dtype(column):
                 column = (column.rank(pct=True) * min(BINS, len(truth) // 10)).round()
             if (score := auroc(column, truth)) > LEAK[kind]:
-                text = f"{column_name} tells {name} almost alone: AUROC {score:.3f} by this column"
+                text = f"{column_name} alone nearly predicts {name}: AUROC {score:.3f}"
                 report.add("warn", f"{text}; is it known before the target is?")
             enough = FEWEST <= missing.sum() <= len(missing) - FEWEST
             if enough and (score := auroc(missing, truth)) > LEAK["missing"]:
-                text = f"{column_name}: that it is missing tells {name}: AUROC {score:.3f}"
+                text = f"{column_name}: its missing cells predict {name}: AUROC {score:.3f}"
                 report.add("warn", f"{text} by that alone; is it filled in after the target?")
 
 
@@ -125,7 +125,7 @@ def check_targets(samples: Samples, report: Report) -> None:
 
 
 def check_repeated(samples: Samples, report: Report) -> None:
-    """Add rows that an earlier split has too, or nearly, unless that happens by chance."""
+    """Add rows nearly equal to one in an earlier split, unless that happens by chance."""
     numbers = samples.inputs.select_dtypes("number")
     spread = numbers.quantile(0.75) - numbers.quantile(0.25)
     near = (numbers / (spread.where(spread > 0, numbers.std()) * NEAR)).round() + 0.0
@@ -142,7 +142,7 @@ def check_repeated(samples: Samples, report: Report) -> None:
     pairs = [(a, b) for b, a in enumerate(first.tolist()) if split[a] != split[b]]
     if pairs:
         same = [f"{names[a]} = {names[b]}" for a, b in pairs]
-        report.add("warn", "rows that an earlier split has too, or nearly", same)
+        report.add("warn", "rows nearly equal to one in an earlier split", same)
 
 
 def _by_chance(key: pd.DataFrame) -> float:

@@ -57,5 +57,5 @@ def read(path: Path, task: str) -> Plan:
             raise UserError(f"{path}: {name}: not a variant's name; use letters, digits and spaces")
         variants[name] = [*shared, *typed.flags(own, path)]
     if len({typed.check_name(name) for name in variants}) < len(variants):
-        raise UserError(f"{path}: two variants differ in blanks alone; rename one of them")
+        raise UserError(f"{path}: two variants differ only in spaces; rename one of them")
     return Plan(task, variants, repeats(what, count))

@@ -123,7 +123,7 @@ def _explained(comparison: Comparison) -> str:
         return f"one run each: no spread and no interval; they need several {over}s"
     return (
         f"mean ± standard deviation over {over}s; differences paired by "
-        f"{over}, with a 95 % interval (docs/compare.md says of what)"
+        f"{over}, with a 95 % interval (see docs/compare.md)"
     )
 
 

@@ -48,7 +48,7 @@ def fetch(chosen: Namespace, console: Console) -> None:
             source = archive or by_kaggle(task, place)
             message = _laid_out(SETS[task][1], source, folder, client)
     except BadZipFile as error:
-        raise UserError(f"{archive}: no sound ZIP archive ({error}): fetch it again") from error
+        raise UserError(f"{archive}: not a valid ZIP archive ({error}): fetch it again") from error
     except OSError as error:
         where = error.filename or folder
         raise UserError(f"{where}: {error.strerror or error}; fix that and try again") from error

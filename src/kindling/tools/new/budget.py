@@ -67,7 +67,7 @@ def of_table(rows: int, columns: int, target: str) -> Budget:
     notes = _notes(training, batch, epochs, "rows")
     if target == "regression" and columns <= WIDE:
         model |= _trees()
-        notes["trees"] = "half of the prediction; 0 is without, and needs no scikit-learn"
+        notes["trees"] = "half of the prediction; 0 does without, and needs no scikit-learn"
         if rows >= DENSE:
             model["bins"] = 16
             notes["bins"] = f"of each number, from {DENSE:,} rows on"
@@ -100,7 +100,7 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
         "window": f"steps, one every {calendar.name.removesuffix(', 0:00:00')}",
         "overlap": "windows of validation and test may begin in the steps before",
         "trees": "boosted, beside a linear model and the net; 0 needs no scikit-learn",
-        "logarithm": "whether it swings the more the higher it is",
+        "logarithm": "whether the swings grow with the level",
     }
     return Budget(data, model, epochs, max(8, epochs // 8), notes)
 

@@ -60,7 +60,7 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         return _folder(path, target)
     if kind == "images" and target != "regression":
         raise UserError(
-            f"DATA={path}: photos of classes lie in folders; name the folder, DATA=folder"
+            f"DATA={path}: photos of classes are in folders; name the folder, DATA=folder"
         )
     table = read_table(path, typed=kind != "series")
     missing = placeholders(table) if kind != "series" else []
@@ -104,7 +104,7 @@ def _several(
     require_columns(table, names, path)
     kinds = {_target(table[name]) for name in names}
     if target is None and len(kinds) > 1:
-        raise UserError(f"{path}: {', '.join(names)}: classes and numbers: say which by TARGET")
+        raise UserError(f"{path}: {', '.join(names)}: classes and numbers: set TARGET")
     settings = _rows("tabular", table, path, names) | ({"missing": missing} if missing else {})
     found = "; ".join([_about(table, settings), *related_rows(table, names)])
     target = target or kinds.pop()

@@ -141,7 +141,7 @@ class Runs(Pool):
         self._left = [planned for planned in wanted if planned.finished() is None]
         self._finished = len(wanted) - len(self._left)
         if self._finished:
-            self.say(f"finished     {self._finished} of {len(wanted)} runs, earlier")
+            self.say(f"finished     {self._finished} of {len(wanted)} runs before")
 
     def finished(self) -> int:
         return self._finished
