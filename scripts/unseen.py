@@ -202,9 +202,10 @@ def page(found: dict[str, Score]) -> str:
                  "|---|" + "---|" * means.shape[1]]  # fmt: skip
         for name, values in means.iterrows():
             runs = rows.loc[rows["set"] == name, "seed"].nunique()
-            text.append(f"| {name} ({SETS[str(name)][1]}, {runs}) | {_cells(values, '.4g')} |")
+            half_of = SETS[str(name)][1] + (f", {runs}" if runs > 1 else "")
+            text.append(f"| {name} ({half_of}) | {_cells(values, '.4g')} |")
         for label, names in (("all", list(means.index)), *half.items()):
-            if names:
+            if label == "all" or len(names) > 1:
                 text.append(
                     f"| **mean rank, {label}** | {_cells(ranks.loc[names].mean(), '.2f')} |"
                 )
@@ -220,20 +221,18 @@ HEAD = """# Data that nobody tuned for
 
 `python scripts/unseen.py` makes a problem of each set by `kindling new`, trains it by
 `kindling train` with nothing changed, and fits the others to the same rows, validation included.
-Scores are means over cuts of a table or of photos, and over seeds of a series; their number is in
-parentheses. Each cut is ranked by itself.
+Scores are means over the cuts or seeds named in parentheses, or of one. Each cut is ranked by
+itself.
 
-Rules were chosen on the sets marked "chosen". Three were changed after the others had been seen: of
-tables, width and bins for classes, by the validation rows of "mixture"; of series, after "shifts"
-and "gas", the linear model chooses among shorter windows by rows left out, and a weekly series
-looks back on a year; of series, after "shifts", the net counts as far as it gains on validation,
-less two standard errors, by the chosen half. The series from "tide" to "co2" had been measured once
-before that; those after "co2", and tables after "many", were measured after all rules. Of photos,
-only sizes decide.
+Rules were chosen on the sets marked "chosen". Three were changed after others had been seen: width
+and bins for classes, by the validation rows of "mixture"; a choice among shorter windows and a year
+for weekly series, after "shifts" and "gas"; and that a series' net counts as far as it gains on
+validation, less two standard errors, after "shifts", by the chosen half. "tide" to "co2" had been
+measured once before that; later series, and tables after "many", only at the end.
 
-CPU seconds are of fitting and predicting, Kindling's with the start of two commands and the
-evaluation. Trees forecast a series' change from the last value by the values since a season, two
-seasons and the calendar; ridge regression by the values alone.
+CPU seconds are of fitting and predicting, Kindling's with two starts and the evaluation. Trees
+forecast a series' change by the values since a season, two seasons and the calendar; ridge
+regression by the values alone.
 """
 
 
