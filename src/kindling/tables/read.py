@@ -94,7 +94,7 @@ def numbers(cells: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
     """
     found = parse(cells)
     if found.unclear is not None:
-        fault = "{cell} has a mark of decimals or of thousands: set --data.decimal=. or ,"
+        fault = "{cell} may have a mark of decimals or of thousands: set --data.decimal=. or ,"
         refuse(found.unclear, cells, path, fault)
     mark = "comma" if found.decimal == "," else "point"
     fault = f"{{cell}} is not a number with decimal {mark}: correct or empty the cell"

@@ -207,7 +207,7 @@ def test_names_of_classes_in_either_form_of_accents_are_one(
     with pytest.raises(UserError, match="which differ only in upper and lower case"):
         module(lay(tmp_path / "case", "train/Dog", "train/cat", "test/dog", "test/cat"))
     module(lay(tmp_path / "both", "train/Dog", "train/dog", "test/dog", "test/Dog"))
-    assert "Dog and dog are different classes: are they?" in caplog.text
+    assert "Dog and dog: should these be different classes?" in caplog.text
 
 
 def test_a_rare_class_is_in_training_alone(

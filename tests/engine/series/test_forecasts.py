@@ -154,7 +154,7 @@ def test_a_wide_file_is_forecast_and_what_is_wrong_with_it_is_said(
     with pytest.raises(UserError, match=r"series 'b', timestamp '2024-01-03T02.*column 'b'"):
         read(tmp_path, train="gap.csv", wide=["a", "b"])
     read(tmp_path, train="gap.csv", wide=["a", "b"], problems="interpolate")
-    assert "series 'b' mended by interpolate: 1 values interpolated" in caplog.text
+    assert "series 'b' corrected by interpolate: 1 values interpolated" in caplog.text
 
 
 def test_a_panel_is_forecast_beyond_the_end_of_each_series(
@@ -233,7 +233,10 @@ def test_steps_to_come_have_the_times_of_the_calendar(
         ({"value": ["a", "b"], "inputs": ["b"]}, "value and inputs are both 'b'"),
         ({"value": ["a", "c"]}, "no column 'c'"),
         ({"value": ["a.b", "a_b"]}, "are the same name"),
-        ({"value": "a", "known": ["b"], "horizon": 7}, "data.window=6: columns that are known"),
+        (
+            {"value": "a", "known": ["b"], "horizon": 7},
+            "data.window=6: must hold the columns known ahead",
+        ),
         ({"value": "a", "horizon": 50}, "takes 6 and 50 (--data.horizon) to predict; set --data"),
         ({"value": "a", "series": "shop"}, "no column 'shop'"),
     ],

@@ -181,7 +181,7 @@ def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
     assert set(whole(other, "test").target.tolist()) == {1, 2}
     stranger = write(tmp_path, "a", "z")
     stranger.load_state_dict(state)
-    with pytest.raises(UserError, match=r"'target': 'z' is none of a, b, c \{d\}: correct"):
+    with pytest.raises(UserError, match=r"'target': 'z' is not one of a, b, c \{d\}: correct"):
         stranger.setup("test")
 
 

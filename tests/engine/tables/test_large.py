@@ -110,7 +110,7 @@ def test_what_is_wrong_in_a_large_file_is_named(
         ("1.003", "0.5", None, 1.003),
         ("1.003", "1", ".", 1.003),
         ("1,003", "1", ",", 1.003),
-        ("1.003", "1", None, "has a mark of decimals or of thousands"),
+        ("1.003", "1", None, "may have a mark of decimals or of thousands"),
     ],
 )
 def test_a_large_file_of_semicolons_says_what_a_mark_means_as_a_small_one_does(

@@ -52,7 +52,7 @@ def test_a_new_run_starts_from_the_weights_of_another(
     run = train(f"--from_run={parent.folder}", *STILL, command="fit")
     assert equal(parent.weights("best"), run.weights(), "net.")
     assert [row["epoch"] for row in run.rows()] == [0, 1]
-    assert f"weights      of {parent.folder}\n" in capsys.readouterr().out
+    assert f"weights      from {parent.folder}\n" in capsys.readouterr().out
     best = parent.folder / "checkpoints" / "best.ckpt"
     assert run.json("provenance")["parent"] == {
         "run": str(parent.folder),

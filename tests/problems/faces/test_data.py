@@ -61,7 +61,7 @@ class TestFaces(ProblemContract):
             "identity": Fault("name it by --data.identity, null if there is none", both),
             "age": Fault("name it by --data.age, null if", both, data={"identity": "who"}),
             "two names": Fault(
-                "row 7: photos/05.png is the same photo as in row 5, byte for byte, and",
+                "row 7: photos/05.png is the same photo as in row 5, byte for byte, but labelled",
                 lambda root: shutil.copy(root / "photos/03.png", root / "photos/05.png"),
             ),
             "few": Fault("nobody has 3 different photos or more", listing(*first)),

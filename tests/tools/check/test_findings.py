@@ -76,7 +76,7 @@ def twice(table: Table) -> Table:
 NUMBERS = ("--data.numbers=[a,b]", "--data.categories=[kind,c]")
 PLANTED: list[tuple[str, tuple[str, ...], Callable[[Table], Table]]] = [
     ("c alone nearly predicts label: AUROC", (), lambda t: {**t, "c": noisy(t)}),
-    ("c tells label almost", NUMBERS, lambda t: {**t, "c": [f"m{k}" for k in t["label"]]}),
+    ("c alone nearly predicts label", NUMBERS, lambda t: {**t, "c": [f"m{k}" for k in t["label"]]}),
     ("c: its missing cells predict label: AUROC", (), lambda t: {**t, "c": absent(t)}),
     ("c: looks like an identifier or a time", (), lambda t: {**t, "c": np.cumsum(t["b"] + 0.1)}),
     ("c: looks like an identifier or a time", (),

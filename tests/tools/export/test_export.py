@@ -239,7 +239,7 @@ def test_without_the_packages(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -
     ("flags", "message"),
     [
         (["--data.root=none"], "none: no such folder"),
-        (["--model.hidden=[5]"], "does not fit the model"),
+        (["--model.hidden=[5]"], "does not fit the configured model"),
         (["--data.rot=x"], "data.rot: no such option"),
         (["--run=logs/none"], "logs/none: no such run"),
         (["--ckpt_path=last"], "has no checkpoints/last.ckpt"),

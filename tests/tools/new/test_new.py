@@ -224,7 +224,7 @@ def test_what_each_column_was_taken_for_stands_beside_it(
     assert settings(inside)["target"] == ["Churn", "Tariff"]
     text = (inside / "configs" / f"{TASK}.yaml").read_text()
     assert "- Fee  # number; '0,5' is 0.5\n" in text
-    assert "- id  # names the row, such as A-0\n" in text
+    assert "- id  # identifies the row, such as A-0\n" in text
     assert "batch_size: 16  # for 77 rows to train on\n" in text
     assert make("tabular", data, "--column=Churn,Fee", task="other") == 2
     assert "Churn, Fee: classes and numbers: set TARGET" in capsys.readouterr().err

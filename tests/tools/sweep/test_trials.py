@@ -113,6 +113,7 @@ def test_stopped_by_a_signal_it_goes_on(folder: Path) -> None:
     assert sorted(scores) == list(range(EPOCHS)), "each epoch once"
 
 
+@pytest.mark.slow
 def test_all_killed_it_goes_on_from_the_checkpoint(folder: Path) -> None:
     first = elsewhere(folder, 2, seconds=0.5)
     wait(lambda: checkpoint(folder, 0))
