@@ -76,9 +76,14 @@ def task_of(preset: Path) -> str:
 @pytest.mark.parametrize(
     "task", [pytest.param(t, marks=[] if t in QUICK else pytest.mark.slow) for t in TASKS]
 )
-def test_half_precision_trains_and_reports(task: str, kindling: Any, logs: Path) -> None:
+def test_half_precision_trains_and_reports(
+    task: str, kindling: Any, logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     flags = [f"--config={task}", "--config=smoke", "--trainer.precision=bf16-mixed"]
-    assert kindling("train", *flags) == 0
+    status, error = kindling("train", *flags), capsys.readouterr().err
+    if status and "this processor lacks what the precision needs" in error:
+        pytest.skip("an LSTM in bfloat16 needs AVX-512 or a GPU")
+    assert status == 0
     run = logs / task / "latest"
     assert list((run / "figures").glob("*.png"))
     metrics = json.loads((run / "results.json").read_text())["metrics"]
