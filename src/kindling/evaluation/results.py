@@ -1,6 +1,7 @@
 """``results.json``: scores of the model and its baselines, with intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ Results = dict[str, Any]
 Scores = dict[str, dict[str, float]]
 Parts = Mapping[str, tuple[Any, ...]]
 """Parts of the predictions that are scored separately: an index by the part's name."""
+
+WHOLE = (slice(None),)
 
 STANDARDIZED = Head(
     MetricCollection(
@@ -33,11 +36,12 @@ def evaluate(
     In a ``block`` of neighbours, samples depend on one another; ``groups``, such as the samples of
     each of several series, are scored separately too.
     """
-    metrics = _score_heads(module, outcome, outcome.predictions, block)
+    interval = partial(score, block=block)
+    metrics = _scores(module, outcome, outcome.predictions, interval)
     baselines = {
         name: scores
         for name, predictions in outcome.baselines.items()
-        if (scores := _score_heads(module, outcome, predictions, block))
+        if (scores := _scores(module, outcome, predictions, interval))
     }
     first, *others = baselines
     series = {name: (rows,) for name, rows in (groups or {}).items()}
@@ -45,7 +49,7 @@ def evaluate(
 
     def scores_by_part(predictions: Heads) -> dict[str, Scores]:
         return {
-            kind: {k: _scores(module, outcome, predictions, part) for k, part in of_kind.items()}
+            kind: {k: _scores(module, outcome, predictions, values, p) for k, p in of_kind.items()}
             for kind, of_kind in parts.items()
             if of_kind
         }
@@ -75,22 +79,27 @@ def logged(module: str, scores: Mapping[str, float]) -> Results:
     }
 
 
-def _score_heads(
-    module: Module, outcome: EvalOutput, predictions: Heads, block: int
-) -> dict[str, Interval]:
+def _scores(
+    module: Module,
+    outcome: EvalOutput,
+    predictions: Heads,
+    scorer: Callable[..., Mapping[str, Any]],
+    part: tuple[Any, ...] = WHOLE,
+) -> dict[str, Any]:
     """Every head's metrics, none of a head without a known target, and those of all together."""
-    scored: dict[str, Interval] = {}
+    found: dict[str, Any] = {}
     for name, head in module.heads.items():
         unit = outcome.units.get(name)
-        scores = score(head, predictions[name], outcome.targets[name], block, unit=unit)
-        scored |= {module.named(name, metric): value for metric, value in scores.items()}
+        units = None if unit is None else unit[part[0]]
+        scores = scorer(head, predictions[name][part], outcome.targets[name][part], unit=units)
+        found |= {module.named(name, metric): value for metric, value in scores.items()}
     if outcome.scales:
-        scored |= score(STANDARDIZED, *_standardized(module, outcome, predictions), block)
-    return scored
+        found |= scorer(STANDARDIZED, *_standardized(module, outcome, predictions, part))
+    return found
 
 
 def _standardized(
-    module: Module, outcome: EvalOutput, predictions: Heads, part: tuple[Any, ...] = (slice(None),)
+    module: Module, outcome: EvalOutput, predictions: Heads, part: tuple[Any, ...]
 ) -> tuple[Tensor, Tensor]:
     """Standardized predictions and targets of all heads, which are the last dimension."""
     pairs = []
@@ -107,21 +116,6 @@ def _steps(module: Module, outcome: EvalOutput) -> Parts:
     several = {n: t for n, t in outcome.targets.items() if t.ndim > 1}
     steps = next((t.shape[1] for n, t in several.items() if not module.heads[n].multilabel), 0)
     return {str(k + 1): (slice(None), slice(k, k + 1)) for k in range(steps)}
-
-
-def _scores(
-    module: Module, outcome: EvalOutput, predictions: Heads, part: tuple[Any, ...]
-) -> dict[str, float]:
-    """The metrics of a part of the predictions, without intervals."""
-    found: dict[str, float] = {}
-    for name, head in module.heads.items():
-        unit = outcome.units.get(name)
-        units = None if unit is None else unit[part[0]]
-        scores = values(head, predictions[name][part], outcome.targets[name][part], units)
-        found |= {module.named(name, metric): value for metric, value in scores.items()}
-    if outcome.scales:
-        found |= values(STANDARDIZED, *_standardized(module, outcome, predictions, part))
-    return found
 
 
 def _skill(

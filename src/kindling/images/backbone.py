@@ -187,12 +187,9 @@ class Backbone(nn.Module):
         moments = [(f.mean(2), f.var(2, correction=0).add(1e-6).sqrt()) for f in flat]
         return torch.cat([moment for both in moments for moment in both], 1)
 
-    def extract(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         """Features ``(B, D)``, with gradients unless the net is frozen."""
         return self.embed(image) if self.frozen else self._pooled(self.pixels(image))
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.extract(image)
 
 
 def fit_once(layer: nn.Module, features: Tensor) -> None:

@@ -25,7 +25,6 @@ from torchmetrics.functional.classification import (
     multilabel_auroc,
     multilabel_average_precision,
 )
-from torchmetrics.utilities.data import dim_zero_cat
 
 from kindling.data.dataset import FieldDataset
 from kindling.data.numbers import below_one
@@ -33,6 +32,7 @@ from kindling.errors import UserError
 from kindling.images.augment import Mix
 from kindling.images.folder_datamodule import ImageBatch
 from kindling.images.module import ImageModule
+from kindling.tables.scores import WholeSplitScore
 from kindling.training.metrics import Head, Heads, StepOutput
 
 TOP, MANY = 5, 10
@@ -189,7 +189,7 @@ def _averaged(of: Averaged, count: int, averages: Sequence[Averages]) -> dict[st
     return {f"{n}_{a}": metric(count, average=a) for a in averages for n, metric in of.items()}
 
 
-class MeanOfLabels(Metric):
+class MeanOfLabels(WholeSplitScore):
     """The mean of a score over the labels that some samples have and others lack; NaN of none.
 
     torchmetrics counts a label that no sample has as 0.
@@ -198,22 +198,14 @@ class MeanOfLabels(Metric):
         score: Of torchmetrics' functions, one of probabilities and labels ``(N, C)``.
     """
 
-    is_differentiable, higher_is_better, full_state_update = False, True, False
-    predicted: list[Tensor]
-    true: list[Tensor]
+    is_differentiable, higher_is_better = False, True
 
     def __init__(self, score: Callable[..., Tensor]) -> None:
         super().__init__()
         self.score = score
-        for name in ("predicted", "true"):
-            self.add_state(name, [], dist_reduce_fx="cat")
-
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.predicted.append(prediction)
-        self.true.append(target)
 
     def compute(self) -> Tensor:
-        predicted, true = dim_zero_cat(self.predicted), dim_zero_cat(self.true)
+        predicted, true = self.samples()
         scored = true.bool().any(0) & ~true.bool().all(0)
         if not scored.any():
             return predicted.new_tensor(torch.nan)

@@ -167,7 +167,8 @@ class ImageModule(Module):
         backbone = self.timm_backbone
         assert backbone is not None
         if backbone.cache is None:
-            return backbone.extract(images.flatten(0, -4)).reshape(*images.shape[:-3], -1)
+            features: Tensor = backbone(images.flatten(0, -4))
+            return features.reshape(*images.shape[:-3], -1)
         training = self.trainer.training
         index = self._index["train" if training else "val"].to(batch.indices.device)[batch.indices]
         view = self.draws(index) % self.cached_views if training else 0

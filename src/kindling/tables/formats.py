@@ -132,13 +132,18 @@ def _each(value: NDArray[np.float64], code: NDArray[np.int64]) -> NDArray[np.flo
     return np.append(value, np.nan)[code]
 
 
+def decimal_votes(cells: "pd.Series[str]") -> "Counter[str]":
+    """The number of cells that show each decimal mark."""
+    return Counter({mark: int(cells.str.match(shape).sum()) for mark, shape in DECIMAL.items()})
+
+
 def _decimal(
     number: "pd.Series[str]", separator: str, given: str | None, file: str | None
 ) -> str | None:
     """The decimal mark of a column; None if it is not clear."""
     if given:
         return given
-    votes = Counter({mark: int(number.str.match(shape).sum()) for mark, shape in DECIMAL.items()})
+    votes = decimal_votes(number)
     if votes["."] != votes[","]:
         return votes.most_common(1)[0][0]
     if any(votes.values()):

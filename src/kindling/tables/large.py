@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.tables.files import FRAMES, archives, open_bytes, separator_of
-from kindling.tables.formats import DECIMAL
+from kindling.tables.formats import decimal_votes
 
 LARGE = 1_000_000
 """Size in bytes above which it is worth it."""
@@ -116,8 +116,8 @@ def _marks(path: Path, width: int, separator: str) -> list[str | None]:
     [head] = _chunks(path, width, separator, **settings)
     found: list[str | None] = []
     for _, cells in head.items():
-        votes = {mark: int(cells.str.match(shape).sum()) for mark, shape in DECIMAL.items()}
-        found.append(None if votes["."] == votes[","] else max(votes, key=votes.__getitem__))
+        votes = decimal_votes(cells)
+        found.append(None if votes["."] == votes[","] else votes.most_common(1)[0][0])
     return found
 
 

@@ -42,14 +42,10 @@ class LogLoss(MeanScore):
         self.count(-true[:, 0].log())
 
 
-class R2(Metric):
-    """Share of the target's variance that the predictions explain; 0 if it has none.
+class WholeSplitScore(Metric):
+    """A score of all samples at once, which are kept until it is computed."""
 
-    Shape:
-        Predictions and targets ``(B,)``.
-    """
-
-    is_differentiable, higher_is_better, full_state_update = True, True, False
+    full_state_update = False
     predicted: list[Tensor]
     true: list[Tensor]
 
@@ -62,8 +58,22 @@ class R2(Metric):
         self.predicted.append(prediction)
         self.true.append(target)
 
+    def samples(self) -> tuple[Tensor, Tensor]:
+        """Predictions and targets of all samples."""
+        return dim_zero_cat(self.predicted), dim_zero_cat(self.true)
+
+
+class R2(WholeSplitScore):
+    """Share of the target's variance that the predictions explain; 0 if it has none.
+
+    Shape:
+        Predictions and targets ``(B,)``.
+    """
+
+    is_differentiable, higher_is_better = True, True
+
     def compute(self) -> Tensor:
-        predicted, true = dim_zero_cat(self.predicted), dim_zero_cat(self.true)
+        predicted, true = self.samples()
         variance = (true - true.mean()).square().mean()
         error = (predicted - true).square().mean()
         varies = true.min() < true.max()
