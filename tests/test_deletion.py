@@ -77,6 +77,10 @@ def check(tree: Path, *tests: str) -> None:
     )
 
 
+def check_types(tree: Path) -> None:
+    run(tree, sys.executable, "-m", "mypy", f"--cache-dir={tree / '.mypy_cache'}")
+
+
 @pytest.mark.skipif(len(PROBLEMS) < 2 or not TOOLS, reason="nothing is left to delete")
 def test_without_one_problem_and_one_tool(tree: Path) -> None:
     """All tests are found still, and some that go over all problems and tools pass."""
@@ -100,12 +104,20 @@ def test_what_is_no_problem_is_not_removed(tree: Path) -> None:
 def test_without_a_problem(task: str, tree: Path) -> None:
     delete_problem(tree, task)
     check(tree)
-    run(tree, sys.executable, "-m", "mypy", f"--cache-dir={tree / '.mypy_cache'}")
+    check_types(tree)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("sweep" not in TOOLS, reason="it is deleted already")
+def test_without_sweep(tree: Path) -> None:
+    delete_tool(tree, "sweep")
+    check(tree)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
 def test_without_a_tool(tool: str, tree: Path) -> None:
+    """All tests are found still, those of docs and commands pass; see above for all tests."""
     delete_tool(tree, tool)
-    check(tree)
-    run(tree, sys.executable, "-m", "mypy", f"--cache-dir={tree / '.mypy_cache'}")
+    check(tree, "-k", "help or docs or readme or directions")
+    check_types(tree)
