@@ -16,20 +16,11 @@ from kindling.series.times import NOT_A_TIME, find_layout
 from kindling.tables.columns import looks_like
 from kindling.tools.new.budget import Budget, of_series
 
-PARTS = 12
-"""Of a series without a season, in which its level is compared with how much it changes."""
-
-LOWEST = 0.05
-"""Of the median: what is lower has a logarithm that is far from the others'."""
-
-VARIED = 1.2
-"""How many times as high some parts are as others, where their swings are compared."""
-
-IRREGULAR = 0.5
-"""Share of rows that follow the one before by a step, below which there is no step."""
-
-SEEN = 1000
-"""Rows that show whether a column is of times."""
+PARTS = 12  # of a series without a season, whose levels are compared with how much they change
+LOWEST = 0.05  # of the median: what is lower has a logarithm that is far from the others'
+VARIED = 1.2  # times as high as others some parts are, where their swings are compared
+IRREGULAR = 0.5  # share of rows that follow the one before by a step, below which there is none
+SEEN = 1000  # rows that show whether a column is of times
 
 
 def infer_series(
