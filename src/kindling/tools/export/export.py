@@ -1,12 +1,13 @@
-"""Traces a model, writes and checks the files, and only then moves them to their place."""
+"""Traces a model, writes, checks and describes the files, and only then moves them in place."""
 
+import importlib.metadata
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from kindling.api.loaded import Loaded
@@ -14,13 +15,14 @@ from kindling.cli import arguments
 from kindling.cli.process import quiet, setting_errors
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, require_package
-from kindling.runs.folder import shown, write_json
-from kindling.tools.export import parity
-from kindling.tools.export.card import NAME, card
-from kindling.tools.export.program import FILES, Format, Served, refused, trace, write
+from kindling.runs.folder import read_json, shown, write_json
+from kindling.runs.provenance import commit
+from kindling.tools.export import program
+from kindling.tools.export.program import BATCH, FILES, Format
 from kindling.training.module import Module
 
-FOLDER = "export"
+FOLDER, NAME = "export", "model.json"
+PACKAGES = ("kindling", "torch", "onnx", "onnxscript", "onnxruntime")
 SAMPLES = 100  # of the test split, that an export is checked on
 
 
@@ -41,7 +43,7 @@ class Trained(Loaded):
         self.samples = test[torch.arange(min(SAMPLES, len(test)))]
 
 
-def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: Console) -> None:
+def export(run: str, formats: Sequence[Format], flags: Sequence[str]) -> None:
     """Write a run's best checkpoint into ``<run>/export``, with flags over its configuration.
 
     What an earlier export left there is replaced, once everything is checked.
@@ -61,47 +63,99 @@ def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: C
     folder = invocation.run / FOLDER
     try:
         with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=invocation.run) as unfinished:
-            _make(trained, formats, Path(unfinished), console)
+            _make(trained, formats, Path(unfinished))
             folder.mkdir(exist_ok=True)
             # The description is removed first and written last, so that it never describes others.
             for name in (NAME, *FILES.values()):
                 (folder / name).unlink(missing_ok=True)
             for name in (*(FILES[form] for form in formats), NAME):
                 written = (Path(unfinished) / name).replace(folder / name)
-                console.print(
-                    f"written      {shown(written)}, {written.stat().st_size / 1000:.1f} kB"
-                )
+                size = f"{written.stat().st_size / 1000:.1f} kB"
+                print(f"written      {shown(written)}, {size}")
     except OSError as error:
         where = f"{error.filename or folder}: cannot be written ({error.strerror})"
         raise UserError(f"{where}; fix that and export again") from error
 
 
-def _make(trained: Trained, formats: Sequence[Format], folder: Path, console: Console) -> None:
+def _make(trained: Trained, formats: Sequence[Format], folder: Path) -> None:
     """Write and check all files."""
     samples, model = trained.samples, trained.model
-    served = Served(model, samples).eval()
+    served = program.Served(model, samples).eval()
     inputs: dict[str, Tensor] = {name: getattr(samples, name) for name in served.inputs}
     with torch.no_grad():
         expected = {head: value.detach() for head, value in model.predict(samples).items()}
     if both := sorted(inputs.keys() & expected.keys()):
         text = "a field of the batch and a head, but an exported model has one thing of a name"
         raise UserError(f"{both[0]}: {text}: rename one")
-    program = trace(served, inputs)
-    size = len(next(iter(inputs.values())))
-    tried = ", ".join(map(str, parity.sizes(size)))
-    console.print(f"checked      on {size} test samples, in batches of {tried}")
-    found: dict[Format, dict[str, float]] = {}
+    traced = program.trace(served, inputs)
     for form in formats:
         path = folder / FILES[form]
-        write(form, served, program, list(expected), path)
-        with refused(served, f"run from {path.name}"):
-            run = parity.OPEN[form](path)
-            found[form] = parity.differences(run, inputs, expected, model.heads)
-        for name, value in found[form].items():
-            if not value <= parity.LIMIT:
-                raise UserError(
-                    f"{trained.given_run}: {path.name} differs from the checkpoint by {value:.2g} "
-                    f"in {name}, more than {parity.LIMIT:g}: not exported"
-                )
-            console.print(f"difference   {path.name}, {name}: {value:.2g} at most")
-    write_json(folder / NAME, card(trained, inputs, expected, found))
+        program.write(form, served, traced, list(expected), path)
+        with program.refused(served, f"run from {path.name}"):
+            program.verify(form, path, inputs, expected, model.heads)
+    write_json(folder / NAME, _card(trained, formats, inputs, expected))
+
+
+def _card(
+    trained: Trained,
+    formats: Sequence[Format],
+    inputs: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+) -> dict[str, Any]:
+    """Everything that a user of the files needs to know."""
+    versions = {}
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    run, checkpoint = trained.given_run, trained.checkpoint
+    assert run is not None
+    assert checkpoint is not None
+    made, samples = read_json(run / "provenance.json"), len(next(iter(inputs.values())))
+    data = made.get("data", {})
+    schema = trained.datamodule.io_schema()
+    outputs = {name: _output(trained, name, value) for name, value in expected.items()}
+    meanings = {**outputs, **{k: {**outputs.get(k, {}), **v} for k, v in schema.items()}}
+
+    def described(tensors: Mapping[str, Tensor]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "shape": [BATCH, *value.shape[1:]],
+                "type": str(value.dtype).removeprefix("torch."),
+                **meanings.get(name, {}),
+            }
+            for name, value in tensors.items()
+        ]
+
+    return {
+        "task": trained.datamodule.task,
+        "files": {form: FILES[form] for form in formats},
+        "inputs": described(inputs),
+        "outputs": described(expected),
+        "origin": {
+            "run": shown(run),
+            "checkpoint": checkpoint.relative_to(run).as_posix(),
+            "trained_by": made.get("git"),
+            "exported_by": commit(),
+            "data": {"sample": data.get("sample"), "sha256": data.get("sha256")},
+        },
+        "versions": versions,
+        "checked": {
+            "samples": samples,
+            "batch_sizes": program.sizes(samples),
+            "limit": program.LIMIT,
+        },
+    }
+
+
+def _output(trained: Trained, name: str, value: Tensor) -> dict[str, Any]:
+    """The meaning of a head's predictions."""
+    head, target = trained.model.heads[name], trained.datamodule.target_names.get(name, name)
+    if not (classes := list(head.classes)):
+        return {"meaning": target, "unit": f"of {target} in the training data"}
+    meaning = f"probability of each {target}, in their order"
+    if value.ndim == 1:
+        meaning = f"probability that {target} is {classes[1]}"
+    elif head.multilabel:
+        meaning += "; a sample has all whose probability is above 0.5"
+    return {"meaning": meaning, "unit": "0 to 1", "classes": classes}
