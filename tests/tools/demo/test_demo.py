@@ -16,7 +16,7 @@ import kindling
 from kindling.__main__ import main
 from kindling.data import paths
 from kindling.errors import short
-from kindling.tools.demo.forms import form
+from kindling.tools.demo.page import form
 from scripts import browser
 from tests.engine.toy import PHOTOS, QUIET, SERIES, TABLE, write_photos, write_series, write_table
 
