@@ -20,16 +20,16 @@ from kindling.tools.runner.process import WHERE
 from tests.tools.runner.simulated import fake_runs, noted, wait
 
 pytest.importorskip("ray")
-pytest.importorskip("kindling.tools.runner.ray")
 
 FAKES = """
 import sys
 from pathlib import Path
 from kindling.__main__ import ended
-from kindling.tools.runner.ray import Ray
+from kindling.tools.runner.executors import Ray
 from tests.tools.runner.simulated import fake_runs, work
 wanted = fake_runs(Path({folder!r}), 2)
-sys.exit(ended(lambda: print(work(wanted, Ray(None), seconds={seconds}, failing=[{failing!r}]))))
+fake = dict(seconds={seconds}, failing=[{failing!r}])
+sys.exit(ended(lambda: print(work(wanted, Ray(2, 2, None), **fake))))
 """
 
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from kindling.data import paths
 from kindling.errors import Stopped, UserError
-from kindling.tools.sweep.trials import Failing
+from kindling.tools.sweep.study import Failing
 from tests.tools.runner.simulated import EPOCHS, wait
 from tests.tools.sweep.simulated import starts, study, work
 
@@ -131,7 +131,7 @@ def test_all_killed_it_goes_on_from_the_checkpoint(folder: Path) -> None:
 
 def test_killed_before_a_checkpoint_it_starts_again(folder: Path) -> None:
     made = study(folder)
-    taken = made.take(3)
+    taken = made.take()
     assert taken is not None
     taken[1].close()  # what the end of this process would have done
     work(folder, 2)

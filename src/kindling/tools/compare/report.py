@@ -8,49 +8,31 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
-from kindling.api.record import differing, show_alone
+from kindling.api.record import differing
 from kindling.cli.settings import shown
 from kindling.errors import short
 from kindling.runs.folder import shown as place
-from kindling.tools.command import ABSENT, Grid, markdown, show
-from kindling.tools.compare import figures
+from kindling.tools.command import ABSENT, Grid, markdown
 from kindling.tools.compare.scores import Comparison
 
-COLUMNS = 7
-"""Variants in a table, at most; more of them have rows."""
-
-COSTS = {"parameters": "{:,.0f}", "training_s": "{:,.1f}"}
-"""How the costs of a variant are written."""
+COLUMNS = 7  # variants in a table, at most; more of them have rows
 
 
-def report(comparison: Comparison, folder: Path, console: Console) -> None:
-    """Write tables and charts into ``folder``, made if need be, and show the tables."""
+def report(comparison: Comparison, folder: Path) -> None:
+    """Write the tables into ``folder``, made if need be, and show them."""
     folder.mkdir(parents=True, exist_ok=True)
     grids = [_grid(table) for table in (_settings(comparison), *_scores(comparison)) if len(table)]
-    for grid in grids:
-        show(grid, console)
-    explained, origin = _explained(comparison), _origin(comparison)
+    tables = "\n".join(map(markdown, grids))
+    print(tables)
+    origin = _origin(comparison)
     listed = "".join(f"- {name}: {line}\n" for name, line in origin.items())
-    text = "\n".join(map(markdown, grids))
-    (folder / "compare.md").write_text(f"{text}\n{explained}\n\n{listed}")
+    (folder / "compare.md").write_text(f"{tables}\n{listed}")
     comparison.by_score.to_csv(folder / "scores.csv", index=False)
     comparison.table.dropna(subset="run").to_csv(folder / "runs.csv", index=False)
-    figures.draw(comparison).savefig(folder / "compare.png", dpi=120)
-    over = comparison.over
-    linked = {
-        f"{name.replace(' ', '_')}/{over}_{record.pair[over == 'fold']}": record.folder
-        for name, records in comparison.variants.items()
-        for record in records
-    }
-    console.print(explained, style="dim")
-    files = {
-        "files": f"{place(folder)}/compare.md, compare.png, scores.csv, runs.csv",
-        "curves": show_alone(folder, linked),
-    }
+    files = {"files": f"{place(folder)}/compare.md, scores.csv, runs.csv"}
     for name, line in {**origin, **files}.items():
-        console.print(f"{name:<12} {line}")
+        print(f"{name:<12} {line}")
 
 
 def _settings(comparison: Comparison) -> pd.DataFrame:
@@ -66,23 +48,15 @@ def _scores(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
     table, names = comparison.by_score, comparison.names
     table = table.assign(score=table.apply(_spread, axis=1), apart=table.apply(_difference, axis=1))
 
-    def wide(cell: str) -> pd.DataFrame:
+    def wide(cell: str, variants: list[str]) -> pd.DataFrame:
         cells = table.pivot(index="metric", columns="variant", values=cell)
-        return cells.reindex(comparison.metrics)
+        return cells.reindex(index=comparison.metrics, columns=variants).dropna(how="all")
 
-    groups = comparison.table.groupby("variant")
-    costs = {
-        cost: groups[cost]
-        .agg(lambda values: values.mean(skipna=False))
-        .map(written.format, "ignore")
-        for cost, written in COSTS.items()
-    }
-    runs = pd.DataFrame({"runs": groups.size().astype(str)}).T
-    scores = pd.concat([runs, wide("score"), pd.DataFrame(costs).T.dropna(how="all")])[names]
-    others = [name for name in comparison.variants if name != names[0]]
-    apart = wide("apart").reindex(columns=others).dropna(how="all")
+    counts = comparison.table.groupby("variant").size().astype(str)
+    scores = pd.concat([counts.to_frame("runs").T, wide("score", names)])[names]
     label = "test" if comparison.test else "validation"
-    return scores.rename_axis(label), apart.rename_axis(f"minus {names[0]}")
+    others = [name for name in comparison.variants if name != names[0]]
+    return scores.rename_axis(label), wide("apart", others).rename_axis(f"minus {names[0]}")
 
 
 def _grid(table: pd.DataFrame) -> Grid:
@@ -92,51 +66,36 @@ def _grid(table: pd.DataFrame) -> Grid:
 
 
 def _spread(score: Any) -> str:
-    """Mean ± standard deviation, as many digits as the deviation tells."""
-    mean, deviation = score["mean"], score["deviation"]
-    if not deviation > 0:  # one run has none, which is NaN
-        return short(mean)
-    digits = _digits(deviation)
-    return f"{mean:,.{digits}f} ± {deviation:,.{digits}f}"
+    """Mean ± standard deviation, which one run has none of."""
+    deviation = f" ± {short(score['deviation'])}" if score["deviation"] > 0 else ""
+    return short(score["mean"]) + deviation
 
 
 def _difference(score: Any) -> str | None:
-    difference, low, high = score["difference"], score["low"], score["high"]
-    if math.isnan(difference):
-        return None
-    if math.isnan(low):
-        return f"{difference:+.3g}"
-    digits = _digits((high - low) / 2)
-    return f"{difference:+,.{digits}f} ({low:+,.{digits}f} to {high:+,.{digits}f})"
-
-
-def _digits(spread: float) -> int:
-    """Decimals that leave two digits of the spread."""
-    if spread <= 0 or not math.isfinite(spread):
-        return 4
-    return min(8, max(0, 1 - math.floor(math.log10(spread))))
-
-
-def _explained(comparison: Comparison) -> str:
-    over = comparison.over
-    if max(map(len, comparison.variants.values())) < 2:
-        return f"one run each: no spread and no interval; they need several {over}s"
-    return (
-        f"mean ± standard deviation over {over}s; differences paired by "
-        f"{over}, with a 95 % interval (see docs/compare.md)"
+    difference, low, high = (
+        "+" * (score[name] >= 0) + short(score[name]) for name in ("difference", "low", "high")
     )
+    if math.isnan(score["difference"]):
+        return None
+    return difference if math.isnan(score["low"]) else f"{difference} ({low} to {high})"
 
 
 def _origin(comparison: Comparison) -> dict[str, str]:
-    """On what data, when, at which commit and by which command."""
-    test, records = comparison.test, comparison.records
+    """What the numbers are, on what data, when, at which commit and by which command."""
+    test, records, over = comparison.test, comparison.records, comparison.over
     data = records[0].data(test)
     origin = data["root"] or "as its data module reads them"  # of a plain LightningDataModule
     origin = "the generated sample: not a score on real data" if data["sample"] else origin
     counts = [count for record in records if (count := record.samples(test))]
     several = f" to {max(counts):,}" if len({*counts}) > 1 else ""
     split = "test split" if test else "validation split, best epoch"
+    paired = f"mean ± standard deviation over {over}s; differences paired by {over}"
+    if max(map(len, comparison.variants.values())) < 2:
+        explained = f"one run each: no spread and no interval; they need several {over}s"
+    else:
+        explained = f"{paired}, with a 95 % interval (see docs/compare.md)"
     return {
+        "scores": explained,
         "data": f"{origin}; {split}" + (f", {min(counts):,}{several} samples" if counts else ""),
         "made": f"{datetime.now(UTC):%Y-%m-%d}, commit "
         + " and ".join(dict.fromkeys(record.commit for record in records)),

@@ -1,7 +1,7 @@
 """Statistics of variants: scores over runs, and paired differences to the first of them."""
 
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,8 @@ from kindling.api.record import Record
 from kindling.errors import UserError
 
 LEVEL = 0.95
-
-COSTS = ["parameters", "training_s"]
-"""What a run costs."""
-
-Variants = Mapping[str, Sequence[Record]]
-"""Runs that differ in seed or fold alone, by the name of their variant."""
+COSTS = ["parameters", "training_s"]  # of a run; there is no time of one that was resumed
+Variants = Mapping[str, Sequence[Record]]  # runs that differ in seed or fold alone, by its name
 
 
 class Comparison:
@@ -36,30 +32,23 @@ class Comparison:
         for name, records in variants.items():
             _check(name, records, test)
         self.records = [record for records in variants.values() for record in records]
-        runs = [(n, r, r.scores(test)) for n, records in variants.items() for r in records]
+        runs = [_row(name, record, test) for name in variants for record in variants[name]]
         # Validation has no baseline, nor have a plain LightningModule's runs.
         first = [record for record in next(iter(variants.values())) if test and record.baseline[0]]
-        beaten = [(record.baseline[0], record, record.baseline[1]) for record in first]
+        beaten = [_pair(record.baseline[0], record) | record.baseline[1] for record in first]
         # A single variant has only the baseline to differ from.
-        every = [*beaten, *runs] if len(variants) == 1 else [*runs, *beaten]
-        self.names = list(dict.fromkeys(name for name, *_ in every))
-        longer = aliases({metric for *_, scores in every for metric in scores})
-        scored = [{longer.get(m, m): value for m, value in s.items()} for *_, s in every]
-        self.metrics = list(dict.fromkeys(metric for scores in scored for metric in scores))
-        columns = ["variant", "seed", "fold", *self.metrics, *COSTS, "run"]
-        self.table = pd.DataFrame(
-            [
-                {"variant": n, "seed": r.pair[0], "fold": r.pair[1], **s, **_costs(n, r, variants)}
-                for (n, r, _), s in zip(every, scored, strict=True)
-            ],
-            columns=columns,
-        ).astype(dict.fromkeys(COSTS, float))
+        self.table = one_name(
+            pd.DataFrame([*beaten, *runs] if len(variants) == 1 else runs + beaten)
+        )
         """A row for each run, with its scores, costs and folder, and for each run's baseline."""
-        paired = self.table.assign(pair=[str(record.pair) for _, record, _ in every])
-        long = paired.melt(["variant", "pair"], self.metrics, "metric")
-        self.values = long.dropna(subset="value").astype({"value": float})
-        shared = statistics.fmean(r.share(test) for r in self.records) if over == "fold" else 0.0
-        self.by_score = compared(self.values, self.names[0], shared)
+        self.names = list(self.table["variant"].unique())
+        about = {"variant", "seed", "fold", "run", *COSTS}
+        self.metrics = [name for name in self.table if name not in about] + COSTS
+        pair = self.table["seed"].astype(str) + " " + self.table["fold"].astype(str)
+        long = self.table.assign(pair=pair).melt(["variant", "pair"], self.metrics, "metric")
+        values = long.dropna(subset="value").astype({"value": float})
+        shared = fmean(record.share(test) for record in self.records) if over == "fold" else 0.0
+        self.by_score = compared(values, self.names[0], shared)
 
 
 def _check(name: str, records: Sequence[Record], test: bool) -> None:
@@ -74,13 +63,27 @@ def _check(name: str, records: Sequence[Record], test: bool) -> None:
         )
 
 
-def _costs(name: str, record: Record, variants: Variants) -> dict[str, object]:
-    """None for a baseline, and no time for a run that was resumed."""
-    if name not in variants:
-        return {}
-    parameters = record.provenance.get("parameters")
+def _pair(name: str, record: Record) -> dict[str, object]:
+    return {"variant": name, "seed": record.pair[0], "fold": record.pair[1]}
+
+
+def _row(name: str, record: Record, test: bool) -> dict[str, object]:
     seconds = None if record.resumed else record.seconds
-    return {"parameters": parameters, "training_s": seconds, "run": str(record.folder)}
+    costs = {"parameters": record.provenance.get("parameters"), "training_s": seconds}
+    return _pair(name, record) | record.scores(test) | costs | {"run": str(record.folder)}
+
+
+def one_name(table: pd.DataFrame) -> pd.DataFrame:
+    """With short names of metrics replaced by the only long name that they can stand for.
+
+    A model of one head says ``mae`` where one of two says ``age/mae``.
+    """
+    names = [str(name) for name in table]
+    for name in names:
+        longer = [long for long in names if long.endswith(f"/{name}")]
+        if len(longer) == 1:
+            table[longer[0]] = table[longer[0]].fillna(table.pop(name))
+    return table
 
 
 def compared(values: pd.DataFrame, first: str, shared: float = 0.0) -> pd.DataFrame:
@@ -116,13 +119,3 @@ def compared(values: pd.DataFrame, first: str, shared: float = 0.0) -> pd.DataFr
     ends = {"low": apart["mean"] - reach, "high": apart["mean"] + reach}
     rows = scores.assign(minus=first, difference=apart["mean"], **ends).reset_index()
     return rows.reindex(columns=["variant", "metric", *rows.columns[2:]])
-
-
-def aliases(names: Iterable[str]) -> dict[str, str]:
-    """Short names of metrics by the only long name that they can stand for.
-
-    A model of one head says ``mae`` where one of two says ``age/mae``.
-    """
-    names = set(names)
-    longer = {n: [long for long in names if long.endswith(f"/{n}")] for n in names if "/" not in n}
-    return {name: found[0] for name, found in longer.items() if len(found) == 1}

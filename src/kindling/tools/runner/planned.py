@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -12,29 +13,20 @@ from kindling.api.record import RESULTS, Record, Settings
 from kindling.errors import UserError
 from kindling.runs import folder as runs
 
-LOCK, WORK = ".lock", ".work"
-"""Locks held by the command that manages the run, and by the process that executes it."""
+LOCK = ".lock"  # held by the command that manages the run
+WORK = ".work"  # held by the process that executes it
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run that a command needs.
+    """One run that a command needs."""
 
-    Args:
-        title: What the display calls it.
-        task: The run's task.
-        folder: Its own ``--logs`` folder.
-        flags: All flags but ``--logs`` and ``--threads``.
-        settings: Settings by which the run is recognized.
-        verb: ``train``, or ``fit`` for a run that is not tested.
-    """
-
-    title: str
+    title: str  # what the display calls it
     task: str
-    folder: Path
-    flags: list[str]
-    settings: Settings
-    verb: str = "train"
+    folder: Path  # its own ``--logs``
+    flags: list[str]  # all but ``--logs`` and ``--threads``
+    settings: Settings  # by which the run is recognized
+    verb: str = "train"  # or ``fit``, for a run that is not tested
 
     def finished(self) -> Path | None:
         """The newest run with these settings for which there is nothing left to do."""
@@ -56,11 +48,17 @@ class PlannedRun:
         most = self.settings.get("trainer.max_epochs")
         return most if isinstance(most, int) and most > 0 else None
 
+    @property
+    def devices(self) -> int:
+        """GPUs that the run uses if there are any."""
+        devices = self.settings.get("trainer.devices")
+        return devices if isinstance(devices, int) and devices > 0 else 1
+
     def trained(self, run: Path) -> bool:
         """Whether training is complete, even if the run was killed before it recorded that."""
-        record, checkpoints = Record(run), (run / runs.BEST, run / runs.LAST)
-        if not all(path.is_file() for path in checkpoints):
+        if not all((run / file).is_file() for file in (runs.BEST, runs.LAST)):
             return False
+        record = Record(run)
         # Of an epoch, the training scores are logged last, after the checkpoint is written.
         last = next(iter(record.curves[-1:]), {})
         whole = self.max_epochs == last.get("epoch", -1) + 1 and "train/loss" in last
@@ -75,7 +73,7 @@ class PlannedRun:
         if run is not None:
             return [*python, "test" if self.trained(run) else self.verb, f"--run={run}"]
         for empty in self._made():
-            if not any((empty / runs.BEST.parent).glob("[!.]*.ckpt")):
+            if not runs.has_checkpoint(empty):
                 shutil.rmtree(empty)
         where = [f"--logs={self.folder}", f"--threads={threads}"]
         return [*python, self.verb, *self.flags, *where, "--trainer.enable_progress_bar=false"]
@@ -95,16 +93,15 @@ class PlannedRun:
             held.close()
         return held is None
 
-    def _made(self) -> list[Path]:
+    def _made(self) -> Iterator[Path]:
         """The runs with these settings, the newest first; others stay where they are."""
-        return [run for run in self._versions() if self._matches(run)]
-
-    def _matches(self, run: Path) -> bool:
-        try:
-            made = Record(run).settings
-        except UserError:
-            return False  # killed while it wrote its configuration
-        return all(name in made and made[name] == value for name, value in self.settings.items())
+        for run in self._versions():
+            try:
+                made = Record(run).settings
+            except UserError:
+                continue  # killed while it wrote its configuration
+            if all(name in made and made[name] == value for name, value in self.settings.items()):
+                yield run
 
     def _versions(self) -> list[Path]:
         folders = (self.folder / self.task).glob("version_*")

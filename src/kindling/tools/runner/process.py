@@ -1,6 +1,7 @@
 """The process that executes a planned run, on this machine or another. Imports no torch."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,84 +10,76 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGTERM
-from typing import IO
+from typing import Any
 
 import psutil
 
 from kindling.tools.runner.planned import PlannedRun
 
-OUTPUT = "output.txt"
-
-WHERE = "where.txt"
-"""The machine, and its GPUs, that a run was started on."""
-
-LOOK = 0.2
-"""Seconds between two looks at a process."""
-
-GRACE = 0.0 if sys.platform == "win32" else 60.0
-"""Seconds that a process has to save, on systems where it can be told to."""
-
-STOPPED = 128 + SIGTERM
-"""Exit status of a process that was told to stop."""
+OUTPUT = "output.txt"  # what a run's process printed
+WHERE = "where.txt"  # the machine and GPUs that it was started on
+LOOK = 0.2  # seconds between two looks at a process
+GRACE = 60.0  # seconds that a process has to save
+STOPPED = 128 + signal.SIGTERM  # exit status of a process that was told to stop
 
 
 @dataclass
 class Work:
-    """Executes a planned run in a process of its own, on the machine on which this is called.
-
-    Args:
-        planned: The run.
-        threads: Threads of the process.
-        gpus: GPUs that the process sees; by default, those that this process sees.
-        cwd: The folder that relative paths start from.
-        stopping: Whether the process is to save what it has and end.
-    """
+    """Executes a planned run in a process of its own, on the machine on which this is called."""
 
     planned: PlannedRun
-    threads: int
-    gpus: str | None = None
-    cwd: Path = field(default_factory=Path.cwd)
-    stopping: bool = False
+    threads: int  # of the process
+    gpus: str | None = None  # that the process sees; by default, those that this process sees
+    cwd: Path = field(default_factory=Path.cwd)  # that relative paths start from
+    stopping: bool = False  # the process is to save what it has and end
 
     def __call__(self) -> int:
         """The exit status of the process; the folder is locked as long as it lives."""
+        # SLURM's warning, to all processes of a job, is received only in a pause.
+        _warnings("SIG_BLOCK")
         # A process may have outlived the command that started it, or was thought lost.
         while not (held := self.planned.hold()):
-            self.pause()
+            self._pause()
             if self.stopping:
                 return STOPPED
         with held:
-            return 0 if self.planned.finished() else self.watch(self._start(held.fileno()))
-
-    @property
-    def devices(self) -> int:
-        """GPUs that the run uses if there are any."""
-        devices = self.planned.settings.get("trainer.devices")
-        return devices if isinstance(devices, int) and devices > 0 else 1
+            if self.planned.finished():
+                return 0
+            self.process = self._start(held.fileno())
+            return self._watch()
 
     def stop(self) -> None:
         self.stopping = True
 
-    def pause(self) -> None:
+    def checkpoint(self) -> Any:
+        """At SLURM's warning, submitit asks what the job is to do when it is started again."""
+        from submitit.helpers import DelayedSubmission
+
+        if hasattr(self, "process"):
+            self.stop()
+            self._watch()
+        return DelayedSubmission(Work(self.planned, self.threads, self.gpus, self.cwd))
+
+    def _pause(self) -> None:
+        _warnings("SIG_UNBLOCK")
         try:
             time.sleep(LOOK)
         except KeyboardInterrupt:  # Ray's way to end a task
-            self.stopping = True
+            self.stop()
+        _warnings("SIG_BLOCK")
 
-    def watch(self, process: psutil.Popen) -> int:
+    def _watch(self) -> int:
         """Wait for the end of the process, which is told to stop when this is."""
-        told = 0.0
+        told, process = 0.0, self.process
         while (status := process.poll()) is None:
             with suppress(psutil.Error):
-                if told and time.monotonic() - told >= GRACE:
+                if self.stopping and not told:
+                    told = time.monotonic()
+                    process.terminate()
+                elif told and time.monotonic() - told >= GRACE:
                     for each in [*process.children(recursive=True), process]:
                         each.kill()
-                elif self.stopping and not told:
-                    told = time.monotonic()
-                    if GRACE:
-                        process.terminate()
-            self.pause()
+            self._pause()
         return int(status)
 
     def _start(self, lock: int) -> psutil.Popen:
@@ -115,54 +108,39 @@ class Work:
 
 @dataclass(eq=False)
 class Job:
-    """A run that an executor has started or queued; its folder is locked as long as it is watched.
+    """A run that an executor has started or queued."""
 
-    Args:
-        work: The work of the job.
-        held: The lock.
-        over: Whether it has ended, or will never begin.
-        result: The exit status, once it is over; raises where there is none.
-        cancel: Tells the run to save what it has and end.
-    """
-
-    work: Work
-    held: IO[str]
-    over: Callable[[], bool]
-    result: Callable[[], int]
-    cancel: Callable[[], object]
-    status: int | None = None
-    error: str = ""
+    planned: PlannedRun
+    done: Callable[[], bool]  # it has ended, or will never begin
+    result: Callable[[], int]  # the exit status, once it is done; raises where there is none
+    cancel: Callable[[], object]  # tells the run to save what it has and end
     stopped: bool = False
 
-    @property
-    def planned(self) -> PlannedRun:
-        return self.work.planned
-
     def stop(self) -> None:
-        if not self.stopped and not self.over():
+        if not self.stopped and not self.done():
             self.cancel()
         self.stopped = True
 
     def ended(self) -> bool:
-        if self.status is None and self.over():
-            try:
-                self.status = self.result()
-            except Exception as error:  # of any kind that an executor has
-                self.status, self.error = 1, str(error).strip().rpartition("\n")[2]
-        elif self.status is None and self.stopped and not self.planned.at_work():
-            self.status = STOPPED
-        return self.status is not None
+        return self.done() or (self.stopped and not self.planned.at_work())
 
     def where(self) -> str:
         path = self.planned.folder / WHERE
         return path.read_text() if path.exists() else "queued"
 
-    def complaint(self) -> str:
-        """The last line that the process printed, or what is wrong with a run that succeeded."""
-        if self.error:
-            return self.error
-        if self.status == 0:
-            return "made with other settings; was a configuration edited meanwhile? start again"
-        lines = (self.planned.folder / OUTPUT).read_text(errors="replace").split("\n")
-        message = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
-        return f"exit status {self.status}: {message.removeprefix('kindling: ')}"
+    def failure(self) -> str:
+        """Why a run that has ended has failed; empty if it has not."""
+        try:
+            status = self.result() if self.done() else STOPPED
+        except Exception as error:  # of any kind that an executor has
+            return str(error).strip().rpartition("\n")[2]
+        path = self.planned.folder / OUTPUT
+        lines = path.read_text(errors="replace").strip() if path.exists() else ""
+        last = lines.rpartition("\n")[2].removeprefix("kindling: ") or "no output"
+        return f"exit status {status}: {last}" if status else ""
+
+
+def _warnings(how: str) -> None:
+    """Block or unblock SLURM's warning, which a process inherits as blocked."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(getattr(signal, how), {signal.SIGUSR2})

@@ -1,11 +1,12 @@
-"""Tasks, names and flags as people type them or write them into files. Imports no torch."""
+"""Tasks, names and flags as people type them, and the settings and data of a run with them."""
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kindling.api.record import Settings, chosen
 from kindling.cli import arguments
 from kindling.cli import settings as layers
 from kindling.data import paths
@@ -38,17 +39,52 @@ def load(path: Path, part: str, known: Sequence[str]) -> dict[str, Any]:
     """The content of a YAML file that must have ``part``, and may have what is ``known``."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; it names {part}")
-    content = layers.load(path)
-    named = content.get(part) if isinstance(content, dict) else None
-    if not isinstance(named, dict) or not named:
+    content = layers.settings(path)
+    if not isinstance(named := content.get(part), dict) or not named:
         raise UserError(f"{path}: names no {part}; expected lines such as {part}: ...")
     if unknown := sorted(str(name) for name in set(content) - {part, *known}):
         raise UserError(f"{path}: {unknown[0]}: expected {part}, {' or '.join(known)}")
-    return dict(content)
+    return content
 
 
-def flags(value: Any, path: Path) -> list[str]:
+def split(value: Any, path: Path) -> list[str]:
     """Flags as a file has them, in one line."""
     if not isinstance(value, str | None):
         raise UserError(f"{path}: {value}: expected flags in one line, such as --model.lr=0.1")
     return shlex.split(value or "")
+
+
+def flags(settings: Mapping[str, Any]) -> list[str]:
+    return [f"--{name}={layers.shown(value)}" for name, value in settings.items()]
+
+
+def settings_of(flags: Sequence[str]) -> Settings:
+    """The settings of a run with these flags, as its ``config.yaml`` will have them."""
+    return chosen(_command(flags, instantiate=False).whole)
+
+
+def data_of(flags: Sequence[str]) -> Any:
+    """The data module of a run with these flags, whose data exist, are valid and fit the model.
+
+    Nothing is written but the sample. A plain LightningDataModule has no ``fingerprint``.
+    """
+    return _command(flags, instantiate=True).datamodule
+
+
+def _command(flags: Sequence[str], instantiate: bool) -> Any:
+    # Not at the top: with torch, which takes seconds.
+    from kindling.cli.parsing import ParsingCLI
+    from kindling.cli.process import quiet, setting_errors
+    from kindling.data.datamodule import DataModule
+
+    class Command(ParsingCLI):
+        def instantiate_classes(self) -> None:
+            if not instantiate:
+                return
+            self._make_pair()
+            if not isinstance(self.datamodule, DataModule):
+                self.datamodule.prepare_data()
+                self.datamodule.setup("fit")
+
+    with quiet(), setting_errors():
+        return Command(arguments.read(["fit", *flags]))
