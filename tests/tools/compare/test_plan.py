@@ -88,7 +88,7 @@ WRONG = [
     ("variants: [a, b]", "names no variants"),
     ("seeds: 3", "names no variants"),
     ("variants: {a: {lr: 1}}", "expected flags in one line"),
-    ("variants: {a/b: --model.lr=1}", "not a variant's name"),
+    ("variants: {a/b: --model.lr=1}", "'a/b': not a name"),
     ("variants: {a b: , a_b: }", "differ only in spaces"),
     ("variants: {a: }\nseeds: many", "expected a number of seeds"),
     ("variants: {a: }\nvariant: {}", "variant: expected variants, seeds or folds or flags"),

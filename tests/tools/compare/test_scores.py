@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from kindling.tools.compare.scores import compared, one_name
+from kindling.tools.compare.report import compared, one_name
 
 Values = NDArray[np.float64]
 

@@ -238,7 +238,7 @@ def test_without_the_packages(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -
         (["--model.hidden=[5]"], "does not fit the configured model"),
         (["--data.rot=x"], "data.rot: no such option"),
         (["--run=logs/none"], "logs/none: no such run"),
-        (["--ckpt_path=last"], "has no checkpoints/last.ckpt"),
+        (["--ckpt_path=last"], "best checkpoint is exported: leave it out"),
     ],
 )
 def test_flags_that_are_wrong(copy: Path, refuse: Refuse, flags: list[str], message: str) -> None:

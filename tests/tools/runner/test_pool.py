@@ -13,8 +13,7 @@ import pytest
 from kindling.data import paths
 from kindling.errors import Stopped
 from kindling.tools.runner.executors import Local, share_out
-from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import WHERE
+from kindling.tools.runner.planned import WHERE, PlannedRun
 from tests.tools.runner.simulated import fake_runs, noted, wait, work
 
 WHOLE = ["train", "ended"]

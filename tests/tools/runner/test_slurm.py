@@ -15,8 +15,7 @@ import pytest
 from kindling.api.record import Record
 from kindling.data import paths
 from kindling.errors import Stopped, UserError
-from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import WHERE
+from kindling.tools.runner.planned import WHERE, PlannedRun
 from tests.tools.runner import standin
 from tests.tools.runner.simulated import EPOCHS, fake_runs, noted, wait, work
 

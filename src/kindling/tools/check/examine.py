@@ -84,12 +84,9 @@ def check(task: str, flags: Sequence[str]) -> None:
 
 def examine(data: DataModule) -> Iterator[Finding]:
     """Findings in a data module's splits and in its files."""
-    samples = collect(data)
-    yield from tables.identifiers(samples)
-    yield from tables.leaks(samples)
-    yield from tables.targets(samples)
-    yield from tables.repeated(samples)
-    yield from photos.repeated(samples)
+    if samples := collect(data):
+        yield from tables.findings(samples)
+        yield from photos.repeated(samples)
     with suppress(UserError):  # that training is refused by
         yield from photos.squashed(data)
         yield from series.faults(data.sources().series)

@@ -3,7 +3,6 @@
 M: photos.
 """
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from kindling.data.datamodule import DataModule
 from kindling.data.files import formats, image_suffixes
+from kindling.images.read import silent
 from kindling.tools.check.samples import Finding, Samples
 
 MOST = 20_000  # photos that are looked at
@@ -58,10 +58,7 @@ def squashed(data: DataModule) -> Iterator[Finding]:
         if file.suffix.lower() not in image_suffixes():
             continue
         try:
-            with (
-                warnings.catch_warnings(action="ignore"),
-                Image.open(file, "r", formats()) as image,
-            ):
+            with silent(), Image.open(file, "r", formats()) as image:
                 width, height = image.size
         except Exception:  # which is told of elsewhere
             continue

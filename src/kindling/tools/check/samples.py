@@ -4,7 +4,6 @@ N: samples, F: columns, V: photos of a sample, M: photos.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -35,30 +34,24 @@ class Finding(NamedTuple):
         return "\n     ".join([first, *self.each[: self.most], *more])
 
 
-@dataclass
-class Samples:
+class Samples(NamedTuple):
     """Inputs and targets, each with N rows of the same index."""
 
-    names: list[str] = field(default_factory=list)  # what the file calls each
-    split: "pd.Series[str]" = field(default_factory=lambda: pd.Series(dtype=object))
-    inputs: pd.DataFrame = field(default_factory=pd.DataFrame)  # numbers, categories as text
-    targets: pd.DataFrame = field(default_factory=pd.DataFrame)  # numbers, classes as text
-    images: Tensor | None = None  # (M, 3, H, W) bytes
-    photos: Tensor | None = None  # (N, V), where in ``images``
+    names: list[str]  # what the file calls each
+    split: "pd.Series[str]"
+    inputs: pd.DataFrame  # numbers, categories as text
+    targets: pd.DataFrame  # numbers, classes as text
+    images: Tensor | None  # (M, 3, H, W) bytes
+    photos: Tensor | None  # (N, V), where in ``images``
 
 
-def collect(data: DataModule) -> Samples:
+def collect(data: DataModule) -> Samples | None:
     """The samples of a data module whose splits are ``FieldDataset``s; none of any other."""
     there = {name: data.splits[name] for name in STAGES if name in data.splits}
     splits = {k: v for k, v in there.items() if isinstance(v, FieldDataset) and len(v)}
     if not splits:
-        return Samples()
-    one = next(iter(splits.values()))
-    samples = Samples(
-        [_name(split, k) for split in splits.values() for k in range(len(split))],
-        pd.Series([str(name) for name, split in splits.items() for _ in range(len(split))]),
-    )
-    samples.targets = pd.DataFrame(index=samples.split.index)  # also where there are none
+        return None
+    one, images, photos = next(iter(splits.values())), None, None
     fields = {name: torch.cat([s.fields[name] for s in splits.values()]) for name in one.fields}
     fields.pop("weight", None)  # by which rows count, and which nothing is predicted from
     several = getattr(data, "target_field", None)  # of a table, whose targets are its columns
@@ -66,18 +59,20 @@ def collect(data: DataModule) -> Samples:
         fields |= zip(data.target_names, fields.pop(several).unbind(1), strict=True)
     heads = [name for name, values in fields.items() if values.ndim == 1 and name not in one.shared]
     called = dict(zip(heads, data.target_names.values(), strict=False))
-    columns: dict[str, object] = {}
+    inputs, targets = {}, {}
     for name, values in fields.items():
         if name in one.shared:
-            samples.images, samples.photos = one.shared[name], values.reshape(len(values), -1)
+            images, photos = one.shared[name], values.reshape(len(values), -1)
         elif name in heads:
-            samples.targets[called.get(name, name)] = _column(values, target_mask(values))
+            targets[called.get(name, name)] = _column(values, target_mask(values))
         elif values.ndim == 2 and (name in one.names or values.is_floating_point()):
             default = [f"{name} {k + 1}" for k in range(values.shape[1])]
             for column, cells in zip(one.names.get(name, default), values.T, strict=True):
-                columns[column] = _column(cells, cells != 0)
-    samples.inputs = pd.DataFrame(columns, samples.split.index)
-    return samples
+                inputs[column] = _column(cells, cells != 0)
+    names = [_name(split, k) for split in splits.values() for k in range(len(split))]
+    split = pd.Series([str(name) for name, part in splits.items() for _ in range(len(part))])
+    rows, sought = (pd.DataFrame(columns, split.index) for columns in (inputs, targets))
+    return Samples(names, split, rows, sought, images, photos)
 
 
 def _name(split: FieldDataset[object], index: int) -> str:

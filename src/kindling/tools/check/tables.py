@@ -27,7 +27,12 @@ larger half of its numbers, or in which cells of the column are missing."""
 FINE = 0.5  # share of different values in a column that two rows are unlikely to share
 
 
-def identifiers(samples: Samples) -> Iterator[Finding]:
+def findings(samples: Samples) -> Iterator[Finding]:
+    for look in (_identifiers, _leaks, _targets, _repeated):
+        yield from look(samples)
+
+
+def _identifiers(samples: Samples) -> Iterator[Finding]:
     """Columns that name or count their rows: text that hardly repeats, numbers that rise."""
     for name, column in samples.inputs.items():
         known = column.dropna()
@@ -43,7 +48,7 @@ def identifiers(samples: Samples) -> Iterator[Finding]:
             yield Finding("warn", f"{name}: {what}, but is learned from")
 
 
-def leaks(samples: Samples) -> Iterator[Finding]:
+def _leaks(samples: Samples) -> Iterator[Finding]:
     """Columns that alone almost reveal a target, by their values or missing cells."""
     # Without the test split, so that nobody chooses columns by it.
     for name, target in samples.targets[samples.split != "test"].items():
@@ -95,7 +100,7 @@ def related(data: DataModule) -> Iterator[Finding]:
             yield from (Finding("note", text) for text in related_rows(table, source.targets))
 
 
-def targets(samples: Samples) -> Iterator[Finding]:
+def _targets(samples: Samples) -> Iterator[Finding]:
     """Targets without values, without a second class, or with rare classes in a split."""
     for name, target in samples.targets.items():
         known = target.dropna()
@@ -111,7 +116,7 @@ def targets(samples: Samples) -> Iterator[Finding]:
                     yield Finding("note", what, rare, 3)
 
 
-def repeated(samples: Samples) -> Iterator[Finding]:
+def _repeated(samples: Samples) -> Iterator[Finding]:
     """Rows nearly equal to one in an earlier split, unless that happens by chance."""
     numbers = samples.inputs.select_dtypes("number")
     spread = numbers.quantile(0.75) - numbers.quantile(0.25)

@@ -11,8 +11,7 @@ from kindling.cli.settings import shown
 from kindling.data import paths
 from kindling.errors import UserError, require_package
 from kindling.runs.folder import shown as place
-from kindling.tools.compare.report import report
-from kindling.tools.compare.scores import Comparison
+from kindling.tools.compare.report import Comparison, report
 from kindling.tools.runner import executors, settings
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Pool
@@ -71,12 +70,9 @@ def read(path: Path, task: str) -> Plan:
     over = "fold" if "folds" in content else "seed"
     if type(count := content.get(f"{over}s", SEEDS)) is not int:
         raise UserError(f"{path}: {over}s: {count}: expected a number of {over}s")
-    variants, shared = {}, settings.split(content.get("flags"), path)
-    for name, own in content["variants"].items():
-        if not isinstance(name, str) or not settings.NAME.fullmatch(name):
-            raise UserError(f"{path}: {name}: not a variant's name; use letters, digits and spaces")
-        variants[name] = [*shared, *settings.split(own, path)]
-    if len({settings.check_name(name) for name in variants}) < len(variants):
+    named, shared = content["variants"].items(), settings.split(content.get("flags"), path)
+    variants = {str(name): [*shared, *settings.split(own, path)] for name, own in named}
+    if len({settings.check_name(name, path) for name in variants}) < len(variants):
         raise UserError(f"{path}: two variants differ only in spaces; rename one of them")
     return Plan(task, variants, over, repeats(over, count))
 

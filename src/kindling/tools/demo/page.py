@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 import torch
 
@@ -23,6 +24,8 @@ from kindling.tables.datamodule import TableDataModule
 from kindling.tables.dates import source
 from kindling.tables.read import numbers
 from kindling.training.module import Module
+
+SAMPLES = 6  # of the test split, as examples
 
 
 def serve(run: str, host: str, port: int) -> None:
@@ -122,10 +125,9 @@ class Form(NamedTuple):
 def form(run: Run, tested: pd.DataFrame) -> Form:
     """The fields of a run, and samples with their answers from its ``predictions.csv``."""
     data: Any = run.data
-    steps = getattr(data, "horizon", 1)  # a row each
-    chosen = tested.iloc[:: steps * max(1, len(tested) // steps // 6)].head(6)
     if isinstance(data, SeriesDataModule):
-        return _series(data, tested, chosen)
+        return _series(data, len(tested))
+    chosen = tested.iloc[:: max(1, len(tested) // SAMPLES)].head(SAMPLES)
     of_columns = any("columns" in about for about in data.io_schema().values())
     return (_table if isinstance(data, TableDataModule) and of_columns else _photo)(data, chosen)
 
@@ -176,11 +178,11 @@ def _photo(data: Any, chosen: pd.DataFrame) -> Form:
     return Form([field], given, _answered(files, data.target_names.values(), chosen))
 
 
-def _series(data: Any, tested: pd.DataFrame, chosen: pd.DataFrame) -> Form:
+def _series(data: Any, tested: int) -> Form:
     """A CSV that is pasted or dropped; the forecast is of what comes after its last value."""
-    path, times, dayfirst = data.files()[-1], data.columns.times, bool(data.columns.dayfirst)
+    path, columns, steps = data.files()[-1], data.columns, data.horizon
     mark, header = read_header(path)
-    folder, shown = Path(tempfile.mkdtemp(prefix="kindling-")), mark.join(header)
+    shown, folder = mark.join(header), Path(tempfile.mkdtemp(prefix="kindling-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
     def given(text: str, file: str | None) -> Path:
@@ -191,41 +193,36 @@ def _series(data: Any, tested: pd.DataFrame, chosen: pd.DataFrame) -> Form:
         (pasted := folder / f"{uuid4().hex}.csv").write_text(text)
         return pasted
 
-    def moments(table: pd.DataFrame, columns: list[str]) -> "pd.Series[Any]":
-        written = table[columns].agg(" ".join, axis=1)
-        return pd.to_datetime(written, errors="coerce", format="mixed", dayfirst=dayfirst, utc=True)
-
-    known = ", ".join(data.columns.known)  # which the steps to forecast bring
-    ahead = f"; {known} also for the next {data.horizon}" if known else ""
+    known = ", ".join(columns.known)  # which the steps to forecast bring
+    ahead = f"; {known} also for the next {steps}" if known else ""
     label = f"rows under the header {shown}, oldest first{ahead}"
     text = gr.Textbox(lines=10, max_lines=10, label=label)
     dropped = gr.File(file_types=[".csv"], type="filepath", label="or a CSV file")
     rows = pd.read_csv(path, sep=mark, dtype=str, keep_default_na=False)
-    when, samples, answers = moments(rows, times), [], [tested.head(0)]
+    if columns.series:  # of several, the first is shown
+        of = rows[columns.series]
+        rows, tested = rows[of == of.iloc[0]], tested // of.nunique()
     needed = data.window + max([0, *data.io_schema()["window"]["lags_in_steps"]]) + 1
-    unknown = dict.fromkeys((*data.columns.values, *data.columns.inputs), "")
-    name, steps = data.columns.series, data.horizon
-    wide = getattr(data.columns, "wide", ())  # a column for each series: all are forecast at once
-    for place, moment in moments(chosen, [" ".join(times)]).items():
-        own = rows[name] == chosen.at[place, name] if name else when.notna()
-        before = rows[own & (when < moment)].tail(needed)
-        after = rows[own & (when >= moment)].head(steps if known else 0).assign(**unknown)
-        there = (own & (when == moment)).sum() == 1 and len(before) == needed
-        if there and not wide and len(after) in (0, steps):
-            samples.append([pd.concat([before, after]).to_csv(index=False, sep=mark), None])
-            answers.append(tested.loc[place:].head(steps))
-    return Form([text, dropped], given, _answered(samples, data.targets, pd.concat(answers), steps))
+    unknown = dict.fromkeys((*columns.values, *columns.inputs), "")
+    first, last, examples = max(needed, len(rows) - tested // steps), len(rows) - steps, []
+    # With a column for each series, all are forecast at once: too much for a line.
+    for place in [] if columns.wide else np.unique(np.linspace(first, last, SAMPLES, dtype=int)):
+        after = rows[place : place + steps]
+        ahead_of = after.assign(**unknown) if known else after[:0]
+        window = pd.concat([rows[place - needed : place], ahead_of]).to_csv(index=False, sep=mark)
+        answer = "; ".join(f"{name} {', '.join(after[name])}" for name in columns.values)
+        examples.append([window, None, answer])
+    return Form([text, dropped], given, examples)
 
 
 def _answered(
-    samples: list[list[Any]], targets: Collection[str], tested: pd.DataFrame, steps: int = 1
+    samples: list[list[Any]], targets: Collection[str], tested: pd.DataFrame
 ) -> list[list[Any]]:
-    """Each sample with its true answers, one for each of its rows, as the file has them."""
-    answered = []
-    for k, values in enumerate(samples):
-        rows = tested.iloc[k * steps : (k + 1) * steps].fillna("unknown")
-        rows = rows.replace(r"\.0$", "", regex=True)
-        named = {n: long if (long := f"{n}_target") in rows else n for n in targets}
-        words = [f"{n} {', '.join(rows[column])}" for n, column in named.items() if column in rows]
-        answered.append([*values, "; ".join(words)])
-    return answered
+    """Each sample with its true answer, as the file has it."""
+    rows = tested.fillna("unknown").replace(r"\.0$", "", regex=True)
+    names = {n: long if (long := f"{n}_target") in rows else n for n in targets}
+    there = {name: rows[column] for name, column in names.items() if column in rows}
+    answers = (
+        "; ".join(f"{n} {cells.iloc[k]}" for n, cells in there.items()) for k in range(len(rows))
+    )
+    return [[*values, answer] for values, answer in zip(samples, answers, strict=True)]

@@ -18,8 +18,7 @@ from kindling.data import paths
 from kindling.data.files import cores
 from kindling.errors import UserError, require_package
 from kindling.runs.folder import write
-from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import Job, Work
+from kindling.tools.runner.planned import Job, PlannedRun, Work
 
 STORE = 128 * 1024**2  # bytes for Ray's objects, of which a run has next to none
 JOB = "job.txt"  # in a run's folder, the number of the job that was submitted to SLURM for it

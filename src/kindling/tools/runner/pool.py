@@ -11,8 +11,7 @@ from rich.status import Status
 from kindling.api.record import Record
 from kindling.errors import Stopped
 from kindling.tools.runner.executors import Executor
-from kindling.tools.runner.planned import LOCK, PlannedRun
-from kindling.tools.runner.process import LOOK, WHERE, Job
+from kindling.tools.runner.planned import LOCK, LOOK, WHERE, Job, PlannedRun
 
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]  # there are
 Taken = tuple[PlannedRun, IO[str]]  # a run, and the lock to manage it

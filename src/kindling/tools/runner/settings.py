@@ -12,8 +12,6 @@ from kindling.cli import settings as layers
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
 
-NAME = re.compile(r"[\w+-][\w+. -]*")
-
 
 def check_task(task: str) -> None:
     tasks = arguments.names(paths.CONFIGS)
@@ -21,10 +19,10 @@ def check_task(task: str) -> None:
         raise UserError(f"{task}: no such task{did_you_mean(task, tasks)}")
 
 
-def check_name(name: str) -> str:
+def check_name(name: str, where: object = "NAME") -> str:
     """A name as a folder's name."""
-    if not NAME.fullmatch(name):
-        raise UserError(f"{name!r}: not a name (NAME): use letters, digits, spaces and -_.+")
+    if not re.fullmatch(r"[\w+-][\w+. -]*", name):
+        raise UserError(f"{name!r}: not a name ({where}): use letters, digits, spaces and -_.+")
     return name.replace(" ", "_")
 
 

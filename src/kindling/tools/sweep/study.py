@@ -21,14 +21,14 @@ from kindling.errors import UserError, short
 from kindling.runs import folder as runs
 from kindling.tools.runner import settings
 from kindling.tools.runner.executors import Executor
-from kindling.tools.runner.planned import LOCK, PlannedRun
+from kindling.tools.runner.planned import LOCK, Job, PlannedRun
 from kindling.tools.runner.pool import Pool, Taken
-from kindling.tools.runner.process import Job
 from kindling.tools.sweep.space import Space, nested
 
 DATABASE = "study.db"
 PATIENCE = 100  # seconds for another process to write to the database
 HOPELESS = 10  # failures in a row that end the sweep
+COMPLETE = TrialState.COMPLETE
 
 
 class Failing(UserError):
@@ -53,10 +53,8 @@ class Sweep(Pool):
         self.folder, self.space, self.wanted, fixed = folder, space, wanted, space.fixed
         self.monitor = str(fixed["checkpoint.monitor"])
         self.best = max if fixed["checkpoint.mode"] == "max" else min
-        self._failures = 0
-        self._trials: dict[str, optuna.Trial] = {}  # those of this command, by title
-        self._scores: dict[str, dict[int, float]] = {}  # of theirs, by epoch
-        self._worse: set[str] = set()
+        # Those of this command, by title, with their scores by epoch.
+        self._trials: dict[str, tuple[optuna.Trial, dict[int, float]]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         with self._alone():
             self.study = self._open()
@@ -111,7 +109,7 @@ class Sweep(Pool):
 
     def finished(self) -> int:
         """Trials that count: complete, or stopped early for being worse than others."""
-        return len(self.trials(TrialState.COMPLETE, TrialState.PRUNED))
+        return len(self.trials(COMPLETE, TrialState.PRUNED))
 
     def waiting(self) -> bool:
         return self.finished() < self.wanted
@@ -125,17 +123,17 @@ class Sweep(Pool):
         with self._alone():
             running = self.trials(TrialState.RUNNING)
             for left in running:
-                if taken := self._taken(left):
+                if left.params.keys() != self.space.searched.keys():  # killed while it was drawn
+                    self.study.tell(left.number, state=TrialState.FAIL)
+                elif taken := self._taken(left):
                     return taken
             if len(running) + self.finished() >= self.wanted:
                 return None
             # What a trial of some number draws shall not be drawn again by the next command.
-            seed = int(self.space.fixed.get("seed_everything") or 0) * 1_000_003 + len(
-                self.trials()
-            )
+            seed = 1_000_003 * int(self.space.fixed.get("seed_everything") or 0)
+            seed = (seed + len(self.trials())) % 2**32
             with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
-                sampler = optuna.samplers.TPESampler(seed=seed % 2**32, constant_liar=True)
-            self.study.sampler = sampler
+                self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
             return self._taken(self.study.ask(self.space.searched))
 
     def _taken(self, trial: FrozenTrial | optuna.Trial) -> Taken | None:
@@ -143,8 +141,8 @@ class Sweep(Pool):
             return None
         study = self._storage.get_study_id_from_name(self.study.study_name)
         which = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-        self._trials[planned.title] = optuna.Trial(self.study, which)
-        self._scores[planned.title] = dict(self.trials()[trial.number].intermediate_values)
+        scores = dict(self.trials()[trial.number].intermediate_values)
+        self._trials[planned.title] = optuna.Trial(self.study, which), scores
         return planned, held
 
     def look(self, job: Job, rows: Sequence[Mapping[str, float]]) -> int:
@@ -152,43 +150,35 @@ class Sweep(Pool):
 
         Of several validations in an epoch, the first counts; what gives no epoch is no score.
         """
-        title, name = job.planned.title, self.monitor
-        trial, known = self._trials[title], self._scores[title]
+        name, (trial, known) = self.monitor, self._trials[job.planned.title]
         scores = {int(r["epoch"]): r[name] for r in reversed(rows) if {name, "epoch"} <= r.keys()}
         new = sorted(scores.keys() - known)
         for epoch in new:
             trial.report(scores[epoch], epoch)
             known[epoch] = scores[epoch]
-        if new and title not in self._worse and trial.should_prune():
-            self._worse.add(title)
+        if new and not job.stopped and trial.should_prune():
             job.stop()
         return len(known)
 
     def end(self, job: Job) -> None:
         title, failure = job.planned.title, job.failure()
-        pruned = bool(failure) and title in self._worse
-        numbers = [score for score in self._scores[title].values() if isfinite(score)]
+        trial, scores = self._trials[title]
+        numbers = [score for score in scores.values() if isfinite(score)]
         if not numbers and not failure:
             failure = f"has no {self.monitor} that is a number (checkpoint.monitor)"
-        if failure and not pruned:
-            self._fail(title, failure)
-            return
-        best, how = self.best(numbers), "pruned" if pruned else "finished"
+        state, message = TrialState.FAIL, failure
+        if numbers and (job.stopped or not failure):
+            state = TrialState.PRUNED if failure else COMPLETE
+            message = f"{len(scores)} epochs, {self.monitor} {short(self.best(numbers))}"
+        else:
+            trial.set_user_attr("error", failure)
+        value = self.best(numbers) if state == COMPLETE else None
         with self._alone():
-            value, state = (None, TrialState.PRUNED) if pruned else (best, TrialState.COMPLETE)
-            self.study.tell(self._trials[title], value, state)
-        self._failures = 0
-        reached = f"after {len(self._scores[title])} epochs, {self.monitor} {short(best)}"
-        print(f"{how:12} {title} {reached}")
-
-    def _fail(self, title: str, failure: str) -> None:
-        self._trials[title].set_user_attr("error", failure)
-        with self._alone():
-            self.study.tell(self._trials[title], state=TrialState.FAIL)
-        self._failures += 1
-        print(f"failed       {title}: {failure}")
-        if self._failures == HOPELESS:
-            raise Failing(f"{HOPELESS} trials in a row failed; the last, {title}: {failure}")
+            self.study.tell(trial, value, state)
+        print(f"{state.name.lower():12} {title}: {message}")
+        last = [trial.state for trial in self.trials(COMPLETE, TrialState.PRUNED, TrialState.FAIL)]
+        if last[-HOPELESS:] == HOPELESS * [TrialState.FAIL]:
+            raise Failing(f"{HOPELESS} trials in a row failed; the last, {title}: {message}")
 
     # The outcome.
 
@@ -199,7 +189,7 @@ class Sweep(Pool):
         table = table.rename(columns=lambda name: name.removeprefix("params_"))
         table["run"] = [str(self.planned(trial).newest() or "") for trial in self.trials()]
         table.to_csv(self.folder / "trials.csv", index=False)
-        if not self.trials(TrialState.COMPLETE):
+        if not self.trials(COMPLETE):
             raise UserError(f"{place}: no trial is complete; {place}/trials.csv lists them")
         trial, path = self.study.best_trial, self.folder / "best.yaml"
         found = f"{self.monitor} {trial.value:.6g}, chosen on validation alone"

@@ -146,8 +146,7 @@ def _report(base: str, target: str) -> None:
 
 
 def _version(commit: str) -> str:
-    found = re.search(r'__version__ = "(.+)"', _show(commit, "src/kindling/__init__.py"))
-    return found[1] if found else "unknown"
+    return _show(commit, "src/kindling/__init__.py").partition('__version__ = "')[2].split('"')[0]
 
 
 def _show(commit: str, path: str) -> str:
