@@ -14,6 +14,12 @@ Grid = list[list[str]]  # rows, the header first
 Words = Sequence[str]
 
 
+class Failed(UserError):
+    """Something that was asked for failed, though it was asked for rightly."""
+
+    status = 1
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of a tool that works on runs, or makes several; a mistake is one line.
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 
 from kindling.__main__ import main
 from kindling.cli import arguments
@@ -89,6 +90,8 @@ def test_a_sweep_of_real_runs(tmp_path: Path, logs: Path) -> None:
     assert main([*given, "--trials=2", "--jobs=1"]) == 0
     folder = logs / "toy" / "sweep" / "x"
     first = pd.read_csv(folder / "trials.csv")
+    with FileLock(folder / ".lock"):
+        assert main([*given, "--trials=3"]) == 2, "another command works on it"
     assert main([*given, "--trials=3", "--jobs=1"]) == 0
     table = pd.read_csv(folder / "trials.csv")
     assert table[:2].equals(first), "what was there is not made again"

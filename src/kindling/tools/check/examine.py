@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import Trainer
 
 from kindling.cli import arguments
 from kindling.cli.parsing import ParsingCLI
@@ -25,16 +24,6 @@ class Checked(ParsingCLI):
     """``kindling fit`` up to the first training batch, without a run."""
 
     refusal: UserError | None = None  # that training would end with
-    made: DataModule | None = None  # without splits if training is refused before
-
-    def _make_data(
-        self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any
-    ) -> LightningDataModule:
-        data = super()._make_data(class_type, *args, **kwargs)
-        if not isinstance(data, DataModule):
-            raise UserError(f"{class_type.__name__}: not a kindling DataModule: nothing to check")
-        self.made = data
-        return data
 
     def instantiate_classes(self) -> None:
         try:
@@ -45,8 +34,6 @@ class Checked(ParsingCLI):
                 self.model.trainer.datamodule = self.datamodule
                 self.model.setup("fit")
         except UserError as error:
-            if self.made is None:  # a setting is wrong, and there is nothing to look at
-                raise
             self.refusal = error
 
 
@@ -57,8 +44,11 @@ def check(task: str, flags: Sequence[str]) -> None:
     """
     with quiet():
         checked = Checked(arguments.read(["fit", f"--config={task}", *flags]))
-        data, refusal = checked.made, checked.refusal
-        assert data is not None
+        data, refusal = getattr(checked, "datamodule", None), checked.refusal
+        if data is None and refusal:  # a setting is wrong, and there is nothing to look at
+            raise refusal
+        if not isinstance(data, DataModule):
+            raise UserError(f"{type(data).__name__}: not a kindling DataModule: nothing to check")
         found = list(examine(data))
         columns = [] if refusal else _columns(data)
     if isinstance(refusal, BadFiles):

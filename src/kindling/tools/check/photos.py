@@ -10,7 +10,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 from torch.nn.functional import interpolate
 
 from kindling.data.datamodule import DataModule
@@ -39,9 +38,11 @@ def repeated(samples: Samples) -> Iterator[Finding]:
         photos = photos.sample(MOST, random_state=0)
     # The test photo first, as it is the one to remove.
     photos = photos.sort_values("split", key=lambda split: split == "train", kind="stable")
-    index = torch.tensor(photos["photo"].to_list())
+    parts = torch.split(torch.tensor(photos["photo"].to_list()), CHUNK)
+    grey = (samples.images[part].float().mean(1, keepdim=True) for part in parts)
+    small = [interpolate(p, SIZE, mode="bilinear", antialias=True)[:, 0] for p in grey]
     found: dict[str, dict[str, None]] = {}
-    for pair in similar(_grey(samples.images, index)):
+    for pair in similar(torch.cat(small).numpy()):
         (one, other), names = photos["split"].iloc[pair], photos["name"].iloc[pair]
         if one != other:
             found.setdefault(f"{one} and {other}", {})[" = ".join(names)] = None
@@ -68,13 +69,6 @@ def squashed(data: DataModule) -> Iterator[Finding]:
     if found:
         text = "photos that are squashed; --data.fit=crop or pad keeps shapes"
         yield Finding("note", text, found, 5)
-
-
-def _grey(images: Tensor, index: Tensor) -> NDArray[np.float32]:
-    """These photos as grey values, ``(M, 64, 72)``."""
-    parts = [images[part].float().mean(1, keepdim=True) for part in torch.split(index, CHUNK)]
-    resized = [interpolate(p, SIZE, mode="bilinear", antialias=True)[:, 0] for p in parts]
-    return torch.cat(resized).numpy()
 
 
 def similar(grey: NDArray[np.float32]) -> list[list[int]]:

@@ -11,6 +11,7 @@ from kindling.cli.settings import shown
 from kindling.data import paths
 from kindling.errors import UserError, require_package
 from kindling.runs.folder import shown as place
+from kindling.tools.command import Failed
 from kindling.tools.compare.report import Comparison, report
 from kindling.tools.runner import executors, settings
 from kindling.tools.runner.planned import PlannedRun
@@ -75,12 +76,6 @@ def read(path: Path, task: str) -> Plan:
     if len({settings.check_name(name, path) for name in variants}) < len(variants):
         raise UserError(f"{path}: two variants differ only in spaces; rename one of them")
     return Plan(task, variants, over, repeats(over, count))
-
-
-class Failed(UserError):
-    """Some runs of a comparison failed; the others are complete."""
-
-    status = 1
 
 
 def compare(plan: Plan, folder: Path, flags: Sequence[str], options: Namespace) -> None:

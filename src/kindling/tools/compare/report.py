@@ -25,13 +25,10 @@ COLUMNS = 7  # variants in a table, at most; more of them have rows
 
 
 class Comparison:
-    """The scores of at least one variant; those of test beside the baseline's.
+    """The scores of at least one variant, of which the first is what others are compared with.
 
-    Args:
-        variants: The first is what others are compared with.
-        test: Whether scores are of the test split, or of validation at the epoch that the best
-            checkpoint is of.
-        over: What the runs of a variant differ in: ``seed`` or ``fold``.
+    Scores of ``test`` are beside the baseline's; others are of validation at the epoch that the
+    best checkpoint is of. The runs of a variant differ in ``over``: ``seed`` or ``fold``.
 
     Raises:
         UserError: Runs of a variant do not belong together.
@@ -140,7 +137,8 @@ def report(comparison: Comparison, folder: Path) -> None:
     origin = _origin(comparison)
     listed = "".join(f"- {name}: {line}\n" for name, line in origin.items())
     (folder / "compare.md").write_text(f"{tables}\n{listed}")
-    comparison.by_score.to_csv(folder / "scores.csv", index=False)
+    scores = comparison.by_score[~comparison.by_score["metric"].isin(COSTS)]
+    scores.to_csv(folder / "scores.csv", index=False)
     comparison.table.dropna(subset="run").to_csv(folder / "runs.csv", index=False)
     files = {"files": f"{place(folder)}/compare.md, scores.csv, runs.csv"}
     for name, line in {**origin, **files}.items():

@@ -77,14 +77,12 @@ def swings_with_level(values: NDArray[np.float64], season: int = 0) -> bool:
 def _find_time(table: pd.DataFrame, path: Path) -> str:
     """The first column of times, of text if there is one."""
     # Numbers may be times as well, but text that reads as a time hardly is anything else.
-    likely = sorted(table.items(), key=lambda item: _of_numbers(item[1]))
-    if (time := next((str(name) for name, cells in likely if _is_time(cells)), None)) is None:
-        raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
-    return time
-
-
-def _of_numbers(cells: "pd.Series[str]") -> bool:
-    return bool(pd.to_numeric(cells.dropna().head(SEEN), errors="coerce").notna().all())
+    first = table.head(SEEN).apply(pd.to_numeric, errors="coerce")
+    numeric = [name for name in table if first[name].count() == table[name].head(SEEN).count()]
+    for name in sorted(map(str, table), key=numeric.__contains__):
+        if _is_time(table[name]):
+            return name
+    raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
 
 
 def _is_time(cells: "pd.Series[str]") -> bool:

@@ -7,7 +7,7 @@ from kindling.api.record import RESULTS, Record, differing
 from kindling.cli.settings import flat
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
-from kindling.tools.command import Parser, Words, markdown
+from kindling.tools.command import Failed, Parser, Words, markdown
 from kindling.tools.runner.executors import Local
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Pool
@@ -17,12 +17,6 @@ from kindling.tools.runner.settings import data_of
 EACH = ("command", "start", "wall_time_s", "data.root")
 
 
-class NotReproduced(UserError):
-    """A score differs."""
-
-    status = 1
-
-
 def main(argv: Words) -> None:
     """Repeat a run from its configuration, data and seed, and compare the scores.
 
@@ -30,7 +24,7 @@ def main(argv: Words) -> None:
 
     Raises:
         UserError: The run has no scores, its data have changed, or it cannot be repeated.
-        NotReproduced: A score differs.
+        Failed: A score differs.
     """
     options = Parser(main, logs=True)
     options.add_argument("--run", required=True, help="folder of the run")
@@ -70,5 +64,5 @@ def _report(before: Record, after: Record) -> None:
     if changed := [name for name, value in old.items() if new.get(name) != value]:
         why = "see above for what else differs" if others else "try it with PRESET=deterministic"
         where = runs.shown(before.folder)
-        raise NotReproduced(f"{', '.join(changed)}: not the same as in {where}; {why}")
+        raise Failed(f"{', '.join(changed)}: not the same as in {where}; {why}")
     print(f"same         all {len(old)} scores, to the last digit")

@@ -20,8 +20,7 @@ from kindling.api.record import RESULTS, Record, Settings
 from kindling.errors import UserError
 from kindling.runs import folder as runs
 
-LOCK = ".lock"  # held by the command that manages the run
-WORK = ".work"  # held by the process that executes it
+LOCK = ".work"  # held by the process that executes the run
 OUTPUT = "output.txt"  # what a run's process printed
 WHERE = "where.txt"  # the machine and GPUs that it was started on
 LOOK = 0.2  # seconds between two looks at a process
@@ -90,10 +89,10 @@ class PlannedRun:
         where = [f"--logs={self.folder}", f"--threads={threads}"]
         return [*python, self.verb, *self.flags, *where, "--trainer.enable_progress_bar=false"]
 
-    def hold(self, name: str = WORK) -> IO[str] | None:
-        """The lock to manage the run or, by default, to execute it; None if another holds it."""
+    def hold(self) -> IO[str] | None:
+        """The lock to execute the run; None if another process holds it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        held = (self.folder / name).open("w")
+        held = (self.folder / LOCK).open("w")
         if lock_descriptor(held.fileno(), blocking=False):
             return held
         held.close()

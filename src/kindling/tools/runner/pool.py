@@ -4,17 +4,15 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO
 
 from rich.status import Status
 
 from kindling.api.record import Record
 from kindling.errors import Stopped
 from kindling.tools.runner.executors import Executor
-from kindling.tools.runner.planned import LOCK, LOOK, WHERE, Job, PlannedRun
+from kindling.tools.runner.planned import LOOK, WHERE, Job, PlannedRun
 
 SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP")]  # there are
-Taken = tuple[PlannedRun, IO[str]]  # a run, and the lock to manage it
 
 
 class Pool:
@@ -32,31 +30,26 @@ class Pool:
         self.wanted, self.executor = len(wanted), executor
         self.left = [planned for planned in wanted if planned.finished() is None]
         self.failed: dict[str, str] = {}
-        self.running: dict[Job, IO[str]] = {}  # with their locks
-        self._epochs: dict[str, int] = {}  # by title
+        self.running: dict[Job, int] = {}  # with their epochs
 
     def finished(self) -> int:
         """How many of the wanted runs are finished."""
         return self.wanted - len(self.left) - len(self.running) - len(self.failed)
 
     def waiting(self) -> bool:
-        """Whether there are runs that nobody has started."""
+        """Whether there are runs that have not been started."""
         return bool(self.left)
 
-    def take(self) -> Taken | None:
-        """A run that needs a process, and its lock; None if there is none at this moment."""
-        for planned in self.left:
-            if held := planned.hold(LOCK):
-                self.left.remove(planned)
-                return planned, held
-        return None
+    def take(self) -> PlannedRun | None:
+        """A run to start; None if there is none at this moment."""
+        return self.left.pop(0) if self.left else None
 
     def look(self, job: Job, rows: Sequence[Mapping[str, float]]) -> int:
         """Epochs of the rows that a running job has logged, several of which can be of one."""
         return len({row["epoch"] for row in rows if "epoch" in row})
 
     def end(self, job: Job) -> None:
-        """Record the end of a job; until then, its run stays locked."""
+        """Record the end of a job."""
         title, failure = job.planned.title, job.failure()
         if not failure and job.planned.finished() is None:
             failure = "made with other settings; was a configuration edited meanwhile? start again"
@@ -88,33 +81,28 @@ class Pool:
             raise Stopped(how, heard[0])
 
     def _start(self) -> None:
-        taken: list[Taken] = []
-        while len(self.running) + len(taken) < self.executor.jobs and (one := self.take()):
-            if not one[0].at_work():
-                (one[0].folder / WHERE).unlink(missing_ok=True)  # of an earlier start
-            taken.append(one)
-        jobs = self.executor.start([planned for planned, _ in taken]) if taken else []
-        self.running |= zip(jobs, (held for _, held in taken), strict=True)
+        wanted: list[PlannedRun] = []
+        while len(self.running) + len(wanted) < self.executor.jobs and (one := self.take()):
+            if not one.at_work():
+                (one.folder / WHERE).unlink(missing_ok=True)  # of an earlier start
+            wanted.append(one)
+        self.running |= dict.fromkeys(self.executor.start(wanted) if wanted else [], 0)
 
     def _collect(self) -> None:
-        for job, held in list(self.running.items()):
+        for job in list(self.running):
             over = job.ended()  # asked first, so that all that it wrote is read below
             run = job.planned.newest()
-            self._epochs[job.planned.title] = self.look(job, Record(run).curves if run else [])
+            self.running[job] = self.look(job, Record(run).curves if run else [])
             if over:
                 del self.running[job]
-                with held:
-                    self.end(job)
+                self.end(job)
 
     def _shown(self) -> Iterator[str]:
         """What runs where."""
         yield f"{self.finished()} of {self.wanted} {self.what} are finished"
-        if not self.running:
-            yield "waiting for another command"
-        for job in self.running:
-            most, title = job.planned.max_epochs, job.planned.title
-            epochs = f"{self._epochs.get(title, 0)}{f' of {most}' if most else ''} epochs"
-            yield f"  {title}: {epochs}, {job.where()}"
+        for job, epochs in self.running.items():
+            most = f" of {job.planned.max_epochs}" if job.planned.max_epochs else ""
+            yield f"  {job.planned.title}: {epochs}{most} epochs, {job.where()}"
 
     def _stop(self) -> None:
         """Let the running jobs save what they have, and wait for them."""
@@ -122,8 +110,6 @@ class Pool:
             job.stop()
         while not all(job.ended() for job in self.running):
             time.sleep(LOOK)
-        for held in self.running.values():
-            held.close()
         self.left += [job.planned for job in self.running]
         self.running.clear()
 

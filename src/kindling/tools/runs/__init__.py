@@ -36,16 +36,6 @@ def _told(record: Record, tell: Callable[[Record], str]) -> str:
     return ABSENT
 
 
-def _data(record: Record) -> str:
-    data = record.provenance["data"]
-    return "sample" if data["sample"] else Path(data["root"]).name
-
-
-def _validation(record: Record) -> str:
-    monitor, _ = record.monitor
-    return f"{monitor.removeprefix('val/')} {short(record.best[monitor])}"
-
-
 def _settings(record: Record, records: Sequence[Record]) -> list[str]:
     same = [other.settings for other in records if other.folder.parent == record.folder.parent]
     names = differing(same, beside=("data.root",))
@@ -56,8 +46,8 @@ COLUMNS: dict[str, Callable[[Record], str]] = {
     "run": lambda r: runs.shown(r.folder),
     "when": lambda r: f"{datetime.fromisoformat(r.start).astimezone():%Y-%m-%d %H:%M}",
     "commit": lambda r: r.commit,
-    "data": _data,
-    "best validation": _validation,
+    "data": lambda r: "sample" if (d := r.data(False))["sample"] else Path(d["root"]).name,
+    "best validation": lambda r: f"{(m := r.monitor[0]).removeprefix('val/')} {short(r.best[m])}",
     "test": lambda r: next((f"{name} {short(value)}" for name, value in r.scores().items()), ""),
     "training": lambda r: "unfinished" if r.seconds is None else f"{r.seconds:,.0f} s",
 }

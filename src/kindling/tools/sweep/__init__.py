@@ -21,6 +21,7 @@ def main(argv: Words) -> None:
     if chosen.trials < 1:
         raise UserError(f"trials={chosen.trials}: must be at least 1")
     # Not at the top: they take seconds, and a wrong option needs none of them.
+    from kindling.runs.folder import locked
     from kindling.tools.runner import executors
     from kindling.tools.sweep.space import checked, read
     from kindling.tools.sweep.study import Sweep
@@ -29,6 +30,8 @@ def main(argv: Words) -> None:
     first = settings.flags(space.corners()[0])
     data = settings.data_of([*space.flags, *first]).fingerprint
     executor = executors.choose(chosen.trials, chosen)
-    sweep = Sweep(folder, space, data, chosen.trials, executor)
-    sweep.work()
-    sweep.report()
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        sweep = Sweep(folder, space, data, chosen.trials, executor)
+        sweep.work()
+        sweep.report()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import optuna
 import yaml
-from filelock import FileLock
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
@@ -19,22 +18,17 @@ from kindling.api.record import differing
 from kindling.cli.settings import shown
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
+from kindling.tools.command import Failed
 from kindling.tools.runner import settings
 from kindling.tools.runner.executors import Executor
-from kindling.tools.runner.planned import LOCK, Job, PlannedRun
-from kindling.tools.runner.pool import Pool, Taken
+from kindling.tools.runner.planned import Job, PlannedRun
+from kindling.tools.runner.pool import Pool
 from kindling.tools.sweep.space import Space, nested
 
 DATABASE = "study.db"
 PATIENCE = 100  # seconds for another process to write to the database
 HOPELESS = 10  # failures in a row that end the sweep
 COMPLETE = TrialState.COMPLETE
-
-
-class Failing(UserError):
-    """Too many trials in a row have failed."""
-
-    status = 1
 
 
 class Sweep(Pool):
@@ -56,9 +50,8 @@ class Sweep(Pool):
         # Those of this command, by title, with their scores by epoch.
         self._trials: dict[str, tuple[optuna.Trial, dict[int, float]]] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        with self._alone():
-            self.study = self._open()
-            self._refuse_changes(data)
+        self.study = self._open()
+        self._refuse_changes(data)
 
     def _open(self) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -91,10 +84,6 @@ class Sweep(Pool):
             there = f"{was} in the study of {self.folder}; put it back"
             raise UserError(f"{name}: {is_now} now, {there}, or begin another: NAME=...")
 
-    def _alone(self) -> FileLock:
-        """A lock, so that one process at a time changes the study."""
-        return FileLock(self.folder / ".lock")
-
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=states or None)
 
@@ -114,36 +103,30 @@ class Sweep(Pool):
     def waiting(self) -> bool:
         return self.finished() < self.wanted
 
-    def take(self) -> Taken | None:
-        """A trial that was left unfinished or, while fewer than wanted count, a new one.
-
-        A trial's folder is locked while a command manages it. The lock ends with that process at
-        once, where a missing heartbeat would take minutes to be noticed.
-        """
-        with self._alone():
-            running = self.trials(TrialState.RUNNING)
-            for left in running:
-                if left.params.keys() != self.space.searched.keys():  # killed while it was drawn
-                    self.study.tell(left.number, state=TrialState.FAIL)
-                elif taken := self._taken(left):
-                    return taken
-            if len(running) + self.finished() >= self.wanted:
-                return None
-            # What a trial of some number draws shall not be drawn again by the next command.
-            seed = 1_000_003 * int(self.space.fixed.get("seed_everything") or 0)
-            seed = (seed + len(self.trials())) % 2**32
-            with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
-                self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-            return self._taken(self.study.ask(self.space.searched))
-
-    def _taken(self, trial: FrozenTrial | optuna.Trial) -> Taken | None:
-        if (held := (planned := self.planned(trial)).hold(LOCK)) is None:
+    def take(self) -> PlannedRun | None:
+        """A trial that was left unfinished or, while fewer than wanted count, a new one."""
+        running = self.trials(TrialState.RUNNING)
+        for left in running:
+            if left.params.keys() != self.space.searched.keys():  # killed while it was drawn
+                self.study.tell(left.number, state=TrialState.FAIL)
+            elif (planned := self.planned(left)).title not in self._trials:
+                return self._taken(left.number, planned)
+        if len(running) + self.finished() >= self.wanted:
             return None
+        # What a trial of some number draws shall not be drawn again by the next command.
+        seed = 1_000_003 * int(self.space.fixed.get("seed_everything") or 0)
+        seed = (seed + len(self.trials())) % 2**32
+        with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
+            self.study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        trial = self.study.ask(self.space.searched)
+        return self._taken(trial.number, self.planned(trial))
+
+    def _taken(self, number: int, planned: PlannedRun) -> PlannedRun:
         study = self._storage.get_study_id_from_name(self.study.study_name)
-        which = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-        scores = dict(self.trials()[trial.number].intermediate_values)
+        which = self._storage.get_trial_id_from_study_id_trial_number(study, number)
+        scores = dict(self.trials()[number].intermediate_values)
         self._trials[planned.title] = optuna.Trial(self.study, which), scores
-        return planned, held
+        return planned
 
     def look(self, job: Job, rows: Sequence[Mapping[str, float]]) -> int:
         """Report new scores, and stop a run that is worse than others.
@@ -173,12 +156,11 @@ class Sweep(Pool):
         else:
             trial.set_user_attr("error", failure)
         value = self.best(numbers) if state == COMPLETE else None
-        with self._alone():
-            self.study.tell(trial, value, state)
+        self.study.tell(trial, value, state)
         print(f"{state.name.lower():12} {title}: {message}")
         last = [trial.state for trial in self.trials(COMPLETE, TrialState.PRUNED, TrialState.FAIL)]
         if last[-HOPELESS:] == HOPELESS * [TrialState.FAIL]:
-            raise Failing(f"{HOPELESS} trials in a row failed; the last, {title}: {message}")
+            raise Failed(f"{HOPELESS} trials in a row failed; the last, {title}: {message}")
 
     # The outcome.
 
