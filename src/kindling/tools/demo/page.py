@@ -45,7 +45,7 @@ def serve(run: str, host: str, port: int) -> None:
     page.block_thread()
 
 
-def build(run: Run) -> gr.Interface:
+def build(run: Run) -> gr.Blocks:
     """The page of a run."""
     model, data = run.model, run.data
     if not (isinstance(model, Module) and isinstance(data, DataModule)):
@@ -53,18 +53,11 @@ def build(run: Run) -> gr.Interface:
     file, shown = run.folder / "predictions.csv", runs.shown(run.folder)
     if not file.is_file():
         raise UserError(f"{shown}: has no predictions.csv; first: make evaluate RUN={shown}")
-    made = form(run, pd.read_csv(file, dtype=str))
-    outputs = [
-        (gr.Label if head.classes else gr.Textbox)(label=data.target_names[name])
-        for name, head in model.heads.items()
-    ]
-    if series := isinstance(data, SeriesDataModule):
-        outputs = [gr.Dataframe(label="forecast")]
+    series = isinstance(data, SeriesDataModule)
 
     def predict(*values: Any) -> Any:
-        *given, _ = values
         try:
-            rows = run.predict(made.given(*given))
+            rows = run.predict(made.given(*values))
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
         if series:
@@ -73,19 +66,27 @@ def build(run: Run) -> gr.Interface:
         told = [_told(model, data, name, rows) for name in model.heads]
         return told if len(told) > 1 else told[0]
 
-    answer = gr.Textbox("", label="true answer of the example", interactive=False)
-    return gr.Interface(
-        predict,
-        [*made.fields, answer],
-        outputs,
-        title=f"Kindling: {run.task}",
-        article=_about(run),
-        examples=made.examples,
-        submit_btn="Predict",
-        flagging_mode="never",
-        analytics_enabled=False,
-        api_name="predict",
-    )
+    with gr.Blocks(title=f"Kindling: {run.task}", analytics_enabled=False) as page:
+        gr.Markdown(f"# {run.task}")
+        with gr.Row():
+            with gr.Column(scale=3):
+                with gr.Row():
+                    made = form(run, pd.read_csv(file, dtype=str))
+                button = gr.Button("Predict", variant="primary")
+            with gr.Column(scale=2):
+                outputs = (
+                    [gr.Dataframe(label="forecast")]
+                    if series
+                    else [
+                        (gr.Label if head.classes else gr.Textbox)(label=data.target_names[name])
+                        for name, head in model.heads.items()
+                    ]
+                )
+                answer = gr.Textbox(label="true answer of the example", interactive=False)
+                gr.Markdown(_about(run))
+        gr.Examples(made.examples, [*made.fields, answer], label="samples of the test split")
+        button.click(predict, made.fields, outputs, api_name="predict")
+    return page
 
 
 def _told(model: Module, data: DataModule, head: str, rows: pd.DataFrame) -> Any:

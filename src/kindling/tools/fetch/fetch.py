@@ -1,6 +1,7 @@
 """Fetch a set, check and unpack it, and only then put the folder where it belongs."""
 
 import stat
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -77,7 +78,8 @@ def download(url: str, archive: Path) -> Path:
     known = read_json(notes)
     pooch.get_logger().setLevel("CRITICAL")  # a failure is reported below
     try:
-        pooch.retrieve(url, known.get(url), archive.name, archive.parent)
+        bar = sys.stderr.isatty()
+        pooch.retrieve(url, known.get(url), archive.name, archive.parent, progressbar=bar)
     except (OSError, ValueError) as error:
         hint = f"digests are noted in {notes}" if "hash" in str(error) else "try again later"
         raise UserError(f"{url}: {error}; {hint}") from error
