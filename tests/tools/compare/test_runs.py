@@ -57,8 +57,8 @@ def test_validation_is_shown_and_test_is_not(
     rows = lines(text)
     assert "| validation | model.cell=lstm | model.cell=gru |" in rows
     assert "| runs | 3 | 4 |" in rows
-    assert "| mse | 0.55 ± 0.05 | 2.587 ± 4.275 |" in rows
-    assert "| mse | -0.1 (-0.1497 to -0.05032) |" in rows
+    assert "| mse | 0.55 ± 0.05 | 2.587 ± 4.3 |" in rows
+    assert "| mse | -0.1 (-0.15 to -0.0503) |" in rows
     assert "| training_s | 8 | 4 |" in rows
     for words in ("model.cell", "95 % interval", "validation split, best epoch, 20 samples"):
         assert words in text

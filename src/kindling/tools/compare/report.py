@@ -50,9 +50,10 @@ class Comparison:
         """A row for each run, with its scores, costs and folder, and for each run's baseline."""
         self.names = list(self.table["variant"].unique())
         about = {"variant", "seed", "fold", "run", *COSTS}
-        self.metrics = [name for name in self.table if name not in about] + COSTS
+        self.metrics = [str(name) for name in self.table if name not in about]
         pair = self.table["seed"].astype(str) + " " + self.table["fold"].astype(str)
-        long = self.table.assign(pair=pair).melt(["variant", "pair"], self.metrics, "metric")
+        scored = [*self.metrics, *COSTS]
+        long = self.table.assign(pair=pair).melt(["variant", "pair"], scored, "metric")
         values = long.dropna(subset="value").astype({"value": float})
         shared = fmean(record.share(test) for record in self.records) if over == "fold" else 0.0
         self.by_score = compared(values, self.names[0], shared)
@@ -155,18 +156,20 @@ def _settings(comparison: Comparison) -> pd.DataFrame:
 
 def _scores(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores and costs, a row each; and by how much the other variants differ from the first."""
-    table, names = comparison.by_score, comparison.names
+    table, names, metrics = comparison.by_score, comparison.names, comparison.metrics
     table = table.assign(score=table.apply(_spread, axis=1), apart=table.apply(_difference, axis=1))
 
-    def wide(cell: str, variants: list[str]) -> pd.DataFrame:
+    def wide(cell: str, variants: list[str], rows: list[str]) -> pd.DataFrame:
         cells = table.pivot(index="metric", columns="variant", values=cell)
-        return cells.reindex(index=comparison.metrics, columns=variants).dropna(how="all")
+        return cells.reindex(index=rows, columns=variants).dropna(how="all")
 
     counts = comparison.table.groupby("variant").size().astype(str)
-    scores = pd.concat([counts.to_frame("runs").T, wide("score", names)])[names]
+    scores = pd.concat([counts.to_frame("runs").T, wide("score", names, [*metrics, *COSTS])])[names]
     label = "test" if comparison.test else "validation"
     others = [name for name in comparison.variants if name != names[0]]
-    return scores.rename_axis(label), wide("apart", others).rename_axis(f"minus {names[0]}")
+    return scores.rename_axis(label), wide("apart", others, metrics).rename_axis(
+        f"minus {names[0]}"
+    )
 
 
 def _grid(table: pd.DataFrame) -> Grid:
@@ -177,17 +180,21 @@ def _grid(table: pd.DataFrame) -> Grid:
 
 def _spread(score: Any) -> str:
     """Mean ± standard deviation, which one run has none of."""
-    deviation = f" ± {short(score['deviation'])}" if score["deviation"] > 0 else ""
+    deviation = f" ± {_rounded(score['deviation'], 2)}" if score["deviation"] > 0 else ""
     return short(score["mean"]) + deviation
 
 
 def _difference(score: Any) -> str | None:
     difference, low, high = (
-        "+" * (score[name] >= 0) + short(score[name]) for name in ("difference", "low", "high")
+        "+" * (score[n] >= 0) + _rounded(score[n], 3) for n in ("difference", "low", "high")
     )
     if math.isnan(score["difference"]):
         return None
     return difference if math.isnan(score["low"]) else f"{difference} ({low} to {high})"
+
+
+def _rounded(value: float, digits: int) -> str:
+    return short(float(f"{value:.{digits}g}"))
 
 
 def _origin(comparison: Comparison) -> dict[str, str]:
