@@ -81,7 +81,7 @@ sweep: $(STAMP)  ## Search settings by validation: TASK=t [TRIALS=50] [NAME=..] 
 	$(call need,TASK,name,potability)
 	@$(KINDLING) sweep --task $(call the,TASK) $(call option,--trials ,TRIALS) $(COMPARED) $(EXECUTED) $(PRESETS) $(ROOT) $(FLAGS) $(ARGS)
 
-runs: $(STAMP)  ## List runs: date, changed settings, scores: [TASK=t] [ARGS=--all]
+runs: $(STAMP)  ## List runs: date, scores, settings: [TASK=t] [ARGS=--all]
 	@$(KINDLING) runs $(call option,--task ,TASK) $(ARGS)
 
 reproduce: $(STAMP)  ## Repeat a run and compare its scores: RUN=logs/t/latest

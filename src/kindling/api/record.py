@@ -161,17 +161,6 @@ def every(logs: Path, task: str | None = None, comparisons: bool = False) -> lis
     return sorted(records, key=order)
 
 
-def show_alone(folder: Path, made: Mapping[str, Path]) -> str:
-    """The command with which TensorBoard shows only these runs, by name."""
-    links = folder / runs.TENSORBOARD
-    try:
-        for name, run in made.items():
-            runs.link(links / name, run)
-    except OSError:  # where links cannot be made
-        links = folder
-    return f"tensorboard --logdir {runs.shown(links)}"
-
-
 def existing(folders: Sequence[str], test: bool = True) -> list[Record]:
     """Runs of one task that have scores.
 

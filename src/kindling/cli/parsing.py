@@ -130,7 +130,7 @@ class ParsingCLI(LightningCLI):
         self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any
     ) -> LightningDataModule:
         """A data module with its state from the checkpoint, before the model reads its sizes."""
-        data = class_type(*args, **kwargs)
+        data = self.datamodule = class_type(*args, **kwargs)
         state = self.origin.get(class_type.__qualname__)
         if state and isinstance(data, DataModule):
             try:

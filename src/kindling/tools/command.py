@@ -1,39 +1,29 @@
 """Options and tables that the tools' command lines share. Nothing here imports torch."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
 from kindling.data import paths
 from kindling.errors import UserError
 
-WIDTH = 160
-"""Columns where the output is not a terminal."""
-
 ABSENT = "–"  # noqa: RUF001 (a dash, not a minus)
 
-UNLIMITED = 10_000
-"""Columns."""
-
-Grid = list[list[str]]
-"""Rows, the header first."""
-
+Grid = list[list[str]]  # rows, the header first
 Words = Sequence[str]
 
 
-class Parser(argparse.ArgumentParser):
-    """A tool's parser, which reports a mistake in one line.
+class Failed(UserError):
+    """Something that was asked for failed, though it was asked for rightly."""
 
-    Args:
-        main: The tool's entry; its docstring begins with what the tool does.
-        logs: Whether it works on runs.
-        jobs: Whether it makes several runs at once.
+    status = 1
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of a tool that works on runs, or makes several; a mistake is one line.
+
+    The docstring of the tool's ``main`` begins with what the tool does.
     """
 
     def __init__(self, main: Callable[..., None], logs: bool = False, jobs: bool = False) -> None:
@@ -54,28 +44,9 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; the options are listed by: {self.prog} --help")
 
 
-def console() -> Console:
-    terminal = sys.stdout.isatty()
-    width = None if terminal else WIDTH
-    # Names of classes and columns may hold brackets and colons, which rich would interpret.
-    return Console(highlight=False, soft_wrap=True, width=width, markup=False, emoji=False)
-
-
-def show(grid: Grid, console: Console, left: bool = False) -> None:
-    """Print a grid of numbers, or of text, which is aligned to the left."""
-    header, *rows = grid
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(header[0], no_wrap=True)
-    for name in header[1:]:
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    # A narrow terminal wraps long lines; cutting them off would be worse.
-    wide = Console(file=console.file, width=UNLIMITED, highlight=False, markup=False, emoji=False)
-    wide.print(table)
-
-
 def markdown(grid: Grid) -> str:
-    header, *rows = grid
-    rule = ["---", *("---:" for _ in header[1:])]
+    """A table in Markdown, aligned for a terminal as well."""
+    widths = [max(map(len, cells)) for cells in zip(*grid, strict=True)]
+    header, *rows = [[f"{cell:{w}}" for cell, w in zip(r, widths, strict=True)] for r in grid]
+    rule = ["-" * width for width in widths]
     return "".join(f"| {' | '.join(row)} |\n" for row in (header, rule, *rows))

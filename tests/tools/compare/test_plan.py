@@ -9,9 +9,8 @@ from kindling.__main__ import main
 from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.compare import plan
-from kindling.tools.compare.comparison import planned_runs
-from kindling.tools.compare.plan import Plan
+from kindling.tools.compare import comparison as plan
+from kindling.tools.compare.comparison import Plan
 from kindling.tools.runner.planned import PlannedRun
 
 TASKS = arguments.names(paths.CONFIGS)
@@ -26,7 +25,7 @@ COMPARED = [
 
 def planned(chosen: Plan, folder: Path, *flags: str) -> list[PlannedRun]:
     """The first run of each variant."""
-    return [runs[0] for runs in planned_runs(chosen, folder, flags).values()]
+    return [runs[0] for runs in chosen.runs(folder, flags).values()]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_plans_are_neither_tasks_nor_presets() -> None:
 def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_path: Path) -> None:
     sgd = ["--optimizer=SGD", "--optimizer.lr=0.1", "--lr_scheduler=ConstantLR"]
     variants = {"a b": ["--model.dropout=0.1", "--data.batch_size=8"], "sgd": sgd}
-    chosen = Plan("toy", variants, plan.repeats("seeds", 1))
+    chosen = Plan("toy", variants, "seed", plan.repeats("seed", 1))
     first, other = planned(chosen, tmp_path, "--data.batch_size=24", "--config", "smoke")
     assert first.settings["optimizer"] is None
     assert first.settings["model.dropout"] == 0.1
@@ -73,7 +72,7 @@ def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_pat
 def test_a_run_is_recognized_by_its_settings(tmp_path: Path) -> None:
     variants = {"small": [], "other": ["--model.dropout=0.1"]}
     small, other = planned(
-        Plan("toy", variants, plan.repeats("seeds", 1)), tmp_path, "--config=smoke"
+        Plan("toy", variants, "seed", plan.repeats("seed", 1)), tmp_path, "--config=smoke"
     )
     assert small.finished() is None
     assert main(small.command(1)[3:]) == 0
@@ -89,11 +88,11 @@ WRONG = [
     ("variants: [a, b]", "names no variants"),
     ("seeds: 3", "names no variants"),
     ("variants: {a: {lr: 1}}", "expected flags in one line"),
-    ("variants: {a/b: --model.lr=1}", "not a variant's name"),
+    ("variants: {a/b: --model.lr=1}", "'a/b': not a name"),
     ("variants: {a b: , a_b: }", "differ only in spaces"),
     ("variants: {a: }\nseeds: many", "expected a number of seeds"),
     ("variants: {a: }\nvariant: {}", "variant: expected variants, seeds or folds or flags"),
-    ("[1, 2]", "names no variants"),
+    ("[1, 2]", "holds no settings"),
     ("variants: {a: [", "line 1: not valid YAML"),
 ]
 

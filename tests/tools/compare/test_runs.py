@@ -1,6 +1,7 @@
 """Runs that exist side by side: what is shown of them, and what is left in the folder."""
 
 import json
+import re
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +9,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from kindling.__main__ import main
-from kindling.tools import command
 
 Make = Any
 Compare = Callable[..., Path]
@@ -44,19 +43,23 @@ def cells(make: Make) -> list[Any]:
     ]
 
 
+def lines(text: str) -> list[str]:
+    """Without the blanks that align cells."""
+    return [re.sub(r" +", " ", line) for line in text.splitlines()]
+
+
 def test_validation_is_shown_and_test_is_not(
     cells: list[Any], compare: Compare, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = compare(*cells)
     shown = capsys.readouterr().out
     text = (folder / "compare.md").read_text()
-    rows = text.splitlines()
+    rows = lines(text)
     assert "| validation | model.cell=lstm | model.cell=gru |" in rows
-    assert "| --- | ---: | ---: |" in rows
     assert "| runs | 3 | 4 |" in rows
-    assert "| mse | 0.550 ± 0.050 | 2.6 ± 4.3 |" in rows
-    assert "| mse | -0.100 (-0.150 to -0.050) |" in rows
-    assert "| training_s | 8.0 | 4.0 |" in rows
+    assert "| mse | 0.55 ± 0.05 | 2.587 ± 4.3 |" in rows
+    assert "| mse | -0.1 (-0.15 to -0.0503) |" in rows
+    assert "| training_s | 8 | 4 |" in rows
     for words in ("model.cell", "95 % interval", "validation split, best epoch, 20 samples"):
         assert words in text
         assert words in shown
@@ -66,10 +69,8 @@ def test_validation_is_shown_and_test_is_not(
         assert ",77" not in path.read_text()
     assert "last value" not in shown, "a baseline is scored on test alone"
     assert {path.name for path in folder.iterdir()} == {
-        *("compare.md", "compare.png", "scores.csv", "runs.csv", ".tensorboard"),
+        *("compare.md", "scores.csv", "runs.csv"),
     }
-    link = folder / ".tensorboard" / "model.cell=gru" / "seed_3"
-    assert link.resolve() == cells[-1].folder
 
 
 def test_scores_are_over_all_runs_and_differences_over_pairs(
@@ -94,39 +95,42 @@ def test_test_scores_beside_what_they_have_to_beat(make: Make, compare: Compare)
     lr = {0.5: 0.1, 0.25: 1.0}
     runs = [make(f"version_{k}", {"mse": v}, lr=rate) for k, (v, rate) in enumerate(lr.items())]
     folder = compare(*runs, flags=("--test",))
-    rows = (folder / "compare.md").read_text().splitlines()
+    rows = lines((folder / "compare.md").read_text())
     assert "| test | model.lr=0.1 | model.lr=1.0 | last value |" in rows
     assert "| mse | 0.5 | 0.25 | 1 |" in rows
     assert "| mse | -0.25 |" in rows, "of a single pair, without interval"
-    assert "one run each: no spread and no interval; they need several seeds" in rows
+    assert "- scores: one run each: no spread and no interval; they need several seeds" in rows
     assert any("test split, 20 samples" in row for row in rows)
 
 
 def test_a_single_variant_differs_from_what_it_has_to_beat(make: Make, compare: Compare) -> None:
     runs = [make(f"version_{seed}", {"mse": 0.5 + seed}, seed=seed) for seed in (0, 1)]
     table = pd.read_csv(compare(*runs, flags=("--test",)) / "scores.csv", index_col="variant")
-    assert table.loc["runs", "minus"] == "last value"
-    assert table.loc["runs", "difference"] == pytest.approx(0.0)
+    assert set(table["minus"]) == {"last value"}
+    mse = table[table["metric"] == "mse"]
+    assert mse.loc["runs", "difference"] == pytest.approx(0.0)
 
 
 def test_the_time_of_a_run_that_was_resumed_is_not_shown(make: Make, compare: Compare) -> None:
     run = make(seconds=3.0)
     record = run.provenance | {"command": "kindling train --run logs/version_0"}
     (run.folder / "provenance.json").write_text(json.dumps(record))
-    text = (compare(run) / "compare.md").read_text()
-    assert "| parameters | 100 |" in text
-    assert "training_s" not in text
+    rows = lines((compare(run) / "compare.md").read_text())
+    assert "| parameters | 100 |" in rows
+    assert not [row for row in rows if "training_s" in row]
 
 
 def test_many_variants_have_rows(make: Make, compare: Compare) -> None:
     folder = compare(*(make(f"version_{k}", None, lr=0.1 * k) for k in range(8)))
-    assert "| validation | runs | loss | mse |" in (folder / "compare.md").read_text()
+    assert "| validation | runs | loss | mse | parameters | training_s |" in lines(
+        (folder / "compare.md").read_text()
+    )
 
 
 def test_the_heads_of_two_runs_may_have_other_names(make: Make, compare: Compare) -> None:
     runs = [make("both", {"age/mae": 1.0}), make("age", {"mae": 2.0}, lr=1.0)]
     table = pd.read_csv(compare(*runs, flags=("--test",)) / "scores.csv")
-    assert list(table.loc[table["minus"] != table["variant"], "metric"].unique()) == ["age/mae"]
+    assert {"age/mae", "mae"} & {*table["metric"]} == {"age/mae"}
 
 
 def test_runs_that_cannot_be_compared(
@@ -148,10 +152,3 @@ def test_runs_that_cannot_be_compared(
     assert "the data have changed between these runs" in refused(good, changed)
     (good.folder / "metrics.csv").unlink()
     assert "version_0: has no validation scores in metrics.csv" in refused(good)
-
-
-def test_a_narrow_terminal_cuts_nothing_off(tmp_path: Path) -> None:
-    path = tmp_path / "shown.txt"
-    with path.open("w") as stream:
-        command.show([["", "x" * 90], ["name", "y" * 90]], Console(file=stream, width=40))
-    assert "y" * 90 in path.read_text()

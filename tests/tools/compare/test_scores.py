@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from kindling.tools.compare.scores import aliases, compared
+from kindling.tools.compare.report import compared, one_name
 
 Values = NDArray[np.float64]
 
@@ -42,6 +42,7 @@ def test_one_run_has_no_interval_and_no_spread_no_width() -> None:
 
 
 def test_one_metric_has_one_name_whatever_the_heads() -> None:
-    names = {"identity/accuracy", "age/mae", "age/rmse", "accuracy", "mae", "r2"}
-    assert aliases(names) == {"accuracy": "identity/accuracy", "mae": "age/mae"}
-    assert aliases({"a/mae", "b/mae", "mae"}) == {}, "which of the two is not known"
+    table = pd.DataFrame({"age/mae": [1.0, np.nan], "mae": [np.nan, 2.0], "r2": [0.1, 0.2]})
+    assert one_name(table.copy()).to_dict("list") == {"age/mae": [1.0, 2.0], "r2": [0.1, 0.2]}
+    several = table.assign(**{"both/mae": 3.0})
+    assert list(one_name(several.copy())) == list(several), "which of the two is not known"

@@ -1,6 +1,7 @@
 """What counts as a difference."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor
 from torchmetrics import MeanAbsoluteError, MetricCollection
 
-from kindling.tools.export.parity import differences
+from kindling.errors import UserError
+from kindling.tools.export import program
 from kindling.training.metrics import Head, Heads
 
 HEADS = {
@@ -18,39 +20,46 @@ HEADS = {
 SHARE, PRICE = [0.5, 0.25], [-2000.0, 10.0]
 
 
-def found(share: Any = SHARE, price: Any = PRICE, expected: Any = PRICE) -> dict[str, float]:
-    outputs = {"share": torch.tensor(share), "price": torch.tensor(price)}
-    wanted = {"share": torch.tensor(SHARE), "price": torch.tensor(expected)}
-
-    def run(inputs: dict[str, Tensor]) -> Heads:
-        return {name: value[: len(inputs["x"])] for name, value in outputs.items()}
-
-    return differences(run, {"x": torch.zeros(2, 3)}, wanted, HEADS)
-
-
 @pytest.mark.parametrize(
-    ("outputs", "share", "price"),
+    ("outputs", "differs"),
     [
-        ({}, 0, 0),
-        ({"share": [0.5, 0.2501]}, 1e-4, 0),
-        ({"price": [-2000.0, 10.5]}, 0, 0.5 / 2000),
-        ({"price": [math.nan, 10.0]}, 0, math.inf),
-        ({"price": [-2000.0, math.inf]}, 0, math.inf),
-        ({"price": [[-2000.0], [10.0]]}, 0, math.inf),
-        ({"price": [math.nan, math.inf], "expected": [math.nan, math.inf]}, 0, 0),
+        ({}, None),
+        ({"share": [0.5, 0.25009]}, None),
+        ({"share": [0.5, 0.2502]}, "share"),
+        ({"price": [-2000.0, 10.1]}, None),  # by the scale of the largest
+        ({"price": [-2000.0, 10.5]}, "price"),
+        ({"price": [math.nan, 10.0]}, "price"),
+        ({"price": [-2000.0, math.inf]}, "price"),
+        ({"price": [[-2000.0], [10.0]]}, "price"),
+        ({"price": [math.nan, math.inf], "expected": [math.nan, math.inf]}, None),
     ],
 )
 def test_probabilities_differ_as_they_are_and_other_outputs_by_their_scale(
-    outputs: dict[str, Any], share: float, price: float
+    outputs: dict[str, Any], differs: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = found(**outputs)
-    assert values == pytest.approx({"share": share, "price": price}, rel=1e-3)
+    found = {
+        name: torch.tensor(outputs.get(name, v)) for name, v in (("share", SHARE), ("price", PRICE))
+    }
+    wanted = {"share": torch.tensor(SHARE), "price": torch.tensor(outputs.get("expected", PRICE))}
+
+    def predict(form: str, path: Path, inputs: dict[str, Tensor]) -> Heads:
+        return {name: value[: len(inputs["x"])] for name, value in found.items()}
+
+    monkeypatch.setattr(program, "predict", predict)
+    inputs = {"x": torch.zeros(2, 3)}
+    if differs is None:
+        program.verify("torch", Path("model.pt2"), inputs, wanted, HEADS)
+        return
+    with pytest.raises(UserError, match=f"model.pt2 differs from the checkpoint in {differs}: not"):
+        program.verify("torch", Path("model.pt2"), inputs, wanted, HEADS)
 
 
-def test_a_fault_in_one_batch_size_alone_is_found() -> None:
-    def run(inputs: dict[str, Tensor]) -> Heads:
+def test_a_fault_in_one_batch_size_alone_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def predict(form: str, path: Path, inputs: dict[str, Tensor]) -> Heads:
         size = len(inputs["x"])
         return {"share": torch.tensor(SHARE)[:size] + (size == 1)}
 
-    inputs = {"x": torch.zeros(2, 3)}
-    assert differences(run, inputs, {"share": torch.tensor(SHARE)}, HEADS) == {"share": 1}
+    monkeypatch.setattr(program, "predict", predict)
+    wanted = {"share": torch.tensor(SHARE)}
+    with pytest.raises(UserError, match="in share"):
+        program.verify("torch", Path("model.pt2"), {"x": torch.zeros(2, 3)}, wanted, HEADS)

@@ -15,11 +15,12 @@ import yaml
 from kindling.__main__ import main
 from kindling.data import paths
 from kindling.data.samples import write_folders, write_table
-from kindling.tools.new.make import KINDS
+from kindling.tools.new.make import KINDS as MADE
 
 Run = Any
 STYLE = paths.PROJECT / "pyproject.toml"
 TASK = "my_own"
+KINDS = [(kind, target) for kind, targets in MADE.items() for target in targets]
 CHURN = "id;Tariff;Minutes;Fee;constant;Churn\n" + "".join(
     f"A-{k};{'abc'[k % 3]};{k % 50};{k % 7},5;1;{'Yes' if k % 4 else 'No'}\n" for k in range(120)
 )
@@ -223,8 +224,8 @@ def test_what_each_column_was_taken_for_stands_beside_it(
     assert "column constant: not used, always '1', such as 1" in capsys.readouterr().out
     assert settings(inside)["target"] == ["Churn", "Tariff"]
     text = (inside / "configs" / f"{TASK}.yaml").read_text()
-    assert "- Fee  # number; '0,5' is 0.5\n" in text
-    assert "- id  # identifies the row, such as A-0\n" in text
+    assert "# column Fee: number; '0,5' is 0.5\n" in text
+    assert "# column id: identifies the row, such as A-0\n" in text
     assert "batch_size: 16  # for 77 rows to train on\n" in text
     assert make("tabular", data, "--column=Churn,Fee", task="other") == 2
     assert "Churn, Fee: classes and numbers: set TARGET" in capsys.readouterr().err

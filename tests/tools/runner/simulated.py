@@ -8,11 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from kindling.tools.runner.executors import Executor, Local
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.pool import Runs
+from kindling.tools.runner.pool import Pool
 
 FAKE = Path(__file__).with_name("fake.py")
 EPOCHS = 4
@@ -67,13 +65,11 @@ def fake_runs(folder: Path, count: int) -> list[PlannedRun]:
 def work(
     wanted: Sequence[PlannedRun],
     executor: Executor | None = None,
-    jobs: int | None = 2,
     **fake: Any,
 ) -> dict[str, str]:
     """Execute runs by the command that is described; those that failed, and why."""
     faked = [replace(run, fake=Fake(**fake)) for run in wanted]
-    room = (executor or Local()).room(len(wanted), jobs)
-    pool = Runs(faked, room, Console(quiet=True))
+    pool = Pool(faked, executor or Local(len(wanted), 2))
     pool.work()
     return pool.failed
 

@@ -13,8 +13,7 @@ import pytest
 from kindling.data import paths
 from kindling.errors import Stopped
 from kindling.tools.runner.executors import Local, share_out
-from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import WHERE
+from kindling.tools.runner.planned import WHERE, PlannedRun
 from tests.tools.runner.simulated import fake_runs, noted, wait, work
 
 WHOLE = ["train", "ended"]
@@ -68,8 +67,9 @@ def test_stopped_runs_save_and_go_on(wanted: list[PlannedRun]) -> None:
 def test_a_killed_command_leaves_runs_that_the_next_waits_for(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
+        "from kindling.tools.runner.executors import Local\n"
         "from tests.tools.runner.simulated import fake_runs, work\n"
-        f"work(fake_runs(Path({str(tmp_path)!r}), 2), jobs=1, seconds=0.7)\n"
+        f"work(fake_runs(Path({str(tmp_path)!r}), 2), Local(2, 1), seconds=0.7)\n"
     )
     wanted = fake_runs(tmp_path, 2)
     with subprocess.Popen([sys.executable, "-c", script], cwd=paths.PROJECT) as killed:
@@ -83,7 +83,7 @@ def test_a_killed_command_leaves_runs_that_the_next_waits_for(tmp_path: Path) ->
 def test_each_run_has_gpus_of_its_own(tmp_path: Path) -> None:
     wanted = fake_runs(tmp_path, 3)
     wanted[2].settings["trainer.devices"] = 2
-    work(wanted, Local(["4", "7"]), seconds=0.2)
+    work(wanted, Local(3, 2, ["4", "7"]), seconds=0.2)
     where = [(run.folder / WHERE).read_text().partition(", ")[2] for run in wanted]
     assert where[:2] == ["GPU 4", "GPU 7"]
     assert sorted(where[2].removeprefix("GPU ").split(",")) == ["4", "7"]

@@ -15,13 +15,12 @@ import pytest
 from kindling.api.record import Record
 from kindling.data import paths
 from kindling.errors import Stopped, UserError
-from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.process import WHERE
+from kindling.tools.runner.planned import WHERE, PlannedRun
 from tests.tools.runner import standin
 from tests.tools.runner.simulated import EPOCHS, fake_runs, noted, wait, work
 
 pytest.importorskip("submitit")
-Slurm = pytest.importorskip("kindling.tools.runner.slurm").Slurm
+Slurm = pytest.importorskip("kindling.tools.runner.executors").Slurm
 
 WHOLE = ["train", "ended"]
 ON = ["train", "stopped", "resume", "ended"]
@@ -57,7 +56,7 @@ def slurm_work(wanted: Sequence[PlannedRun], asked: str, **fake: Any) -> dict[st
     file = wanted[0].folder.parent / "slurm.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(asked)
-    return work(wanted, Slurm(file, file.parent / ".slurm"), None, **fake)
+    return work(wanted, Slurm(len(wanted), None, file, file.parent / ".slurm"), **fake)
 
 
 def meanwhile(wanted: list[PlannedRun], then: Callable[[], object]) -> None:
@@ -187,7 +186,7 @@ def test_real_runs_that_were_preempted_score_as_those_that_were_not(tmp_path: Pa
     [
         ("slurm_partitio: gpu", "slurm.yaml: .*Unknown argument 'partitio'"),
         ("timeout_min: long", "slurm.yaml: .*timeout_min.* expected type"),
-        ("- 3", "slurm.yaml: expected lines such as timeout_min: 240"),
+        ("- 3", "slurm.yaml: holds no settings"),
     ],
 )
 @pytest.mark.usefixtures("slurm")
@@ -198,7 +197,7 @@ def test_what_is_wrong_is_said_in_a_line(tmp_path: Path, asked: str, said: str) 
 
 def test_without_slurm_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"none.yaml: no such file"):
-        Slurm(tmp_path / "none.yaml", tmp_path)
+        Slurm(1, None, tmp_path / "none.yaml", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match='Could not detect "srun"'):
         slurm_work(fake_runs(tmp_path / "runs", 1), ASKED)

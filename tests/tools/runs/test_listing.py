@@ -1,6 +1,5 @@
 """The list of all runs."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,9 @@ def rows(logs: Path, capsys: pytest.CaptureFixture[str]) -> Rows:
 
     def listed(*flags: str) -> dict[str, dict[str, str]]:
         assert main(["runs", f"--logs={logs}", *flags]) == 0
-        header, _, *lines = filter(str.strip, capsys.readouterr().out.splitlines())
-        names = re.split(r"\s{2,}", header.strip())
-        starts = [header.index(name) for name in names]
-        ends = [*starts[1:], None]
-        cut = [[line[a:b].strip() for a, b in zip(starts, ends, strict=True)] for line in lines]
-        return {Path(row[0]).name: dict(zip(names, row, strict=True)) for row in cut if row[0]}
+        table = [line[1:-1].split("|") for line in capsys.readouterr().out.splitlines()]
+        names, _, *cells = [[cell.strip() for cell in row] for row in table]
+        return {Path(row[0]).name: dict(zip(names, row, strict=True)) for row in cells}
 
     return listed
 
@@ -44,8 +40,8 @@ def test_each_run_says_what_it_is(make: Make, rows: Rows) -> None:
     assert first["best validation"] == "loss 0.3"
     assert first["test"] == "mse 0.1234"
     assert first["training"] == "4 s"
-    assert first["changed"] == "max_epochs=4", "all else is as it is configured"
-    assert found["version_1"]["changed"] == "max_epochs=4, lr=0.1, seed=3"
+    assert first["settings"] == "seed_everything=0, lr=0.008"
+    assert found["version_1"]["settings"] == "seed_everything=3, lr=0.1"
     assert found["version_1"]["test"] == "–"  # noqa: RUF001
     assert found["version_1"]["training"] == "unfinished"
 

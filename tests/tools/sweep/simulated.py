@@ -6,25 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from rich.console import Console
 
-from kindling.tools.runner.executors import Local, Room
+from kindling.tools.runner.executors import Local
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.sweep.space import Space
-from kindling.tools.sweep.study import Study
-from kindling.tools.sweep.trials import Trials
+from kindling.tools.sweep.study import Sweep
 from tests.tools.runner import simulated
 from tests.tools.runner.simulated import EPOCHS, Fake, FakeRun
 
 
-class FakeStudy(Study):
+class FakeSweep(Sweep):
     fake = Fake()
 
     def planned(self, trial: Any) -> PlannedRun:
         return FakeRun(**vars(super().planned(trial)), fake=self.fake)
 
 
-def study(folder: Path, high: float = 1e-1, data: str = "f" * 64, **changed: object) -> FakeStudy:
+def study(
+    folder: Path,
+    wanted: int = 3,
+    jobs: int = 2,
+    high: float = 1e-1,
+    data: str = "f" * 64,
+    **changed: object,
+) -> FakeSweep:
     """The study in a folder, with other settings as they are given."""
     fixed = {
         "seed_everything": 0,
@@ -35,8 +40,9 @@ def study(folder: Path, high: float = 1e-1, data: str = "f" * 64, **changed: obj
         **changed,
     }
     lr, hidden = FloatDistribution(1e-5, high, log=True), CategoricalDistribution(["[8]", "[8, 8]"])
-    space = Space("t", Path("space.yaml"), ["--config=t"], {"model.lr": lr, "model.hidden": hidden})
-    return FakeStudy(folder, space, fixed, data)
+    searched = {"model.lr": lr, "model.hidden": hidden}
+    space = Space("t", Path("space.yaml"), ["--config=t"], searched, fixed)
+    return FakeSweep(folder, space, data, wanted, Local(wanted, jobs))
 
 
 def work(
@@ -54,9 +60,9 @@ def work(
             return level(int(planned.folder.name))
         return abs(math.log10(planned.settings["model.lr"]) + 3)
 
-    made = study(folder)
+    made = study(folder, wanted, jobs)
     made.fake = Fake(seconds, [f"trial {number}" for number in failing], reached)
-    Trials(made, wanted, Room(jobs, 1, Local()), Console(quiet=True)).work()
+    made.work()
 
 
 def starts(folder: Path) -> dict[int, list[str]]:

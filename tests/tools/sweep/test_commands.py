@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 
 from kindling.__main__ import main
 from kindling.cli import arguments
 from kindling.data import paths
-from kindling.tools.sweep.space import FOLDER, read, shared_settings
+from kindling.tools.sweep.space import FOLDER, checked, read
 from tests.engine.toy import QUIET
 
 TASKS = [task for task in arguments.names(paths.CONFIGS) if (FOLDER / f"{task}.yaml").is_file()]
@@ -28,7 +29,7 @@ def space(tmp_path: Path, *lines: str) -> Path:
 def test_every_shipped_space_is_one_of_settings_that_there_are(task: str) -> None:
     shipped = read(task)
     assert shipped.path.read_text().startswith("# ")
-    fixed = shared_settings(shipped)
+    fixed = checked(shipped).fixed
     assert not fixed.keys() & shipped.searched.keys()
     assert fixed["checkpoint.monitor"] == "val/loss"
 
@@ -89,10 +90,12 @@ def test_a_sweep_of_real_runs(tmp_path: Path, logs: Path) -> None:
     assert main([*given, "--trials=2", "--jobs=1"]) == 0
     folder = logs / "toy" / "sweep" / "x"
     first = pd.read_csv(folder / "trials.csv")
+    with FileLock(folder / ".lock"):
+        assert main([*given, "--trials=3"]) == 2, "another command works on it"
     assert main([*given, "--trials=3", "--jobs=1"]) == 0
     table = pd.read_csv(folder / "trials.csv")
     assert table[:2].equals(first), "what was there is not made again"
-    assert set(table["state"]) <= {"complete", "pruned"}
+    assert set(table["state"]) <= {"COMPLETE", "PRUNED"}
     assert not list(folder.rglob("results*.json")), "the test split is not looked at"
     best = yaml.safe_load((folder / "best.yaml").read_text())
     flags = ["--config=toy", "--config=smoke", f"--config={folder / 'best.yaml'}", QUIET]

@@ -6,7 +6,8 @@ import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from kindling.errors import UserError
-from kindling.tools.sweep.space import configuration, read, trial_flags
+from kindling.tools.runner.settings import flags
+from kindling.tools.sweep.space import Space, nested, read
 
 pytestmark = pytest.mark.usefixtures("toy")
 
@@ -41,8 +42,8 @@ space:
 
 def test_flags_are_as_a_person_types_them() -> None:
     values = {"model.hidden": [128, 64], "model.cell": "gru", "model.lr": 1e-5, "data.x": None}
-    flags = ["--model.hidden=[128, 64]", "--model.cell=gru", "--model.lr=1.0e-05", "--data.x=null"]
-    assert trial_flags(values) == flags
+    typed = ["--model.hidden=[128, 64]", "--model.cell=gru", "--model.lr=1.0e-05", "--data.x=null"]
+    assert flags(values) == typed
 
 
 def test_settings_by_section_and_classes_before_their_arguments() -> None:
@@ -53,8 +54,9 @@ def test_settings_by_section_and_classes_before_their_arguments() -> None:
         "data.window": 8,
         "trainer.max_epochs": 3,
     }
-    assert trial_flags(values)[0] == "--optimizer=torch.optim.SGD"
-    assert configuration(values) == {
+    searched = dict.fromkeys(values, FloatDistribution(0, 1))
+    assert next(iter(Space("t", Path(), [], searched).settings(values))) == "optimizer"
+    assert nested(values) == {
         "optimizer": {"init_args": {"lr": 0.1}, "class_path": "torch.optim.SGD"},
         "model": {"init_args": {"hidden": [1]}},
         "data": {"init_args": {"window": 8}},
@@ -66,7 +68,7 @@ def test_settings_by_section_and_classes_before_their_arguments() -> None:
     ("text", "said"),
     [
         ("space: [", "not valid YAML"),
-        ("", "names no space"),
+        ("", "holds no settings"),
         ("space: {model.a: [1, 2]}\ntrials: 3", "trials: expected space, flags"),
         ("space: {model.a: [1, 2]}\nflags: [x]", "expected flags in one line"),
         ("space: {data: [1, 2]}", "data: trials that differ in it cannot be compared"),

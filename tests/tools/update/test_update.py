@@ -155,7 +155,6 @@ NEW = "--to=v0.2.0"
         ("", ["--to=v0.2.1"], "TO=v0.2.1: no tag, branch or commit of"),
         ("", ["--to=v0.2.1"], "did you mean v0.2.0?"),
         ("", [NEW, "--from=nowhere"], "'nowhere' does not appear to be a git"),
-        ("", ["--to=../template", "--from=url"], "a checkout; leave FROM=url out"),
     ],
 )
 def test_what_cannot_be_updated(

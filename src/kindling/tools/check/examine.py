@@ -1,10 +1,9 @@
 """Reads a task's data and model as training would, and reports what it finds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import Trainer
 
 from kindling.cli import arguments
 from kindling.cli.parsing import ParsingCLI
@@ -13,52 +12,29 @@ from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
 from kindling.images.read import BadFiles
 from kindling.runs.folder import shown
-from kindling.tools.check.photos import check_photos, check_shapes
-from kindling.tools.check.report import Report
-from kindling.tools.check.samples import collect
-from kindling.tools.check.series import check_series
-from kindling.tools.check.tables import (
-    check_identifiers,
-    check_leaks,
-    check_related,
-    check_repeated,
-    check_targets,
-    column_lines,
-)
-from kindling.tools.command import console
+from kindling.tables.columns import described
+from kindling.tables.datamodule import TableDataModule
+from kindling.tools.check import photos, series, tables
+from kindling.tools.check.samples import LEVELS, Finding, collect
+
+COLUMNS = 200  # that are listed
 
 
 class Checked(ParsingCLI):
     """``kindling fit`` up to the first training batch, without a run."""
 
     refusal: UserError | None = None  # that training would end with
-    made: DataModule | None = None  # without splits if training is refused before
-
-    def _make_data(
-        self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any
-    ) -> LightningDataModule:
-        data = super()._make_data(class_type, *args, **kwargs)
-        if not isinstance(data, DataModule):
-            raise UserError(f"{class_type.__name__}: not a kindling DataModule: nothing to check")
-        self.made = data
-        return data
 
     def instantiate_classes(self) -> None:
         try:
             with setting_errors():
                 self._make_pair()
-                self._fit_statistics()
+                # The model's statistics are fitted to the training split; nothing is written.
+                self.model.trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
+                self.model.trainer.datamodule = self.datamodule
+                self.model.setup("fit")
         except UserError as error:
-            if self.made is None:  # a setting is wrong, and there is nothing to look at
-                raise
             self.refusal = error
-
-    def _fit_statistics(self) -> None:
-        """Fit the model's statistics to the training split, by a Trainer that writes nothing."""
-        trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
-        trainer.datamodule = self.datamodule  # type: ignore[attr-defined]
-        self.model.trainer = trainer
-        self.model.setup("fit")
 
 
 def check(task: str, flags: Sequence[str]) -> None:
@@ -68,36 +44,48 @@ def check(task: str, flags: Sequence[str]) -> None:
     """
     with quiet():
         checked = Checked(arguments.read(["fit", f"--config={task}", *flags]))
-        data, refusal = checked.made, checked.refusal
-        assert data is not None
-        report = examine(data)
-        columns = [] if refusal else column_lines(data)
+        data, refusal = getattr(checked, "datamodule", None), checked.refusal
+        if data is None and refusal:  # a setting is wrong, and there is nothing to look at
+            raise refusal
+        if not isinstance(data, DataModule):
+            raise UserError(f"{type(data).__name__}: not a kindling DataModule: nothing to check")
+        found = list(examine(data))
+        columns = [] if refusal else _columns(data)
     if isinstance(refusal, BadFiles):
         each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
         text = "images cannot be read; --data.bad_files=skip leaves them out"
-        report.add("stop", text, each, len(each))
+        found.append(Finding("stop", text, each, len(each)))
     elif refusal:
-        report.add("stop", " ".join(str(refusal).split()))
-    sizes, out = data.sizes(), console()
+        found.append(Finding("stop", " ".join(str(refusal).split())))
+    sizes = data.sizes()
     parts = (f"{k} {size:,} ({size / sum(sizes.values()):.0%})" for k, size in sizes.items())
-    out.print(f"data         {'the generated sample' if data.is_sample else shown(data.root)}")
-    out.print(f"samples      {', '.join(parts) or 'none yet'}")
+    print(f"data         {'the generated sample' if data.is_sample else shown(data.root)}")
+    print(f"samples      {', '.join(parts) or 'none yet'}")
     for number, line in enumerate(columns):
-        out.print(f"{'' if number else 'columns':12} {line}", markup=False)
-    out.print(report, end="\n" if str(report) else "")
-    counts = ", ".join(f"{len(found)} {level}" for level, found in report.found.items())
-    out.print(f"found        {counts}: training would {'be refused' if refusal else 'start'}")
+        print(f"{'' if number else 'columns':12} {line}")
+    for finding in sorted(found, key=lambda finding: LEVELS.index(finding.level)):
+        print(finding)
+    levels = [finding.level for finding in found]
+    counts = ", ".join(f"{levels.count(level)} {level}" for level in LEVELS)
+    print(f"found        {counts}: training would {'be refused' if refusal else 'start'}")
     if refusal:
         raise refusal
 
 
-def examine(data: DataModule) -> Report:
-    """Findings in a data module's splits and in its series' files."""
-    report, samples = Report(), collect(data)
-    for look in (check_identifiers, check_leaks, check_targets, check_repeated, check_photos):
-        look(samples, report)
+def examine(data: DataModule) -> Iterator[Finding]:
+    """Findings in a data module's splits and in its files."""
+    if samples := collect(data):
+        yield from tables.findings(samples)
+        yield from photos.repeated(samples)
     with suppress(UserError):  # that training is refused by
-        check_shapes(data, report)
-        check_series(data.sources().series, report)
-        check_related(data, report)
-    return report
+        yield from photos.squashed(data)
+        yield from series.faults(data.sources().series)
+        yield from tables.related(data)
+
+
+def _columns(data: DataModule) -> list[str]:
+    """What each column of a table that is trained on is taken for, with an example."""
+    if not isinstance(data, TableDataModule) or data.target not in data.target_names.values():
+        return []
+    found = described(data.load(data.path), data.columns, data.targets)
+    return [f"{name}: {what}" for name, what in found.items()][:COLUMNS]

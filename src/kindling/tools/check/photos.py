@@ -3,82 +3,72 @@
 M: photos.
 """
 
-import warnings
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 from torch.nn.functional import interpolate
 
 from kindling.data.datamodule import DataModule
 from kindling.data.files import formats, image_suffixes
-from kindling.tools.check.report import Report
-from kindling.tools.check.samples import Samples
+from kindling.images.read import silent
+from kindling.tools.check.samples import Finding, Samples
 
 MOST = 20_000  # photos that are looked at
 SIZE = (64, 72)  # height and width to compare them at
 CHUNK = 512  # photos that are compared with all others at a time
 BITS = 10  # of 64, in which the difference hashes of two photos that are one may differ
 SQUASHED = 1.5  # of width to height, above which a photo looks like something else
-ORIENTATION = 0x0112  # in EXIF data
 DETAIL = 0.8  # correlation of fine detail above which two photos are one
 
 
-def check_photos(samples: Samples, report: Report) -> None:
-    """Add the photos that are the same in two splits, or nearly."""
+def repeated(samples: Samples) -> Iterator[Finding]:
+    """Photos that are the same in two splits, or nearly."""
     if samples.photos is None or samples.images is None:
         return
     split, name = (np.repeat(of, samples.photos.shape[1]) for of in (samples.split, samples.names))
     listed = pd.DataFrame({"photo": samples.photos.flatten(), "split": split, "name": name})
     photos = listed.drop_duplicates(["photo", "split"])
     if len(photos) > MOST:
-        report.add("note", f"{MOST:,} of {len(photos):,} photos were looked at, drawn by seed 0")
+        text = f"{MOST:,} of {len(photos):,} photos were looked at, drawn by seed 0"
+        yield Finding("note", text)
         photos = photos.sample(MOST, random_state=0)
     # The test photo first, as it is the one to remove.
     photos = photos.sort_values("split", key=lambda split: split == "train", kind="stable")
-    index = torch.tensor(photos["photo"].to_list())
+    parts = torch.split(torch.tensor(photos["photo"].to_list()), CHUNK)
+    grey = (samples.images[part].float().mean(1, keepdim=True) for part in parts)
+    small = [interpolate(p, SIZE, mode="bilinear", antialias=True)[:, 0] for p in grey]
     found: dict[str, dict[str, None]] = {}
-    for pair in similar(_grey(samples.images, index)):
+    for pair in similar(torch.cat(small).numpy()):
         (one, other), names = photos["split"].iloc[pair], photos["name"].iloc[pair]
         if one != other:
             found.setdefault(f"{one} and {other}", {})[" = ".join(names)] = None
     for splits, pairs in found.items():
-        report.add("warn", f"the same photo, or nearly, in {splits}", [*pairs])
+        yield Finding("warn", f"the same photo, or nearly, in {splits}", [*pairs])
 
 
-def check_shapes(data: DataModule, report: Report) -> None:
-    """Add the photos that are stretched to a very different shape."""
-    size = getattr(data, "size", None)
+def squashed(data: DataModule) -> Iterator[Finding]:
+    """Photos that are stretched to a very different shape."""
+    size, found = getattr(data, "size", None), []
     if size is None or getattr(data, "fit", "") != "stretch":
         return
-    files = [file for file in data.files() if file.suffix.lower() in image_suffixes()]
-    squashed = [text for file in files if (text := _squashed(file, size[1] / size[0]))]
-    if squashed:
-        report.add(
-            "note", "photos that are squashed; --data.fit=crop or pad keeps shapes", squashed, 5
-        )
-
-
-def _squashed(file: Path, wanted: float) -> str | None:
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=formats()) as image:
-            turned = image.getexif().get(ORIENTATION, 1) > 4
-            width, height = image.size[::-1] if turned else image.size
-    except Exception:  # which is told of elsewhere
-        return None
-    ratio = width / height / wanted
-    return f"{file.name}: {width} x {height}" if max(ratio, 1 / ratio) > SQUASHED else None
-
-
-def _grey(images: Tensor, index: Tensor) -> NDArray[np.float32]:
-    """These photos as grey values, ``(M, 64, 72)``."""
-    parts = [images[part].float().mean(1, keepdim=True) for part in torch.split(index, CHUNK)]
-    resized = [interpolate(p, SIZE, mode="bilinear", antialias=True)[:, 0] for p in parts]
-    return torch.cat(resized).numpy()
+    for file in data.files():
+        if file.suffix.lower() not in image_suffixes():
+            continue
+        try:
+            with silent(), Image.open(file, "r", formats()) as image:
+                width, height = image.size
+        except Exception:  # which is told of elsewhere
+            continue
+        ratio = width / height / (size[1] / size[0])
+        if max(ratio, 1 / ratio) > SQUASHED:
+            found.append(f"{file.name}: {width} x {height}")
+    if found:
+        text = "photos that are squashed; --data.fit=crop or pad keeps shapes"
+        yield Finding("note", text, found, 5)
 
 
 def similar(grey: NDArray[np.float32]) -> list[list[int]]:

@@ -3,6 +3,7 @@
 N: rows, K: classes.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,9 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from kindling.data.datamodule import DataModule
-from kindling.tables.columns import described, related_rows
-from kindling.tables.datamodule import TableDataModule
+from kindling.tables.columns import related_rows
 from kindling.tables.read import read_table
-from kindling.tools.check.report import Report, examples
-from kindling.tools.check.samples import Samples
+from kindling.tools.check.samples import Finding, Samples
 
 FEWEST = 20  # rows below which a column tells nothing
 NAMES = 0.95  # share of different values above which a category names its row
@@ -25,12 +24,16 @@ BINS = 20  # of a column; also the classes that are scored
 LEAK = {"class": 0.95, "number": 0.99, "missing": 0.7}
 """AUROC of one column above which it probably follows from the target: from its class, from the
 larger half of its numbers, or in which cells of the column are missing."""
-MOST = 200  # columns that are listed
 FINE = 0.5  # share of different values in a column that two rows are unlikely to share
 
 
-def check_identifiers(samples: Samples, report: Report) -> None:
-    """Add columns that name or count their rows: text that hardly repeats, numbers that rise."""
+def findings(samples: Samples) -> Iterator[Finding]:
+    for look in (_identifiers, _leaks, _targets, _repeated):
+        yield from look(samples)
+
+
+def _identifiers(samples: Samples) -> Iterator[Finding]:
+    """Columns that name or count their rows: text that hardly repeats, numbers that rise."""
     for name, column in samples.inputs.items():
         known = column.dropna()
         if is_numeric_dtype(known):
@@ -42,11 +45,11 @@ def check_identifiers(samples: Samples, report: Report) -> None:
             identifies = known.nunique() > NAMES * len(known)
         if len(known) >= FEWEST and identifies:
             what = "looks like an identifier or a time"
-            report.add("warn", f"{name}: {what}, but is learned from")
+            yield Finding("warn", f"{name}: {what}, but is learned from")
 
 
-def check_leaks(samples: Samples, report: Report) -> None:
-    """Add the columns that alone almost reveal a target, by their values or missing cells."""
+def _leaks(samples: Samples) -> Iterator[Finding]:
+    """Columns that alone almost reveal a target, by their values or missing cells."""
     # Without the test split, so that nobody chooses columns by it.
     for name, target in samples.targets[samples.split != "test"].items():
         known = target.dropna()
@@ -62,11 +65,11 @@ def check_leaks(samples: Samples, report: Report) -> None:
                 column = (column.rank(pct=True) * min(BINS, len(truth) // 10)).round()
             if (score := auroc(column, truth)) > LEAK[kind]:
                 text = f"{column_name} alone nearly predicts {name}: AUROC {score:.3f}"
-                report.add("warn", f"{text}; is it known before the target is?")
+                yield Finding("warn", f"{text}; is it known before the target is?")
             enough = FEWEST <= missing.sum() <= len(missing) - FEWEST
             if enough and (score := auroc(missing, truth)) > LEAK["missing"]:
                 text = f"{column_name}: its missing cells predict {name}: AUROC {score:.3f}"
-                report.add("warn", f"{text} by that alone; is it filled in after the target?")
+                yield Finding("warn", f"{text} by that alone; is it filled in after the target?")
 
 
 def auroc(bins: "pd.Series[Any]", truth: pd.DataFrame, folds: int = 5) -> float:
@@ -88,44 +91,33 @@ def auroc(bins: "pd.Series[Any]", truth: pd.DataFrame, folds: int = 5) -> float:
     return float((above / (positive * (len(truth) - positive))).mean())
 
 
-def column_lines(data: DataModule) -> list[str]:
-    """What each column of a table that is trained on is taken for, with an example."""
-    if not isinstance(data, TableDataModule) or data.target not in data.target_names.values():
-        return []
-    found = described(data.load(data.path), data.columns, data.targets)
-    lines = [f"{name}: {what}" for name, what in found.items()]
-    more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
-    return [*lines[:MOST], *more]
-
-
-def check_related(data: DataModule, report: Report) -> None:
-    """Add columns that group rows, unless the splits already keep a group together."""
+def related(data: DataModule) -> Iterator[Finding]:
+    """Columns that group rows, unless the splits already keep a group together."""
     settings = getattr(data, "missing", ()), getattr(data, "decimal", None)
     for source in data.sources().tables:
         if not source.groups and len(source.splits) > 1:
             table = read_table(source.path, *settings, typed=True)
-            for text in related_rows(table, source.targets):
-                report.add("note", text)
+            yield from (Finding("note", text) for text in related_rows(table, source.targets))
 
 
-def check_targets(samples: Samples, report: Report) -> None:
-    """Add targets without values, without a second class, or with rare classes in a split."""
+def _targets(samples: Samples) -> Iterator[Finding]:
+    """Targets without values, without a second class, or with rare classes in a split."""
     for name, target in samples.targets.items():
         known = target.dropna()
         if unknown := len(target) - len(known):
-            report.add("note", f"{name}: unknown in {unknown:,} of {len(target):,} rows")
+            yield Finding("note", f"{name}: unknown in {unknown:,} of {len(target):,} rows")
         if known.nunique() == 1:
-            report.add("warn", f"{name}: the same everywhere, {known.iloc[0]}")
+            yield Finding("warn", f"{name}: the same everywhere, {known.iloc[0]}")
         elif not is_numeric_dtype(known):
             counts = pd.crosstab(known, samples.split).reindex(columns=[*FEW], fill_value=0)
             for split, least in FEW.items():
                 if rare := [f"{k}, {n}" for k, n in counts[split].items() if n < least]:
                     what = f"{name}: classes with fewer than {least} samples in {split}"
-                    report.add("note", f"{what}: {len(rare)} ({examples(rare)})")
+                    yield Finding("note", what, rare, 3)
 
 
-def check_repeated(samples: Samples, report: Report) -> None:
-    """Add rows nearly equal to one in an earlier split, unless that happens by chance."""
+def _repeated(samples: Samples) -> Iterator[Finding]:
+    """Rows nearly equal to one in an earlier split, unless that happens by chance."""
     numbers = samples.inputs.select_dtypes("number")
     spread = numbers.quantile(0.75) - numbers.quantile(0.25)
     near = (numbers / (spread.where(spread > 0, numbers.std()) * NEAR)).round() + 0.0
@@ -137,12 +129,11 @@ def check_repeated(samples: Samples, report: Report) -> None:
         key = key.join(pd.DataFrame(samples.photos.numpy()).add_prefix("photo "))
     code = pd.util.hash_pandas_object(key, index=False)
     first = pd.Series(range(len(key))).groupby(code).transform("first")  # splits are in order
-    names = [f"{k} ({split})" for k, split in zip(samples.names, samples.split, strict=True)]
-    split = samples.split.to_numpy()
-    pairs = [(a, b) for b, a in enumerate(first.tolist()) if split[a] != split[b]]
+    split, names = samples.split, samples.names
+    pairs = [(a, b) for b, a in enumerate(first) if split[a] != split[b]]
     if pairs:
-        same = [f"{names[a]} = {names[b]}" for a, b in pairs]
-        report.add("warn", "rows nearly equal to one in an earlier split", same)
+        same = [f"{names[a]} ({split[a]}) = {names[b]} ({split[b]})" for a, b in pairs]
+        yield Finding("warn", "rows nearly equal to one in an earlier split", same)
 
 
 def _by_chance(key: pd.DataFrame) -> float:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from kindling.errors import UserError
-from kindling.tools.command import Parser, Words, console
-from kindling.tools.compare import plan
-from kindling.tools.runner import typed
+from kindling.tools.command import Parser, Words
+from kindling.tools.runner import settings
+
+TEST = "show test scores instead of validation scores, after choosing"
 
 
 def main(argv: Words) -> None:
@@ -19,21 +20,19 @@ def main(argv: Words) -> None:
     repeats = options.add_mutually_exclusive_group()
     repeats.add_argument("--seeds", type=int, help="number of seeds, from 0")
     repeats.add_argument("--folds", type=int, help="number of folds, instead of seeds")
-    options.add_argument("--test", action="store_true", help=plan.TEST)
+    options.add_argument("--test", action="store_true", help=TEST)
     chosen, flags = options.parse_known_args(argv)
+    if chosen.runs and flags:
+        raise UserError(f"{flags[0]}: existing runs are compared as they are")
+    from kindling.tools.compare import comparison  # with pandas
+
     if chosen.runs:
-        if flags:
-            raise UserError(f"{flags[0]}: existing runs are compared as they are")
-        from kindling.tools.compare import comparison
-
-        comparison.compare_runs(chosen, console())
+        comparison.compare_runs(chosen)
         return
-    typed.check_task(chosen.task)
-    planned = plan.read(chosen.plan or plan.FOLDER / f"{chosen.task}.yaml", chosen.task)
-    folder = typed.folder(chosen.logs, chosen.task, "compare", chosen.name, flags)
-    for what_of, count in (("seeds", chosen.seeds), ("folds", chosen.folds)):
+    settings.check_task(chosen.task)
+    planned = comparison.read(chosen.plan or comparison.FOLDER / f"{chosen.task}.yaml", chosen.task)
+    for over, count in (("seed", chosen.seeds), ("fold", chosen.folds)):
         if count is not None:
-            planned.repeats = plan.repeats(what_of, count)
-    from kindling.tools.compare import comparison
-
-    comparison.compare(planned, folder, flags, chosen, console())
+            planned = planned._replace(over=over, repeats=comparison.repeats(over, count))
+    folder = settings.folder(chosen.logs, chosen.task, "compare", chosen.name, flags)
+    comparison.compare(planned, folder, flags, chosen)

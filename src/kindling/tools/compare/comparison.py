@@ -2,44 +2,84 @@
 
 from argparse import Namespace
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from rich.console import Console
-
-from kindling.api.record import Record, differing, existing
+from kindling.api.record import Record, Settings, differing, existing
 from kindling.cli.settings import shown
+from kindling.data import paths
 from kindling.errors import UserError, require_package
 from kindling.runs.folder import shown as place
-from kindling.tools.compare.plan import Plan
-from kindling.tools.compare.report import report
-from kindling.tools.compare.scores import Comparison
-from kindling.tools.runner import executors, expected
+from kindling.tools.command import Failed
+from kindling.tools.compare.report import Comparison, report
+from kindling.tools.runner import executors, settings
 from kindling.tools.runner.planned import PlannedRun
-from kindling.tools.runner.pool import Runs
-from kindling.tools.runner.typed import check_name
+from kindling.tools.runner.pool import Pool
 
+FOLDER = paths.CONFIGS / "compare"
+SEEDS = 3
 SCIPY = ("a comparison", "scipy", "SciPy", "compare")
 
 
-class Failed(UserError):
-    """Some runs of a comparison failed; the others are complete."""
+class Plan(NamedTuple):
+    """Variants of a task by name, each with its flags, and the seeds or folds of each.
 
-    status = 1
+    ``repeats`` are the settings of each; runs of two variants that share one are a pair.
+    """
+
+    task: str
+    variants: dict[str, list[str]]
+    over: str
+    repeats: list[Settings]
+
+    def runs(self, folder: Path, flags: Sequence[str]) -> dict[str, list[PlannedRun]]:
+        """The runs of each variant below a folder, with every setting that they will have."""
+        planned: dict[str, list[PlannedRun]] = {}
+        for name, own in self.variants.items():
+            shared = [f"--config={self.task}", *own, *flags]
+            first = settings.settings_of([*shared, *settings.flags(self.repeats[0])])
+            planned[name] = [
+                PlannedRun(
+                    f"{name}, {self.over} {k}",
+                    self.task,
+                    folder / "runs" / settings.check_name(name) / f"{self.over}_{k}",
+                    [*shared, *settings.flags(repeat)],
+                    first | repeat,
+                )
+                for k, repeat in enumerate(self.repeats)
+            ]
+        return planned
 
 
-def compare(
-    plan: Plan, folder: Path, flags: Sequence[str], options: Namespace, console: Console
-) -> None:
+def repeats(over: str, count: int) -> list[Settings]:
+    """The settings of so many seeds or folds."""
+    if count < (least := 1 if over == "seed" else 2):
+        raise UserError(f"{over}s={count}: must be at least {least}")
+    if over == "seed":
+        return [{"seed_everything": k} for k in range(count)]
+    return [{"data.folds": count, "data.fold": k} for k in range(count)]
+
+
+def read(path: Path, task: str) -> Plan:
+    """The plan in a file.
+
+    Raises:
+        UserError: There is none, or it is not made of names and flags.
+    """
+    content = settings.load(path, "variants", ["seeds", "folds", "flags"])
+    over = "fold" if "folds" in content else "seed"
+    if type(count := content.get(f"{over}s", SEEDS)) is not int:
+        raise UserError(f"{path}: {over}s: {count}: expected a number of {over}s")
+    named, shared = content["variants"].items(), settings.split(content.get("flags"), path)
+    variants = {str(name): [*shared, *settings.split(own, path)] for name, own in named}
+    if len({settings.check_name(name, path) for name in variants}) < len(variants):
+        raise UserError(f"{path}: two variants differ only in spaces; rename one of them")
+    return Plan(task, variants, over, repeats(over, count))
+
+
+def compare(plan: Plan, folder: Path, flags: Sequence[str], options: Namespace) -> None:
     """Train the runs that are missing, then report; both go into ``folder``.
-
-    Args:
-        plan: What is compared.
-        folder: The comparison's folder.
-        flags: Flags of all runs.
-        options: Where the runs are executed, how many ``jobs`` at once, and whether ``test`` scores
-            are shown.
-        console: Where the tables are shown.
 
     Raises:
         UserError: A flag is wrong, which is known before anything is written.
@@ -47,65 +87,40 @@ def compare(
         Stopped: A signal stopped it; the same command continues.
     """
     require_package(*SCIPY)
-    planned = planned_runs(plan, folder, flags)
+    planned = plan.runs(folder, flags)
     # All variants with the first seed, then with the next, so that pairs are complete early.
     wanted = [run for repeat in zip(*planned.values(), strict=True) for run in repeat]
     for first, *_ in planned.values():
         if first.finished() is None:
-            expected.examine(first.flags)
-    room = executors.room(len(wanted), options)
-    console.print(f"runs         {len(wanted)}, {room[0]} at once, {room[1]} threads each")
-    pool = Runs(wanted, room, console)
+            settings.data_of(first.flags)
+    executor = executors.choose(len(wanted), options)
+    runs = f"{len(wanted)}, {executor.jobs} at once, {executor.threads} threads each"
+    print(f"runs         {runs}")
+    pool = Pool(wanted, executor)
     pool.work()
     made = {n: [Record(f) for run in r if (f := run.finished())] for n, r in planned.items()}
     if variants := {name: records for name, records in made.items() if records}:
-        over = next(iter(plan.repeats)).partition("_")[0]
-        report(Comparison(variants, options.test, over), folder, console)
+        report(Comparison(variants, options.test, plan.over), folder)
+        print(f"curves       tensorboard --logdir {place(folder)}/runs")
     if pool.failed:
         title, message = next(iter(pool.failed.items()))
         count = f"{len(pool.failed)} of {len(wanted)} runs failed"
         raise Failed(f"{count}, the first being {title}: {message}; the same command tries again")
 
 
-def compare_runs(options: Namespace, console: Console) -> None:
-    """Compare existing runs; those that differ only in their seed are one variant."""
+def compare_runs(options: Namespace) -> None:
+    """Compare existing runs; those that differ only in their seed are one variant.
+
+    Variants are named by the settings in which they differ or, of many, by their first run.
+    """
     require_package(*SCIPY)
     records = existing(options.runs, options.test)
-    variants = dict(_grouped(records))
-    name = check_name(options.name or "runs")
-    folder = options.logs.absolute() / records[0].task / "compare" / name
-    report(Comparison(variants, options.test), folder, console)
-
-
-def planned_runs(plan: Plan, folder: Path, flags: Sequence[str]) -> dict[str, list[PlannedRun]]:
-    """The runs of each variant, with every setting that they will have."""
-    planned: dict[str, list[PlannedRun]] = {}
-    for name, own in plan.variants.items():
-        shared = [f"--config={plan.task}", *own, *flags]
-        given = {
-            repeat: [f"--{key}={value}" for key, value in settings.items()]
-            for repeat, settings in plan.repeats.items()
-        }
-        settings = expected.settings([*shared, *next(iter(given.values()))])
-        planned[name] = [
-            PlannedRun(
-                f"{name}, {repeat.replace('_', ' ')}",
-                plan.task,
-                folder / "runs" / check_name(name) / repeat,
-                [*shared, *given[repeat]],
-                settings | plan.repeats[repeat],
-            )
-            for repeat in plan.repeats
-        ]
-    return planned
-
-
-def _grouped(records: Sequence[Record]) -> Iterator[tuple[str, list[Record]]]:
-    """Group runs with the same settings, named by the settings in which the groups differ."""
     names = differing([record.settings for record in records])
     groups: dict[str, list[Record]] = defaultdict(list)
     for run in records:
-        groups[", ".join(f"{n}={shown(run.settings.get(n))}" for n in names)].append(run)
-    for title, runs in groups.items():
-        # More settings are too long for a name; the first table lists them.
-        yield (title or "runs") if len(names) <= 2 else place(runs[0].folder), runs
+        groups[", ".join(f"{n}={shown(run.settings.get(n))}" for n in names) or "runs"].append(run)
+    if len(names) > 2:
+        groups = {place(runs[0].folder): runs for runs in groups.values()}
+    name = settings.check_name(options.name or "runs")
+    folder = options.logs.absolute() / records[0].task / "compare" / name
+    report(Comparison(groups, options.test), folder)

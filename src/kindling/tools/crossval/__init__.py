@@ -1,8 +1,8 @@
 """A task as it is configured, over the folds of a cross-validation."""
 
-from kindling.tools.command import Parser, Words, console
-from kindling.tools.compare import plan
-from kindling.tools.runner import typed
+from kindling.tools.command import Parser, Words
+from kindling.tools.compare import TEST
+from kindling.tools.runner import settings
 
 
 def main(argv: Words) -> None:
@@ -14,11 +14,12 @@ def main(argv: Words) -> None:
     options.add_argument("--task", required=True)
     options.add_argument("--folds", type=int, default=5)
     options.add_argument("--name", help="name of the folder")
-    options.add_argument("--test", action="store_true", help=plan.TEST)
+    options.add_argument("--test", action="store_true", help=TEST)
     chosen, flags = options.parse_known_args(argv)
-    typed.check_task(chosen.task)
-    planned = plan.Plan(chosen.task, {"default": []}, plan.repeats("folds", chosen.folds))
-    folder = typed.folder(chosen.logs, chosen.task, "crossval", chosen.name, flags)
+    settings.check_task(chosen.task)
     from kindling.tools.compare import comparison
 
-    comparison.compare(planned, folder, flags, chosen, console())
+    repeats = comparison.repeats("fold", chosen.folds)
+    planned = comparison.Plan(chosen.task, {"default": []}, "fold", repeats)
+    folder = settings.folder(chosen.logs, chosen.task, "crossval", chosen.name, flags)
+    comparison.compare(planned, folder, flags, chosen)

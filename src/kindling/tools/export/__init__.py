@@ -1,6 +1,6 @@
 """A trained model as a file that is used without this project: ONNX and ``torch.export``."""
 
-from kindling.tools.command import Parser, Words, console
+from kindling.tools.command import Parser, Words
 
 
 def main(argv: Words) -> None:
@@ -13,4 +13,4 @@ def main(argv: Words) -> None:
     from kindling.tools.export.export import export
     from kindling.tools.export.program import FILES
 
-    export(chosen.run, [chosen.format] if chosen.format else list(FILES), flags, console())
+    export(chosen.run, [chosen.format] if chosen.format else list(FILES), flags)

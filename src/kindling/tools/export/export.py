@@ -1,47 +1,33 @@
-"""Traces a model, writes and checks the files, and only then moves them to their place."""
+"""Traces a model, writes, checks and describes the files, and only then moves them in place."""
 
+import importlib.metadata
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from rich.console import Console
+import yaml
 from torch import Tensor
 
-from kindling.api.loaded import Loaded
+from kindling.api.loaded import Run, load
 from kindling.cli import arguments
-from kindling.cli.process import quiet, setting_errors
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, require_package
-from kindling.runs.folder import shown, write_json
-from kindling.tools.export import parity
-from kindling.tools.export.card import NAME, card
-from kindling.tools.export.program import FILES, Format, Served, refused, trace, write
+from kindling.runs.folder import BEST, read_json, shown, write_json
+from kindling.runs.provenance import commit
+from kindling.tools.export import program
+from kindling.tools.export.program import BATCH, FILES, Format
+from kindling.training.metrics import Heads
 from kindling.training.module import Module
 
-FOLDER = "export"
+FOLDER, NAME = "export", "model.json"
+PACKAGES = ("kindling", "torch", "onnx", "onnxscript", "onnxruntime")
 SAMPLES = 100  # of the test split, that an export is checked on
 
 
-class Trained(Loaded):
-    """``kindling test`` up to the Trainer, with samples to check the files on."""
-
-    samples: Any  # a batch of the problem's own kind
-
-    def instantiate_classes(self) -> None:
-        super().instantiate_classes()
-        for part, base in ((self.model, Module), (self.datamodule, DataModule)):
-            if not isinstance(part, base):
-                raise UserError(f"{type(part).__name__}: not a kindling {base.__name__}: no export")
-        self.set_up("test")
-        test: Any = self.datamodule.splits["test"]
-        if not len(test):
-            raise UserError(f"{self.datamodule.root}: the test split has no sample to check with")
-        self.samples = test[torch.arange(min(SAMPLES, len(test)))]
-
-
-def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: Console) -> None:
+def export(run: str, formats: Sequence[Format], flags: Sequence[str]) -> None:
     """Write a run's best checkpoint into ``<run>/export``, with flags over its configuration.
 
     What an earlier export left there is replaced, once everything is checked.
@@ -52,56 +38,94 @@ def export(run: str, formats: Sequence[Format], flags: Sequence[str], console: C
     """
     for name in ("onnx", "onnxscript", "onnxruntime") if "onnx" in formats else ():
         require_package("ONNX, unlike --format torch,", name, name, "export")
-    invocation = arguments.read(["test", "--run", run, *flags])
-    assert invocation.checkpoint is not None
-    with quiet(), setting_errors():
-        trained = Trained(invocation)
-    if invocation.run is None or not invocation.checkpoint.is_relative_to(invocation.run):
-        raise UserError(f"{invocation.checkpoint}: not a checkpoint of {run}: leave it out")
-    folder = invocation.run / FOLDER
+    pairs = (flag.removeprefix("--").partition("=") for flag in arguments.join_values([*flags]))
+    given = {name: yaml.safe_load(value) for name, _, value in pairs}
+    if "ckpt_path" in given:
+        raise UserError("--ckpt_path: a run's best checkpoint is exported: leave it out")
+    trained = load(run, given)
+    folder = trained.folder / FOLDER
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=invocation.run) as unfinished:
-            _make(trained, formats, Path(unfinished), console)
+        with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=folder.parent) as unfinished:
+            _make(trained, formats, Path(unfinished))
             folder.mkdir(exist_ok=True)
             # The description is removed first and written last, so that it never describes others.
             for name in (NAME, *FILES.values()):
                 (folder / name).unlink(missing_ok=True)
             for name in (*(FILES[form] for form in formats), NAME):
                 written = (Path(unfinished) / name).replace(folder / name)
-                console.print(
-                    f"written      {shown(written)}, {written.stat().st_size / 1000:.1f} kB"
-                )
+                print(f"written      {shown(written)}, {written.stat().st_size / 1000:.1f} kB")
     except OSError as error:
         where = f"{error.filename or folder}: cannot be written ({error.strerror})"
         raise UserError(f"{where}; fix that and export again") from error
 
 
-def _make(trained: Trained, formats: Sequence[Format], folder: Path, console: Console) -> None:
+def _make(run: Run, formats: Sequence[Format], folder: Path) -> None:
     """Write and check all files."""
-    samples, model = trained.samples, trained.model
-    served = Served(model, samples).eval()
+    model, data = run.model, run.data
+    if not (isinstance(model, Module) and isinstance(data, DataModule)):
+        raise UserError(f"{type(model).__name__}: only Kindling's own classes are exported")
+    test: Any = data.splits["test"]
+    if not len(test):
+        raise UserError(f"{data.root}: the test split has no sample to check with")
+    samples = test[torch.arange(min(SAMPLES, len(test)))]
+    served = program.Served(model, samples).eval()
     inputs: dict[str, Tensor] = {name: getattr(samples, name) for name in served.inputs}
     with torch.no_grad():
         expected = {head: value.detach() for head, value in model.predict(samples).items()}
     if both := sorted(inputs.keys() & expected.keys()):
         text = "a field of the batch and a head, but an exported model has one thing of a name"
         raise UserError(f"{both[0]}: {text}: rename one")
-    program = trace(served, inputs)
-    size = len(next(iter(inputs.values())))
-    tried = ", ".join(map(str, parity.sizes(size)))
-    console.print(f"checked      on {size} test samples, in batches of {tried}")
-    found: dict[Format, dict[str, float]] = {}
+    traced = program.trace(served, inputs)
     for form in formats:
         path = folder / FILES[form]
-        write(form, served, program, list(expected), path)
-        with refused(served, f"run from {path.name}"):
-            run = parity.OPEN[form](path)
-            found[form] = parity.differences(run, inputs, expected, model.heads)
-        for name, value in found[form].items():
-            if not value <= parity.LIMIT:
-                raise UserError(
-                    f"{trained.given_run}: {path.name} differs from the checkpoint by {value:.2g} "
-                    f"in {name}, more than {parity.LIMIT:g}: not exported"
-                )
-            console.print(f"difference   {path.name}, {name}: {value:.2g} at most")
-    write_json(folder / NAME, card(trained, inputs, expected, found))
+        program.write(form, served, traced, list(expected), path)
+        with program.refused(served, f"run from {path.name}"):
+            program.verify(form, path, inputs, expected, model.heads)
+    write_json(folder / NAME, _card(run, formats, inputs, expected))
+
+
+def _card(
+    run: Run, formats: Sequence[Format], inputs: Mapping[str, Tensor], expected: Heads
+) -> dict[str, Any]:
+    """Everything that a user of the files needs to know."""
+    versions = {}
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    made, data = read_json(run.folder / "provenance.json"), cast(DataModule, run.data)
+    schema = data.io_schema()
+    outputs = {name: _output(run.model, data, name, value) for name, value in expected.items()}
+    return {
+        "task": run.task,
+        "files": {form: FILES[form] for form in formats},
+        "inputs": [_tensor(name, value, schema) for name, value in inputs.items()],
+        "outputs": [_tensor(name, value, outputs, schema) for name, value in expected.items()],
+        "origin": {
+            "run": shown(run.folder),
+            "checkpoint": str(BEST),
+            "trained_by": made.get("git"),
+            "exported_by": commit(),
+            "data": {name: made.get("data", {}).get(name) for name in ("sample", "sha256")},
+        },
+        "versions": versions,
+        "checked": {"samples": len(next(iter(inputs.values()))), "limit": program.LIMIT},
+    }
+
+
+def _tensor(name: str, value: Tensor, *meanings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    about = {"name": name, "shape": [BATCH, *value.shape[1:]]}
+    about["type"] = str(value.dtype).removeprefix("torch.")
+    return {k: v for each in (about, *(m.get(name, {}) for m in meanings)) for k, v in each.items()}
+
+
+def _output(model: Any, data: DataModule, name: str, value: Tensor) -> dict[str, Any]:
+    """The meaning of a head's predictions."""
+    head, target = model.heads[name], data.target_names.get(name, name)
+    if not (classes := list(head.classes)):
+        return {"meaning": target, "unit": f"of {target} in the training data"}
+    meaning = f"probability of each {target}, in their order"
+    if value.ndim == 1:
+        meaning = f"probability that {target} is {classes[1]}"
+    elif head.multilabel:
+        meaning += "; a sample has all whose probability is above 0.5"
+    return {"meaning": meaning, "unit": "0 to 1", "classes": classes}

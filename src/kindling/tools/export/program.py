@@ -1,10 +1,10 @@
-"""The part of a model that is exported, and its files by ONNX and ``torch.export``."""
+"""The part of a model that is exported, and its files by ONNX and ``torch.export``, checked."""
 
 import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from kindling.errors import UserError
-from kindling.training.metrics import Heads
+from kindling.training.metrics import Head, Heads
 from kindling.training.module import Module
 
 Format = Literal["onnx", "torch"]
 FILES: dict[Format, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
 BATCH = "batch"
+LIMIT = 1e-4  # largest difference from the checkpoint
 TRACED = 3  # rows that are followed through the model; 0 and 1 would be taken for constants
 
 
@@ -95,6 +96,53 @@ def write(
             output_names=heads,
             dynamic_shapes=({name: {0: BATCH} for name in served.inputs},),
         )
+
+
+def sizes(samples: int) -> list[int]:
+    """Batch sizes to try: 1, 2 and all."""
+    return sorted({1, min(2, samples), samples})
+
+
+def verify(
+    form: Format,
+    path: Path,
+    inputs: Mapping[str, Tensor],
+    expected: Heads,
+    heads: Mapping[str, Head],
+) -> None:
+    """Raise a UserError if a file says something else than the checkpoint.
+
+    Probabilities may differ by :data:`LIMIT`, other outputs by that share of the largest of them.
+    """
+    for size in sizes(len(next(iter(inputs.values())))):
+        predicted = predict(form, path, {name: value[:size] for name, value in inputs.items()})
+        for name, value in expected.items():
+            scale = 1.0 if heads[name].classes else float(value.nan_to_num(0, 0, 0).abs().max())
+            near: dict[str, Any] = {"rtol": 0, "atol": LIMIT * scale, "equal_nan": True}
+            try:
+                torch.testing.assert_close(predicted[name], value[:size], **near)
+            except AssertionError as error:
+                reason = " ".join(str(error).split())
+                where = f"{path.name} differs from the checkpoint in {name}"
+                raise UserError(f"{where}: not exported: {reason}") from error
+
+
+def predict(form: Format, path: Path, inputs: dict[str, Tensor]) -> Heads:
+    """Predictions by a file, on the CPU."""
+    if form == "torch":
+        with torch.no_grad():
+            outputs: Heads = torch.export.load(path).module()(inputs)
+        return outputs
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # As many as torch uses; a thread for each core would slow other processes down.
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 4  # what fails is raised
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    found = session.run(names, {name: value.numpy() for name, value in inputs.items()})
+    return {name: torch.from_numpy(value) for name, value in zip(names, found, strict=True)}
 
 
 @contextlib.contextmanager

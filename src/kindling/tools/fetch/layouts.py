@@ -34,18 +34,15 @@ def electricity(source: Path, folder: Path, client: str | None) -> str:
     try:
         names = [str(name) for name in pd.read_csv(file, sep=";", nrows=0).columns[1:]]
         if client is not None and client not in names:
-            meant = did_you_mean(client, names) or f"; they are {names[:1]} to {names[-1:]}"
-            raise UserError(f"{DIAGRAMS}: no client {client}{meant}")
+            raise UserError(f"{DIAGRAMS}: no client {client}{did_you_mean(client, names)}")
         columns = [0, *(k for k, name in enumerate(names, 1) if client in (None, name))]
         table = pd.read_csv(file, sep=";", decimal=",", index_col=0, usecols=columns)
-        if table.isna().any(axis=None):
-            raise ValueError("a cell is empty")
         table = table.astype(float).rename_axis("timestamp").rename(columns={client: "consumption"})
     except ValueError as error:
         raise UserError(f"{DIAGRAMS}: {error}: fetch it again") from error
     parts = dict(iter(table.groupby(table.index.str[:4].map(YEARS))))
-    if set(parts) != {TRAIN, TEST}:
-        raise UserError(f"{DIAGRAMS}: lacks the years 2011 to 2013 or 2014")
+    if set(parts) != {TRAIN, TEST} or table.isna().any(axis=None):
+        raise UserError(f"{DIAGRAMS}: lacks cells, or the years 2011 to 2013 or 2014")
     for name, part in parts.items():
         part.to_csv(folder / name, float_format=DIGITS, lineterminator="\n")
     return f"{', '.join(f'{name} {len(part):,} rows' for name, part in parts.items())}, in kW"
@@ -66,13 +63,12 @@ def houses(source: Path, folder: Path, client: str | None = None) -> str:
     table.insert(0, "house", range(1, len(table) + 1))
     (folder / "images").mkdir()
     for room in ROOMS:
-        table.insert(
-            len(table.columns) - 1, room, [f"images/{k}_{room}.jpg" for k in table["house"]]
-        )
+        table[room] = [f"images/{k}_{room}.jpg" for k in table["house"]]
         for photo in table[room]:
             if not (found := file.with_name(Path(photo).name)).is_file():
                 raise UserError(f"{HOUSES}: lacks {found.name} beside it: fetch it again")
             copyfile(found, folder / photo)
+    table["price"] = table.pop("price")  # the last column is what is predicted
     common = table[table.groupby("zipcode")["house"].transform("size") >= COMMON]
     # The smaller one is named after its number of houses in the published set.
     for name, part in (("houses.csv", table), ("houses_362.csv", common)):

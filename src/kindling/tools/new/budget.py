@@ -11,35 +11,16 @@ from typing import Any, NamedTuple
 
 from kindling.series.calendar import WEEK, Calendar
 
-TRAINING = 0.64
-"""Share of a table's rows that the data module trains on by default, and about that of a series."""
-
-STEPS = 6_000
-"""Of the optimizer in all: what a table of some thousand rows takes."""
-
-SERIES_STEPS = 2_000
-"""The same of a series, where a linear model does most."""
-
-PHOTO_STEPS = 2_000
-"""The same of a net of photos, from scratch."""
-
-DETAILED = 96
-"""Pixels of photos from which on a net that knows ImageNet's has something to see in them."""
-
-WIDE = 300
-"""Columns from which on trees take longer than the net."""
-
-DENSE = 1_000
-"""Rows from which on bins of the numbers are worth their weights, where a number is predicted."""
-
-VALIDATED = ((1_000, 0.15), (5_000, 0.1))
-"""Shares of a series' training that validate, below so many steps; of longer ones, a twentieth."""
-
-LONGEST = 48
-"""Steps of a window, at most, that have a day in them."""
-
-WEEKS = 52
-"""Of a year."""
+TRAINING = 0.64  # share of the rows that are trained on by default, about that of a series' steps
+STEPS = 6_000  # of the optimizer in all: what a table of some thousand rows takes
+SERIES_STEPS = 2_000  # the same of a series, where a linear model does most
+PHOTO_STEPS = 2_000  # the same of a net of photos, from scratch
+DETAILED = 96  # pixels of photos from which on a net that knows ImageNet's sees something in them
+WIDE = 300  # columns from which on trees take longer than the net
+DENSE = 1_000  # rows from which on bins of the numbers are worth their weights, for a number
+VALIDATED = ((1_000, 0.15), (5_000, 0.1))  # below so many steps of a series, else a twentieth
+LONGEST = 48  # steps of a window, at most, that have a day in them
+WEEKS = 52  # of a year
 
 
 class Budget(NamedTuple):
@@ -53,18 +34,9 @@ class Budget(NamedTuple):
 
 
 def of_table(rows: int, columns: int, target: str) -> Budget:
-    """What a table of so many rows and columns of numbers and categories takes.
-
-    Args:
-        rows: Of the file.
-        columns: That are learned from.
-        target: ``classification`` or ``regression``.
-    """
-    training = max(32, rows * TRAINING)
-    batch = _batch(training, 512)
-    epochs = int(min(100, max(20, STEPS * batch / training)))
+    """What a table of so many rows and columns of numbers and categories takes."""
+    batch, epochs, notes = _length(rows, "rows", 512, STEPS, 20)
     model: dict[str, Any] = {"lr": 2e-3, "hidden": [128, 128]}
-    notes = _notes(training, batch, epochs, "rows")
     if target == "regression" and columns <= WIDE:
         model |= _trees()
         notes["trees"] = "half of the prediction; 0 does without, and needs no scikit-learn"
@@ -75,18 +47,9 @@ def of_table(rows: int, columns: int, target: str) -> Budget:
 
 
 def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
-    """What so many series of so many steps take.
-
-    Args:
-        steps: Of each.
-        series: How many there are.
-        calendar: Of their steps, with a day, a week and a year in them.
-        log: They swing the more the higher they are.
-    """
+    """What so many series of so many steps each take; ``log``: they swing with their level."""
+    batch, epochs, notes = _length(steps * series, "steps", 128, SERIES_STEPS, 4)
     window, lags = look_back(steps, calendar)
-    training = max(32, steps * series * TRAINING)
-    batch = _batch(training, 128)
-    epochs = int(min(100, max(4, SERIES_STEPS * batch / training)))
     data = {
         "window": window,
         "lags": lags,
@@ -96,7 +59,7 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
         "batch_size": batch,
     }
     model = {"lr": 2e-3, "schedule": "cosine", **_trees(), "logarithm": log}
-    notes = _notes(training, batch, epochs, "steps") | {
+    notes |= {
         "window": f"steps, one every {calendar.name.removesuffix(', 0:00:00')}",
         "overlap": "windows of validation and test may begin in the steps before",
         "trees": "boosted, beside a linear model and the net; 0 needs no scikit-learn",
@@ -111,12 +74,8 @@ def of_photos(photos: int, side: int) -> Budget:
     Detailed ones are given to a pretrained net that stays as it is, where a package has brought
     one; others train a net from scratch.
     """
-    training = max(32, photos * TRAINING)
-    batch = _batch(training, 64)
-    epochs = int(min(100, max(10, PHOTO_STEPS * batch / training)))
-    notes = _notes(training, batch, epochs, "photos")
-    net = _pretrained() if side >= DETAILED else None
-    if net is not None:
+    batch, epochs, notes = _length(photos, "photos", 64, PHOTO_STEPS, 10)
+    if side >= DETAILED and (net := _pretrained()):
         size = 224
         model = {"backbone": net, "cached_views": 2, "lr": 1e-3, "weight_decay": 0.1}
         notes["backbone"] = "pretrained, its weights are a package's; null trains blocks instead"
@@ -129,47 +88,49 @@ def of_photos(photos: int, side: int) -> Budget:
     return Budget(data, model | {"schedule": "cosine"}, epochs, max(10, epochs // 4), notes)
 
 
-def _pretrained() -> str | None:
-    """A net whose weights a package has brought."""
-    from kindling.images.backbone import PACKAGED  # with torch, which takes seconds
-
-    if importlib.util.find_spec("timm") is None:
-        return None
-    return next(
-        (net for net, package in PACKAGED.items() if importlib.util.find_spec(package)), None
-    )
-
-
 def look_back(steps: int, calendar: Calendar) -> tuple[int, list[str]]:
     """A window, and what lies a season before: as far as a tenth of the series reaches."""
     day, week, year = [*calendar.seasons(), 0, 0][:3]
-    reach = max(2, steps // 10)
+    reach, lags = max(2, steps // 10), {}
     if day:
         window, lags = min(max(2 * day, LONGEST // 2), LONGEST), {"1d": day, "7d": week}
-        lags = {name: lag for name, lag in lags.items() if lag > window}
     elif year:
-        window, lags = 2 * year + 1, {}
+        window = 2 * year + 1
     elif calendar.length == WEEK and reach > WEEKS:
-        window, lags = WEEKS + 2, {}
+        window = WEEKS + 2
     else:
-        window, lags = 4 * week or LONGEST // 2, {}
+        window = 4 * week or LONGEST // 2
     if year and window > reach:
         window = year + 1
     window = min(window, reach)
-    return window, [name for name, lag in lags.items() if lag and window + lag <= 2 * reach]
+    return window, [name for name, lag in lags.items() if window < lag <= 2 * reach - window]
 
 
-def _batch(training: float, most: int) -> int:
-    return min(most, max(16, 1 << round(math.log2(training / 32))))
+def _length(
+    count: int, what: str, largest: int, steps: int, fewest: int
+) -> tuple[int, int, dict[str, str]]:
+    """Batch size, epochs, and why, for so many samples before they are split."""
+    training = max(32, count * TRAINING)
+    batch = min(largest, max(16, 1 << round(math.log2(training / 32))))
+    epochs = int(min(100, max(fewest, steps * batch / training)))
+    return (
+        batch,
+        epochs,
+        {
+            "batch_size": f"for {training:,.0f} {what} to train on",
+            "trainer": f"{epochs * training / batch:,.0f} steps at most",
+            "early_stopping": "epochs without a better validation loss",
+        },
+    )
 
 
 def _trees() -> dict[str, int]:
     return {"trees": 300 if importlib.util.find_spec("sklearn") is not None else 0}
 
 
-def _notes(training: float, batch: int, epochs: int, what: str) -> dict[str, str]:
-    return {
-        "batch_size": f"for {training:,.0f} {what} to train on",
-        "trainer": f"{epochs * training / batch:,.0f} steps at most",
-        "early_stopping": "epochs without a better validation loss",
-    }
+def _pretrained() -> str | None:
+    """A net whose weights a package has brought."""
+    from kindling.images.backbone import PACKAGED  # with torch, which takes seconds
+
+    installed = (net for net, package in PACKAGED.items() if importlib.util.find_spec(package))
+    return next(installed, None) if importlib.util.find_spec("timm") else None

@@ -5,14 +5,13 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError, did_you_mean
-from kindling.tools.new.budget import Budget
 
 if TYPE_CHECKING:
     from kindling.tools.new.infer import Inferred
@@ -20,63 +19,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST = 30  # letters of a name
 LISTED_COLUMNS = 100  # that get a line each, with what they were taken for
-LISTS = ("numbers", "categories", "ignore")
-
-TABLE = {"table": "sample.csv", "target": "target", "numbers": ["age"], "categories": ["plan"]}
-PHOTOS = {"photos": ["photo"], "image_size": 32}
-LISTED = {**TABLE, **PHOTOS}
-ALONE = {**LISTED, "numbers": [], "categories": []}
-BOTH = {"table": "sample.csv", "target": "label", "amount": "amount", **PHOTOS}
-SERIES = {"train": "series.csv", "test": None, "time": "timestamp", "value": "value", "window": 24,
-          "calendar": True, "overlap": True}  # fmt: skip
-BLOCKS = {"channels": [16, 32, 64], "lr": 3e-3, "schedule": "cosine"}
-
-
-class Kind(NamedTuple):
-    """What is made: what it is for, the template of its model, settings of data and of model.
-
-    ``base`` is the data module that it derives from; where there is none, the template has its own.
-    """
-
-    about: str
-    template: str
-    base: str
-    data: Mapping[str, Any]
-    model: Mapping[str, Any] = {"lr": 3e-3}
-    epochs: int = 50
-    patience: int | None = None  # a fifth of the epochs
-    notes: Mapping[str, str] = {}  # of settings
-    columns: Mapping[str, str] = {}  # what each was taken for
-
-
-TABLES = "kindling.tables.datamodule.TableDataModule"
-FOLDERS = "kindling.images.ImageFolderDataModule"
-PHOTO_TABLES = "kindling.images.table_datamodule.ImageTableDataModule"
-WINDOWS = "kindling.series.datamodule.SeriesDataModule"
-KINDS = {
-    ("tabular", "classification"): Kind(
-        "Columns of a table to a class", "table_class", TABLES, TABLE
-    ),
-    ("tabular", "regression"): Kind(
-        "Columns of a table to a number", "table_number", TABLES, TABLE
-    ),
-    ("images", "classification"): Kind(
-        "Photos in a folder for each class", "photo_class", FOLDERS, {"image_size": 32}, BLOCKS
-    ),
-    ("images", "regression"): Kind(
-        "Photos in a table to a number", "photo_number", PHOTO_TABLES, ALONE, BLOCKS
-    ),
-    ("series", "regression"): Kind(
-        "The last values of a series to the next", "series", WINDOWS, SERIES
-    ),
-    ("multi-input", "regression"): Kind(
-        "Photos and columns of a table to a number", "photo_number", PHOTO_TABLES, LISTED, BLOCKS
-    ),
-    ("multi-output", "both"): Kind(
-        "Photos in a table to a class and a number", "photo_both", "", BOTH, BLOCKS
-    ),
-}
-"""By what is given and what is predicted; of a kind's targets, the first where none is named."""
+Kind = Mapping[str, str]  # what it is for, templates of model and configuration, data module's base
+KINDS: dict[str, dict[str, Kind]] = yaml.safe_load((TEMPLATES / "kinds.yaml").read_text())
 
 
 def make(
@@ -84,7 +28,7 @@ def make(
 ) -> None:
     """Write a new problem, and say what was written."""
     check_task(task)
-    chosen = find(kind, target)
+    chosen, found = find(kind, target), None
     if data is not None:
         from kindling.tools.new.infer import infer  # takes seconds to import
 
@@ -93,41 +37,23 @@ def make(
         print(f"{data}: {found.about}")
         for name, value in found.settings.items():
             print(f"  {name:11} {', '.join(value) if isinstance(value, list) else value}")
-        for name, what in list(found.columns.items())[:LISTED_COLUMNS]:
-            print(f"  column {name}: {what}")
-        chosen = _of_file(chosen, found)
-    create(task, chosen)
+        for line in _columns(found):
+            print(f"  {line}")
+    create(task, chosen, found)
     for path in places(task):
         print(f"wrote   {path.relative_to(paths.PROJECT)}")
     root = data.parent if data is not None and data.is_file() else data
     print(f"train   make train TASK={task}{f' DATA={root}' if root is not None else ''}")
 
 
-def _of_file(kind: Kind, found: "Inferred") -> Kind:
-    """With what a file holds, and what its size takes."""
-    kind = kind._replace(data={**kind.data, **found.settings}, columns=found.columns)
-    return kind if found.budget is None else _sized(kind, found.budget)
-
-
-def _sized(kind: Kind, budget: Budget) -> Kind:
-    return kind._replace(
-        data={**kind.data, **budget.data},
-        model=budget.model,
-        epochs=budget.epochs,
-        patience=budget.patience,
-        notes=budget.notes,
-    )
-
-
 def find(kind: str, target: str | None) -> Kind:
     """What is made of a kind, and a target where there are several."""
-    kinds = dict(KINDS.keys())
-    targets = [aim for name, aim in KINDS if name == kind]
-    if not targets:
-        raise UserError(f"KIND={kind}: no such kind{did_you_mean(kind, kinds)}")
+    if kind not in KINDS:
+        raise UserError(f"KIND={kind}: no such kind{did_you_mean(kind, KINDS)}")
+    targets = KINDS[kind]
     if target is not None and target not in targets:
         raise UserError(f"TARGET={target}: {kind} has {', '.join(targets)}")
-    return KINDS[kind, target or targets[0]]
+    return targets[target or next(iter(targets))]
 
 
 def check_task(name: str) -> None:
@@ -156,28 +82,24 @@ def places(task: str) -> tuple[Path, Path, Path]:
     return source, tests, paths.CONFIGS / f"{task}.yaml"
 
 
-def create(task: str, kind: Kind) -> None:
+def create(task: str, kind: Kind, found: "Inferred | None" = None) -> None:
     """Write a problem, whole or not at all: its folder, its tests and its configuration."""
     source, tests, config = places(task)
-    module, _, base = kind.base.rpartition(".")
-    data = _filled("data" if base else "data_both", task)
-    for placeholder, text in {
-        "base_module": module,
-        "BaseDataModule": base,
-        "kind_about": kind.about,
-    }.items():
-        data = data.replace(placeholder, text)
-    if kind.template == "table_class":
+    module, _, base = kind["base"].rpartition(".")
+    data = _filled("data.py" if base else "data_both.py", task)
+    data = data.replace("base_module", module).replace("BaseDataModule", base)
+    data = data.replace("kind_about", kind["about"])
+    contract = _filled("test_contract.py", task)
+    if kind["model"] == "table_class":
         data += '    target_kind = "classes"\n'
-    contract = _filled("test_contract", task)
-    if kind.template == "table_number":
+    if kind["model"] == "table_number":
         contract += "    overfit = 0.3  # of what the linear model leaves, much of it noise\n"
     files = {
-        source / "__init__.py": f'"""{kind.about}."""\n',
+        source / "__init__.py": f'"""{kind["about"]}."""\n',
         source / "data.py": data,
-        source / "model.py": _filled(kind.template, task),
+        source / "model.py": _filled(f"{kind['model']}.py", task),
         tests / "test_contract.py": contract,
-        config: _config(task, kind),
+        config: _config(kind, task, found),
     }
     try:
         for path, text in files.items():
@@ -190,45 +112,33 @@ def create(task: str, kind: Kind) -> None:
 
 
 def _filled(template: str, task: str) -> str:
-    text = (TEMPLATES / f"{template}.py").read_text(encoding="utf-8")
-    return text.replace("task_name", task).replace("TaskName", _camel(task))
+    camel = "".join(part.capitalize() for part in task.split("_"))
+    text = (TEMPLATES / template).read_text(encoding="utf-8")
+    return text.replace("task_name", task).replace("TaskName", camel)
 
 
-def _config(task: str, kind: Kind) -> str:
-    name = f"problems.{task}.{{}}.{_camel(task)}{{}}"
-    data = dict(kind.data)
-    content = {
-        "data": {"class_path": name.format("data", "DataModule"), "init_args": data},
-        "model": {"class_path": name.format("model", "Module"), "init_args": dict(kind.model)},
-        "trainer": {"max_epochs": kind.epochs},
-        "early_stopping": {"patience": kind.patience or kind.epochs // 5},
-    }
-    lines = _dump(content).splitlines()
-    return "\n".join([f"# {kind.about}", *(_noted(line, kind) for line in lines), ""])
-
-
-def _dump(value: Any) -> str:
+def _config(kind: Kind, task: str, found: "Inferred | None") -> str:
+    """A configuration with what a file holds, what its size takes, and why, in comments."""
+    content: dict[str, Any] = yaml.safe_load(_filled(f"{kind['config']}.yaml", task))
+    notes: dict[str, str] = {}
+    if found:
+        budget, notes = found.budget, {**found.budget.notes}
+        content["data"]["init_args"] |= {**found.settings, **budget.data}
+        content["model"]["init_args"] = dict(budget.model)
+        content["trainer"]["max_epochs"] = budget.epochs
+        content["early_stopping"]["patience"] = budget.patience
     # A list takes one line, however long it is.
-    return yaml.safe_dump(
-        value, sort_keys=False, default_flow_style=None, allow_unicode=True, width=1_000_000
-    )
+    lines = yaml.safe_dump(
+        content, sort_keys=False, default_flow_style=None, allow_unicode=True, width=1_000_000
+    ).splitlines()
+    for k, line in enumerate(lines):
+        if note := notes.get(line.partition(":")[0].strip()):
+            lines[k] = f"{line}  # {note}"
+    head = [f"# {line}" for line in (kind["about"], *_columns(found))]
+    return "\n".join([*head, *lines, ""])
 
 
-def _noted(line: str, kind: Kind) -> str:
-    """A line of YAML with what is known of its setting; columns of a list get a line each."""
-    name, _, value = line.strip().partition(": ")
-    values = yaml.safe_load(value) if value else None
-    if name in LISTS and values and len(values) <= LISTED_COLUMNS and {*values} & {*kind.columns}:
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        each = [f"{indent}- {_dump([v]).strip()[1:-1]}{_comment(v, kind.columns)}" for v in values]
-        return "\n".join([line.partition(": ")[0] + ":", *each])
-    return line + _comment(name, kind.notes)
-
-
-def _comment(name: str, notes: Mapping[str, str]) -> str:
-    return f"  # {' '.join(notes[name].split())}" if name in notes else ""
-
-
-def _camel(name: str) -> str:
-    """``my_project`` as ``MyProject``."""
-    return "".join(part.capitalize() for part in name.split("_"))
+def _columns(found: "Inferred | None") -> list[str]:
+    """What each column of a table was taken for."""
+    columns = list(found.columns.items())[:LISTED_COLUMNS] if found else []
+    return [" ".join(f"column {name}: {what}".split()) for name, what in columns]

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from kindling.errors import UserError, require_package
-from kindling.tools.command import Parser, Words, console
-from kindling.tools.runner import typed
+from kindling.tools.command import Parser, Words
+from kindling.tools.runner import settings
 
 
 def main(argv: Words) -> None:
@@ -15,29 +15,23 @@ def main(argv: Words) -> None:
     options.add_argument("--name", help="name of the study's folder")
     options.add_argument("--space", type=Path, help="default: configs/sweep/<task>.yaml")
     chosen, flags = options.parse_known_args(argv)
-    typed.check_task(chosen.task)
-    folder = typed.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
+    settings.check_task(chosen.task)
+    folder = settings.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
     require_package("a sweep", "optuna", "Optuna", "sweep")
     if chosen.trials < 1:
         raise UserError(f"trials={chosen.trials}: must be at least 1")
     # Not at the top: they take seconds, and a wrong option needs none of them.
+    from kindling.runs.folder import locked
     from kindling.tools.runner import executors
-    from kindling.tools.runner.expected import examine
-    from kindling.tools.sweep.outcome import report
-    from kindling.tools.sweep.space import read, shared_settings, trial_flags
-    from kindling.tools.sweep.study import Study
-    from kindling.tools.sweep.trials import Trials
+    from kindling.tools.sweep.space import checked, read
+    from kindling.tools.sweep.study import Sweep
 
-    space = read(chosen.task, chosen.space, flags)
-    fixed = shared_settings(space)
-    data = examine([*space.flags, *trial_flags(space.corners()[0])]).fingerprint
-    study, shown_on = Study(folder, space, fixed, data), console()
-    ended = study.ended()
-    wanted = chosen.trials
-    room = executors.room(max(1, wanted - ended), chosen)
-    shown_on.print(f"trials       {wanted}, {room[0]} at once, {room[1]} threads each")
-    if ended:
-        shown_on.print(f"finished     {min(ended, wanted)} of {wanted} trials, from before")
-    Trials(study, wanted, room, shown_on).work()
-    with study.alone():
-        report(study, shown_on)
+    space = checked(read(chosen.task, chosen.space, flags))
+    first = settings.flags(space.corners()[0])
+    data = settings.data_of([*space.flags, *first]).fingerprint
+    executor = executors.choose(chosen.trials, chosen)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        sweep = Sweep(folder, space, data, chosen.trials, executor)
+        sweep.work()
+        sweep.report()

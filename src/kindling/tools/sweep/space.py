@@ -2,37 +2,30 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna import distributions
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from kindling.api.record import Settings
 from kindling.cli.settings import PARTS, shown
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.runner import typed
-from kindling.tools.runner.expected import settings
+from kindling.tools.runner import settings
 from kindling.training.optimizers import CLASSES
 
 FOLDER = paths.CONFIGS / "sweep"
-
+# They say what trials are compared by, and on what.
 NOT_SEARCHED = (*PARTS, "checkpoint.monitor", "checkpoint.mode", "data.root", "seed_everything")
-"""Settings that say what trials are compared by, and on what."""
-
 EXPECTED = "expected a list of choices, or {low: 1, high: 4}, with log: true or step: 1 if need be"
 
 
 @dataclass(frozen=True)
 class Space:
-    """The settings that are searched, and the flags of all trials, the task's configuration first.
+    """The settings that are searched, and flags and fixed settings of all trials.
 
     Choices are searched by their text: they may be lists, which Optuna does not store.
     """
@@ -41,11 +34,13 @@ class Space:
     path: Path
     flags: list[str]
     searched: dict[str, BaseDistribution]
+    fixed: Settings = field(default_factory=dict)
 
     def settings(self, params: Mapping[str, Any]) -> Settings:
-        """Optuna's parameters as a run has them, in the order of the file."""
-        chosen = {name: params[name] for name in self.searched if name in params}
-        return {n: yaml.safe_load(v) if isinstance(v, str) else v for n, v in chosen.items()}
+        """Optuna's parameters as a run has them, a class before its arguments."""
+        names = sorted(self.searched, key=lambda name: name not in CLASSES)
+        values = {name: params[name] for name in names if name in params}
+        return {n: yaml.safe_load(v) if isinstance(v, str) else v for n, v in values.items()}
 
     def corners(self) -> list[Settings]:
         """Trials that between them have every choice, and both ends of every range."""
@@ -57,13 +52,7 @@ class Space:
         return [self.settings({n: e[k % len(e)] for n, e in ends.items()}) for k in range(most)]
 
 
-def trial_flags(values: Settings) -> list[str]:
-    # A class before its arguments.
-    ordered = sorted(values.items(), key=lambda item: item[0] not in CLASSES)
-    return [f"--{name}={shown(value)}" for name, value in ordered]
-
-
-def configuration(values: Settings) -> dict[str, Any]:
+def nested(values: Settings) -> dict[str, Any]:
     """``{"model.lr": 1}`` as ``{"model": {"init_args": {"lr": 1}}}``."""
     content: dict[str, Any] = {}
     for name, value in values.items():
@@ -83,34 +72,14 @@ def read(task: str, path: Path | None = None, flags: Sequence[str] = ()) -> Spac
             flags, which are for all trials, says what is to be searched.
     """
     path = path or FOLDER / f"{task}.yaml"
-    content = typed.load(path, "space", ["flags"])
+    content = settings.load(path, "space", ["flags"])
     searched = {str(n): _searched(f"{path}: {n}", v) for n, v in content["space"].items()}
     for name in searched.keys() & set(NOT_SEARCHED):
         raise UserError(f"{path}: {name}: trials that differ in it cannot be compared; take it out")
     for name in searched.keys() & {flag.partition("=")[0].removeprefix("--") for flag in flags}:
         raise UserError(f"{name}: {path} searches it; leave the flag out")
-    shared = [f"--config={task}", *typed.flags(content.get("flags"), path), *flags]
+    shared = [f"--config={task}", *settings.split(content.get("flags"), path), *flags]
     return Space(task, path, shared, searched)
-
-
-def shared_settings(space: Space) -> Settings:
-    """The settings that all trials share, once every choice and end was tried.
-
-    Raises:
-        UserError: There is no such setting or choice.
-    """
-    whole: Settings = {}
-    for values in space.corners():
-        whole = settings([*space.flags, *trial_flags(values)])
-        for name, value in values.items():
-            if name not in whole:
-                raise UserError(f"{space.path}: {name}: no setting of a run")
-            if whole[name] != value:
-                read_as = f"{shown(value)} is read as {shown(whole[name])}"
-                raise UserError(f"{space.path}: {name}: {read_as}; write it so")
-    # A class that is searched brings arguments of its own.
-    apart = tuple(f"{name}." for name in CLASSES if name in space.searched)
-    return {k: v for k, v in whole.items() if k not in space.searched and not k.startswith(apart)}
 
 
 def _searched(where: str, given: Any) -> BaseDistribution:
@@ -122,8 +91,30 @@ def _searched(where: str, given: Any) -> BaseDistribution:
     try:
         # YAML takes 1e-4, without a point, for a word.
         ends: dict[str, Any] = {k: float(v) if isinstance(v, str) else v for k, v in given.items()}
-        whole = not any(isinstance(value, float) for value in ends.values())
+        real = any(isinstance(value, float) for value in ends.values())
+        make = distributions.FloatDistribution if real else distributions.IntDistribution
         with warnings.catch_warnings(action="error"):  # of a step that does not lead to the end
-            return IntDistribution(**ends) if whole else FloatDistribution(**ends)
+            return make(**ends)
     except (AttributeError, TypeError, ValueError, UserWarning) as error:
         raise UserError(f"{where}: {shown(given)}: {EXPECTED} ({error})") from error
+
+
+def checked(space: Space) -> Space:
+    """With the settings that all trials share, once every choice and end was tried.
+
+    Raises:
+        UserError: There is no such setting or choice.
+    """
+    whole: Settings = {}
+    for values in space.corners():
+        whole = settings.settings_of([*space.flags, *settings.flags(values)])
+        for name, value in values.items():
+            if name not in whole:
+                raise UserError(f"{space.path}: {name}: no setting of a run")
+            if whole[name] != value:
+                read_as = f"{shown(value)} is read as {shown(whole[name])}"
+                raise UserError(f"{space.path}: {name}: {read_as}; write it so")
+    # A class that is searched brings arguments of its own.
+    apart = tuple(f"{name}." for name in CLASSES if name in space.searched)
+    fixed = {k: v for k, v in whole.items() if k not in space.searched}
+    return replace(space, fixed={k: v for k, v in fixed.items() if not k.startswith(apart)})
