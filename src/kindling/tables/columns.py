@@ -199,9 +199,11 @@ def described(table: pd.DataFrame, columns: Columns, targets: Sequence[str]) -> 
             what = f"category of {table[name].nunique():,} values"
         elif what == "not used":
             what += f", {why[name]}" if name in why else ""
-        cell = table[name].dropna().head(1).map(shown).tolist()
+        there = table[name].dropna()
+        cell = there.head(1).map(shown).tolist()
         short = textwrap.shorten(str(cell[0]), 40, placeholder=" ...") if cell else ""
-        example = parse(table[name]).example if what in ("number", "target") else ""
+        number = parse(there) if what in ("number", "target") else None
+        example = number.example if number and np.isfinite(number.values).all() else ""
         found[name] = what + (f"; {example}" if example else f", such as {short}" if cell else "")
     return found
 

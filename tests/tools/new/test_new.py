@@ -42,6 +42,18 @@ OF_R = "time,value\n" + "".join(f"{1949 + k / 12:.7g},{k % 12}.5\n" for k in ran
 SHOPS = "month,shop,sold\n" + "".join(
     f"{1990 + k // 12}-{1 + k % 12:02d},{shop},{k}.5\n" for k in range(200) for shop in "ab"
 )
+CLOCK = "Date;Time;wind;load\n" + "".join(
+    f"{13 + k // 24}/01/2024;{k % 24}.00.00;{k % 5};{'-200' if k % 9 == 4 else f'{k % 24},5'}\n"
+    for k in range(300)
+)
+"""The day and its time in two columns, and a number for what is missing."""
+
+WIDE = ",MT_001,MT_002,MT_003\n" + "".join(
+    f"{np.datetime64('2024-01-01') + k},{k % 7}.5,{k % 5}.5,{'' if k < 90 else k % 3}\n"
+    for k in range(300)
+)
+"""Series in a column each, below dates without a name; one begins later."""
+
 WRITTEN = (f"src/problems/{TASK}", f"tests/problems/{TASK}", f"configs/{TASK}.yaml")
 
 
@@ -198,6 +210,19 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             "not used: year",
             {"time": "at", "value": "level", "window": 28},
         ),
+        (
+            ["--kind=series"],
+            CLOCK,
+            "not used: wind",
+            {"time": ["Date", "Time"], "missing": ["-200"], "problems": "interpolate"},
+        ),
+        (
+            ["--kind=series"],
+            WIDE,
+            "300 rows\n",
+            {"time": "index", "value": "value", "wide": ["MT_*"], "problems": "error"},
+        ),
+        (["--kind=series", "--column=wind,load"], LOAD, "700", {"value": ["wind", "load"]}),
         (["--kind=series"], OF_R, "200 rows", {"time": "time", "problems": "error", "window": 13}),
     ],
 )
@@ -226,6 +251,11 @@ def test_what_each_column_was_taken_for_stands_beside_it(
     assert "- Fee  # number; '0,5' is 0.5\n" in text
     assert "- id  # identifies the row, such as A-0\n" in text
     assert "batch_size: 16  # for 77 rows to train on\n" in text
+    (tmp_path / "my.csv").write_text(LOAD)
+    assert make("series", data, task="loads") == 0
+    text = (inside / "configs" / "loads.yaml").read_text()
+    assert "value: load  # also numbers: wind; value: [a, b] forecasts several" in text
+    (tmp_path / "my.csv").write_text(CHURN)
     assert make("tabular", data, "--column=Churn,Fee", task="other") == 2
     assert "Churn, Fee: classes and numbers: set TARGET" in capsys.readouterr().err
 

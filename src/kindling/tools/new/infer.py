@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
 from kindling.errors import UserError
@@ -21,10 +22,13 @@ from kindling.tables.columns import (
 from kindling.tables.formats import parse
 from kindling.tables.read import numeric, read_table, require_columns
 from kindling.tools.new.budget import Budget, of_photos, of_table
-from kindling.tools.new.infer_series import infer_series
+from kindling.tools.new.infer_series import infer_series, numbered
 
 CLASSES = 20
 """Different whole numbers above which a target is a number rather than a class."""
+
+FAR = -99
+"""From which on down a number may stand for a missing one."""
 
 SIDES = 50
 """Photos, at most, that show how large they are."""
@@ -62,17 +66,15 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         raise UserError(
             f"DATA={path}: photos of classes are in folders; name the folder, DATA=folder"
         )
-    table = read_table(path, typed=kind != "series")
+    table = read_table(path, typed=True)
     missing = placeholders(table) if kind != "series" else []
     table = read_table(path, missing, typed=True) if missing else table
     if kind == "tabular" and column is not None and column not in table and "," in column:
         return _several(table, path, column.split(","), target, missing)
+    if kind == "series":
+        return _series(table, path, column, target)
     if column is not None:
         require_columns(table, [column], path)
-    if kind == "series":
-        value = column or _last(table, ("numbers", "identifiers"), path)
-        settings, budget = infer_series(table, path, value, placeholders(table[[value]]))
-        return Inferred(_about(table, settings), target, settings, {}, budget)
     likely: Sequence[Kind] = ("categories", "numbers", "identifiers")
     column = column or _last(table, likely[:1] if kind == "multi-output" else likely, path)
     if kind == "tabular":
@@ -95,6 +97,15 @@ def _folder(path: Path, target: str | None) -> Inferred:
     side = _side(files)
     about = f"{len(files):,} photos, of about {side} pixels"
     return Inferred(about, target, {}, budget=of_photos(len(files), side))
+
+
+def _series(table: pd.DataFrame, path: Path, column: str | None, target: str | None) -> Inferred:
+    wide = [] if column else numbered(table)
+    named = column or _last(table, ("numbers", "identifiers"), path) if not wide else ""
+    values = wide or ([named] if named in table else named.split(","))
+    require_columns(table, values, path)
+    settings, budget = infer_series(table, path, values, bool(wide), placeholders(table[values]))
+    return Inferred(_about(table, {**settings, "value": values}), target, settings, {}, budget)
 
 
 def _several(
@@ -122,18 +133,25 @@ def _seen(
 
 
 def placeholders(table: pd.DataFrame) -> list[str]:
-    """Marks such as ``?`` that stand in columns of numbers where one is missing."""
+    """What stands in columns of numbers where one is missing: marks such as ``?``, and -999."""
     found: set[str] = set()
     for name in table.columns:
         there = table[name].dropna()
-        text = there[~np.isfinite(parse(there).values)].unique()
-        if (
-            len(text) == 1
-            and looks_like(there) == "numbers"
-            and not pd.api.types.is_numeric_dtype(there)
-        ):
+        values, typed = parse(there).values, pd.api.types.is_numeric_dtype(there)
+        text, far = there[~np.isfinite(values)].unique(), _far_below(values)
+        if (len(text) == 1 or far is not None) and looks_like(there) == "numbers":
             found |= {word for word in text if not any(map(str.isalnum, word))}
+            found |= set() if far is None else {f"{far:g}"}
+            found |= set() if typed else {*there[values == far]}
     return sorted(found)
+
+
+def _far_below(values: NDArray[np.float64]) -> float | None:
+    """A whole number that is repeated and far below all others, as for what was not measured."""
+    lowest = np.nanmin(values, initial=0)
+    others = values[values > lowest]
+    repeated = lowest <= FAR and lowest % 1 == 0 and (values == lowest).sum() > 1
+    return float(lowest) if repeated and (others > lowest / 2).all() and len(others) else None
 
 
 def _about(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
