@@ -130,7 +130,9 @@ class TableDataModule(DataModule):
         if weight is not None and "weight" not in self.batch_class._fields:
             raise UserError(f"data.weight={weight}: {type(self).__name__} has no row weights")
         kinds = zip(KINDS, (numbers, categories, (), ignore), strict=True)
-        self.named = {kind: names if names is None else list(names) for kind, names in kinds}
+        # A list of the file's numbers may have been written before one became the weight.
+        self.named = {k: names if names is None else [n for n in names if n != weight]
+                      for k, names in kinds}  # fmt: skip
         self.category_limit = at_least("data.category_limit", category_limit, 1)
         self.missing, self.decimal, self.missing_target = list(missing), decimal, missing_target
         if group is not None and time is not None:
@@ -218,9 +220,13 @@ class TableDataModule(DataModule):
         """Each class in every split; a class with too few rows for that is only in training."""
         label = self.read_target(table, self.path).numpy()
         name_of = np.array(self.classes)[label] if self.classes else label
-        parts, rare = stratified_cut(self.cut, name_of)
+        column = f"{self.path}, column {self.target!r}"
+        try:
+            parts, rare = stratified_cut(self.cut, name_of)
+        except TooFew as error:
+            raise UserError(f"{column}: {error}") from error
         for name in rare:
-            where = f"{self.path}, column {self.target!r}: class {str(name)!r}"
+            where = f"{column}: class {str(name)!r}"
             few = f"{(name_of == name).sum()} rows, too few for every split"
             log.warning("%s has %s: in training only", where, few)
         return parts

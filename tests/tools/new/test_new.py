@@ -254,10 +254,13 @@ def test_what_each_column_was_taken_for_stands_beside_it(
     (tmp_path / "my.csv").write_text(LOAD)
     assert make("series", data, task="loads") == 0
     text = (inside / "configs" / "loads.yaml").read_text()
-    assert "value: load  # also numbers: wind; value: [a, b] forecasts several" in text
+    assert "value: load  # numbers besides: wind; inputs: [..] learns from them" in text
     (tmp_path / "my.csv").write_text(CHURN)
     assert make("tabular", data, "--column=Churn,Fee", task="other") == 2
-    assert "Churn, Fee: classes and numbers: set TARGET" in capsys.readouterr().err
+    assert (
+        "of Churn, Fee only Fee is a number, not a class: name targets of one kind"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("kind", ["images", "multi-input", "multi-output"])

@@ -113,12 +113,15 @@ def _several(
 ) -> Inferred:
     """Several targets of one kind in a table."""
     require_columns(table, names, path)
-    kinds = {_target(table[name]) for name in names}
-    if target is None and len(kinds) > 1:
-        raise UserError(f"{path}: {', '.join(names)}: classes and numbers: set TARGET")
+    kinds = {name: _target(table[name]) for name in names}
+    if target is None and len(set(kinds.values())) > 1:
+        numeric = ", ".join(name for name, kind in kinds.items() if kind == "regression")
+        fault = f"{path}: of {', '.join(names)} only {numeric} is a number, not a class"
+        cure = "name targets of one kind, or set TARGET=classification or regression for all"
+        raise UserError(f"{fault}: {cure}")
     settings = _rows("tabular", table, path, names) | ({"missing": missing} if missing else {})
     found = "; ".join([_about(table, settings), *related_rows(table, names)])
-    target = target or kinds.pop()
+    target = target or kinds[names[0]]
     return Inferred(found, target, settings, *_seen(table, settings, target))
 
 

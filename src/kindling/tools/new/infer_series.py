@@ -110,8 +110,9 @@ def _choice(table: pd.DataFrame, columns: SeriesColumns, values: list[str]) -> d
     if not (others := [name for name in free if looks_like(table[name]) == "numbers"]):
         return {}
     names = textwrap.shorten(", ".join(others), 60, placeholder=" ...")
-    several = "value: [a, b] forecasts several, wide: ['*'] each as a series"
-    return {"value": f"also numbers: {names}; {several}"}
+    each = "" if columns.series else ", wide: ['*'] takes each as a series"
+    cure = f"inputs: [..] learns from them, value: [..] forecasts several{each}"
+    return {"value": f"numbers besides: {names}; {cure}"}
 
 
 def _is_regular(calendar: Calendar, rows: Recording) -> bool:
