@@ -196,7 +196,7 @@ def _parse(
     path: Path, times: "pd.Series[str]", values: Values, series: "pd.Series[str] | None",
     layout: Layout,
 ) -> Chunk:  # fmt: skip
-    ticks, offsets = layout.parse(times)
+    ticks, offsets = layout.parse(times, series)
     chunk = Chunk(path, times.index.to_numpy(), times, ticks, offsets, values, series)
     if (unread := ticks == NOT_A_TIME).any():
         where = f"in the file's layout, {layout.format}"

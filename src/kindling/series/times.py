@@ -55,12 +55,12 @@ class Layout(NamedTuple):
     format: str
     zone: str | None = None
 
-    def parse(self, times: "pd.Series[str]") -> Parsed:
-        """Times that the layout does not fit are ``NOT_A_TIME``."""
+    def parse(self, times: "pd.Series[str]", series: "pd.Series[str] | None" = None) -> Parsed:
+        """Times, of several ``series`` by their names; what does not fit is ``NOT_A_TIME``."""
         ticks = _parse(times, self.format)
         if self.format == "ISO8601" and _OFFSET.search(times.iloc[0]):
             return Parsed(ticks, _offsets(times))
-        return Parsed(ticks) if self.zone is None else _localized(ticks, self.zone)
+        return Parsed(ticks) if self.zone is None else _localized(ticks, self.zone, series)
 
 
 def find_layout(times: "pd.Series[str]", dayfirst: bool | None, zone: str | None) -> Layout | None:
@@ -197,12 +197,13 @@ def _offset(tail: str) -> int:
     return int(f"{found[1]}1") * minutes * 60 * SECOND
 
 
-def _localized(ticks: Ticks, zone: str) -> Parsed:
-    """Times of a zone's clock; of an hour that comes twice, the first is summer's."""
+def _localized(ticks: Ticks, zone: str, series: "pd.Series[str] | None") -> Parsed:
+    """Times of a zone's clock; of an hour that comes twice in a series, the first is summer's."""
     there = ticks != NOT_A_TIME
-    local = pd.DatetimeIndex(ticks[there].astype("M8[us]"))
-    summer = ~local.duplicated()
-    utc = local.tz_localize(zone, ambiguous=summer, nonexistent="NaT").tz_convert(None)
+    local = pd.DataFrame({"time": ticks, "series": "" if series is None else series.to_numpy()})
+    summer = ~local[there].duplicated().to_numpy()
+    shown = pd.DatetimeIndex(ticks[there].astype("M8[us]"))
+    utc = shown.tz_localize(zone, ambiguous=summer, nonexistent="NaT").tz_convert(None)
     found = np.full(len(ticks), NOT_A_TIME)
     found[there] = utc.to_numpy().astype("M8[us]").astype(np.int64)
     return Parsed(found, np.where(found == NOT_A_TIME, 0, ticks - found))

@@ -150,6 +150,11 @@ def test_an_hour_twice_or_missing_is_a_change_of_the_clock(path: Path) -> None:
         series = read(path, times, timezone="Europe/Berlin")
         after = hours[-1] + pd.Timedelta("1h")
         assert series.written([0, len(series)]) == [t.isoformat() for t in (hours[0], after)]
+        rows = [f"{name},{time},{name}" for time in times for name in "12"]
+        path.write_text("\n".join(["id,t,v", *rows]))
+        columns = SeriesColumns("t", "v", series="id", timezone="Europe/Berlin")
+        each = {name: panel.written([8]) for name, panel in read_panel(path, columns).items()}
+        assert each == {name: [hours[-1].isoformat()] for name in "12"}
     with pytest.raises(UserError, match="or an hour that the clock in Europe/Berlin jumps over"):
         read(path, ["2024-03-31 01:00", "2024-03-31 02:00"], timezone="Europe/Berlin")
 
