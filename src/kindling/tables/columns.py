@@ -21,7 +21,7 @@ Kind = Literal["numbers", "categories", "photos", "identifiers"]
 KINDS: tuple[Kind, ...] = ("numbers", "categories", "photos", "identifiers")
 log = logging.getLogger(__name__)
 
-CODE = re.compile(r"zip|postal|postcode|code$|(^|[^a-z])(id|plz|type|class)$", re.IGNORECASE)
+CODE = re.compile(r"zip|postal|postcode|code$|(^|[^a-z])(plz|type|class)$", re.IGNORECASE)
 """Names of columns whose whole numbers are names rather than amounts."""
 
 ID = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid)$)|[a-z]I[dD]$")
@@ -131,7 +131,8 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
     if len(there) == len(cells) and _counts_rows(number):
         return "identifiers"
     zero = not typed and there.str.match(r"0\d").any()
-    return "categories" if zero or CODE.search(str(cells.name)) else "numbers"
+    code = any(words.search(str(cells.name)) for words in (CODE, ID))
+    return "categories" if zero or code else "numbers"
 
 
 def _is_photo(cell: str) -> bool:
