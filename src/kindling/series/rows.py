@@ -94,16 +94,9 @@ def _read_columns(
     times, numbers, series = ([places[name] for name in names] for names in groups)
     file, encoding = open_text(path)
     warn_encoding(path, encoding)
-    settings: dict[str, Any] = {
-        "sep": separator,
-        "header": 0,
-        "names": range(len(header)),
-        "skipinitialspace": True,
-        "na_values": {k: list(columns.missing) for k in numbers} if columns.missing else None,
-        "skip_blank_lines": False,  # or row numbers would shift
-        "low_memory": False,  # a column is text throughout or not at all
-        "encoding": encoding,
-    }
+    settings = _settings(separator, len(header), encoding)
+    if columns.missing:
+        settings["na_values"] = {k: list(columns.missing) for k in numbers}
     with archives(path), file:
         form, text = _written(path, columns, times, numbers, settings)
         formats = dict.fromkeys(numbers, form)
@@ -114,20 +107,28 @@ def _read_columns(
                 rows = frame.dropna(how="all", subset=[*times, *numbers])
                 if len(rows):
                     rows.index += 2  # lines of the file
-                    values = [
-                        _numbers(path, rows[k].rename(header[k]), formats, k) for k in numbers
-                    ]
+                    each = (_numbers(path, rows[k].rename(header[k]), formats, k) for k in numbers)
                     names = _names(path, rows[series[0]]) if series else None
-                    yield _joined(rows[times]), np.stack(values, -1), names
+                    yield _joined(rows[times]), np.stack([*each], -1), names
+
+
+def _settings(separator: str, width: int, encoding: str) -> dict[str, Any]:
+    """Of pandas' reader."""
+    return {
+        "sep": separator,
+        "header": 0,
+        "names": range(width),
+        "skipinitialspace": True,
+        "skip_blank_lines": False,  # or row numbers would shift
+        "low_memory": False,  # a column is text throughout or not at all
+        "encoding": encoding,
+    }
 
 
 def _joined(times: pd.DataFrame) -> "pd.Series[str]":
     texts = times.fillna("")
-    return (
-        texts.iloc[:, 0].str.cat(texts.iloc[:, 1:], sep=" ")
-        if len(times.columns) > 1
-        else texts.iloc[:, 0]
-    )
+    first, others = texts.iloc[:, 0], texts.iloc[:, 1:]
+    return first if others.empty else first.str.cat(others, sep=" ")
 
 
 def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":

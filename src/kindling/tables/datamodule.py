@@ -28,10 +28,8 @@ from kindling.tables.read import listed, numeric, read_table, require_columns, t
 from kindling.tables.splits import group_codes, moments, split_by_time
 from kindling.tables.targets import (
     TargetKind,
-    binary_target,
-    class_target,
     head_names,
-    number_target,
+    read_target,
     row_weights,
     with_targets,
 )
@@ -265,18 +263,12 @@ class TableDataModule(DataModule):
 
         A number, or int64, the index of the class.
         """
-        each = zip(self.targets, self.outputs.values(), strict=True)
-        columns = [self._read_column(table, path, name, classes) for name, classes in each]
+        limit = self.category_limit
+        columns = [
+            read_target(table, name, self.target_kind, self.target_field, classes, limit, path)
+            for name, classes in zip(self.targets, self.outputs.values(), strict=True)
+        ]
         return columns[0] if len(columns) == 1 else torch.stack(columns, 1)
-
-    def _read_column(
-        self, table: pd.DataFrame, path: Path, name: str, classes: Sequence[str]
-    ) -> Tensor:
-        if self.target_kind == "binary":
-            return binary_target(table, name, path)
-        if self.target_kind == "classes":
-            return class_target(table, name, classes, self.category_limit, path)
-        return number_target(table, name, self.target_field, path)
 
     def identifiers(self, table: pd.DataFrame) -> dict[str, list[Any]]:
         """What identifies the rows in predictions: their line in the file, then its columns."""

@@ -13,9 +13,9 @@ import pytest
 
 from kindling.errors import UserError
 from kindling.series.grid import Problems
-from kindling.series.read import read_series
 from kindling.series.rows import CELLS
 from kindling.series.series import Series
+from tests.engine.series.reading import read_series
 
 Row = tuple[object, object]
 Read = Callable[..., Any]

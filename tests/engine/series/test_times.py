@@ -10,8 +10,9 @@ import pytest
 
 from kindling.errors import UserError
 from kindling.series.columns import SeriesColumns
-from kindling.series.read import read_panel, read_series
+from kindling.series.read import read_panel
 from kindling.series.series import Series
+from tests.engine.series.reading import read_series
 from tests.engine.toy import refused
 
 

@@ -55,27 +55,29 @@ def infer_series(
     columns = _columns(table, path, values, wide)._replace(missing=tuple(missing))
     series = read_rows(path, columns, len(table) * len(values))
     longest = max(series.values(), key=lambda rows: len(rows.ticks))
-    if (fit := find_calendar(longest.ticks)) is None:
+    ticks, log = longest.ticks, False
+    if (fit := find_calendar(ticks)) is None:
         raise UserError(f"{path}: a single time has no step; add rows to the file")
-    settings: dict[str, Any] = {"train": path.name, "time": columns.time, "value": columns.value}
-    more = {"wide": [*columns.wide], "series": columns.series, "missing": missing}
-    settings |= {name: setting for name, setting in more.items() if setting}
+    calendar, steps, settings = fit.calendar, len(ticks), _settings(path, columns)
     if fit.share < IRREGULAR:
-        between = np.ptp(longest.ticks) / len(longest.ticks)
-        settings |= {"resample": round_span(between), "problems": "interpolate"}
+        settings["resample"] = round_span(np.ptp(ticks) / steps)
         calendar = Calendar.every(settings["resample"])
-        steps = int(np.ptp(calendar.index(longest.ticks)[0])) + 1
-        return settings, of_series(steps, len(series), calendar, log=False)
-    repeated = 1 - len(np.unique(longest.ticks)) / len(longest.ticks)
-    if repeated:
-        refuse_several(path, columns, certain=repeated >= OFTEN)
-    regular = all(_is_regular(fit.calendar, rows) for rows in series.values())
+        steps = int(np.ptp(calendar.index(ticks)[0])) + 1
+    else:
+        if repeated := 1 - len(np.unique(ticks)) / steps:
+            refuse_several(path, columns, certain=repeated >= OFTEN)
+        season = next(filter(None, calendar.seasons()), 0)
+        log = len(series) == 1 and swings_with_level(longest.values[: int(0.8 * steps)], season)
+    regular = fit.share >= IRREGULAR and all(_is_regular(calendar, r) for r in series.values())
     settings["problems"] = "error" if regular else "interpolate"
-    training = longest.values[: int(0.8 * len(longest.values))]
-    season = next(filter(None, fit.calendar.seasons()), 0)
-    log = len(series) == 1 and swings_with_level(training, season)
-    budget = of_series(len(longest.ticks), len(series), fit.calendar, log)
+    budget = of_series(steps, len(series), calendar, log)
     return settings, budget._replace(notes={**budget.notes, **_choice(table, columns, values)})
+
+
+def _settings(path: Path, columns: SeriesColumns) -> dict[str, Any]:
+    more = {"wide": [*columns.wide], "series": columns.series, "missing": [*columns.missing]}
+    named = {"train": path.name, "time": columns.time, "value": columns.value}
+    return named | {name: setting for name, setting in more.items() if setting}
 
 
 def _columns(table: pd.DataFrame, path: Path, values: list[str], wide: bool) -> SeriesColumns:
