@@ -60,7 +60,7 @@ def of_table(rows: int, columns: int, target: str) -> Budget:
         columns: That are learned from.
         target: ``classification`` or ``regression``.
     """
-    training = max(32, rows * TRAINING)
+    training = rows * TRAINING
     batch = _batch(training, 512)
     epochs = int(min(100, max(20, STEPS * batch / training)))
     model: dict[str, Any] = {"lr": 2e-3, "hidden": [128, 128]}
@@ -84,7 +84,7 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
         log: They swing the more the higher they are.
     """
     window, lags = look_back(steps, calendar)
-    training = max(32, steps * series * TRAINING)
+    training = steps * series * TRAINING
     batch = _batch(training, 128)
     epochs = int(min(100, max(4, SERIES_STEPS * batch / training)))
     data = {
@@ -111,7 +111,7 @@ def of_photos(photos: int, side: int) -> Budget:
     Detailed ones are given to a pretrained net that stays as it is, where a package has brought
     one; others train a net from scratch.
     """
-    training = max(32, photos * TRAINING)
+    training = photos * TRAINING
     batch = _batch(training, 64)
     epochs = int(min(100, max(10, PHOTO_STEPS * batch / training)))
     notes = _notes(training, batch, epochs, "photos")
@@ -160,7 +160,7 @@ def look_back(steps: int, calendar: Calendar) -> tuple[int, list[str]]:
 
 
 def _batch(training: float, most: int) -> int:
-    return min(most, max(16, 1 << round(math.log2(training / 32))))
+    return min(most, max(16, 1 << round(math.log2(max(1, training / 32)))))
 
 
 def _trees() -> dict[str, int]:

@@ -27,8 +27,8 @@ from kindling.tools.new.infer_series import infer_series, numbered
 CLASSES = 20
 """Different whole numbers above which a target is a number rather than a class."""
 
-FAR = -99
-"""From which on down a number may stand for a missing one."""
+UNMEASURED = (-99, -200, -999, -9999, -99999)
+"""Numbers that files have where nothing was measured."""
 
 SIDES = 50
 """Photos, at most, that show how large they are."""
@@ -150,11 +150,11 @@ def placeholders(table: pd.DataFrame) -> list[str]:
 
 
 def _far_below(values: NDArray[np.float64]) -> float | None:
-    """A whole number that is repeated and far below all others, as for what was not measured."""
+    """One of :data:`UNMEASURED` that is repeated and far below all other numbers."""
     lowest = np.nanmin(values, initial=0)
     others = values[values > lowest]
-    repeated = lowest <= FAR and lowest % 1 == 0 and (values == lowest).sum() > 1
-    return float(lowest) if repeated and (others > lowest / 2).all() and len(others) else None
+    repeated = lowest in UNMEASURED and (values == lowest).sum() > 1
+    return float(lowest) if repeated and len(others) and (others > lowest / 2).all() else None
 
 
 def _about(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:

@@ -115,7 +115,7 @@ def _sized(kind: Kind, budget: Budget) -> Kind:
         model=budget.model,
         epochs=budget.epochs,
         patience=budget.patience,
-        notes=budget.notes,
+        notes={"missing": "taken for missing values", **budget.notes},
     )
 
 
