@@ -222,6 +222,13 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             "300 rows\n",
             {"time": "index", "value": "value", "wide": ["MT_*"], "problems": "error"},
         ),
+        (
+            ["--kind=series"],
+            "Year,Month,sold\n"
+            + "".join(f"{1990 + k // 12},{1 + k % 12},{k}.5\n" for k in range(99)),
+            "99 rows",
+            {"time": ["Year", "Month"], "value": "sold", "problems": "error"},
+        ),
         (["--kind=series", "--column=wind,load"], LOAD, "700", {"value": ["wind", "load"]}),
         (["--kind=series"], OF_R, "200 rows", {"time": "time", "problems": "error", "window": 13}),
     ],

@@ -117,7 +117,8 @@ def _series(data: Any, tested: pd.DataFrame, chosen: pd.DataFrame) -> Form:
     label = f"rows under the header {shown}, oldest first{ahead}"
     text = gr.Textbox(lines=10, max_lines=10, label=label)
     dropped = gr.File(file_types=[".csv"], type="filepath", label="or a CSV file")
-    rows = pd.read_csv(path, sep=mark, dtype=str, keep_default_na=False, names=header, header=0)
+    rows = pd.read_csv(path, sep=mark, dtype=str, keep_default_na=False)
+    rows = rows.rename(columns={"Unnamed: 0": header[0]})
     when, samples, answers = moments(rows, times), [], [tested.head(0)]
     needed = data.window + max([0, *data.io_schema()["window"]["lags_in_steps"]]) + 1
     unknown = dict.fromkeys((*data.columns.values, *data.columns.inputs), "")
