@@ -4,6 +4,7 @@ N: rows, F: columns.
 """
 
 import difflib
+import json
 import logging
 import reprlib
 import textwrap
@@ -109,7 +110,8 @@ def parsed(cells: "pd.Series[str]", path: Path) -> Numbers:
     mark = "comma" if found.decimal == "," else "point"
     fault = f"{{cell}} is not a number with decimal {mark}: correct or empty the cell"
     if wrong.any() and not any(map(str.isalnum, cell := cells[wrong].iloc[0])):
-        fault += f", or, where it means a missing value, set --data.missing=[{cell!r}]"
+        word = json.dumps([cell], ensure_ascii=False)
+        fault += f", or, where it means a missing value, set --data.missing='{word}'"
     refuse(wrong, cells, path, fault)
     refuse(np.isinf(found.values), cells, path, INFINITE)
     return found

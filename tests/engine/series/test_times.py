@@ -213,7 +213,7 @@ def test_a_mark_of_thousands_is_no_decimal_mark(
 
 def test_words_for_a_missing_value(path: Path) -> None:
     text = "t,v\n2000,1\n2001,?\n2002,3\n"
-    assert "set --data.missing=['?']" in refusal(path, text, "t", "v")
+    assert """set --data.missing='["?"]'""" in refusal(path, text, "t", "v")
     series = read_series(path, SeriesColumns("t", "v", missing=["?"]), problems="interpolate")
     assert (series.values.tolist(), series.filled.tolist()) == ([1, 2, 3], [1])
 
