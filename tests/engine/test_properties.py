@@ -18,10 +18,10 @@ from kindling.data.loader import Batches
 from kindling.data.split import grouped_split, linked_rows, stratified_split
 from kindling.errors import UserError
 from kindling.images.read import read_image
-from kindling.series.read import read_series
 from kindling.series.splits import Segment, blocks, context
 from kindling.series.windows import Windows
 from kindling.tables.read import labels, numeric, read_table
+from tests.engine.series.reading import read_series
 
 # The same examples at every run: a test that fails must fail again.
 settings.register_profile(

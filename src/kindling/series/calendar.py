@@ -118,7 +118,8 @@ class Calendar:
         size = MONTHS if self.kind == "months" else UNITS
         if unit not in size or self.kind == "business days" or count * size[unit] % self.step:
             raise UserError(
-                f"data.lags: {text} is not a multiple of the series' step ({self.name})"
+                f"data.lags: {text} is not a multiple of the series' step ({self.name}); "
+                "set --data.lags=[]"
             )
         return count * size[unit] // self.step
 

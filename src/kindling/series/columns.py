@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kindling.errors import UserError
-from kindling.tables.files import archives, open_text, separator_of
+from kindling.tables.files import archives, index_name, open_text, separator_of
 
 _HEADER = 100_000  # letters, at most
 
@@ -24,6 +24,7 @@ class SeriesColumns(NamedTuple):
         dayfirst: Whether 01/02 is the first of February; None finds out.
         timezone: Of times without an offset.
         missing: Words for a missing value, besides an empty cell, NA and the like.
+        decimal: The decimal mark of its numbers, if they leave it open.
         inputs: Further columns, known once they were measured.
         known: Further columns that are known ahead.
         series: The column that says which of several series a row is of.
@@ -42,6 +43,7 @@ class SeriesColumns(NamedTuple):
     series: str | None = None
     resample: str | None = None
     wide: Sequence[str] = ()
+    decimal: str | None = None
 
     @property
     def times(self) -> list[str]:
@@ -99,6 +101,8 @@ def read_header(path: Path) -> tuple[str, list[str]]:
     if len(first) > len(header):  # pandas looks for it in later rows only
         fault = f"row 2: {len(first)} cells below {len(header)} column names"
         raise UserError(f"{path}, {fault}; name each column, and write decimals with a point")
+    if not header[0] and len(header) > 1:
+        header[0] = index_name(header)
     return separator, header
 
 

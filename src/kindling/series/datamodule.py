@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -52,6 +52,7 @@ class SeriesDataModule(DataModule):
         timezone: Zone of times without an offset, such as "Europe/Berlin", whose clocks change.
         missing: Words for a missing value, such as "?" or "-", besides an empty cell, NA and the
             like.
+        decimal: Decimal mark of the file's numbers, if they leave it open.
         resample: Length of the steps, such as "15min", "1h", "1d" or "1m" (months), of a file whose
             rows have no regular step: each step is the mean of its rows. Null finds the step.
         problems: How to handle gaps, missing values, duplicates and unsorted rows.
@@ -94,6 +95,7 @@ class SeriesDataModule(DataModule):
         dayfirst: bool | None = None,
         timezone: str | None = None,
         missing: Sequence[str] = (),
+        decimal: Literal[".", ","] | None = None,
         resample: str | None = None,
         problems: Problems = "error",
         window: int = 96,
@@ -117,7 +119,7 @@ class SeriesDataModule(DataModule):
         zone = timezone and check_zone(timezone)
         self.columns = SeriesColumns(
             time, value, dayfirst, zone, tuple(missing), tuple(inputs), tuple(known), series,
-            resample, (wide,) if isinstance(wide, str) else tuple(wide),
+            resample, (wide,) if isinstance(wide, str) else tuple(wide), decimal,
         )  # fmt: skip
         if resample:
             Calendar.every(resample)  # refused here if it is no length

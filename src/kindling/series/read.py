@@ -6,7 +6,6 @@ each and their timestamps nothing.
 
 import logging
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -25,25 +24,6 @@ from kindling.series.series import Series
 
 _SPARSEST = {"error": 1, "interpolate": 2, "drop": 10}  # steps for each row
 _log = logging.getLogger(__name__)
-
-
-def read_series(
-    path: Path, time: str | SeriesColumns = "timestamp", value: str = "value",
-    problems: Problems = "error", cells: int = CELLS, length: int | str | None = None,
-) -> Series:  # fmt: skip
-    """Read two columns of a CSV file as a series with a regular step, as ``read_panel`` does.
-
-    Args:
-        path: The file.
-        time: Its column of times, or all its columns, ``value`` included.
-        value: Its column of values.
-        problems: How gaps, missing values, repeated and unsorted rows are handled.
-        cells: Cells that are read at a time.
-        length: Of the steps in training, for a file too short to show it.
-    """
-    columns = time if isinstance(time, SeriesColumns) else SeriesColumns(time, value)
-    [series] = read_panel(path, columns, problems, cells, length).values()
-    return replace(series, values=series.values[0])
 
 
 def read_panel(
@@ -107,14 +87,19 @@ def _whole_clock(
 
 
 def read_rows(path: Path, columns: SeriesColumns, most: int) -> dict[str, Recording]:
-    """About the first ``most`` rows of each series, unchanged or resampled."""
+    """About the first ``most`` rows of each series, unchanged or resampled.
+
+    Of several columns, a row's first value, NaN where any is missing.
+    """
     columns = columns.of_file(path)
     parts: dict[str, list[Recording]] = {}
     count = 0
     for chunk in _regular(columns, *_opened(path, columns, CELLS)):
         for name, rows in chunk.by_series():
+            gaps = np.isnan(rows.values).any(1) & (not columns.wide)
             for k, column in enumerate(columns.values if columns.wide else [name]):
-                recording = Recording(rows.rows, rows.ticks, rows.values[:, k])
+                values = np.where(gaps, np.nan, rows.values[:, k])
+                recording = Recording(rows.rows, rows.ticks, values)
                 parts.setdefault(column, []).append(recording)
         count += len(chunk.ticks) * len(columns.values if columns.wide else [""])
         if count >= most:

@@ -1,8 +1,10 @@
 """Times and values of a CSV file, a chunk of checked rows at a time."""
 
 import csv
+import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -16,12 +18,14 @@ from kindling.series.calendar import Mask, Ticks
 from kindling.series.columns import SeriesColumns, find_columns, read_header
 from kindling.series.times import NOT_A_TIME, Layout, find_layout
 from kindling.tables.files import archives, open_text, warn_encoding
-from kindling.tables.formats import EITHER
+from kindling.tables.formats import NO_AFFIXES, FileFormat, decimal_mark, decimal_votes
+from kindling.tables.read import parsed
 
 Values = npt.NDArray[np.float64]
 
 CELLS = 200_000  # read at a time; pandas reads text three times slower at a million
 PEEKED = 1000  # rows, at most, that show how values are written
+_log = logging.getLogger(__name__)
 
 
 class Chunk(NamedTuple):
@@ -82,122 +86,122 @@ def count_lines(path: Path) -> int:
 
 def _read_columns(
     path: Path, columns: SeriesColumns, cells: int
-) -> Iterator[tuple["pd.Series[str]", pd.DataFrame, "pd.Series[str] | None"]]:
+) -> Iterator[tuple["pd.Series[str]", Values, "pd.Series[str] | None"]]:
     """Times as written, numbers and names of series, of the rows that have a time or a number."""
     separator, header = read_header(path)
     places = find_columns(path, header, columns)
-    times = [places[name] for name in columns.times]
-    numbers = [places[name] for name in columns.numbers]
-    marks = {k: list(columns.missing) for k in numbers} if columns.missing else None
-    settings: dict[str, Any] = {
+    groups = columns.times, columns.numbers, [columns.series] if columns.series else []
+    times, numbers, series = ([places[name] for name in names] for names in groups)
+    file, encoding = open_text(path)
+    warn_encoding(path, encoding)
+    settings = _settings(separator, len(header), encoding)
+    if columns.missing:
+        settings["na_values"] = {k: list(columns.missing) for k in numbers}
+    with archives(path), file:
+        form, text = _written(path, columns, times, numbers, settings)
+        formats = dict.fromkeys(numbers, form)
+        settings["decimal"] = "." if separator == "," else form.decimal or ","
+        settings["dtype"] = dict.fromkeys([*times, *text, *series], str)
+        with pd.read_csv(file, chunksize=max(1, cells // len(header)), **settings) as reader:
+            for frame in reader:
+                rows = frame.dropna(how="all", subset=[*times, *numbers])
+                if len(rows):
+                    rows.index += 2  # lines of the file
+                    each = (_numbers(path, rows[k].rename(header[k]), formats, k) for k in numbers)
+                    names = _names(path, rows[series[0]]) if series else None
+                    yield _joined(rows[times]), np.stack([*each], -1), names
+
+
+def _settings(separator: str, width: int, encoding: str) -> dict[str, Any]:
+    """Of pandas' reader."""
+    return {
         "sep": separator,
         "header": 0,
-        "names": range(len(header)),
+        "names": range(width),
         "skipinitialspace": True,
-        "na_values": marks,
         "skip_blank_lines": False,  # or row numbers would shift
+        "low_memory": False,  # a column is text throughout or not at all
+        "encoding": encoding,
     }
-    file, settings["encoding"] = open_text(path)
-    warn_encoding(path, settings["encoding"])
-    head = _head(path, numbers, settings) if separator != "," else None
-    text = [] if head is None else [k for k in numbers if not _has_decimals(head[k])]
-    if columns.wide and len(text) < len(numbers):
-        text = []  # columns of one kind: what some show holds for all
-    series = [places[columns.series]] if columns.series else []
-    with (
-        archives(path),
-        file,
-        pd.read_csv(
-            file,
-            # Where commas do not separate the cells they are decimal marks; points may be too.
-            decimal="." if separator == "," else ",",
-            dtype=dict.fromkeys([*times, *text, *series], str),
-            chunksize=max(1, cells // len(header)),
-            **settings,
-        ) as reader,
-    ):
-        for frame in reader:
-            rows = frame[[*times, *numbers, *series]].dropna(how="all", subset=[*times, *numbers])
-            if len(rows):
-                joined = rows[times[0]].fillna("")
-                if len(times) > 1:
-                    joined = joined.str.cat(rows[times[1:]].fillna(""), sep=" ")
-                for column in text:
-                    rows[column] = _of_either_mark(path, rows[column])
-                yield joined, rows[numbers], _names(path, rows[series[0]]) if series else None
+
+
+def _joined(times: pd.DataFrame) -> "pd.Series[str]":
+    texts = times.fillna("")
+    first, others = texts.iloc[:, 0], texts.iloc[:, 1:]
+    return first if others.empty else first.str.cat(others, sep=" ")
 
 
 def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
     """The names of series, of which each row has one."""
     if (missing := cells.isna().to_numpy()).any():
-        row = cells.index[int(missing.argmax())] + 2
+        row = cells.index[int(missing.argmax())]
         raise UserError(f"{path}, row {row}: no name of a series; fill it in or set --data.series")
     return cells
 
 
-def _head(path: Path, columns: Sequence[int], settings: Mapping[str, Any]) -> pd.DataFrame:
-    """The text of the first values."""
+def _written(
+    path: Path, columns: SeriesColumns, times: list[int], numbers: list[int],
+    settings: Mapping[str, Any],
+) -> tuple[FileFormat, list[int]]:  # fmt: skip
+    """How numbers are written, by the first rows, and the columns that do not show their mark."""
     with warnings.catch_warnings(action="ignore"):  # they come again when the file is read
-        file, settings = open_text(path)[0], {**settings, "usecols": np.asarray(columns)}
+        rows, file = max(1, min(PEEKED, CELLS // len(settings["names"]))), open_text(path)[0]
         with file:
-            head: pd.DataFrame = pd.read_csv(file, dtype=str, nrows=PEEKED, **settings)
-        return head
+            head = pd.read_csv(file, dtype=str, nrows=rows, **settings).drop(columns=times)
+    mark = decimal_mark(cells.dropna() for _, cells in head.items())
+    form = FileFormat(settings["sep"], columns.decimal or mark, columns.decimal)
+    text = [k for k in numbers if not _is_clear(head[k], form)]
+    # Columns that are series are of one kind: what some show holds for all.
+    return form, [] if columns.wide and len(text) < len(numbers) else text
 
 
-def _has_decimals(cells: "pd.Series[str]") -> bool:
-    """Whether values show that their mark is of decimals, not of thousands."""
-    there = cells.dropna()
-    marked = there[there.str.contains("[.,]")]
-    either = marked.str.fullmatch(EITHER)
-    return len(marked) > 0 and (len(marked) == len(there) or not either.all())
+def _is_clear(cells: "pd.Series[str]", form: FileFormat) -> bool:
+    """Whether marks of a column can only be of decimals, so that pandas may read its numbers."""
+    if form.separator == ",":
+        return form.given != ","
+    return [*+decimal_votes(cells.dropna())] == [form.decimal]
 
 
-def _of_either_mark(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
-    """Decimal commas as points; a UserError for a mark that may be of thousands."""
-    if (unclear := cells.str.fullmatch(EITHER).fillna(False).to_numpy(bool)).any():
-        row = unclear.argmax()
-        fault = f"{cells.iloc[row]!r} may have a mark of thousands or of decimals"
-        cure = "write it without thousands, or all values with the same decimals"
-        raise UserError(f"{path}, row {cells.index[int(row)] + 2}: {fault}; {cure}")
-    return cells.str.replace(",", ".", regex=False)
+def _numbers(
+    path: Path, cells: "pd.Series[Any]", formats: dict[int, FileFormat], column: int
+) -> npt.NDArray[np.float64]:
+    """A column as numbers, NaN where missing or infinite, written as in the chunks before."""
+    form = formats[column]
+    if cells.dtype.kind in "iuf" and form.affixes in (None, NO_AFFIXES):
+        formats[column] = replace(form, affixes=NO_AFFIXES)
+        values = cells.to_numpy(np.float64)
+        return np.where(np.isfinite(values), values, np.nan)
+    text = cells.map(str, na_action="ignore").str.strip()
+    text.attrs["format"] = form
+    found = parsed(text, path)
+    if found.example and form.affixes is None:
+        _log.info("%s: in column %r %s", path, cells.name, found.example)
+    marked = text.str.contains("[.,]").any()
+    given = found.decimal if marked else form.given
+    formats[column] = replace(form, given=given, affixes=found.affixes)
+    return found.values
 
 
 def _find_layout(path: Path, times: "pd.Series[str]", columns: SeriesColumns) -> Layout:
     try:
         layout = find_layout(times, columns.dayfirst, columns.timezone)
     except UserError as error:
-        raise UserError(f"{path}, row {times.index[0] + 2}: {error}") from error
+        raise UserError(f"{path}, row {times.index[0]}: {error}") from error
     if layout is None:
         what = "not a time; write it as 2024-01-31 15:00, or set --data.time"
-        raise UserError(f"{path}, row {times.index[0] + 2}, timestamp {times.iloc[0]!r}: {what}")
+        raise UserError(f"{path}, row {times.index[0]}, timestamp {times.iloc[0]!r}: {what}")
     return layout
 
 
 def _parse(
-    path: Path, times: "pd.Series[str]", cells: pd.DataFrame, series: "pd.Series[str] | None",
+    path: Path, times: "pd.Series[str]", values: Values, series: "pd.Series[str] | None",
     layout: Layout,
 ) -> Chunk:  # fmt: skip
-    columns = [_numbers(cells[name]) for name in cells]
-    values: Values = np.stack([column.to_numpy(np.float64) for column in columns], -1)
-    values[~np.isfinite(values)] = np.nan
-    ticks, offsets = layout.parse(times)
-    chunk = Chunk(path, times.index.to_numpy() + 2, times, ticks, offsets, values, series)
+    ticks, offsets = layout.parse(times, series)
+    chunk = Chunk(path, times.index.to_numpy(), times, ticks, offsets, values, series)
     if (unread := ticks == NOT_A_TIME).any():
         where = f"in the file's layout, {layout.format}"
         if layout.zone:
             where += f", or an hour that the clock in {layout.zone} jumps over"
         chunk.fail(unread.argmax(), f"not a time {where}; correct it")
-    for name, numbers in zip(cells, columns, strict=True):
-        if (text := (numbers.isna() & cells[name].notna()).to_numpy()).any():
-            cell = str(cells[name].iloc[text.argmax()])
-            what = f"{cell!r} is not a number"
-            if not any(letter.isalnum() for letter in cell):
-                what += f"; where it means a missing value, set --data.missing=[{cell!r}]"
-            chunk.fail(text.argmax(), f"{what}; correct it or set --data.value")
     return chunk
-
-
-def _numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
-    if cells.dtype.kind not in "iuf":  # as text, because pandas takes True for 1
-        cells = cells.map(str, na_action="ignore")
-    return pd.to_numeric(cells, errors="coerce")

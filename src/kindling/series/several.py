@@ -1,5 +1,6 @@
 """Files of several series, or with a column for the time of day, found by repeated times."""
 
+import re
 import reprlib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from kindling.tables.files import open_text
 
 LOOKED_AT = 100_000  # rows, at most
 OFTEN = 0.2  # share of rows whose time is another's too
+MISTAKEN = 0.01  # share of these that may be doubled, as where a clock is set back
 
 
 def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) -> None:
@@ -24,7 +26,7 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
     found = find_series(path, columns)
     if found:
         name, cells = found
-        if len(columns.times) == 1 and _of_a_day(cells):
+        if len(columns.times) == 1 and is_of_a_day(name, cells):
             cure = f"two columns are the time: set --data.time=[{columns.times[0]},{name}]"
             raise UserError(
                 f"{path}: times repeat, with different values in column {name!r}; {cure}"
@@ -53,7 +55,8 @@ def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str
         cells = table[name]
         # Measurements distinguish rows too, by chance; they have many different values.
         few = cells.nunique() <= max(2, len(table) / 4)
-        distinguished = again.any() and not table.duplicated([*time, name]).any()
+        alike = table.duplicated([*time, name]).sum()
+        distinguished = again.any() and alike <= MISTAKEN * again.sum()
         if distinguished and few and _names(cells, often=again.mean() >= OFTEN):
             return str(name), cells[again]
     return None
@@ -65,5 +68,9 @@ def _names(cells: "pd.Series[str]", often: bool) -> bool:
     return bool(cells.notna().all() and not cells.str.fullmatch(pattern).any())
 
 
-def _of_a_day(cells: "pd.Series[str]") -> bool:
-    return bool(cells.str.fullmatch(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?").all())
+def is_of_a_day(name: str, cells: "pd.Series[str]") -> bool:
+    """Whether these are times of the day, or its hours if the name says so."""
+    if re.search("hour|hr", name, re.IGNORECASE) and cells.str.fullmatch(r"\d{1,2}").all():
+        return bool((cells.astype(int) <= 24).all())
+    clock = r"\d{1,2}([:.])\d\d(\1\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
+    return bool(cells.str.fullmatch(clock).all())

@@ -27,15 +27,18 @@ _QUARTER = re.compile(r"(?:(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4}))", re.IGNOR
 _UNIX = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
 _PLAUSIBLE = (3e14, 4.2e15)  # microseconds: 1979 to 2103
 _ELAPSED = 1000  # a count of seconds begins below it
-_EXCEL = (20_000, 80_000)  # 1954 to 2119, in days since 1899-12-30
+EXCEL = "Excel's days"
+_EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119, in days since 1899-12-30
 _YEARS = "decimal years"  # of R: 1991.5 is July, in whole months or in days
 _DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"), ("%d", "%m", "%y"), ("%m", "%d", "%y"))
 _DAYS = [mark.join(order) for order, mark in product(_ORDERS, "/.-")]
-_CLOCKS = ["", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S"]
+_CLOCKS = ["", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S",
+           " %H.%M", " %H.%M.%S", " %H"]  # fmt: skip
 _LAYOUTS = [
     *(day + clock for day, clock in product([*_DAYS, "%Y-%m-%d", "%Y/%m/%d"], _CLOCKS)),
     *("%B-%Y", "%b-%Y", "%B %Y", "%b %Y", "%Y %B", "%Y %b", "%m/%Y", "%Y/%m"),
+    *("%Y %m %d", "%Y %m %d %H", "%Y %m %d %H %M"),  # a column each
 ]
 
 
@@ -52,12 +55,12 @@ class Layout(NamedTuple):
     format: str
     zone: str | None = None
 
-    def parse(self, times: "pd.Series[str]") -> Parsed:
-        """Times that the layout does not fit are ``NOT_A_TIME``."""
+    def parse(self, times: "pd.Series[str]", series: "pd.Series[str] | None" = None) -> Parsed:
+        """Times, of several ``series`` by their names; what does not fit is ``NOT_A_TIME``."""
         ticks = _parse(times, self.format)
         if self.format == "ISO8601" and _OFFSET.search(times.iloc[0]):
             return Parsed(ticks, _offsets(times))
-        return Parsed(ticks) if self.zone is None else _localized(ticks, self.zone)
+        return Parsed(ticks) if self.zone is None else _localized(ticks, self.zone, series)
 
 
 def find_layout(times: "pd.Series[str]", dayfirst: bool | None, zone: str | None) -> Layout | None:
@@ -92,8 +95,8 @@ def _of_numbers(times: "pd.Series[str]") -> list[str]:
         return ["seconds"]
     if ((numbers >= 1000) & (numbers < 3000)).all():
         return [_YEARS] if _fits(_parse(times, _YEARS))[1] > 0.5 else []
-    if _EXCEL[0] <= numbers[0] <= _EXCEL[1]:
-        return ["Excel's days"]
+    if _EXCEL_DAYS[0] <= numbers[0] <= _EXCEL_DAYS[1]:
+        return [EXCEL]
     low, high = _PLAUSIBLE
     return [unit for unit, size in _UNIX.items() if low <= numbers[0] * size <= high]
 
@@ -132,7 +135,7 @@ def _parse(times: "pd.Series[str]", layout: str) -> Ticks:
     if layout in _UNIX:
         numbers = pd.to_numeric(times, errors="coerce").to_numpy(np.float64)
         return _rounded(numbers * _UNIX[layout])
-    if layout == "Excel's days":
+    if layout == EXCEL:
         days = pd.to_numeric(times, errors="coerce").to_numpy(np.float64)
         # A day's fraction is exact to a second.
         return _rounded(np.rint((days - 25_569) * 86_400) * SECOND)
@@ -144,7 +147,7 @@ def _parse(times: "pd.Series[str]", layout: str) -> Ticks:
     ticks = _to_ticks(times, layout)
     if (late := ticks == NOT_A_TIME).any() and "%I" not in layout:
         # Midnight at the end of a day; looked for only where a time cannot be read.
-        begun = times[late].str.replace(r"(?<=[T ])24:00", "00:00", regex=True)
+        begun = times[late].str.replace(r"(?<=[T ])24(?=:00|$)", "00", regex=True)
         changed = (begun != times[late]).to_numpy()
         again = _to_ticks(begun, layout)
         found = changed & (again != NOT_A_TIME)
@@ -194,12 +197,13 @@ def _offset(tail: str) -> int:
     return int(f"{found[1]}1") * minutes * 60 * SECOND
 
 
-def _localized(ticks: Ticks, zone: str) -> Parsed:
-    """Times of a zone's clock; of an hour that comes twice, the first is summer's."""
+def _localized(ticks: Ticks, zone: str, series: "pd.Series[str] | None") -> Parsed:
+    """Times of a zone's clock; of an hour that comes twice in a series, the first is summer's."""
     there = ticks != NOT_A_TIME
-    local = pd.DatetimeIndex(ticks[there].astype("M8[us]"))
-    summer = ~local.duplicated()
-    utc = local.tz_localize(zone, ambiguous=summer, nonexistent="NaT").tz_convert(None)
+    local = pd.DataFrame({"time": ticks, "series": "" if series is None else series.to_numpy()})
+    summer = ~local[there].duplicated().to_numpy()
+    shown = pd.DatetimeIndex(ticks[there].astype("M8[us]"))
+    utc = shown.tz_localize(zone, ambiguous=summer, nonexistent="NaT").tz_convert(None)
     found = np.full(len(ticks), NOT_A_TIME)
     found[there] = utc.to_numpy().astype("M8[us]").astype(np.int64)
     return Parsed(found, np.where(found == NOT_A_TIME, 0, ticks - found))

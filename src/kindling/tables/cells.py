@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kindling.errors import UserError
-from kindling.tables.files import Record
+from kindling.tables.files import Record, index_name
 from kindling.tables.files import records as rows_of
 from kindling.tables.formats import FileFormat, decimal_mark
 from kindling.tables.large import LargeFile, parse_large, text_of
@@ -57,8 +57,8 @@ def read_cells(
         for name, cells in zip(header, raw.columns, strict=True)
     ]
     unnamed = None
-    if not header[0] and width > 1 and filled[0]:  # as pandas writes its index
-        header[0] = unnamed = "index" if "index" not in header else "row index"
+    if not header[0] and width > 1 and filled[0]:
+        header[0] = unnamed = index_name(header)
     if left_out := filled.count(False):
         log.info("%s: empty columns without a name left out: %d", path, left_out)
     places = list(compress(range(width), filled))

@@ -21,7 +21,7 @@ Kind = Literal["numbers", "categories", "photos", "identifiers"]
 KINDS: tuple[Kind, ...] = ("numbers", "categories", "photos", "identifiers")
 log = logging.getLogger(__name__)
 
-CODE = re.compile(r"zip|postal|postcode|code$|(^|[^a-z])(id|plz|type|class)$", re.IGNORECASE)
+CODE = re.compile(r"zip|postal|postcode|code$|(^|[^a-z])(plz|type|class)$", re.IGNORECASE)
 """Names of columns whose whole numbers are names rather than amounts."""
 
 ID = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid)$)|[a-z]I[dD]$")
@@ -131,7 +131,8 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
     if len(there) == len(cells) and _counts_rows(number):
         return "identifiers"
     zero = not typed and there.str.match(r"0\d").any()
-    return "categories" if zero or CODE.search(str(cells.name)) else "numbers"
+    code = any(words.search(str(cells.name)) for words in (CODE, ID))
+    return "categories" if zero or code else "numbers"
 
 
 def _is_photo(cell: str) -> bool:
@@ -199,9 +200,11 @@ def described(table: pd.DataFrame, columns: Columns, targets: Sequence[str]) -> 
             what = f"category of {table[name].nunique():,} values"
         elif what == "not used":
             what += f", {why[name]}" if name in why else ""
-        cell = table[name].dropna().head(1).map(shown).tolist()
+        there = table[name].dropna()
+        cell = there.head(1).map(shown).tolist()
         short = textwrap.shorten(str(cell[0]), 40, placeholder=" ...") if cell else ""
-        example = parse(table[name]).example if what in ("number", "target") else ""
+        number = parse(there) if what in ("number", "target") else None
+        example = number.example if number and np.isfinite(number.values).all() else ""
         found[name] = what + (f"; {example}" if example else f", such as {short}" if cell else "")
     return found
 

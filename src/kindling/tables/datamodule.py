@@ -28,10 +28,8 @@ from kindling.tables.read import listed, numeric, read_table, require_columns, t
 from kindling.tables.splits import group_codes, moments, split_by_time
 from kindling.tables.targets import (
     TargetKind,
-    binary_target,
-    class_target,
     head_names,
-    number_target,
+    read_target,
     row_weights,
     with_targets,
 )
@@ -130,7 +128,9 @@ class TableDataModule(DataModule):
         if weight is not None and "weight" not in self.batch_class._fields:
             raise UserError(f"data.weight={weight}: {type(self).__name__} has no row weights")
         kinds = zip(KINDS, (numbers, categories, (), ignore), strict=True)
-        self.named = {kind: names if names is None else list(names) for kind, names in kinds}
+        # A list of the file's numbers may have been written before one became the weight.
+        self.named = {k: names if names is None else [n for n in names if n != weight]
+                      for k, names in kinds}  # fmt: skip
         self.category_limit = at_least("data.category_limit", category_limit, 1)
         self.missing, self.decimal, self.missing_target = list(missing), decimal, missing_target
         if group is not None and time is not None:
@@ -218,9 +218,13 @@ class TableDataModule(DataModule):
         """Each class in every split; a class with too few rows for that is only in training."""
         label = self.read_target(table, self.path).numpy()
         name_of = np.array(self.classes)[label] if self.classes else label
-        parts, rare = stratified_cut(self.cut, name_of)
+        column = f"{self.path}, column {self.target!r}"
+        try:
+            parts, rare = stratified_cut(self.cut, name_of)
+        except TooFew as error:
+            raise UserError(f"{column}: {error}") from error
         for name in rare:
-            where = f"{self.path}, column {self.target!r}: class {str(name)!r}"
+            where = f"{column}: class {str(name)!r}"
             few = f"{(name_of == name).sum()} rows, too few for every split"
             log.warning("%s has %s: in training only", where, few)
         return parts
@@ -259,18 +263,12 @@ class TableDataModule(DataModule):
 
         A number, or int64, the index of the class.
         """
-        each = zip(self.targets, self.outputs.values(), strict=True)
-        columns = [self._read_column(table, path, name, classes) for name, classes in each]
+        limit = self.category_limit
+        columns = [
+            read_target(table, name, self.target_kind, self.target_field, classes, limit, path)
+            for name, classes in zip(self.targets, self.outputs.values(), strict=True)
+        ]
         return columns[0] if len(columns) == 1 else torch.stack(columns, 1)
-
-    def _read_column(
-        self, table: pd.DataFrame, path: Path, name: str, classes: Sequence[str]
-    ) -> Tensor:
-        if self.target_kind == "binary":
-            return binary_target(table, name, path)
-        if self.target_kind == "classes":
-            return class_target(table, name, classes, self.category_limit, path)
-        return number_target(table, name, self.target_field, path)
 
     def identifiers(self, table: pd.DataFrame) -> dict[str, list[Any]]:
         """What identifies the rows in predictions: their line in the file, then its columns."""

@@ -10,7 +10,7 @@ import io
 import logging
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -73,6 +73,11 @@ def separator_of(text: str) -> str:
         return len(next(csv.reader(lines, delimiter=mark, skipinitialspace=True), []))
 
     return max(",;\t", key=names)
+
+
+def index_name(header: Sequence[str]) -> str:
+    """What a first column without a name, as pandas writes its index, is called."""
+    return "index" if "index" not in header else "row index"
 
 
 def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]:

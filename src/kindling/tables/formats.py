@@ -23,6 +23,8 @@ _CELL = re.compile(
 )
 _BLANKS = re.compile(r"(?<=\d)['\u2019\s](?=\d{3}(\D|$))")
 _OTHER = {".": ",", ",": "."}
+NO_AFFIXES = "|"
+"""Nothing before a number, and nothing after it."""
 
 
 def _exact(mark: str) -> str:
@@ -54,6 +56,7 @@ class FileFormat:
         given: The decimal mark from the settings.
         unnamed: The name given to its first column if that has none.
         text: Returns the text of a column.
+        affixes: What stands before and after a column's numbers, where that is known.
     """
 
     separator: str = ","
@@ -61,6 +64,7 @@ class FileFormat:
     given: str | None = None
     unnamed: str | None = None
     text: "Callable[[str], pd.Series[str]] | None" = None
+    affixes: str | None = None
 
     def __deepcopy__(self, _: object) -> "FileFormat":
         return self  # pandas copies attributes with each column
@@ -84,6 +88,7 @@ class Numbers(NamedTuple):
     decimal: str = "."
     unclear: NDArray[np.bool_] | None = None
     example: str = ""  # of a cell that is more than digits and a point, and its value
+    affixes: str = NO_AFFIXES
 
 
 def decimal_mark(columns: Iterable[Iterable[str]], other: str | None = None) -> str | None:
@@ -110,7 +115,8 @@ def parse(cells: "pd.Series[str]") -> Numbers:
     separator, given = file.separator, file.given
     unread = np.isnan(plain)
     missing = cells.isna().to_numpy() if unread.any() else unread
-    if separator == "," and given != "," and not (unread & ~missing).any():
+    unmarked = (separator == "," and given != ",") or not written.str.contains("[.,]").any()
+    if unmarked and file.affixes in (None, NO_AFFIXES) and not (unread & ~missing).any():
         return Numbers(plain)
     parts = written.str.extract(rf"^{_CELL.pattern}$")
     number = parts["number"].str.replace(_BLANKS, "", regex=True)
@@ -120,11 +126,12 @@ def parse(cells: "pd.Series[str]") -> Numbers:
     value[(parts["sign"] + parts["minus"]).isin(["-"]).to_numpy()] *= -1
     affixes = parts["before"] + "|" + parts["after"]
     counts = affixes.dropna().value_counts()
-    value[(affixes != (counts.index[0] if len(counts) else "")).to_numpy()] = np.nan
+    common = file.affixes or next(iter(counts.index), NO_AFFIXES)
+    value[(affixes != common).to_numpy()] = np.nan
     values = np.where(np.isinf(plain), plain, _each(value, code))  # which is refused as such
     example = _example(written, value, plain_too=mark == ",")
     spread = None if unclear is None else np.append(unclear.to_numpy(), False)[code] & ~missing
-    return Numbers(values, mark or ".", spread, example)
+    return Numbers(values, mark or ".", spread, example, common)
 
 
 def _each(value: NDArray[np.float64], code: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -44,10 +44,11 @@ class LinearModel(nn.Module):
         super().__init__()
         self.register_buffer("coefficients", torch.full((columns + 1, outputs), torch.nan))
 
-    def fit_numbers(self, columns: Tensor, target: Tensor) -> None:
-        """Ridge regression of targets ``(N, T)`` on columns ``(N, D)``."""
-        columns, target = _some_rows(columns, target)
-        rows, target = _with_one(columns).double(), target.double()
+    def fit_numbers(self, columns: Tensor, target: Tensor, weight: Tensor) -> None:
+        """Ridge regression of targets ``(N, T)`` on columns ``(N, D)``, rows weighted ``(N,)``."""
+        columns, target, weight = _some_rows(columns, target, weight)
+        root = (weight / weight.mean()).double().sqrt()[:, None]
+        rows, target = root * _with_one(columns).double(), root * target.double()
         penalty = torch.full((rows.shape[1],), PENALTY, dtype=torch.float64)
         penalty[-1] = 1e-9  # the constant is free
         solved = torch.linalg.solve(rows.T @ rows + penalty.diag(), rows.T @ target)

@@ -4,6 +4,7 @@ N: rows, F: columns.
 """
 
 import difflib
+import json
 import logging
 import reprlib
 import textwrap
@@ -18,7 +19,7 @@ from kindling.errors import UserError
 from kindling.tables.cells import MISSING, read_cells
 from kindling.tables.dates import date_parts, source
 from kindling.tables.files import encodings, refuse_mixed, warn_encoding
-from kindling.tables.formats import format_of, parse
+from kindling.tables.formats import Numbers, format_of, parse
 
 INFINITE = "{cell} is not finite: correct or empty the cell"
 log = logging.getLogger(__name__)
@@ -92,18 +93,28 @@ def numbers(cells: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
     Raises:
         UserError: A cell holds text, no finite number, or one that can be read in two ways.
     """
+    found = parsed(cells, path)
+    if found.example:
+        log.info("%s: in column %r %s", path, cells.name, found.example)
+    return found.values
+
+
+def parsed(cells: "pd.Series[str]", path: Path) -> Numbers:
+    """A column as numbers that are finite, or an error that names the first cell that is none."""
     found = parse(cells)
     if found.unclear is not None:
         fault = "{cell} may have a mark of decimals or of thousands: set --data.decimal=. or ,"
         refuse(found.unclear, cells, path, fault)
+    unread = np.isnan(found.values)
+    wrong = unread & cells.notna() if unread.any() else unread
     mark = "comma" if found.decimal == "," else "point"
     fault = f"{{cell}} is not a number with decimal {mark}: correct or empty the cell"
-    unread = np.isnan(found.values)
-    refuse(unread & cells.notna() if unread.any() else unread, cells, path, fault)
+    if wrong.any() and not any(map(str.isalnum, cell := cells[wrong].iloc[0])):
+        word = json.dumps([cell], ensure_ascii=False)
+        fault += f", or, where it means a missing value, set --data.missing='{word}'"
+    refuse(wrong, cells, path, fault)
     refuse(np.isinf(found.values), cells, path, INFINITE)
-    if found.example:
-        log.info("%s: in column %r %s", path, cells.name, found.example)
-    return found.values
+    return found
 
 
 def labels(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:

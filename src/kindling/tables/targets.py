@@ -48,20 +48,20 @@ def with_targets(table: pd.DataFrame, targets: Sequence[str], path: Path) -> pd.
     return table
 
 
-def class_target(
-    table: pd.DataFrame, name: str, classes: Sequence[str], limit: int, path: Path
-) -> Tensor:
-    """The index of each row's class, ``(N,)`` int64."""
+def read_target(
+    table: pd.DataFrame, name: str, kind: TargetKind, field: str, classes: Sequence[str],
+    limit: int, path: Path,
+) -> Tensor:  # fmt: skip
+    """A column to predict, ``(N,)``: a number, or int64, the label or the index of the class."""
+    if kind == "number":
+        return _numbers(table, name, field, path)
+    if kind == "binary":
+        return torch.from_numpy(labels(table, name, path))
     return torch.from_numpy(class_indices(table, name, classes, limit, path)[0])
 
 
-def binary_target(table: pd.DataFrame, name: str, path: Path) -> Tensor:
-    """A column of 0 and 1, ``(N,)`` int64."""
-    return torch.from_numpy(labels(table, name, path))
-
-
-def number_target(table: pd.DataFrame, name: str, field: str, path: Path) -> Tensor:
-    """A column of numbers, ``(N,)``, which single precision has to tell apart."""
+def _numbers(table: pd.DataFrame, name: str, field: str, path: Path) -> Tensor:
+    """Numbers that single precision can tell apart."""
     number, cells = numeric(table, [name], path)[:, 0], table[name]
     refuse(np.isnan(number), cells, path, f"no {field}: fill it in or delete the row")
     exact = numbers(cells, path)

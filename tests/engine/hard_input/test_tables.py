@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kindling.series.read import read_series
 from tests.engine.hard_input.kinds import (
     NUMBER,
     TABLES,
@@ -18,6 +17,7 @@ from tests.engine.hard_input.kinds import (
     read_rows,
     train,
 )
+from tests.engine.series.reading import read_series
 
 
 def changed(rows: Rows, column: int, cell: str, row: int | None = 3) -> Rows:

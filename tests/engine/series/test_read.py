@@ -13,9 +13,9 @@ import pytest
 
 from kindling.errors import UserError
 from kindling.series.grid import Problems
-from kindling.series.read import read_series
 from kindling.series.rows import CELLS
 from kindling.series.series import Series
+from tests.engine.series.reading import read_series
 
 Row = tuple[object, object]
 Read = Callable[..., Any]
@@ -199,8 +199,8 @@ def test_files_of_every_kind(
         (text([("0", 1), ("1", 1), ("1e300", 1)]), "not a time in the file's layout, seconds"),
         (text([(time, i % 2 == 0) for i, time in enumerate(STAMPS)]), "'True' is not a number"),
         *(
-            (edited((STAMPS[5], f'"{cell}"')), f"row 7, timestamp '{STAMPS[5]}': '{cell}' is not")
-            for cell in ("abc", "1.5 kW", "True", "--", "0x10", "1,5")
+            (edited((STAMPS[5], f'"{cell}"')), f"row 7, column 'value': '{cell}' is not a number")
+            for cell in ("abc", "1.5 kW", "True", "--", "0x10", "1,5,5")
         ),
         *(
             (edited((time, 5)), f"row 7, timestamp '{time}': not a time in the file's layout, ISO")

@@ -10,8 +10,9 @@ import pytest
 
 from kindling.errors import UserError
 from kindling.series.columns import SeriesColumns
-from kindling.series.read import read_panel, read_series
+from kindling.series.read import read_panel
 from kindling.series.series import Series
+from tests.engine.series.reading import read_series
 from tests.engine.toy import refused
 
 
@@ -66,6 +67,10 @@ ISO = "%Y-%m-%d"
         (days("2024-01-09", 6, "%d/%m/%Y %I:%M %p"), "1 day, 0:00:00", "2024-01-15"),
         (["2024-01-01 22:00", "2024-01-01 23:00", "2024-01-01 24:00"], "1:00:00",
          "2024-01-02 01:00"),
+        (["10/03/2004 22.00.00", "10/03/2004 23.00.00", "11/03/2004 00.00.00"], "1:00:00",
+         "2004-03-11 01:00"),
+        (["2024-01-01 8", "2024-01-01 9", "2024-01-01 10"], "1:00:00", "2024-01-01 11:00"),
+        (["2024 1 1 22", "2024 1 1 23", "2024 1 1 24"], "1:00:00", "2024-01-02 01:00"),
         (["1704067200", "1704070800", "1704074400"], "1:00:00", "2024-01-01 03:00"),
         (["2024-01-01 00:00:01", "2024-01-01 01:00:00", "2024-01-01 02:00:02"], "1:00:00",
          "2024-01-01 03:00"),
@@ -146,6 +151,11 @@ def test_an_hour_twice_or_missing_is_a_change_of_the_clock(path: Path) -> None:
         series = read(path, times, timezone="Europe/Berlin")
         after = hours[-1] + pd.Timedelta("1h")
         assert series.written([0, len(series)]) == [t.isoformat() for t in (hours[0], after)]
+        rows = [f"{name},{time},{name}" for time in times for name in "12"]
+        path.write_text("\n".join(["id,t,v", *rows]))
+        columns = SeriesColumns("t", "v", series="id", timezone="Europe/Berlin")
+        each = {name: panel.written([8]) for name, panel in read_panel(path, columns).items()}
+        assert each == {name: [hours[-1].isoformat()] for name in "12"}
     with pytest.raises(UserError, match="or an hour that the clock in Europe/Berlin jumps over"):
         read(path, ["2024-03-31 01:00", "2024-03-31 02:00"], timezone="Europe/Berlin")
 
@@ -160,7 +170,8 @@ def test_a_file_that_is_no_single_series_is_refused(problems: Any, path: Path) -
         found = refusal(path, text, "t", "v", problems=problems)
         assert "several series, named by column 'id' ('A', 'B')" in found
     clock = "d,hour,v\n" + "".join(f"2024-01-0{d},{h}:00,{h}\n" for d in (1, 2) for h in (0, 1))
-    assert "set --data.time=[d,hour]" in refusal(path, clock, "d", "v", problems=problems)
+    for text in (clock, clock.replace(":00", ".00.00"), clock.replace(":00", "")):
+        assert "set --data.time=[d,hour]" in refusal(path, text, "d", "v", problems=problems)
     assert "rows repeat" in refusal(path, "t,v\n1,1\n2,2\n1,3\n2,4\n", "t", "v")
 
 
@@ -175,9 +186,12 @@ def test_date_and_time_of_two_columns(path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        (["998", "1.003", "12.450", "987"], "row 3: '1.003' may have a mark of thousands"),
-        (["998", "1,003", "12,450", "987"], "row 3: '1,003' may have a mark of thousands"),
-        (["4.250", "3.125", "7.500"], [4.25, 3.125, 7.5]),
+        (["998", "1.003", "12.450", "987"], [998, 1003, 12450, 987]),
+        (["998", "1,003", "12,450", "987"], [998, 1003, 12450, 987]),
+        (["998", "1.003", "987"], "row 3, column 'v': '1.003' may have a mark of decimals or of"),
+        (["4.250", "3.125", "7.500"], "row 2, column 'v': '4.250' may have a mark of decimals"),
+        (["4.250", "3.125", "0.500"], [4.25, 3.125, 0.5]),
+        (["1.234,50 €", "3 €", "12,45 €"], [1234.5, 3, 12.45]),
         (["0,5", "1,003", "2"], [0.5, 1.003, 2]),
         (["1234567890", "1234567912", "1234567921"], [1234567890, 1234567912, 1234567921]),
     ],
@@ -189,6 +203,9 @@ def test_a_mark_of_thousands_is_no_decimal_mark(
     text = "\n".join([f"t{mark}v", *(f"{2000 + k}{mark}{cell}" for k, cell in enumerate(cells))])
     if isinstance(expected, str):
         assert expected in refusal(path, text, "t", "v")
+        assert read_series(path, SeriesColumns("t", "v", decimal=".")).values.tolist() == [
+            *map(float, cells)
+        ]
     else:
         path.write_text(text)
         assert read_series(path, "t", "v").values.tolist() == expected
@@ -196,9 +213,29 @@ def test_a_mark_of_thousands_is_no_decimal_mark(
 
 def test_words_for_a_missing_value(path: Path) -> None:
     text = "t,v\n2000,1\n2001,?\n2002,3\n"
-    assert "set --data.missing=['?']" in refusal(path, text, "t", "v")
+    assert """set --data.missing='["?"]'""" in refusal(path, text, "t", "v")
     series = read_series(path, SeriesColumns("t", "v", missing=["?"]), problems="interpolate")
     assert (series.values.tolist(), series.filled.tolist()) == ([1, 2, 3], [1])
+
+
+def test_numbers_are_written_as_people_write_them(path: Path) -> None:
+    rows = zip(range(2000, 2004), ["1,234.50", "998.25", "1,003.00", "7"], strict=True)
+    path.write_text(
+        "\n".join([",v,change,kept", *(f'{t},"${v}",{v[-1]} %,{t}.5' for t, v in rows)])
+    )
+    columns = SeriesColumns("index", ["v", "change", "kept"])
+    [series] = read_panel(path, columns, cells=8).values()  # two rows at a time
+    assert series.values[0].tolist() == [1234.5, 998.25, 1003, 7]
+    assert series.values[1:].tolist() == [[0, 5, 0, 7], [2000.5, 2001.5, 2002.5, 2003.5]]
+
+
+@pytest.mark.parametrize("cells", [["$1", "$2", "€3", "€4"], ["1.5", "2", "3 kg", "4 kg"]])
+def test_numbers_are_written_alike_from_first_to_last(cells: list[str], path: Path) -> None:
+    rows = (f"{2000 + k},{cell}" for k, cell in enumerate(cells))
+    path.write_text("\n".join(["t,v", *rows]))
+    for at_once in (4, 100):
+        with pytest.raises(UserError, match=f"row 4, column 'v': '{cells[2]}' is not a number"):
+            read_series(path, "t", "v", cells=at_once)
 
 
 def irregular(rows: int, seed: int = 0) -> pd.DataFrame:

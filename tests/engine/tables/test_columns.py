@@ -41,6 +41,7 @@ def column(name: str, *cells: object) -> "pd.Series[str]":
         (column("ZIP", 93446, 91901, 93446), "categories"),
         (column("Postal code", 1, 2, 2), "categories"),
         (column("dealer_id", 1, 2, 2), "categories"),
+        (column("UserID", 7, 7, 8), "categories"),
         (column("paid", 1, 2, 2), "numbers"),
         (column("codes_found", 1, 2, 2), "numbers"),
         (column("place", "02134", "10001", "02134"), "categories"),

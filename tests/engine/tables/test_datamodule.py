@@ -191,7 +191,7 @@ def test_a_checkpoint_s_classes_are_kept(tmp_path: Path) -> None:
         (["a", "a"], 12, "column 'target': every row is 'a': two classes are needed"),
         (["", ""], 12, "mine.csv, column 'target': every row is without a target"),
         ([f"name {k}" for k in range(101)], 12, "101 different values are too many"),
-        (["a", "b"], 2, "mine.csv: 2 rows in class a, too few for 3 parts"),
+        (["a", "b"], 2, "mine.csv, column 'target': 2 rows in class a, too few for 3 parts"),
     ],
 )
 def test_columns_that_hold_no_classes(

@@ -23,3 +23,15 @@ def test_the_best_penalty_errs_least_on_rows_that_are_left_out(noise: float) -> 
     expected = RidgeCV(PENALTIES).fit(scaled, target).predict(scaled)
     found = model(torch.from_numpy(columns)).double().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_row_counts_by_its_weight() -> None:
+    columns = torch.linspace(-1, 1, 400)[:, None]
+    wrong = torch.arange(400) % 2 == 0
+    target = torch.where(wrong[:, None], -5.0, 2 * columns)
+    weight = torch.where(wrong, 1e-6, 3.0)
+    model = LinearModel(1, 1)
+    model.fit_numbers(columns, target, weight)
+    torch.testing.assert_close(model(columns).float(), 2 * columns, atol=0.03, rtol=0)
+    model.fit_numbers(columns, target, torch.ones(400))
+    assert model(columns).mean() < -2

@@ -119,6 +119,16 @@ def test_targets_are_exact_or_refused(tmp_path: Path) -> None:
     assert targets == [1000 + row for row in parts(data)["train"]]
 
 
+def test_a_weight_is_no_input_even_if_it_is_listed(tmp_path: Path) -> None:
+    table = base(times=np.arange(ROWS) % 3 + 1)
+    data = module(tmp_path, Numbers, table, numbers=["x", "times"], weight="times")
+    assert data.columns.numbers == ["x"]
+    weights = data.splits["train"].fields["weight"].tolist()  # type: ignore[attr-defined]
+    assert weights == [row % 3 + 1 for row in parts(data)["train"]]
+    again = Numbers(tmp_path, numbers=["x", "times"], weight="times")
+    again.load_state_dict(data.state_dict())
+
+
 def test_rare_values_of_a_category_are_learned_together(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kindling.series.read import read_series
 from kindling.series.series import Series
 from problems.timeseries.sample import write_sample
+from tests.engine.series.reading import read_series
 
 FILES = ("electricity_train.csv", "electricity_test.csv")
 

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from kindling.series.read import read_series
 from kindling.tables.read import read_table
+from tests.engine.series.reading import read_series
 
 ROOMS = ("frontal", "bedroom", "kitchen", "bathroom")
 

@@ -43,6 +43,18 @@ OF_R = "time,value\n" + "".join(f"{1949 + k / 12:.7g},{k % 12}.5\n" for k in ran
 SHOPS = "month,shop,sold\n" + "".join(
     f"{1990 + k // 12}-{1 + k % 12:02d},{shop},{k}.5\n" for k in range(200) for shop in "ab"
 )
+CLOCK = "Date;Time;wind;load\n" + "".join(
+    f"{13 + k // 24}/01/2024;{k % 24}.00.00;{k % 5};{'-200' if k % 9 == 4 else f'{k % 24},5'}\n"
+    for k in range(300)
+)
+"""The day and its time in two columns, and a number for what is missing."""
+
+WIDE = ",MT_001,MT_002,MT_003\n" + "".join(
+    f"{np.datetime64('2024-01-01') + k},{k % 7}.5,{k % 5}.5,{'' if k < 90 else k % 3}\n"
+    for k in range(300)
+)
+"""Series in a column each, below dates without a name; one begins later."""
+
 WRITTEN = (f"src/problems/{TASK}", f"tests/problems/{TASK}", f"configs/{TASK}.yaml")
 
 
@@ -199,6 +211,26 @@ def test_nothing_is_left_of_a_problem_that_could_not_be_written(
             "not used: year",
             {"time": "at", "value": "level", "window": 28},
         ),
+        (
+            ["--kind=series"],
+            CLOCK,
+            "not used: wind",
+            {"time": ["Date", "Time"], "missing": ["-200"], "problems": "interpolate"},
+        ),
+        (
+            ["--kind=series"],
+            WIDE,
+            "300 rows\n",
+            {"time": "index", "value": "value", "wide": ["MT_*"], "problems": "error"},
+        ),
+        (
+            ["--kind=series"],
+            "Year,Month,sold\n"
+            + "".join(f"{1990 + k // 12},{1 + k % 12},{k}.5\n" for k in range(99)),
+            "99 rows",
+            {"time": ["Year", "Month"], "value": "sold", "problems": "error"},
+        ),
+        (["--kind=series", "--column=wind,load"], LOAD, "700", {"value": ["wind", "load"]}),
         (["--kind=series"], OF_R, "200 rows", {"time": "time", "problems": "error", "window": 13}),
     ],
 )
@@ -227,8 +259,16 @@ def test_what_each_column_was_taken_for_stands_beside_it(
     assert "# column Fee: number; '0,5' is 0.5\n" in text
     assert "# column id: identifies the row, such as A-0\n" in text
     assert "batch_size: 16  # for 77 rows to train on\n" in text
+    (tmp_path / "my.csv").write_text(LOAD)
+    assert make("series", data, task="loads") == 0
+    text = (inside / "configs" / "loads.yaml").read_text()
+    assert "value: load  # numbers besides: wind; inputs: [..] learns from them" in text
+    (tmp_path / "my.csv").write_text(CHURN)
     assert make("tabular", data, "--column=Churn,Fee", task="other") == 2
-    assert "Churn, Fee: classes and numbers: set TARGET" in capsys.readouterr().err
+    assert (
+        "of Churn, Fee only Fee is a number, not a class: name targets of one kind"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("kind", ["images", "multi-input", "multi-output"])

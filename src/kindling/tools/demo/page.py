@@ -200,6 +200,7 @@ def _series(data: Any, tested: int) -> Form:
     text = gr.Textbox(lines=10, max_lines=10, label=label)
     dropped = gr.File(file_types=[".csv"], type="filepath", label="or a CSV file")
     rows = pd.read_csv(path, sep=mark, dtype=str, keep_default_na=False)
+    rows = rows.rename(columns={"Unnamed: 0": header[0]})
     if columns.series:  # of several, the first is shown
         of = rows[columns.series]
         rows, tested = rows[of == of.iloc[0]], tested // of.nunique()

@@ -110,8 +110,8 @@ def _length(
     count: int, what: str, largest: int, steps: int, fewest: int
 ) -> tuple[int, int, dict[str, str]]:
     """Batch size, epochs, and why, for so many samples before they are split."""
-    training = max(32, count * TRAINING)
-    batch = min(largest, max(16, 1 << round(math.log2(training / 32))))
+    training = count * TRAINING
+    batch = min(largest, max(16, 1 << round(math.log2(max(1, training / 32)))))
     epochs = int(min(100, max(fewest, steps * batch / training)))
     return (
         batch,

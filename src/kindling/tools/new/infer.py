@@ -10,23 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kindling.errors import UserError
-from kindling.series.calendar import DAY, Calendar, find_calendar, round_span
-from kindling.series.columns import SeriesColumns
-from kindling.series.read import read_rows
-from kindling.series.several import find_series, refuse_several
-from kindling.series.times import NOT_A_TIME, find_layout
 from kindling.tables import columns as tables
 from kindling.tables.formats import parse
 from kindling.tables.read import numeric, read_table, require_columns
-from kindling.tools.new.budget import Budget, of_photos, of_series, of_table
+from kindling.tools.new.budget import Budget, of_photos, of_table
+from kindling.tools.new.infer_series import infer_series, numbered
 
 CLASSES = 20  # different whole numbers above which a target is a number rather than a class
 SIDES = 50  # photos, at most, that show how large they are
-PARTS = 12  # of a series without a season, whose levels are compared with how much they change
-LOWEST = 0.05  # of the median: what is lower has a logarithm that is far from the others'
-VARIED = 1.2  # times as high as others some parts are, where their swings are compared
-IRREGULAR = 0.5  # share of rows that follow the one before by a step, below which there is none
-SEEN = 1000  # rows that show whether a column is of times
+UNMEASURED = (-99, -200, -999, -9999, -99999)  # where files have them, nothing was measured
 
 
 class Inferred(NamedTuple):
@@ -58,9 +50,9 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
     if kind == "images" and target != "regression":
         folder = "photos of classes are in folders; name the folder, DATA=folder"
         raise UserError(f"DATA={path}: {folder}")
-    if kind == "series":
-        return _series(path, column, target)
     table = read_table(path, typed=True)
+    if kind == "series":
+        return _series(table, path, column, target)
     if missing := placeholders(table):
         table = read_table(path, missing, typed=True)
     likely: Sequence[tables.Kind] = ("categories", "numbers", "identifiers")
@@ -69,10 +61,13 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
     names = last.split(",") if several else [last]
     require_columns(table, names, path)
     if kind == "tabular":
-        kinds = {_target(table[name]) for name in names}
-        if target is None and len(kinds) > 1:
-            raise UserError(f"{path}: {', '.join(names)}: classes and numbers: set TARGET")
-        target = target or kinds.pop()
+        kinds = {name: _target(table[name]) for name in names}
+        if target is None and len({*kinds.values()}) > 1:
+            numbers = ", ".join(name for name in names if kinds[name] == "regression")
+            fault = f"{path}: of {', '.join(names)} only {numbers} is a number, not a class"
+            cure = "name targets of one kind, or set TARGET=classification or regression for all"
+            raise UserError(f"{fault}: {cure}")
+        target = target or kinds[names[0]]
     if (target == "regression" and not several) or kind == "multi-input":
         numeric(table, names, path)
     settings = _rows(kind, table, path, names if several else last)
@@ -93,12 +88,21 @@ def placeholders(table: pd.DataFrame) -> list[str]:
     found: set[str] = set()
     for name in table.columns:
         there = table[name].dropna()
-        if pd.api.types.is_numeric_dtype(there) or tables.looks_like(there) != "numbers":
-            continue
-        text = there[~np.isfinite(parse(there).values)].unique()
-        if len(text) == 1 and not any(map(str.isalnum, text[0])):
-            found.add(text[0])
+        values, typed = parse(there).values, pd.api.types.is_numeric_dtype(there)
+        text, far = there[~np.isfinite(values)].unique(), _far_below(values)
+        if (len(text) == 1 or far is not None) and tables.looks_like(there) == "numbers":
+            found |= {word for word in text if not any(map(str.isalnum, word))}
+            found |= set() if far is None else {f"{far:g}"}
+            found |= set() if typed else {*there[values == far]}
     return sorted(found)
+
+
+def _far_below(values: NDArray[np.float64]) -> float | None:
+    """One of :data:`UNMEASURED` that is repeated and far below all other numbers."""
+    lowest = np.nanmin(values, initial=0)
+    others = values[values > lowest]
+    repeated = lowest in UNMEASURED and (values == lowest).sum() > 1
+    return float(lowest) if repeated and len(others) and (others > lowest / 2).all() else None
 
 
 def _about(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
@@ -155,80 +159,11 @@ def _side(files: Sequence[Path]) -> int:
     return int(np.median(sides)) if sides else 32
 
 
-def _series(path: Path, column: str | None, target: str | None) -> Inferred:
+def _series(table: pd.DataFrame, path: Path, column: str | None, target: str | None) -> Inferred:
     """What a table with a row for each step of time holds."""
-    table = read_table(path)
-    value = column or _last(table, ("numbers", "identifiers"), path)
-    require_columns(table, [value], path)
-    missing, time = placeholders(table[[value]]), _find_time(table.drop(columns=value), path)
-    columns = SeriesColumns(time, value, missing=tuple(missing))
-    if table[time].duplicated().any() and (found := find_series(path, columns)):
-        columns = columns._replace(series=found[0])
-    rows = next(iter(read_rows(path, columns, len(table)).values()))
-    if (fit := find_calendar(rows.ticks)) is None:
-        raise UserError(f"{path}: a single time has no step; add rows to the file")
-    settings: dict[str, Any] = {"train": path.name, "time": time, "value": value}
-    settings |= {"series": columns.series} if columns.series else {}
-    settings |= {"missing": missing} if missing else {}
-    series = table[columns.series].nunique() if columns.series else 1
-    calendar, log = fit.calendar, False
-    if irregular := fit.share < IRREGULAR:
-        settings["resample"] = round_span(np.ptp(rows.ticks) / len(rows.ticks))
-        calendar = Calendar.every(settings["resample"])
-    elif len(np.unique(rows.ticks)) < len(rows.ticks):
-        refuse_several(path, columns)
-    index, off = calendar.index(rows.ticks)
-    whole = (np.diff(index) == 1).all() and not (off | np.isnan(rows.values)).any()
-    settings["problems"] = "error" if whole and not irregular else "interpolate"
-    if series == 1 and not irregular:
-        training = rows.values[: int(0.8 * len(rows.values))]
-        log = swings_with_level(training, next(filter(None, calendar.seasons()), 0))
-    steps = int(np.ptp(index)) + 1 if irregular else len(index)
-    budget = of_series(steps, series, calendar, log)
-    return Inferred(_about(table, settings), target, settings, budget)
-
-
-def swings_with_level(values: NDArray[np.float64], season: int = 0) -> bool:
-    """Whether positive numbers differ the more within a season, the higher they are in it.
-
-    References:
-        Guerrero, Time-Series Analysis Supported by Power Transformations, 1993, Journal of
-        Forecasting 12(1)
-    """
-    known = values.reshape(-1)[np.isfinite(values.reshape(-1))]
-    length = max(season, 4) if season else len(known) // PARTS
-    if length < 4 or len(known) < 4 * length or known.min() <= LOWEST * np.median(known):
-        return False
-    parts = known[len(known) % length :].reshape(-1, length)
-    level, swing = parts.mean(1), parts.std(1)
-    low, high = np.quantile(level, [0.1, 0.9])
-    if high < VARIED * low or swing.min() <= 0:
-        return False
-    return bool(np.polyfit(np.log(level), np.log(swing), 1)[0] > 0.5)
-
-
-def _find_time(table: pd.DataFrame, path: Path) -> str:
-    """The first column of times, of text if there is one."""
-    # Numbers may be times as well, but text that reads as a time hardly is anything else.
-    first = table.head(SEEN).apply(pd.to_numeric, errors="coerce")
-    numeric = [name for name in table if first[name].count() == table[name].head(SEEN).count()]
-    for name in sorted(map(str, table), key=numeric.__contains__):
-        if _is_time(table[name]):
-            return name
-    raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
-
-
-def _is_time(cells: "pd.Series[str]") -> bool:
-    """Text or numbers in a layout of times, in all of the first rows."""
-    known = cells.dropna().head(SEEN)
-    if known.empty or tables.looks_like(cells) == "photos":
-        return False
-    try:
-        layout = find_layout(known, None, None)
-    except UserError:  # day first or month first, which training asks for
-        return True
-    if layout is None:
-        return False
-    # A row's number counts no seconds.
-    ticks = layout.parse(known).ticks
-    return bool(ticks[0] != NOT_A_TIME and not (layout.format == "seconds" and ticks[0] < DAY))
+    wide = [] if column else numbered(table)
+    named = column or ("" if wide else _last(table, ("numbers", "identifiers"), path))
+    values = wide or ([named] if named in table else named.split(","))
+    require_columns(table, values, path)
+    settings, budget = infer_series(table, path, values, bool(wide), placeholders(table[values]))
+    return Inferred(_about(table, {**settings, "value": values}), target, settings, budget)

@@ -122,7 +122,7 @@ def _config(kind: Kind, task: str, found: "Inferred | None") -> str:
     content: dict[str, Any] = yaml.safe_load(_filled(f"{kind['config']}.yaml", task))
     notes: dict[str, str] = {}
     if found:
-        budget, notes = found.budget, {**found.budget.notes}
+        budget, notes = found.budget, {"missing": "taken for missing values", **found.budget.notes}
         content["data"]["init_args"] |= {**found.settings, **budget.data}
         content["model"]["init_args"] = dict(budget.model)
         content["trainer"]["max_epochs"] = budget.epochs

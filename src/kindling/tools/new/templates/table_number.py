@@ -67,9 +67,10 @@ class TaskNameModule(Module):
         self.center.copy_(target.mean(0))
         self.scale.copy_(target.std(0, correction=0).clamp(min=1e-9))
         value, columns = (target - self.center) / self.scale, self.net.columns(numbers, codes)
-        self.linear.fit_numbers(columns, value)
+        weight = training.fields["weight"]
+        self.linear.fit_numbers(columns, value, weight)
         for trees, left in zip(self.trees, (value - self.linear(columns)).T, strict=False):
-            trees.fit(columns, left, training.fields["weight"])  # type: ignore[operator]
+            trees.fit(columns, left, weight)  # type: ignore[operator]
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Predictions ``(B, T)`` of numbers ``(B, F)``, NaN where missing, and codes ``(B, C)``."""
