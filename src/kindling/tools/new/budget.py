@@ -32,6 +32,12 @@ WIDE = 300
 DENSE = 1_000
 """Rows from which on bins of the numbers are worth their weights, where a number is predicted."""
 
+DENSE_CLASSES = 300
+"""Rows a column from which on they are, where a class is predicted."""
+
+ROUNDS = 1_000
+"""Of boosting, at most."""
+
 VALIDATED = ((1_000, 0.15), (5_000, 0.1))
 """Shares of a series' training that validate, below so many steps; of longer ones, a twentieth."""
 
@@ -65,12 +71,12 @@ def of_table(rows: int, columns: int, target: str) -> Budget:
     epochs = int(min(100, max(20, STEPS * batch / training)))
     model: dict[str, Any] = {"lr": 2e-3, "hidden": [128, 128]}
     notes = _notes(training, batch, epochs, "rows")
-    if target == "regression" and columns <= WIDE:
-        model |= _trees()
-        notes["trees"] = "half of the prediction; 0 does without, and needs no scikit-learn"
-        if rows >= DENSE:
+    if columns <= WIDE:
+        model |= _trees(ROUNDS)
+        notes["trees"] = "rounds at most, until held-out rows gain nothing; 0 needs no scikit-learn"
+        if rows >= (DENSE if target == "regression" else DENSE_CLASSES * columns):
             model["bins"] = 16
-            notes["bins"] = f"of each number, from {DENSE:,} rows on"
+            notes["bins"] = "of each number, where there are rows enough"
     return Budget({"batch_size": batch}, model, epochs, max(8, epochs // 8), notes)
 
 
@@ -95,7 +101,7 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
         "val_fraction": next((share for most, share in VALIDATED if steps < most), 0.05),
         "batch_size": batch,
     }
-    model = {"lr": 2e-3, "schedule": "cosine", **_trees(), "logarithm": log}
+    model = {"lr": 2e-3, "schedule": "cosine", **_trees(300), "logarithm": log}
     notes = _notes(training, batch, epochs, "steps") | {
         "window": f"steps, one every {calendar.name.removesuffix(', 0:00:00')}",
         "overlap": "windows of validation and test may begin in the steps before",
@@ -163,8 +169,8 @@ def _batch(training: float, most: int) -> int:
     return min(most, max(16, 1 << round(math.log2(training / 32))))
 
 
-def _trees() -> dict[str, int]:
-    return {"trees": 300 if importlib.util.find_spec("sklearn") is not None else 0}
+def _trees(number: int) -> dict[str, int]:
+    return {"trees": number if importlib.util.find_spec("sklearn") is not None else 0}
 
 
 def _notes(training: float, batch: int, epochs: int, what: str) -> dict[str, str]:
