@@ -82,24 +82,26 @@ class LinearModel(nn.Module):
                     slope[kept] = (axes @ weight) / size[kept, None]
                     self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
 
-    def fit_classes(self, columns: Tensor, target: Tensor) -> None:
-        """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``."""
-        columns, target = _some_rows(columns, target)
+    def fit_classes(self, columns: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
+        """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``, rows by weight."""
+        counts = torch.ones(len(target)) if weight is None else weight
+        columns, target, counts = _some_rows(columns, target, counts.to(columns))
         rows = _with_one(columns).double()
         size = (rows.shape[1], self.coefficients.shape[1])
-        weight = torch.zeros(size, dtype=torch.float64, requires_grad=True)
-        optimizer = torch.optim.LBFGS([weight], max_iter=STEPS, line_search_fn="strong_wolfe")
+        slope = torch.zeros(size, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS([slope], max_iter=STEPS, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             optimizer.zero_grad()
-            error = nn.functional.cross_entropy(rows @ weight, target, reduction="sum")
-            total = (error + PENALTY / 2 * weight[:-1].square().sum()) / len(rows)
+            errors = nn.functional.cross_entropy(rows @ slope, target, reduction="none")
+            penalty = PENALTY / 2 * slope[:-1].square().sum()
+            total = ((counts * errors).sum() + penalty) / len(rows)
             total.backward()  # type: ignore[no-untyped-call]
             return total
 
         with torch.enable_grad():
             optimizer.step(loss)  # type: ignore[no-untyped-call]
-        self.coefficients.copy_(weight.detach())
+        self.coefficients.copy_(slope.detach())
 
     def forward(self, columns: Tensor) -> Tensor:
         return _with_one(columns.to(self.coefficients)) @ self.coefficients

@@ -1,6 +1,6 @@
 """Decision trees beside a net: fitted by scikit-learn, stored and evaluated as tensors.
 
-B: batch, F: features, K: nodes of all trees together.
+B: batch, F: features, K: classes.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,15 @@ RATE = 0.05
 SEEN = 10_000
 """Most rows to fit a boosted tree to."""
 
+HELD_OUT, PATIENCE, UNSTOPPED = 0.15, 40, 200
+"""Share of rows that say when to stop, rounds without a gain, and rounds if they are too few."""
+
+FEWEST = 20
+"""Rounds of boosting, however many classes there are."""
+
+RARE = 1e-6
+"""Least share of a class."""
+
 
 class Trees(nn.Module):
     """Trees on a table's columns, for the mean with a net that sees the same columns.
@@ -30,13 +39,14 @@ class Trees(nn.Module):
     either. ``extra`` trees are split at random thresholds, the best of one for each feature, and
     their mean counts. ``boosted`` ones are fitted in turn, each on a part of the rows, to the
     error that those before it leave, and aim at a quantile of the target, given the row, or at
-    its mean; of many rows, each sees no more than some thousand.
+    its mean, or at the logits of ``classes``; of many rows, each sees no more than some thousand.
+    ``early`` grows them deeper, until some rows that are left out for it gain nothing.
 
     Nothing here is trained by gradient: :meth:`fit` takes the training rows once. Until then every
     output is NaN. The checkpoint carries the trees, so that predicting needs no scikit-learn.
 
     Shape:
-        ``(B, F)`` without missing values to ``(B,)``, in the unit of the target.
+        ``(B, F)`` without missing values to ``(B,)``, in the unit of the target, or to ``(B, K)``.
 
     References:
         Geurts et al., Extremely Randomized Trees, 2006, doi:10.1007/s10994-006-6226-1
@@ -51,25 +61,36 @@ class Trees(nn.Module):
     threshold: Tensor
     below: Tensor  # the two children; those of a leaf are the leaf
     value: Tensor  # the prediction of a leaf
+    of_class: Tensor  # of each tree: the class whose logit it adds to
 
-    def __init__(self, kind: Kind, number: int, quantile: float | None = 0.5) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        number: int,
+        quantile: float | None = 0.5,
+        classes: int = 0,
+        early: bool = False,
+    ) -> None:
         super().__init__()
         if number < 1:
             raise UserError(f"model.trees={number}: must be at least 1, or 0 for the net alone")
-        self.kind, self.quantile = kind, quantile
+        self.kind, self.quantile, self.classes, self.early = kind, quantile, classes, early
         self.number = at_least("model.trees", number, 1, MANY)
-        self.register_buffer("offset", torch.full((), torch.nan))
+        self.register_buffer("offset", torch.full((classes,) if classes else (), torch.nan))
         self.register_buffer("depth", torch.zeros((), dtype=torch.int64))
         for name in ("roots", "column", "below"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.int64))
         for name in ("threshold", "value"):
             self.register_buffer(name, torch.zeros(0))
+        if classes:
+            self.register_buffer("of_class", torch.zeros(0, dtype=torch.int64))
         self.levels = 0
 
     def fit(self, rows: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Grow the trees on rows ``(N, F)`` without missing values, to a target ``(N,)``.
 
-        Rows count by their weight ``(N,)``, if any. Which trees, follows from the run's seed.
+        The target is a number, or the index of a class. Rows count by their weight ``(N,)``, if
+        any. Which trees, follows from the run's seed.
 
         Raises:
             UserError: There is no scikit-learn.
@@ -80,12 +101,26 @@ class Trees(nn.Module):
         varies = np.flatnonzero(inputs.min(0) < inputs.max(0))
         varies = varies if len(varies) else np.zeros(1, np.int64)
         wanted = target.detach().double().cpu().numpy()
-        q = self.quantile
-        offset = wanted.mean() if q is None else np.quantile(wanted, q)
         counts = None if weight is None else weight.cpu().numpy()
-        fitted = self._estimator(len(wanted)).fit(inputs[:, varies], wanted - offset, counts)
+        offset = self._offset(wanted, counts)
+        left = wanted if self.classes else wanted - offset
+        # Of classes, the rarest has to be among the rows that are left out.
+        fewest = min(np.unique(wanted, return_counts=True)[1]) if self.classes else len(wanted)
+        estimator = self._estimator(len(wanted), fewest)
+        fitted = estimator.fit(inputs[:, varies], left, counts)
         self._take([each.tree_ for each in np.ravel(fitted.estimators_)], varies)
-        self.offset.fill_(float(offset))
+        self.offset.copy_(torch.from_numpy(np.asarray(offset)))
+        if self.classes:  # of two, the trees tell the second
+            those = fitted.classes_.astype(np.int64)[-fitted.estimators_.shape[1] :]
+            self.of_class = torch.from_numpy(np.tile(those, len(fitted.estimators_))).to(self.roots)
+
+    def _offset(self, target: NDArray[np.float64], counts: NDArray[Any] | None) -> Any:
+        """What the trees add to: the target's middle, or the logits of the classes' shares."""
+        if not self.classes:
+            q = self.quantile
+            return target.mean() if q is None else np.quantile(target, q)
+        each = np.bincount(target.astype(np.int64), counts, self.classes)
+        return np.log(np.maximum(each / each.sum(), RARE))
 
     def forward(self, rows: Tensor) -> Tensor:
         node = self.roots.expand(rows.shape[0], -1)  # (B, trees)
@@ -93,23 +128,42 @@ class Trees(nn.Module):
         for _ in range(self.levels):
             above = rows.gather(1, _at(node, self.column)) > _at(node, self.threshold)
             node = _at(2 * node + above, below)
-        return self.offset + _at(node, self.value).sum(1)
+        values = _at(node, self.value)
+        if not self.classes:
+            return self.offset + values.sum(1)
+        logits = self.offset.expand(len(rows), -1)
+        return logits.index_add(1, self.of_class, values)
 
-    def _estimator(self, rows: int) -> Any:
+    def _estimator(self, rows: int, fewest: int = 0) -> Any:
         # Imported here, so that what grows no trees, such as `--help`, need not wait for it.
-        from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
+        from sklearn.ensemble import (
+            ExtraTreesRegressor,
+            GradientBoostingClassifier,
+            GradientBoostingRegressor,
+        )
 
         seed = torch.initial_seed() % 2**32
         if self.kind == "extra":
             return ExtraTreesRegressor(self.number, min_samples_leaf=2, random_state=seed)
+        settings = {
+            "learning_rate": RATE, "n_estimators": self.number, "subsample": min(0.6, SEEN / rows),
+            "max_features": 0.5, "max_depth": 4, "min_samples_leaf": 5, "random_state": seed,
+        }  # fmt: skip
+        if self.early and fewest * HELD_OUT >= 1:
+            settings |= {
+                "max_depth": 5, "validation_fraction": HELD_OUT, "n_iter_no_change": PATIENCE,
+            }  # fmt: skip
+        elif self.early:
+            settings["n_estimators"] = min(self.number, UNSTOPPED)
+        if self.classes:
+            if self.classes > 2:  # each round has a tree for every class
+                number = settings["n_estimators"]
+                settings["n_estimators"] = max(FEWEST, 2 * number // self.classes)
+            return GradientBoostingClassifier(**settings)
         loss = {"loss": "squared_error"} if self.quantile is None else {
             "loss": "quantile", "alpha": self.quantile
         }  # fmt: skip
-        return GradientBoostingRegressor(
-            **loss, learning_rate=RATE, n_estimators=self.number,
-            subsample=min(0.6, SEEN / rows), max_features=0.5, max_depth=4, min_samples_leaf=5,
-            init="zero", random_state=seed,
-        )  # fmt: skip
+        return GradientBoostingRegressor(**loss, **settings, init="zero")
 
     def _take(self, trees: Sequence[Any], columns: NDArray[np.int64]) -> None:
         """Join the nodes of all trees in one table."""

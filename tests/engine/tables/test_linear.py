@@ -35,3 +35,13 @@ def test_a_row_counts_by_its_weight() -> None:
     torch.testing.assert_close(model(columns).float(), 2 * columns, atol=0.03, rtol=0)
     model.fit_numbers(columns, target, torch.ones(400))
     assert model(columns).mean() < -2
+
+
+def test_a_row_of_a_class_counts_by_its_weight() -> None:
+    torch.manual_seed(0)
+    columns, target = torch.randn(200, 2), torch.arange(200) % 2
+    repeated, weighted = LinearModel(2, 2), LinearModel(2, 2)
+    counts = 1 + (torch.arange(200) < 50).long()
+    repeated.fit_classes(columns.repeat_interleave(counts, 0), target.repeat_interleave(counts))
+    weighted.fit_classes(columns, target, counts)
+    torch.testing.assert_close(repeated(columns), weighted(columns), rtol=1e-3, atol=1e-4)

@@ -52,6 +52,30 @@ def test_they_say_what_scikit_learn_s_say(kind: Kind, rows: Tensor, target: Tens
     torch.testing.assert_close(trees(asked).double(), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_trees_of_classes_say_what_scikit_learn_s_say(
+    classes: int, rows: Tensor, target: Tensor
+) -> None:
+    edges = target.quantile(torch.arange(1, classes) / classes)
+    label = torch.bucketize(target, edges)
+    torch.manual_seed(0)
+    trees = Trees("boosted", 20, classes=classes)
+    trees.fit(rows, label)
+    inputs = rows[:, :3].double().numpy()
+    reference = trees._estimator(len(rows)).fit(inputs, label.numpy())
+    expected = torch.from_numpy(reference.predict_proba(rows.flip(0)[:, :3].double().numpy()))
+    found = trees(rows.flip(0)).softmax(1).double()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_class_without_rows_is_never_told(rows: Tensor, target: Tensor) -> None:
+    trees = Trees("boosted", 20, classes=3)
+    trees.fit(rows, 2 * (target > 7))
+    shares = trees(rows).softmax(1)
+    assert shares[:, 1].max() < 1e-4
+    assert (shares.argmax(1) == 2 * (target > 7)).float().mean() > 0.8
+
+
 @pytest.mark.parametrize("quantile", [0.2, 0.8])
 def test_boosted_trees_aim_at_a_quantile(quantile: float) -> None:
     rng = torch.Generator().manual_seed(0)

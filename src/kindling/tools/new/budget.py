@@ -18,6 +18,8 @@ PHOTO_STEPS = 2_000  # the same of a net of photos, from scratch
 DETAILED = 96  # pixels of photos from which on a net that knows ImageNet's sees something in them
 WIDE = 300  # columns from which on trees take longer than the net
 DENSE = 1_000  # rows from which on bins of the numbers are worth their weights, for a number
+DENSE_CLASSES = 300  # rows a column from which on they are, for a class
+ROUNDS = 1_000  # of boosting, at most
 VALIDATED = ((1_000, 0.15), (5_000, 0.1))  # below so many steps of a series, else a twentieth
 LONGEST = 48  # steps of a window, at most, that have a day in them
 WEEKS = 52  # of a year
@@ -37,12 +39,12 @@ def of_table(rows: int, columns: int, target: str) -> Budget:
     """What a table of so many rows and columns of numbers and categories takes."""
     batch, epochs, notes = _length(rows, "rows", 512, STEPS, 20)
     model: dict[str, Any] = {"lr": 2e-3, "hidden": [128, 128]}
-    if target == "regression" and columns <= WIDE:
-        model |= _trees()
-        notes["trees"] = "half of the prediction; 0 does without, and needs no scikit-learn"
-        if rows >= DENSE:
+    if columns <= WIDE:
+        model |= _trees(ROUNDS)
+        notes["trees"] = "rounds at most, until held-out rows gain nothing; 0 needs no scikit-learn"
+        if rows >= (DENSE if target == "regression" else DENSE_CLASSES * columns):
             model["bins"] = 16
-            notes["bins"] = f"of each number, from {DENSE:,} rows on"
+            notes["bins"] = "of each number, where there are rows enough"
     return Budget({"batch_size": batch}, model, epochs, max(8, epochs // 8), notes)
 
 
@@ -58,7 +60,7 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
         "val_fraction": next((share for most, share in VALIDATED if steps < most), 0.05),
         "batch_size": batch,
     }
-    model = {"lr": 2e-3, "schedule": "cosine", **_trees(), "logarithm": log}
+    model = {"lr": 2e-3, "schedule": "cosine", **_trees(300), "logarithm": log}
     notes |= {
         "window": f"steps, one every {calendar.name.removesuffix(', 0:00:00')}",
         "overlap": "windows of validation and test may begin in the steps before",
@@ -124,8 +126,8 @@ def _length(
     )
 
 
-def _trees() -> dict[str, int]:
-    return {"trees": 300 if importlib.util.find_spec("sklearn") is not None else 0}
+def _trees(number: int) -> dict[str, int]:
+    return {"trees": number if importlib.util.find_spec("sklearn") is not None else 0}
 
 
 def _pretrained() -> str | None:

@@ -14,6 +14,7 @@ from kindling.data.dataset import FieldDataset
 from kindling.tables.datamodule import TableBatch
 from kindling.tables.layers import RowNet
 from kindling.tables.linear import LinearModel
+from kindling.tables.mixture import NumberMixture, validation_rows
 from kindling.tables.scores import R2
 from kindling.tables.trees import Trees
 from kindling.training.metrics import Head, Heads, StepOutput
@@ -21,10 +22,11 @@ from kindling.training.module import Module
 
 
 class TaskNameModule(Module):
-    """Predicts each target by what a net adds to a linear model, or its mean with trees.
+    """Predicts each target by a linear model, what a net adds to it, and trees.
 
-    The loss is in deviations of the training rows, the scores in the target's unit. The checkpoint
-    carries the training rows' statistics, the linear model and the trees.
+    The linear model and the trees are fitted once, before the net. How much each counts follows
+    from validation. The loss is the net's, in deviations of the training rows, the scores are in
+    the target's unit. The checkpoint carries all of them and the training rows' statistics.
 
     Args:
         features: Numbers of a row.
@@ -33,7 +35,7 @@ class TaskNameModule(Module):
         hidden: Widths of the layers.
         dropout: Share of each layer that is dropped in training.
         bins: Of each number, in which the net is linear; 0 is the number alone.
-        trees: Boosted trees, half of each prediction; 0 is without.
+        trees: Rounds of boosted trees, at most; 0 is without.
     """
 
     center: Tensor
@@ -55,8 +57,9 @@ class TaskNameModule(Module):
         count = len(outputs)
         self.net = RowNet(features, vocabularies, count, hidden, dropout, bins)
         self.linear = LinearModel(self.net.columns_width, count)
-        grown = [Trees("boosted", trees, quantile=None) for _ in outputs if trees]
+        grown = [Trees("boosted", trees, None, early=True) for _ in outputs if trees]
         self.trees = nn.ModuleList(grown)
+        self.mixture = NumberMixture(3 if trees else 2, count)
         self.register_buffer("center", torch.full((count,), torch.nan))
         self.register_buffer("scale", torch.full((count,), torch.nan))
 
@@ -69,22 +72,39 @@ class TaskNameModule(Module):
         value, columns = (target - self.center) / self.scale, self.net.columns(numbers, codes)
         weight = training.fields["weight"]
         self.linear.fit_numbers(columns, value, weight)
-        for trees, left in zip(self.trees, (value - self.linear(columns)).T, strict=False):
-            trees.fit(columns, left, weight)  # type: ignore[operator]
+        for trees, each in zip(self.trees, value.T, strict=False):
+            trees.fit(columns, each, weight)  # type: ignore[operator]
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Predictions ``(B, T)`` of numbers ``(B, F)``, NaN where missing, and codes ``(B, C)``."""
-        columns = self.net.columns(numbers, codes)
-        value = self.net(numbers, codes)
-        if self.trees and not self.training:
-            value = (value + torch.stack([trees(columns) for trees in self.trees], 1)) / 2
-        value = self.linear(columns) + value
+        return self._together(self._models(numbers, codes))
+
+    def _together(self, models: list[Tensor]) -> Tensor:
+        value = models[0] if self.training else self.mixture(models)
         return self.center + self.scale * value  # type: ignore[no-any-return]
 
+    def _models(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
+        """What each model predicts, ``(B, T)`` in deviations; in training, the net alone."""
+        columns = self.net.columns(numbers, codes)
+        linear = self.linear(columns)
+        net = linear + self.net(numbers, codes)
+        if self.training:
+            return [net]
+        grown = [torch.stack([trees(columns) for trees in self.trees], 1)] if self.trees else []
+        return [net, linear, *grown]
+
+    def on_validation_epoch_start(self) -> None:
+        """Weight the models by validation."""
+        if (batch := validation_rows(self)) is not None:
+            models = self._models(batch.numbers, batch.codes)
+            target = (batch.target.reshape(models[0].shape) - self.center) / self.scale
+            self.mixture.fit(models, target, batch.weight)
+
     def step(self, batch: TableBatch) -> StepOutput:
-        prediction = self(batch.numbers, batch.codes)
+        models = self._models(batch.numbers, batch.codes)
+        prediction = self._together(models)
         target = batch.target.reshape(prediction.shape)
-        errors = ((prediction - target) / self.scale).square().mean(1)
+        errors = (models[0] - (target - self.center) / self.scale).square().mean(1)  # the net's
         loss = (errors * batch.weight).sum() / batch.weight.sum()
         return StepOutput(loss, self._by_head(prediction), self._by_head(target))
 
