@@ -88,8 +88,11 @@ class SeriesColumns(NamedTuple):
 
 def read_header(path: Path) -> tuple[str, list[str]]:
     """The separator, and the names of the columns."""
-    raw, encoding = open_text(path)
-    with archives(path), raw, io.TextIOWrapper(raw, encoding, newline="") as file:
+    with (
+        archives(path),
+        open_text(path) as (raw, encoding),
+        io.TextIOWrapper(raw, encoding, newline="") as file,
+    ):
         separator = separator_of(file.readline(_HEADER))
         file.seek(0)
         reader = csv.reader(file, delimiter=separator, skipinitialspace=True)

@@ -2,7 +2,8 @@
 
 import csv
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -56,13 +57,14 @@ class Chunk(NamedTuple):
         raise UserError(f"{self.path}, row {row}, timestamp {time!r}: {what}")
 
 
-def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Iterator[Chunk]:
-    """The rows with anything in these columns; a UserError if there is none."""
+def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Generator[Chunk]:
+    """The rows with anything in these columns; a UserError if there is none. To be closed."""
     layout: Layout | None = None
     try:
-        for times, numbers, series in _read_columns(path, columns, cells):
-            layout = layout or _find_layout(path, times, columns)
-            yield _parse(path, times, numbers, series, layout)
+        with closing(_read_columns(path, columns, cells)) as parts:
+            for times, numbers, series in parts:
+                layout = layout or _find_layout(path, times, columns)
+                yield _parse(path, times, numbers, series, layout)
     except UnicodeDecodeError as error:
         fault = "not text in UTF-8 or Latin-1 throughout; save it as CSV in UTF-8"
         raise UserError(f"{path}: {fault}") from error
@@ -75,14 +77,14 @@ def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Itera
 
 def count_lines(path: Path) -> int:
     """At least the number of lines, whichever way they end."""
-    with open_text(path)[0] as file:
+    with open_text(path) as (file, _):
         blocks = iter(partial(file.read, 1 << 16), b"")
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in blocks)
 
 
 def _read_columns(
     path: Path, columns: SeriesColumns, cells: int
-) -> Iterator[tuple["pd.Series[str]", pd.DataFrame, "pd.Series[str] | None"]]:
+) -> Generator[tuple["pd.Series[str]", pd.DataFrame, "pd.Series[str] | None"]]:
     """Times as written, numbers and names of series, of the rows that have a time or a number."""
     separator, header = read_header(path)
     places = find_columns(path, header, columns)
@@ -97,34 +99,39 @@ def _read_columns(
         "na_values": marks,
         "skip_blank_lines": False,  # or row numbers would shift
     }
-    file, settings["encoding"] = open_text(path)
-    warn_encoding(path, settings["encoding"])
-    head = _head(path, numbers, settings) if separator != "," else None
-    text = [] if head is None else [k for k in numbers if not _has_decimals(head[k])]
-    if columns.wide and len(text) < len(numbers):
-        text = []  # columns of one kind: what some show holds for all
     series = [places[columns.series]] if columns.series else []
-    with (
-        archives(path),
-        file,
-        pd.read_csv(
+    with archives(path), open_text(path) as (file, encoding):
+        warn_encoding(path, encoding)
+        settings["encoding"] = encoding
+        text = [] if separator == "," else _text_columns(path, columns, numbers, settings)
+        with pd.read_csv(
             file,
             # Where commas do not separate the cells they are decimal marks; points may be too.
             decimal="." if separator == "," else ",",
             dtype=dict.fromkeys([*times, *text, *series], str),
             chunksize=max(1, cells // len(header)),
             **settings,
-        ) as reader,
-    ):
-        for frame in reader:
-            rows = frame[[*times, *numbers, *series]].dropna(how="all", subset=[*times, *numbers])
-            if len(rows):
-                joined = rows[times[0]].fillna("")
+        ) as reader:
+            for frame in reader:
+                kept = frame.dropna(how="all", subset=[*times, *numbers])
+                if not len(kept):
+                    continue
+                joined = kept[times[0]].fillna("")
                 if len(times) > 1:
-                    joined = joined.str.cat(rows[times[1:]].fillna(""), sep=" ")
+                    joined = joined.str.cat(kept[times[1:]].fillna(""), sep=" ")
                 for column in text:
-                    rows[column] = _of_either_mark(path, rows[column])
-                yield joined, rows[numbers], _names(path, rows[series[0]]) if series else None
+                    kept[column] = _of_either_mark(path, kept[column])
+                yield joined, kept[numbers], _names(path, kept[series[0]]) if series else None
+
+
+def _text_columns(
+    path: Path, columns: SeriesColumns, numbers: Sequence[int], settings: Mapping[str, Any]
+) -> list[int]:
+    """Columns whose first values do not show whether their marks are of decimals."""
+    head = _head(path, numbers, settings)
+    text = [k for k in numbers if not _has_decimals(head[k])]
+    # With a column for each series, what some columns show holds for all.
+    return [] if columns.wide and len(text) < len(numbers) else text
 
 
 def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
@@ -138,8 +145,8 @@ def _names(path: Path, cells: "pd.Series[str]") -> "pd.Series[str]":
 def _head(path: Path, columns: Sequence[int], settings: Mapping[str, Any]) -> pd.DataFrame:
     """The text of the first values."""
     with warnings.catch_warnings(action="ignore"):  # they come again when the file is read
-        file, settings = open_text(path)[0], {**settings, "usecols": np.asarray(columns)}
-        with file:
+        settings = {**settings, "usecols": np.asarray(columns)}
+        with open_text(path) as (file, _):
             head: pd.DataFrame = pd.read_csv(file, dtype=str, nrows=PEEKED, **settings)
         return head
 

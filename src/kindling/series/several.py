@@ -40,8 +40,7 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
 def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str]"] | None:
     """The column that distinguishes rows of the same time, and its cells in these rows."""
     separator, _ = read_header(path)
-    file, encoding = open_text(path)
-    with file:
+    with open_text(path) as (file, encoding):
         table = pd.read_csv(
             file, sep=separator, dtype=str, nrows=LOOKED_AT, skipinitialspace=True,
             encoding=encoding, index_col=False,
