@@ -5,6 +5,7 @@ import difflib
 import fnmatch
 import io
 import reprlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -122,6 +123,8 @@ def _find_column(path: Path, header: list[str], role: str, name: str) -> int:
         raise UserError(f"{path}: several columns are named {name!r}; rename all but one")
     if name not in header:
         close = difflib.get_close_matches(name, header, n=1)
-        meant = f"did you mean --data.{role}={close[0]}?" if close else f"set --data.{role}"
+        meant = f"set --data.{role}"
+        if close:
+            meant = f"did you mean --data.{role}={shlex.quote(close[0])}?"
         raise UserError(f"{path}: no column {name!r} among {', '.join(map(repr, header))}; {meant}")
     return header.index(name)

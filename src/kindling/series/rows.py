@@ -1,6 +1,8 @@
 """Times and values of a CSV file, a chunk of checked rows at a time."""
 
 import csv
+import json
+import shlex
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -199,7 +201,8 @@ def _parse(
             cell = str(cells[name].iloc[text.argmax()])
             what = f"{cell!r} is not a number"
             if not any(letter.isalnum() for letter in cell):
-                what += f"; where it means a missing value, set --data.missing=[{cell!r}]"
+                words = shlex.quote(json.dumps([cell], ensure_ascii=False))
+                what += f"; where it means a missing value, set --data.missing={words}"
             chunk.fail(text.argmax(), f"{what}; correct it or set --data.value")
     return chunk
 

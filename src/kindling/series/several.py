@@ -1,6 +1,7 @@
 """Files of several series, or with a column for the time of day, found by repeated times."""
 
 import reprlib
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -25,13 +26,14 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
     if found:
         name, cells = found
         if len(columns.times) == 1 and _of_a_day(cells):
-            cure = f"two columns are the time: set --data.time=[{columns.times[0]},{name}]"
+            both = shlex.quote(f"[{columns.times[0]},{name}]")
+            cure = f"two columns are the time: set --data.time={both}"
             raise UserError(
                 f"{path}: times repeat, with different values in column {name!r}; {cure}"
             )
         examples = ", ".join(reprlib.repr(cell) for cell in cells.unique()[:3])
         fault = f"several series, named by column {name!r} ({examples})"
-        raise UserError(f"{path}: {fault}; set --data.series={name}")
+        raise UserError(f"{path}: {fault}; set --data.series={shlex.quote(name)}")
     if certain:
         fault = "many rows repeat the time of an earlier one, as where a file has several series"
         raise UserError(f"{path}: {fault}; keep one row for each time, or set --data.series")

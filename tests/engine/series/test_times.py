@@ -160,7 +160,7 @@ def test_a_file_that_is_no_single_series_is_refused(problems: Any, path: Path) -
         found = refusal(path, text, "t", "v", problems=problems)
         assert "several series, named by column 'id' ('A', 'B')" in found
     clock = "d,hour,v\n" + "".join(f"2024-01-0{d},{h}:00,{h}\n" for d in (1, 2) for h in (0, 1))
-    assert "set --data.time=[d,hour]" in refusal(path, clock, "d", "v", problems=problems)
+    assert "set --data.time='[d,hour]'" in refusal(path, clock, "d", "v", problems=problems)
     assert "rows repeat" in refusal(path, "t,v\n1,1\n2,2\n1,3\n2,4\n", "t", "v")
 
 
@@ -196,7 +196,7 @@ def test_a_mark_of_thousands_is_no_decimal_mark(
 
 def test_words_for_a_missing_value(path: Path) -> None:
     text = "t,v\n2000,1\n2001,?\n2002,3\n"
-    assert "set --data.missing=['?']" in refusal(path, text, "t", "v")
+    assert """set --data.missing='["?"]'""" in refusal(path, text, "t", "v")
     series = read_series(path, SeriesColumns("t", "v", missing=["?"]), problems="interpolate")
     assert (series.values.tolist(), series.filled.tolist()) == ([1, 2, 3], [1])
 

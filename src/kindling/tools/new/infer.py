@@ -56,7 +56,7 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
     Raises:
         UserError: The file cannot be read, or has nothing to learn from.
     """
-    if path.is_dir():
+    if path.is_dir() and kind == "images":
         return _folder(path, target)
     if kind == "images" and target != "regression":
         raise UserError(

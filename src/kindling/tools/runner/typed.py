@@ -37,7 +37,7 @@ def folder(logs: Path, task: str, kind: str, name: str | None, flags: Sequence[s
 def load(path: Path, part: str, known: Sequence[str]) -> dict[str, Any]:
     """The content of a YAML file that must have ``part``, and may have what is ``known``."""
     if not path.is_file():
-        raise UserError(f"{path}: no such file; it names {part}")
+        raise UserError(f"{path}: no such file; write one with lines such as {part}: ...")
     content = layers.load(path)
     named = content.get(part) if isinstance(content, dict) else None
     if not isinstance(named, dict) or not named:
