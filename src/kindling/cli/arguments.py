@@ -58,6 +58,8 @@ def read(argv: list[str]) -> Invocation:
     invocation = Invocation(command, flags, run, trust=trust, words=[*argv])
     if parent:
         origin = runs.find(parent, "--from_run")
+        # The new run is made beside it, also where the folder of the runs was moved.
+        flags[:0] = [f"--logs={origin.parents[1]}"]
         flags.append(f"--from_run={origin}")
     elif given or checkpoint:
         invocation.checkpoint = runs.checkpoint(run, checkpoint or ("last" if trains else "best"))
