@@ -118,6 +118,8 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=Path("logs/bench.csv"))
     chosen = parser.parse_args(args)
     loops, data = chosen.loops.resolve(), chosen.data.resolve()
+    if not loops.is_file():
+        parser.error(f"{chosen.loops}: no such file (--loops)")
     cases = [case for case in CASES if wanted(case.problem, chosen.only, data / case.folder)]
     rows = [row for case in cases for row in measure(case, loops, data, chosen.rounds)]
     shown = wanted("photos", chosen.only, data / "clouds")

@@ -219,29 +219,30 @@ def _cells(values: "pd.Series[float]", form: str) -> str:
 
 HEAD = """# Data that nobody tuned for
 
-`python scripts/unseen.py` makes a problem of each set by `kindling new`, trains it by
-`kindling train` with nothing changed, and fits the others to the same rows, validation included.
-Scores are means over the cuts or seeds named in parentheses, or of one. Each cut is ranked by
-itself.
+`python scripts/unseen.py` creates a problem from each data set by `kindling new` and trains it by
+`kindling train`, with nothing changed. The other methods are fitted to the same rows, including
+those for validation. A score is the mean over the splits or seeds whose number is in parentheses,
+otherwise of one. Methods are ranked on each split.
 
-Rules were chosen on the sets marked "chosen". Three were changed after others had been seen: width
-and bins for classes, by the validation rows of "mixture"; a choice among shorter windows and a year
-for weekly series, after "shifts" and "gas"; and that a series' net counts as far as it gains on
-validation, less two standard errors, after "shifts", by the chosen half. "tide" to "co2" had been
-measured once before that; later series, and tables after "many", only at the end.
+The rules behind the defaults were chosen on the sets marked "chosen". Three were changed after
+other sets had been seen: width and bins for classes, by the validation rows of "mixture"; a choice
+among shorter windows and a year for weekly series, after "shifts" and "gas"; and the weight of a
+series' net, its gain on validation less two standard errors, after "shifts", on the chosen half.
+"tide" to "co2" had been measured once before that; later series, and tables after "many", only at
+the end.
 
-CPU seconds are of fitting and predicting, Kindling's with two starts and the evaluation. Trees
-forecast a series' change by the values since a season, two seasons and the calendar; ridge
-regression by the values alone.
+CPU seconds cover fitting and predicting; Kindling's include two starts and the evaluation. Trees
+forecast a series' change from its values up to two seasons back and the calendar, ridge regression
+from the values alone.
 """
 
 
 TITLES = {
-    "number": ("Tables' numbers", "RMSE"),
-    "class": ("Tables' classes", "AUROC"),
+    "number": ("Tables with a numeric target", "RMSE"),
+    "class": ("Tables with classes", "AUROC"),
     "series": ("Series, one step ahead", "RMSE"),
-    "photos": ("Photos' classes", "accuracy"),
-    "numbers of photos": ("Photos' numbers", "RMSE"),
+    "photos": ("Photos with classes", "accuracy"),
+    "numbers of photos": ("Photos with a numeric target", "RMSE"),
 }
 
 

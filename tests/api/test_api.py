@@ -229,6 +229,10 @@ def test_wrong_input_is_a_line(said: str, coded: tuple[Any, Path]) -> None:
     "command",
     [
         lambda: kindling.load("logs/none"),
+        lambda: kindling.load(None),
+        lambda: kindling.load("logs/none", ["trainer.accelerator=cpu"]),
+        lambda: kindling.train("timeseries", "model.cell=gru"),
+        lambda: kindling.train("timeseries", presets="smok"),
         lambda: kindling.train("timeserie"),
         lambda: kindling.train("timeseries", {"model.cel": "gru"}),
         lambda: kindling.train("timeseries", {"help": True}),

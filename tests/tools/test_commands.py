@@ -50,7 +50,11 @@ def test_make(words: list[str], command: str) -> None:
         ),
         ("compare", ["--task=toy", "--data.root=none"], "none: no such folder"),
         ("compare", ["--task=toy", "--name=../x"], "not a name"),
-        ("compare", ["--task=toy", "--plan=none"], "none: no such file; it names variants"),
+        (
+            "compare",
+            ["--task=toy", "--plan=none"],
+            "none: no such file; write one with lines",
+        ),
         ("compare", ["--runs", "none"], "none: no such run"),
         ("compare", ["--runs", "none", "--model.lr=1"], "compared as they are"),
         ("crossval", ["--task=toy", "--folds=1"], "folds=1: must be at least 2"),

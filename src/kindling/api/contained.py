@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
@@ -42,8 +41,11 @@ def contained() -> Iterator[None]:
         cudnn.benchmark, cudnn.deterministic = flags
 
 
-def flags(overrides: Mapping[str, Any] | None) -> list[str]:
+def flags(overrides: object) -> list[str]:
     """Settings by name, as flags of the command line."""
+    if not isinstance(overrides, Mapping | None):
+        what = 'settings are a dictionary, such as {"model.lr": 0.01}'
+        raise UserError(f"{overrides!r}: {what}")
     # By way of JSON: YAML has neither tuples nor paths.
     plain = json.loads(json.dumps(dict(overrides or {}), default=str))
     return [f"--{name}={shown(value)}" for name, value in plain.items()]

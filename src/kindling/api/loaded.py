@@ -173,7 +173,9 @@ def load(run: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
         ...
         kindling.errors.UserError: logs/potability/version_7: no such run; runs are in ...
     """
+    if not isinstance(run, str | Path):
+        raise UserError(f"{run!r}: not a run; give its folder, such as logs/timeseries/latest")
     name = "ckpt_path" if Path(run).expanduser().is_file() else "run"
-    settings = flags(SILENT | dict(overrides or {}))
+    settings = [*flags(SILENT), *flags(overrides)]
     with contained(), quiet(), setting_errors():
         return Run(Loaded(arguments.read(["predict", f"--{name}={run}", *settings])))

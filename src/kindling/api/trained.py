@@ -45,9 +45,10 @@ def train(
         >>> sorted(run.results["metrics"])
         ['accuracy', 'auroc', 'f1', 'precision', 'recall']
     """
-    configs = [f"--config={name}" for name in (task, *presets)]
+    names = [presets] if isinstance(presets, str) else presets
+    configs = [f"--config={name}" for name in (task, *names)]
     root = {} if data is None else {"data.root": Path(data).expanduser().absolute()}
-    settings = flags({"trainer.devices": 1, **root, **(overrides or {})})
+    settings = [*flags({"trainer.devices": 1, **root}), *flags(overrides)]
     with contained():
         done = cli.run(arguments.read(["train", *configs, *settings]), InProcess)
     if not done.folder.is_dir():

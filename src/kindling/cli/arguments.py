@@ -42,12 +42,12 @@ class Invocation:
 def read(argv: list[str]) -> Invocation:
     """Split the command off ``argv`` and resolve ``--run``, ``--ckpt_path`` and ``--config``."""
     command, *flags = argv
-    if command not in COMMANDS:
-        commands = [*COMMANDS, *tools.described()]
-        raise UserError(f"{command}: no such command{did_you_mean(command, commands)}")
+    _check_command(command)
     joined = join_values(flags)
+    if stray := [flag for flag in joined if not flag.startswith("-")]:
+        raise UserError(f"{stray[0]}: not an option; {_meant(stray[0])}")
     given, checkpoint, parent = (only(joined, name) for name in NAMED)
-    if (trust := "--trust" in joined) and not checkpoint:
+    if (trust := _switch(joined, "--trust")) and not checkpoint:
         raise UserError("--trust is for a checkpoint: --ckpt_path FILE")
     others = (flag for flag in joined if flag.partition("=")[0] not in (*NAMED, "--trust"))
     flags = sorted(map(_resolve, others), key=_rank)
@@ -58,6 +58,8 @@ def read(argv: list[str]) -> Invocation:
     invocation = Invocation(command, flags, run, trust=trust, words=[*argv])
     if parent:
         origin = runs.find(parent, "--from_run")
+        # The new run is made beside it, also where the folder of the runs was moved.
+        flags[:0] = [f"--logs={origin.parents[1]}"]
         flags.append(f"--from_run={origin}")
     elif given or checkpoint:
         invocation.checkpoint = runs.checkpoint(run, checkpoint or ("last" if trains else "best"))
@@ -79,6 +81,36 @@ def only(flags: list[str], name: str) -> str | None:
     return (*values, None)[0]
 
 
+def _check_command(word: str) -> None:
+    if word.startswith("-"):
+        example = f"kindling train {word}"
+        raise UserError(f"{word}: a command comes first, as in {example} (kindling --help)")
+    if word not in COMMANDS:
+        commands = [*COMMANDS, *tools.described()]
+        raise UserError(f"{word}: no such command{did_you_mean(word, commands)}")
+
+
+def _meant(word: str) -> str:
+    """The option that a word without dashes was probably meant for."""
+    if "=" in word:
+        return f"did you mean --{word}?"
+    if word in [*names(paths.CONFIGS), *names(paths.PRESETS)]:
+        return f"did you mean --config {word}?"
+    if (Path(word) / runs.CONFIG).is_file():
+        return f"did you mean --run {word}?"
+    return "options begin with two dashes, as in --trainer.max_epochs=5"
+
+
+def _switch(flags: list[str], name: str) -> bool:
+    """Whether an option that takes no value is given; true and false are understood as well."""
+    if name in flags:
+        return True
+    value = only(flags, name)
+    if value is not None and value.lower() not in ("true", "false"):
+        raise UserError(f"{name}={value}: {name} takes no value; write {name} alone")
+    return value is not None and value.lower() == "true"
+
+
 def join_values(words: list[str]) -> list[str]:
     """``--name value`` as ``--name=value``, and ``-c`` as ``--config``."""
     joined: list[str] = []
@@ -92,6 +124,8 @@ def join_values(words: list[str]) -> list[str]:
         name, _, value = flag.partition("=")
         if name in ("--config", *NAMED) and not value:
             raise UserError(f"{name} needs a value")
+        if name == "--help" and value not in ("", "all"):
+            raise UserError(f"{flag}: write --help, or --help=all for every option")
     return joined
 
 
@@ -117,7 +151,8 @@ def find_config(name: str) -> Path:
         if path.is_file():
             return path.resolve()
     there = [found for folder in folders for found in names(folder)]
-    raise UserError(f"{name}: no such config, task or preset{did_you_mean(name, there)}")
+    near = did_you_mean(name, there) or "; they are listed by: kindling --help"
+    raise UserError(f"{name}: no such config, task or preset{near}")
 
 
 def names(folder: Path) -> list[str]:

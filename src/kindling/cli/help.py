@@ -19,7 +19,7 @@ SHARED = {
     "--config=NAME|FILE": "A task, a preset or a YAML file; a later one overrides.",
     "--run=DIR": "Run whose config and checkpoint are used, and which is written to.",
     "--ckpt_path=FILE": "Checkpoint, instead of the run's best (fit: last).",
-    "--trust": "Let a checkpoint outside of any run name callbacks, and classes of any package.",
+    "--trust": "Allow a checkpoint outside of any run to name classes of any package.",
     "--optimizer=SGD": "Any torch optimizer, instead of AdamW: --optimizer.lr=0.1 ...",
     "--lr_scheduler=OneCycleLR": "Any torch scheduler, instead of model.schedule.",
     "--print_config": "Print the whole configuration and stop.",
@@ -75,6 +75,8 @@ def _row(action: Action, values: Mapping[str, object]) -> tuple[str, str]:
     """An option with its value, and the first sentence of its description."""
     choices = f" {action.metavar}" if str(action.metavar)[:1] == "{" else ""
     value = shown(values.get(action.dest, action.default))
+    if action.dest == "seed_everything":  # Lightning describes how it calls it
+        return f"--{action.dest}={value}", "Seed of initial weights, order and augmentation."
     doc = re.split(r"\.\s", action.help or "")[0]
     return f"--{action.dest}{choices.replace(' {true,false}', '')}={value}", doc
 

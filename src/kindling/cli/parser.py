@@ -117,6 +117,9 @@ def find_class(part: str, name: Any) -> type | None:
             if kind.__name__ == name:
                 return kind
             kinds += kind.__subclasses__()
+        if Path(str(name)).exists():
+            what = f"{part} is a class; the data's folder is data.root"
+            raise UserError(f"{part}={name}: {what}: --data.root={name}")
         raise UserError(f"{part}={name}: name the class with its module, package.module.{name}")
     try:
         found = getattr(importlib.import_module(module), short)

@@ -105,6 +105,8 @@ def _explained(error: BaseException) -> str | None:
     if text.startswith("could not create a primitive"):
         cannot = "this processor lacks what the precision needs (trainer.precision)"
         return f"{cannot}; 32-true works everywhere"
+    if "gpu backend found" in text:
+        return "trainer.accelerator=gpu: torch finds no GPU on this machine; set auto or cpu"
     if isinstance(error, MisconfigurationException) or text.startswith("Early stopping cond"):
         return text
     if isinstance(error, ValueError) and "Union subtypes" in text:

@@ -160,6 +160,9 @@ class DataModule(LightningDataModule):
 
     def require_root(self) -> None:
         """Raise a UserError if there is no such folder, before a file in it is asked for."""
+        if self.root.is_file():
+            folder = self.root.parent
+            raise UserError(f"{self.root}: a file; name its folder, {folder} (--data.root)")
         if not self.root.is_dir():
             raise UserError(f"{self.root}: no such folder (--data.root); null is the sample")
 

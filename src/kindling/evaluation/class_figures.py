@@ -90,7 +90,7 @@ def draw_per_class(count: Tally, classes: Sequence[str]) -> Figure:
     axes.set(xlim=(0, 1))
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
-    axes.set_title(f"By class{_part(shown, classes)}", loc="left")
+    axes.set_title(f"Scores by class{_part(shown, classes)}", loc="left")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
     return figure
 

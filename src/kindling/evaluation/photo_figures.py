@@ -78,18 +78,18 @@ class PhotoOutcome:
             count, mistakes = tally(matrix), _of_classes(true, probability, classes)
             true = np.eye(len(classes))[true]
         wrong, captions = rows[mistakes.samples], mistakes.captions
-        title = f"The surest of {mistakes.found:,} mistakes in {len(true):,} photos"
+        title = f"The most confident of {mistakes.found:,} mistakes in {len(true):,} photos"
         figures["per_class"] = draw_per_class(count, classes)
         figures["worst_mistakes"] = self._page(title, wrong, captions)
         if explain is not None:
-            where = "Evidence for the mistakes, most in red"
+            where = "Where the evidence for the mistakes lies, from blue (none) to red"
             evidence = explain(self._photos(wrong), torch.from_numpy(mistakes.classes))
             figures["explained_mistakes"] = self._page(where, wrong, captions, evidence)
             likely = np.where(true, probability, -1.0)
             shown = [k for k in hardest(count, MOST) if count.true[k]]
             surest = likely.argmax(0)[shown]
             captions = [f"{classes[k]} ({likely[:, k].max():.0%})" for k in shown]
-            where = "Evidence for each class in its surest photo, most in red"
+            where = "Where the evidence for each class lies, in its most confident photo"
             evidence = explain(self._photos(rows[surest]), torch.tensor(shown))
             figures["explained_classes"] = self._page(where, rows[surest], captions, evidence)
         return figures

@@ -57,10 +57,10 @@ class ImageClassifier(ImageModule):
     Args:
         classes: Names of the classes.
         multilabel: Whether a photo has any number of labels, in place of one class.
-        label_smoothing: Of the training targets, the share that all classes have alike.
-        class_weights: Weigh training photos so that each class counts alike, or all alike.
-        mixup: Of the Beta distribution of shares in which two training photos are blended.
-        cutmix: The same of the area of one photo that is pasted into another.
+        label_smoothing: Share of each training target that is spread evenly over all classes.
+        class_weights: "balanced" gives all classes the same weight in the loss; null all photos.
+        mixup: Blends two training photos; parameter of the Beta distribution of shares, 0 is off.
+        cutmix: Pastes part of a training photo into another; parameter of the same kind.
     """
 
     head: ClassVar[str] = "class"

@@ -40,7 +40,7 @@ class PhotoModule(ImageModule):
     Args:
         image_size: Pixels on a side.
         backbone: A net of timm's whose features are taken; null trains blocks from scratch.
-        channels: Of each convolutional block, which halves the photo, where there is no backbone.
+        channels: Channels of each convolutional block, without a backbone; each halves the photo.
         rotation: Largest rotation of a training photo in degrees; 180 if it has no top.
         flip: Probability that a training photo is flipped; 0.5 if left and right are the same.
         autocontrast: Probability that a training photo's channels are stretched to full range.

@@ -60,8 +60,8 @@ class ImageFolderDataModule(DataModule):
     Args:
         root: Folder of the photos; null is a generated sample.
         input: Photo or folder of photos to predict.
-        train: Folder or CSV file of the training photos; "auto" finds it, "." is root itself, null
-            is for a score of the test photos alone.
+        train: Folder or CSV file of the training photos; "auto" finds it, "." is root itself, and
+            null, to score only test photos, is none.
         val: Validation photos; null holds them out of training; "auto" does so if there are none.
         test: Test photos; null holds them out of training too; "auto" does so if there are none.
         file: Column of the photos' names, in a CSV file; null finds it.
@@ -70,7 +70,7 @@ class ImageFolderDataModule(DataModule):
         separator: Separates the labels in a cell; "" is one class a cell, null finds it.
         photos: Folder of the photos of a CSV file; null finds it.
         suffix: Ending of the photos' names that a CSV file leaves out; null finds it.
-        group: Column, or pattern of a photo's path, that photos of one split have in common.
+        group: Column, or pattern of a photo's path, whose equal values keep photos in one split.
         allow_missing_classes: Score a split that lacks some of the classes.
         image_size: Pixels on a side, or height and width, to which photos are resized.
         fit: A photo of another shape is stretched, cut, or padded with black.
@@ -80,13 +80,13 @@ class ImageFolderDataModule(DataModule):
         bad_files: End with an error if photos cannot be read, or leave them out and name them.
         val_fraction: Share of the training photos of each class that is held out for validation.
         test_fraction: Share of each class that is held out for the test, without a test folder.
-        split_seed: Seed of the cut, apart from the run's own so that runs stay comparable.
+        split_seed: Seed of the split, separate from the run's so that runs stay comparable.
         folds: Parts of a cross-validation of the training folder; null takes all of it.
         fold: The part that is the test, in place of the test folder.
         drop_duplicates: Take photos out of training that are in the test or validation split too,
             byte for byte.
-        sampling: Draw training photos so that all classes are as frequent, some photos several
-            times in an epoch ("balanced"), or each photo once ("shuffled").
+        sampling: "balanced" draws training photos with replacement so that all classes are equally
+            frequent; "shuffled" draws each photo once.
         batch_size: Photos in a batch.
         num_workers: Processes that load batches; 0 loads in the training process.
     """

@@ -43,19 +43,19 @@ class ImageModule(Module):
         zoom: A training photo is scaled by up to 1 + zoom, up or down.
         light: A training photo is made brighter or darker by up to 1 + light.
         contrast: A training photo's contrast is raised or lowered by up to 1 + contrast.
-        fill: Fills the corners of a rotated or scaled photo.
-        crop: A part of a training photo, of this share of its area or more, is shown at full size.
+        fill: What fills the corners of a rotated or scaled photo.
+        crop: Smallest share of a training photo's area that a random crop keeps; 1 crops nothing.
         randaugment: Strength of two random operations on a training photo, from 0 to 30.
         shift: A training photo is moved by up to this share of its sides.
-        tta: In a test and in predictions, the mean over a photo and its mirror image.
-        backbone: A net of timm's in place of the problem's own.
-        weights: Of the backbone: "default", a file, or null to start from scratch.
+        tta: "flip" averages the predictions for a photo and its mirror image, also in tests.
+        backbone: A net of timm's, instead of the problem's own.
+        weights: Weights of the backbone: "default", a file, or null to start from scratch.
         freeze: Keep the backbone's weights, so that its features are computed once and cached.
         backbone_lr: Learning rate of the backbone, as a multiple of the others'.
         cached_views: Augmented views of each training photo whose features are cached.
         layers: Features of the backbone's last layer, or the texture at each of its stages.
-        all_probabilities: Of more than 30 classes too, predictions have a column for each, in
-            place of the five likeliest.
+        all_probabilities: Predict the probability of every class also if there are more than 30,
+            instead of the five likeliest.
     """
 
     image_field: ClassVar[str] = "image"

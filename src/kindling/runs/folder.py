@@ -76,8 +76,14 @@ def find(run: str, option: str = "--run") -> Path:
     for folder in (Path(run).expanduser(), paths.PROJECT / run):
         if (folder / CONFIG).is_file():
             return folder.resolve()
+    for folder in (Path(run), paths.LOGS / run):
+        if (folder / "latest" / CONFIG).is_file():
+            meant = shown(folder / "latest")
+            raise UserError(f"{run}: not a run; did you mean {meant}? ({option})")
     if Path(run).is_dir():
         raise UserError(f"{run}: not a run, it has no {CONFIG} ({option})")
+    if Path(run).is_file():
+        raise UserError(f"{run}: a file; a run is a folder, a checkpoint is --ckpt_path ({option})")
     raise UserError(f"{run}: no such run; runs are in logs/<task>/version_N ({option})")
 
 
@@ -87,7 +93,8 @@ def checkpoint(run: Path | None, name: str) -> Path:
     if file is None:
         path = Path(name).expanduser()
         if not path.is_file():
-            raise UserError(f"{name}: no such checkpoint (--ckpt_path)")
+            fault = "a folder; a run is --run" if path.is_dir() else "no such checkpoint"
+            raise UserError(f"{name}: {fault} (--ckpt_path)")
         return path.resolve()
     if run is None:
         raise UserError(f"--ckpt_path={name} needs the run that it belongs to: --run DIR")

@@ -5,6 +5,7 @@ import difflib
 import fnmatch
 import io
 import reprlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -90,8 +91,11 @@ class SeriesColumns(NamedTuple):
 
 def read_header(path: Path) -> tuple[str, list[str]]:
     """The separator, and the names of the columns."""
-    raw, encoding = open_text(path)
-    with archives(path), raw, io.TextIOWrapper(raw, encoding, newline="") as file:
+    with (
+        archives(path),
+        open_text(path) as (raw, encoding),
+        io.TextIOWrapper(raw, encoding, newline="") as file,
+    ):
         separator = separator_of(file.readline(_HEADER))
         file.seek(0)
         reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
@@ -123,6 +127,8 @@ def _find_column(path: Path, header: list[str], role: str, name: str) -> int:
         raise UserError(f"{path}: several columns are named {name!r}; rename all but one")
     if name not in header:
         close = difflib.get_close_matches(name, header, n=1)
-        meant = f"did you mean --data.{role}={close[0]}?" if close else f"set --data.{role}"
+        meant = f"set --data.{role}"
+        if close:
+            meant = f"did you mean --data.{role}={shlex.quote(close[0])}?"
         raise UserError(f"{path}: no column {name!r} among {', '.join(map(repr, header))}; {meant}")
     return header.index(name)

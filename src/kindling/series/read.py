@@ -6,6 +6,7 @@ each and their timestamps nothing.
 
 import logging
 from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -56,17 +57,17 @@ def read_panel(
         UserError: The file, a row or a cell cannot be used; the header is row 1.
     """
     columns = columns.of_file(path)
-    calendar, chunks, clock = _opened(path, columns, cells, length)
-    capacity = count_lines(path) * _SPARSEST[problems]
     grids: dict[str, Grid] = {}
-    for chunk in _regular(columns, calendar, chunks, clock):
-        for name, rows in chunk.by_series():
-            if name not in grids:
-                grids[name] = Grid(path, columns, capacity, calendar, name)
-            grid = grids[name]
-            if problems == "error":
-                grid.check(rows)
-            grid.add(rows)
+    with _opened(path, columns, cells, length) as (calendar, chunks, clock):
+        capacity = count_lines(path) * _SPARSEST[problems]
+        for chunk in _regular(columns, calendar, chunks, clock):
+            for name, rows in chunk.by_series():
+                if name not in grids:
+                    grids[name] = Grid(path, columns, capacity, calendar, name)
+                grid = grids[name]
+                if problems == "error":
+                    grid.check(rows)
+                grid.add(rows)
     own = _whole_clock(path, columns, grids.values(), clock)
     if columns.wide:
         grids = grids.pop("").by_column(problems)
@@ -94,16 +95,17 @@ def read_rows(path: Path, columns: SeriesColumns, most: int) -> dict[str, Record
     columns = columns.of_file(path)
     parts: dict[str, list[Recording]] = {}
     count = 0
-    for chunk in _regular(columns, *_opened(path, columns, CELLS)):
-        for name, rows in chunk.by_series():
-            gaps = np.isnan(rows.values).any(1) & (not columns.wide)
-            for k, column in enumerate(columns.values if columns.wide else [name]):
-                values = np.where(gaps, np.nan, rows.values[:, k])
-                recording = Recording(rows.rows, rows.ticks, values)
-                parts.setdefault(column, []).append(recording)
-        count += len(chunk.ticks) * len(columns.values if columns.wide else [""])
-        if count >= most:
-            break
+    with _opened(path, columns, CELLS) as opened:
+        for chunk in _regular(columns, *opened):
+            for name, rows in chunk.by_series():
+                gaps = np.isnan(rows.values).any(1) & (not columns.wide)
+                for k, column in enumerate(columns.values if columns.wide else [name]):
+                    values = np.where(gaps, np.nan, rows.values[:, k])
+                    recording = Recording(rows.rows, rows.ticks, values)
+                    parts.setdefault(column, []).append(recording)
+            count += len(chunk.ticks) * len(columns.values if columns.wide else [""])
+            if count >= most:
+                break
     whole = {name: zip(*recordings, strict=True) for name, recordings in parts.items()}
     found = {name: Recording(*map(np.concatenate, fields)) for name, fields in whole.items()}
     return (
@@ -118,26 +120,30 @@ def _from_first_to_last(rows: Recording) -> Recording:
     return Recording(rows.lines[kept], rows.ticks[kept], rows.values[kept])
 
 
+@contextmanager
 def _opened(
     path: Path, columns: SeriesColumns, cells: int, length: int | str | None = None
-) -> tuple[Calendar, Iterator[Chunk], ClockChanges]:
+) -> Iterator[tuple[Calendar, Iterator[Chunk], ClockChanges]]:
     """The calendar, all chunks, and the gatherer of the file's clock changes."""
-    chunks = read_chunks(path, columns, cells)
-    first = next(chunks)
+    with closing(read_chunks(path, columns, cells)) as chunks:
+        first = next(chunks)
+        local, calendar = _find_calendar(first, columns, length)
+        if calendar.tolerance:
+            reach = timedelta(microseconds=calendar.tolerance)
+            _log.warning("%s: times off by up to %s are rounded to %s", path, reach, calendar.name)
+        every = chain([first], chunks)
+        del first  # or it would stay in memory for as long as the others are read
+        yield calendar, every, ClockChanges(local)
+
+
+def _find_calendar(
+    first: Chunk, columns: SeriesColumns, length: int | str | None
+) -> tuple[bool, Calendar]:
+    """Whether steps are of the file's own clock rather than of UTC, and the calendar."""
     if columns.resample:
         calendar = Calendar.every(columns.resample)
-        local = calendar.kind == "months" or calendar.step >= DAY
-        return calendar, chain([first], chunks), ClockChanges(local)
-    longest = max((rows for _, rows in first.by_series()), key=lambda rows: len(rows.ticks))
-    local, calendar = _find_calendar(longest, length)
-    if calendar.tolerance:
-        reach = timedelta(microseconds=calendar.tolerance)
-        _log.warning("%s: times off by up to %s are rounded to %s", path, reach, calendar.name)
-    return calendar, chain([first], chunks), ClockChanges(local)
-
-
-def _find_calendar(chunk: Chunk, length: int | str | None) -> tuple[bool, Calendar]:
-    """Whether steps are of the file's own clock rather than of UTC, and the calendar."""
+        return calendar.kind == "months" or calendar.step >= DAY, calendar
+    chunk = max((rows for _, rows in first.by_series()), key=lambda rows: len(rows.ticks))
     found = find_calendar(chunk.ticks, length)
     if found is None:
         raise UserError(f"{chunk.path}: a single time has no step; add rows to the file")

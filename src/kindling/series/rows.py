@@ -3,7 +3,8 @@
 import csv
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -60,13 +61,14 @@ class Chunk(NamedTuple):
         raise UserError(f"{self.path}, row {row}, timestamp {time!r}: {what}")
 
 
-def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Iterator[Chunk]:
-    """The rows with anything in these columns; a UserError if there is none."""
+def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Generator[Chunk]:
+    """The rows with anything in these columns; a UserError if there is none. To be closed."""
     layout: Layout | None = None
     try:
-        for times, numbers, series in _read_columns(path, columns, cells):
-            layout = layout or _find_layout(path, times, columns)
-            yield _parse(path, times, numbers, series, layout)
+        with closing(_read_columns(path, columns, cells)) as parts:
+            for times, numbers, series in parts:
+                layout = layout or _find_layout(path, times, columns)
+                yield _parse(path, times, numbers, series, layout)
     except UnicodeDecodeError as error:
         fault = "not text in UTF-8 or Latin-1 throughout; save it as CSV in UTF-8"
         raise UserError(f"{path}: {fault}") from error
@@ -79,25 +81,24 @@ def read_chunks(path: Path, columns: SeriesColumns, cells: int = CELLS) -> Itera
 
 def count_lines(path: Path) -> int:
     """At least the number of lines, whichever way they end."""
-    with open_text(path)[0] as file:
+    with open_text(path) as (file, _):
         blocks = iter(partial(file.read, 1 << 16), b"")
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in blocks)
 
 
 def _read_columns(
     path: Path, columns: SeriesColumns, cells: int
-) -> Iterator[tuple["pd.Series[str]", Values, "pd.Series[str] | None"]]:
+) -> Generator[tuple["pd.Series[str]", Values, "pd.Series[str] | None"]]:
     """Times as written, numbers and names of series, of the rows that have a time or a number."""
     separator, header = read_header(path)
     places = find_columns(path, header, columns)
     groups = columns.times, columns.numbers, [columns.series] if columns.series else []
     times, numbers, series = ([places[name] for name in names] for names in groups)
-    file, encoding = open_text(path)
-    warn_encoding(path, encoding)
-    settings = _settings(separator, len(header), encoding)
-    if columns.missing:
-        settings["na_values"] = {k: list(columns.missing) for k in numbers}
-    with archives(path), file:
+    with archives(path), open_text(path) as (file, encoding):
+        warn_encoding(path, encoding)
+        settings = _settings(separator, len(header), encoding)
+        if columns.missing:
+            settings["na_values"] = {k: list(columns.missing) for k in numbers}
         form, text = _written(path, columns, times, numbers, settings)
         formats = dict.fromkeys(numbers, form)
         settings["decimal"] = "." if separator == "," else form.decimal or ","
@@ -145,8 +146,8 @@ def _written(
 ) -> tuple[FileFormat, list[int]]:  # fmt: skip
     """How numbers are written, by the first rows, and the columns that do not show their mark."""
     with warnings.catch_warnings(action="ignore"):  # they come again when the file is read
-        rows, file = max(1, min(PEEKED, CELLS // len(settings["names"]))), open_text(path)[0]
-        with file:
+        rows = max(1, min(PEEKED, CELLS // len(settings["names"])))
+        with open_text(path) as (file, _):
             head = pd.read_csv(file, dtype=str, nrows=rows, **settings).drop(columns=times)
     mark = decimal_mark(cells.dropna() for _, cells in head.items())
     form = FileFormat(settings["sep"], columns.decimal or mark, columns.decimal)

@@ -2,6 +2,7 @@
 
 import re
 import reprlib
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -27,13 +28,14 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
     if found:
         name, cells = found
         if len(columns.times) == 1 and is_of_a_day(name, cells):
-            cure = f"two columns are the time: set --data.time=[{columns.times[0]},{name}]"
+            both = shlex.quote(f"[{columns.times[0]},{name}]")
+            cure = f"two columns are the time: set --data.time={both}"
             raise UserError(
                 f"{path}: times repeat, with different values in column {name!r}; {cure}"
             )
         examples = ", ".join(reprlib.repr(cell) for cell in cells.unique()[:3])
         fault = f"several series, named by column {name!r} ({examples})"
-        raise UserError(f"{path}: {fault}; set --data.series={name}")
+        raise UserError(f"{path}: {fault}; set --data.series={shlex.quote(name)}")
     if certain:
         fault = "many rows repeat the time of an earlier one, as where a file has several series"
         raise UserError(f"{path}: {fault}; keep one row for each time, or set --data.series")
@@ -42,8 +44,7 @@ def refuse_several(path: Path, columns: SeriesColumns, certain: bool = False) ->
 def find_series(path: Path, columns: SeriesColumns) -> tuple[str, "pd.Series[str]"] | None:
     """The column that distinguishes rows of the same time, and its cells in these rows."""
     separator, _ = read_header(path)
-    file, encoding = open_text(path)
-    with file:
+    with open_text(path) as (file, encoding):
         table = pd.read_csv(
             file, sep=separator, dtype=str, nrows=LOOKED_AT, skipinitialspace=True,
             encoding=encoding, index_col=False,

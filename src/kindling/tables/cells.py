@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import compress, islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,12 +90,13 @@ def _of_large(large: LargeFile, missing: Collection[str]) -> _Raw:
 
 def _of_records(path: Path, encoding: str, missing: Collection[str]) -> _Raw:
     separator, records = rows_of(path, encoding)
-    start, header = next(records, (1, []))
-    if not header:
-        raise UserError(f"{path}: the file is empty: it needs a header and rows")
-    rows: list[int] = []
-    whole = _whole(records, len(header), separator, path)
-    columns = _columns(whole, len(header), rows, missing)
+    with closing(records):  # also where a record is refused
+        start, header = next(records, (1, []))
+        if not header:
+            raise UserError(f"{path}: the file is empty: it needs a header and rows")
+        rows: list[int] = []
+        whole = _whole(records, len(header), separator, path)
+        columns = _columns(whole, len(header), rows, missing)
     if not rows:
         raise UserError(f"{path}: a header and no rows: add the data below it")
     return _Raw(separator, header, start, rows, columns)

@@ -63,15 +63,15 @@ class TableDataModule(DataModule):
 
     Args:
         root: Folder of the CSV files; null is a generated sample.
-        input: CSV file to predict, with the columns that were learned from.
+        input: CSV file to predict, with the columns of the training file.
         table: CSV file to train on; null is the only one in the folder.
-        test: CSV file of the test rows; null holds them out of the other.
+        test: CSV file of the test rows; null holds some rows out of the other.
         target: Column to predict, or several of one kind.
         weight: Column of each row's weight in the loss; null weighs all alike.
         numbers: Columns of numbers; null finds them.
         categories: Columns of categories; null finds them.
         ignore: Columns that are not inputs, and identify a row in the predictions.
-        category_limit: Values of a category that are learned separately; the rarer ones are one.
+        category_limit: How many values of a category are learned; the rarest count as one.
         missing: Words for a missing value in the file, such as ? or -, besides the usual ones.
         decimal: Decimal mark of the file's numbers, if they leave it open.
         missing_target: Leave out and count rows without a target, or end with an error.
@@ -80,8 +80,8 @@ class TableDataModule(DataModule):
         val_fraction: Share held out for validation, of the rows outside the test.
         test_fraction: Share held out for the test, where there is no test file.
         split_seed: Seed of the split, separate from the run's so that runs stay comparable.
-        folds: Parts of a cross-validation, in place of a test file; null cuts once.
-        fold: The part that is tested on.
+        folds: Folds of a cross-validation, instead of a single split; null is none.
+        fold: The fold that is the test split.
         batch_size: Rows in a batch.
         num_workers: Processes that load batches; 0 loads in the training process.
     """

@@ -10,7 +10,7 @@ import io
 import logging
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -55,8 +55,8 @@ def encodings(path: Path) -> list[str]:
     return marked[:1] or ["utf-8", "cp1252"]
 
 
-def records(path: Path, encoding: str) -> tuple[str, Iterator[Record]]:
-    """The separator of the cells, and each record that is not a blank line."""
+def records(path: Path, encoding: str) -> tuple[str, Generator[Record]]:
+    """The separator of the cells, and each record that is not a blank line; to be closed."""
     if path.suffix.lower() in FRAMES:
         return ",", _frame_records(path)
     with archives(path), open_bytes(path) as raw, io.TextIOWrapper(raw, encoding) as text:
@@ -80,7 +80,7 @@ def index_name(header: Sequence[str]) -> str:
     return "index" if "index" not in header else "row index"
 
 
-def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]:
+def _text_records(path: Path, encoding: str, separator: str) -> Generator[Record]:
     row = 1
     with (
         archives(path),
@@ -98,10 +98,18 @@ def _text_records(path: Path, encoding: str, separator: str) -> Iterator[Record]
             raise UserError(f"{path}, row {row}: {error}: {cure}") from error
 
 
-def open_text(path: Path) -> tuple[IO[bytes], str]:
+@contextmanager
+def open_text(path: Path) -> Iterator[tuple[IO[bytes], str]]:
     """A table's text and its encoding, found from its beginning; Excel and Parquet as CSV."""
     if path.suffix.lower() in FRAMES:
-        return io.BytesIO(_as_csv(path, path.stat().st_mtime_ns)), "utf-8"
+        yield io.BytesIO(_as_csv(path, path.stat().st_mtime_ns)), "utf-8"
+        return
+    encoding = _encoding(path)
+    with open_bytes(path) as file:
+        yield file, encoding
+
+
+def _encoding(path: Path) -> str:
     likeliest, *others = encodings(path)
     with archives(path), open_bytes(path) as file:
         start = file.read(_SNIFFED)
@@ -109,8 +117,8 @@ def open_text(path: Path) -> tuple[IO[bytes], str]:
         codecs.getincrementaldecoder(likeliest)().decode(start)
     except UnicodeDecodeError:
         refuse_mixed(path, start)
-        likeliest = [likeliest, *others][-1]
-    return open_bytes(path), likeliest
+        return [likeliest, *others][-1]
+    return likeliest
 
 
 def refuse_mixed(path: Path, content: bytes) -> None:
@@ -150,7 +158,7 @@ def open_bytes(path: Path) -> IO[bytes]:
         return archive.open(inside[0])
 
 
-def _frame_records(path: Path) -> Iterator[Record]:
+def _frame_records(path: Path) -> Generator[Record]:
     """Rows of an Excel sheet, the first of several, or of a Parquet file, below a header."""
     frame = _read_excel(path) if path.suffix.lower() == ".xlsx" else _read_parquet(path)
     columns = [_texts(frame.iloc[:, k]) for k in range(frame.shape[1])]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kindling.data import paths
+from kindling.data.numbers import MOST, at_least
 from kindling.errors import UserError
 
 ABSENT = "–"  # noqa: RUF001 (a dash, not a minus)
@@ -34,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         if logs or jobs:
             add("--logs", type=Path, default=paths.LOGS, help="folder of the runs")
         if jobs:
-            add("--jobs", type=int, help="runs at once; default: as many as fit")
+            add("--jobs", type=whole("jobs"), help="runs at once; default: as many as fit")
             places = ("local", "slurm", "ray")
             add("--executor", choices=places, default="local", help="where runs start")
             add("--address", help="Ray cluster: auto, or ray://host:10001")
@@ -42,6 +43,19 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; the options are listed by: {self.prog} --help")
+
+
+def whole(name: str, least: int = 1, most: int = MOST) -> Callable[[str], int]:
+    """The type of an option that is a whole number in a range."""
+
+    def read(word: str) -> int:
+        try:
+            value = int(word)
+        except ValueError as error:
+            raise UserError(f"{name}={word}: must be a whole number") from error
+        return at_least(name, value, least, most)
+
+    return read
 
 
 def markdown(grid: Grid) -> str:

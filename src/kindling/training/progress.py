@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
+from rich.progress import BarColumn
 
 PERIOD = 0.1
 """Seconds between two updates."""
@@ -20,6 +21,13 @@ class RunProgressBar(RichProgressBar):
         # By default, its thread draws a hundred times a second, which slows a small net's steps.
         super().__init__(refresh_rate=round(1 / PERIOD), leave=False)
         self._next = 0.0
+
+    def configure_columns(self, trainer: Trainer) -> list[Any]:
+        columns: list[Any] = super().configure_columns(trainer)
+        for column in columns:
+            if isinstance(column, BarColumn):
+                column.bar_width = 8  # a wider one makes the times wrap at 80 characters
+        return columns
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
         bar = self.train_progress_bar_id

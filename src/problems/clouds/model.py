@@ -33,10 +33,10 @@ class CloudsModule(ImageClassifier):
     Args:
         image_size: Pixels on a side.
         net: "conv", "linear" (one weight a pixel), or a torchvision net such as "resnet18".
-        weights: Of the backbone, "default" or a file, or of a torchvision net, such as "DEFAULT";
-            null starts from scratch.
-        backbone: A net of timm's in place of these.
-        channels: Of each block of "conv".
+        weights: Weights of the backbone ("default" or a file) or of a torchvision net (such as
+            "DEFAULT"); null starts from scratch.
+        backbone: A net of timm's, instead of these.
+        channels: Channels of each block of "conv".
         batch_norm: Normalize after each convolution of "conv".
         pool: Input of the classifier of "conv": each position ("flatten") or each channel's mean.
         dropout: Share of the classifier's inputs that is dropped in training.

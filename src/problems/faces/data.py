@@ -59,7 +59,7 @@ class FacesDataModule(ImageTableDataModule):
         file: Column of the photos' paths, relative to the CSV file.
         identity: Column of the person; null if there is none.
         age: Column of years; null if there is none.
-        by: Everybody's photos in all splits, or each person in one split only.
+        by: Split each person's photos ("image"), or put each person in one split ("person").
         val_fraction: Share held out for validation, of the photos that are not for the test.
     """
 

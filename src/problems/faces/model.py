@@ -42,12 +42,12 @@ class FacesModule(ImageModule):
         classes: Names of the people.
         ages: The youngest and the oldest in training.
         image_size: Pixels on a side.
-        channels: Of each convolutional block.
+        channels: Channels of each convolutional block.
         dropout: Share of the heads' inputs that is dropped in training.
         use_identity: Predict who it is.
         use_age: Predict how old.
         age_output: Age as a number, or as the expectation over whole years.
-        weighting: Leave the weights of the losses as set, or learn them from there.
+        weighting: "fixed" keeps the weights of the losses; "uncertainty" learns them.
         identity_weight: Weight of the identity's loss, a cross-entropy.
         age_weight: Weight of the age's loss, in squared deviations or as a cross-entropy.
         rotation: Largest rotation of a training photo in degrees.

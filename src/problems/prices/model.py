@@ -58,19 +58,19 @@ class PricesModule(ImageModule):
         views: Photos of a row.
         image_size: Pixels on a side.
         log_price: Predict the price's logarithm.
-        channels: Of each convolutional block.
+        channels: Channels of each convolutional block.
         merge: Average the features of a row's photos, or keep each one's.
-        components: Principal components of a backbone's features, of each photo.
-        embedding: Width of a category.
+        components: Principal components of a backbone's features that each photo keeps.
+        embedding: Width of a category's embedding.
         hidden: Widths of the table's layers.
-        readout: Width of the layer behind the branches.
+        readout: Width of the layer after the two branches.
         dropout: Share of each layer that is dropped in training.
         hide: Share of categories that are hidden in training, so that unseen ones are learned.
         indicators: Give the net an indicator of each missing number.
         logarithms: Take the logarithm of numbers that are less skewed by it.
         trees: Boosted trees, half of each prediction; 0 is the net alone.
-        loss: Of the standardized price.
-        quantile: Of prices, which l1 and trees predict; 0.5 is the median.
+        loss: Loss, of the standardized price.
+        quantile: Quantile that l1 and trees predict; 0.5 is the median.
         rotation: Largest rotation of a training photo in degrees.
     """
 

@@ -113,7 +113,7 @@ def _residuals(time: Values, residual: Values) -> Figure:
     # Millions of points would only make the picture slow: each of 2,000 parts keeps its extremes.
     edges = np.unique(np.linspace(0, len(time), 2001).astype(int)[:-1])
     low, high = np.minimum.reduceat(residual, edges), np.maximum.reduceat(residual, edges)
-    axes.fill_between(time[edges], low, high, color="C1", lw=0.5, label="smallest to largest")
+    axes.fill_between(time[edges], low, high, color="C1", lw=0.5, label="range of the residuals")
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set(title="Residuals over time (forecast - actual)", ylabel="residual")
     axes.legend(loc="upper right")

@@ -101,11 +101,11 @@ class TimeseriesModule(SeriesModule):
         dropout: Share of the state that is dropped in training.
         change: Forecast the change from the last value, and give the window relative to it.
         increments: Also give each step's change from the step before.
-        bins: Bins of training values that each value's position is given in; 0 gives the value.
-        folded: Also read the first half of the window, backwards, beside the second.
-        patch: Steps of the window that the recurrent layer takes as one. Of several sizes, the
-            members take one each, in turn.
-        members: Nets whose mean is the forecast, trained side by side; null is one a patch size.
+        bins: Bins in which each value is encoded, by its position; 0 gives the value itself.
+        folded: Also read the first half of the window, backwards, alongside the second.
+        patch: Steps that the recurrent layer takes as one; of several sizes, each member takes
+            one, in turn.
+        members: Nets, trained together, whose mean is the forecast; null: one for each patch size.
         quantiles: Quantiles to forecast, such as [0.1,0.5,0.9], with the median; none is the mean.
 
     References:

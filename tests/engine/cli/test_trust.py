@@ -95,10 +95,10 @@ def test_nothing_beside_model_and_data_is_made_of_it_unless_it_is_trusted(
             config["trainer"][name] = [made] if several else made
 
     theirs = elsewhere(alter)
-    assert main(["test", f"--ckpt_path={theirs}", QUIET]) == 0
+    assert main(["test", "--trust=false", f"--ckpt_path={theirs}", QUIET]) == 0
     assert not any(mark.exists() for mark in marks.values())
     assert Run(tmp_path / "theirs-results").scores()
-    assert main(["test", "--trust", f"--ckpt_path={theirs}", QUIET]) == 0
+    assert main(["test", "--trust=true", f"--ckpt_path={theirs}", QUIET]) == 0
     assert all(mark.exists() for mark in marks.values())
 
 

@@ -54,7 +54,7 @@ def test_of_very_many_the_worst_are_drawn() -> None:
     assert (np.diff(shown) > 0).all()
     matrix, bars = draw_confusion(count, names), draw_per_class(tally(count), names)
     assert matrix.axes[0].get_title() == "Confusion matrix: the worst 40 of 100"
-    assert bars.axes[0].get_title(loc="left") == "By class: the worst 40 of 100"
+    assert bars.axes[0].get_title(loc="left") == "Scores by class: the worst 40 of 100"
     assert max(*matrix.get_size_inches(), *bars.get_size_inches()) < 16
     rectangles = {round(bar.get_width(), 2) for bar in bars.axes[0].patches}
     assert 0.57 in rectangles, "F1 of a class that is found 4 times of 10"

@@ -93,6 +93,8 @@ def test_every_setting_of_a_problem_with_odd_values(
         "trainer.accelerator=abacus": "abacus",
         "trainer.default_root_dir=/dev/null": "cannot make a run folder",
         "trust": "--trust is for a checkpoint",
+        "trust=true": "--trust is for a checkpoint",
+        "trust=maybe": "--trust takes no value; write --trust alone",
     }.items(),
 )
 def test_a_setting_that_cannot_be_meant(flag: str, message: str, refusal: Refusal) -> None:

@@ -171,7 +171,7 @@ def test_a_file_that_is_no_single_series_is_refused(problems: Any, path: Path) -
         assert "several series, named by column 'id' ('A', 'B')" in found
     clock = "d,hour,v\n" + "".join(f"2024-01-0{d},{h}:00,{h}\n" for d in (1, 2) for h in (0, 1))
     for text in (clock, clock.replace(":00", ".00.00"), clock.replace(":00", "")):
-        assert "set --data.time=[d,hour]" in refusal(path, text, "d", "v", problems=problems)
+        assert "set --data.time='[d,hour]'" in refusal(path, text, "d", "v", problems=problems)
     assert "rows repeat" in refusal(path, "t,v\n1,1\n2,2\n1,3\n2,4\n", "t", "v")
 
 

@@ -64,6 +64,14 @@ def test_a_new_run_starts_from_the_weights_of_another(
     assert before == contents(parent)
 
 
+def test_it_is_made_beside_a_run_that_was_moved(parent: Run, tmp_path: Path) -> None:
+    moved = shutil.copytree(parent.folder.resolve(), tmp_path / "moved" / "toy" / "version_4")
+    before = contents(parent)
+    assert main(["fit", f"--from_run={moved}", "--trainer.max_epochs=1", QUIET]) == 0
+    assert (moved.with_name("version_5") / "config.yaml").is_file()
+    assert before == contents(parent)
+
+
 def test_its_config_lies_below_and_what_does_not_fit_starts_afresh(
     parent: Run, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,6 +26,9 @@ class Small(BoringModel):
 
     val_dataloader = train_dataloader
 
+    def validation_step(self, *args: Any) -> None:
+        self.log("val/loss", torch.tensor(123456.789))
+
 
 @pytest.mark.parametrize("epochs", [2, 80])
 def test_the_bar_is_drawn_a_few_times_a_second_and_ends_with_training(
@@ -41,6 +45,16 @@ def test_the_bar_is_drawn_a_few_times_a_second_and_ends_with_training(
     assert 1 < len(drawn) < most + 20
     assert bar.train_progress_bar.description.strip() == f"Epoch {epochs - 1}/{epochs - 1}"
     assert bar.train_progress_bar.finished
+
+
+def test_the_bar_is_one_line_of_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _fit(RunProgressBar(), 2, tmp_path)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines
+    assert all("Epoch" in line and "val/loss: 123456" in line for line in lines), lines
 
 
 def _fit(bar: RunProgressBar, epochs: int, folder: Path) -> RunProgressBar:

@@ -91,5 +91,5 @@ def test_mistakes(tmp_path: Path, text: str, said: str) -> None:
 
 
 def test_no_such_file_or_task(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.yaml: no such file; it names space"):
+    with pytest.raises(UserError, match=r"none\.yaml: no such file; write one with lines"):
         read("toy", tmp_path / "none.yaml")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kindling.errors import UserError
-from kindling.tools.command import Parser, Words
+from kindling.tools.command import Parser, Words, whole
 from kindling.tools.runner import settings
 
 TEST = "show test scores instead of validation scores, after choosing"
@@ -18,8 +18,10 @@ def main(argv: Words) -> None:
     options.add_argument("--name", help="name of the comparison's folder")
     options.add_argument("--plan", type=Path, help="default: configs/compare/<task>.yaml")
     repeats = options.add_mutually_exclusive_group()
-    repeats.add_argument("--seeds", type=int, help="number of seeds, from 0")
-    repeats.add_argument("--folds", type=int, help="number of folds, instead of seeds")
+    repeats.add_argument("--seeds", type=whole("seeds"), help="number of seeds, from 0")
+    repeats.add_argument(
+        "--folds", type=whole("folds", 2), help="number of folds, instead of seeds"
+    )
     options.add_argument("--test", action="store_true", help=TEST)
     chosen, flags = options.parse_known_args(argv)
     if chosen.runs and flags:

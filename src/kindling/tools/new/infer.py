@@ -41,7 +41,7 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
     Raises:
         UserError: The file cannot be read, or has nothing to learn from.
     """
-    if path.is_dir():
+    if path.is_dir() and kind == "images":
         from kindling.images.folder import find_images  # with torch, which takes seconds
 
         files = find_images(path)

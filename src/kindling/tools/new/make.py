@@ -52,7 +52,8 @@ def find(kind: str, target: str | None) -> Kind:
         raise UserError(f"KIND={kind}: no such kind{did_you_mean(kind, KINDS)}")
     targets = KINDS[kind]
     if target is not None and target not in targets:
-        raise UserError(f"TARGET={target}: {kind} has {', '.join(targets)}")
+        what = f"{kind} has {', '.join(targets)}; a column is TARGET_COLUMN={target}"
+        raise UserError(f"TARGET={target}: {what}")
     return targets[target or next(iter(targets))]
 
 

@@ -2,24 +2,22 @@
 
 from pathlib import Path
 
-from kindling.errors import UserError, require_package
-from kindling.tools.command import Parser, Words
+from kindling.errors import require_package
+from kindling.tools.command import Parser, Words, whole
 from kindling.tools.runner import settings
 
 
 def main(argv: Words) -> None:
     """Search a task's settings by validation score, with Optuna."""
     options = Parser(main, jobs=True)
-    options.add_argument("--task", required=True)
-    options.add_argument("--trials", type=int, default=50, help="number of trials")
+    options.add_argument("--task", required=True, help="task whose settings to search")
+    options.add_argument("--trials", type=whole("trials"), default=50, help="default: 50")
     options.add_argument("--name", help="name of the study's folder")
     options.add_argument("--space", type=Path, help="default: configs/sweep/<task>.yaml")
     chosen, flags = options.parse_known_args(argv)
     settings.check_task(chosen.task)
     folder = settings.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
     require_package("a sweep", "optuna", "Optuna", "sweep")
-    if chosen.trials < 1:
-        raise UserError(f"trials={chosen.trials}: must be at least 1")
     # Not at the top: they take seconds, and a wrong option needs none of them.
     from kindling.runs.folder import locked
     from kindling.tools.runner import executors
