@@ -32,7 +32,8 @@ def validation_rows(module: LightningModule) -> Any:
     if module.trainer.state.fn != TrainerFn.FITTING or not isinstance(validation, FieldDataset):
         return None
     some = torch.arange(0, len(validation), len(validation) // ENOUGH + 1)
-    return module.trainer.strategy.batch_to_device(validation[some])
+    batch = module.trainer.precision_plugin.convert_input(validation[some])
+    return module.trainer.strategy.batch_to_device(batch)
 
 
 class ClassMixture(nn.Module):

@@ -131,7 +131,7 @@ class Trees(nn.Module):
         values = _at(node, self.value)
         if not self.classes:
             return self.offset + values.sum(1)
-        logits = self.offset.expand(len(rows), -1)
+        logits = self.offset.expand(rows.shape[0], -1)
         return logits.index_add(1, self.of_class, values)
 
     def _estimator(self, rows: int, fewest: int = 0) -> Any:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from kindling.errors import UserError
-from kindling.series.read import read_series
+from tests.engine.series.reading import read_series
 from kindling.tables.read import numeric, read_table
 from tests.engine.toy import refused
 

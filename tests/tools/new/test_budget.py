@@ -8,7 +8,7 @@ import pytest
 
 from kindling.series.calendar import DAY, WEEK, Calendar
 from kindling.tools.new.budget import of_photos, of_series, of_table
-from kindling.tools.new.infer import swings_with_level
+from kindling.tools.new.infer_series import swings_with_level
 
 HOUR = DAY // 24
 

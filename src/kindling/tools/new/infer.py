@@ -42,11 +42,7 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         UserError: The file cannot be read, or has nothing to learn from.
     """
     if path.is_dir() and kind == "images":
-        from kindling.images.folder import find_images  # with torch, which takes seconds
-
-        files = find_images(path)
-        about = f"{len(files):,} photos, of about {(side := _side(files))} pixels"
-        return Inferred(about, target, {}, of_photos(len(files), side))
+        return _folder(path, target)
     if kind == "images" and target != "regression":
         folder = "photos of classes are in folders; name the folder, DATA=folder"
         raise UserError(f"DATA={path}: {folder}")
@@ -61,13 +57,7 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
     names = last.split(",") if several else [last]
     require_columns(table, names, path)
     if kind == "tabular":
-        kinds = {name: _target(table[name]) for name in names}
-        if target is None and len({*kinds.values()}) > 1:
-            numbers = ", ".join(name for name in names if kinds[name] == "regression")
-            fault = f"{path}: of {', '.join(names)} only {numbers} is a number, not a class"
-            cure = "name targets of one kind, or set TARGET=classification or regression for all"
-            raise UserError(f"{fault}: {cure}")
-        target = target or kinds[names[0]]
+        target = target or _one_kind(table, names, path)
     if (target == "regression" and not several) or kind == "multi-input":
         numeric(table, names, path)
     settings = _rows(kind, table, path, names if several else last)
@@ -81,6 +71,14 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
     columns = tables.Columns(numbers, categories, [], settings.get("ignore", []))
     about = "; ".join([_about(table, settings), *tables.related_rows(table, names)])
     return Inferred(about, target, settings, budget, tables.described(table, columns, names))
+
+
+def _folder(path: Path, target: str | None) -> Inferred:
+    from kindling.images.folder import find_images  # with torch, which takes seconds
+
+    files = find_images(path)
+    about = f"{len(files):,} photos, of about {(side := _side(files))} pixels"
+    return Inferred(about, target, {}, of_photos(len(files), side))
 
 
 def placeholders(table: pd.DataFrame) -> list[str]:
@@ -137,6 +135,17 @@ def _target(cells: "pd.Series[str]") -> str:
         return "classification"
     whole = bool((value % 1 == 0).all()) and not found.example
     return "classification" if whole and len(np.unique(value)) <= CLASSES else "regression"
+
+
+def _one_kind(table: pd.DataFrame, names: Sequence[str], path: Path) -> str:
+    """What all targets are; a UserError if some are numbers and others classes."""
+    kinds = {name: _target(table[name]) for name in names}
+    if len({*kinds.values()}) > 1:
+        numbers = ", ".join(name for name in names if kinds[name] == "regression")
+        fault = f"{path}: of {', '.join(names)} only {numbers} is a number, not a class"
+        cure = "name targets of one kind, or set TARGET=classification or regression for all"
+        raise UserError(f"{fault}: {cure}")
+    return kinds[names[0]]
 
 
 def _last(table: pd.DataFrame, kinds: Sequence[tables.Kind], path: Path) -> str:

@@ -36,7 +36,7 @@ def folder(logs: Path, task: str, kind: str, name: str | None, flags: Sequence[s
 def load(path: Path, part: str, known: Sequence[str]) -> dict[str, Any]:
     """The content of a YAML file that must have ``part``, and may have what is ``known``."""
     if not path.is_file():
-        raise UserError(f"{path}: no such file; it names {part}")
+        raise UserError(f"{path}: no such file; write one with lines such as {part}: ...")
     content = layers.settings(path)
     if not isinstance(named := content.get(part), dict) or not named:
         raise UserError(f"{path}: names no {part}; expected lines such as {part}: ...")
