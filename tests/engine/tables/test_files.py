@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from kindling.errors import UserError
-from tests.engine.series.reading import read_series
 from kindling.tables.read import numeric, read_table
+from tests.engine.series.reading import read_series
 from tests.engine.toy import refused
 
 TEXT = "Größe,y\n1.5,ä\n2.5,b\n"
