@@ -102,7 +102,7 @@ class NumberMixture(nn.Module):
         shares = counts.double() / counts.sum()
         for k, error in enumerate(errors.unbind(2)):
             products = (shares * error) @ error.T
-            apart = PRIOR / len(target) * products.trace() / len(values)
+            apart = PRIOR / len(target) * products.diagonal().min()
             products = products + apart * torch.eye(len(values)).to(products)
             found = ((grid @ products) * grid).sum(1).argmin()
             self.weights[:, k] = grid[found].to(self.weights)
