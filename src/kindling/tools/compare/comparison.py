@@ -94,7 +94,7 @@ def compare(plan: Plan, folder: Path, flags: Sequence[str], options: Namespace) 
         if first.finished() is None:
             settings.data_of(first.flags)
     executor = executors.choose(len(wanted), options)
-    runs = f"{len(wanted)}, {executor.jobs} at once, {executor.threads} threads each"
+    runs = f"{len(wanted)}, {executor.jobs} at once, {executor.threads} thread{'s' * (executor.threads > 1)} each"
     print(f"runs         {runs}")
     pool = Pool(wanted, executor)
     pool.work()
