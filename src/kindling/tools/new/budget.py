@@ -18,7 +18,6 @@ PHOTO_STEPS = 2_000  # the same of a net of photos, from scratch
 DETAILED = 96  # pixels of photos from which on a net that knows ImageNet's sees something in them
 WIDE = 300  # columns from which on trees take longer than the net
 DENSE = 1_000  # rows from which on bins of the numbers are worth their weights, for a number
-DENSE_CLASSES = 300  # rows a column from which on they are, for a class
 ROUNDS = 1_000  # of boosting, at most
 VALIDATED = ((1_000, 0.15), (5_000, 0.1))  # below so many steps of a series, else a twentieth
 LONGEST = 48  # steps of a window, at most, that have a day in them
@@ -42,9 +41,9 @@ def of_table(rows: int, columns: int, target: str) -> Budget:
     if columns <= WIDE:
         model |= _trees(ROUNDS)
         notes["trees"] = "rounds at most, until held-out rows gain nothing; 0 needs no scikit-learn"
-        if rows >= (DENSE if target == "regression" else DENSE_CLASSES * columns):
+        if target == "regression" and rows >= DENSE:
             model["bins"] = 16
-            notes["bins"] = "of each number, where there are rows enough"
+            notes["bins"] = f"of each number, from {DENSE:,} rows on"
     return Budget({"batch_size": batch}, model, epochs, max(8, epochs // 8), notes)
 
 
