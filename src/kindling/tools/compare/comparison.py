@@ -94,8 +94,8 @@ def compare(plan: Plan, folder: Path, flags: Sequence[str], options: Namespace) 
         if first.finished() is None:
             settings.data_of(first.flags)
     executor = executors.choose(len(wanted), options)
-    runs = f"{len(wanted)}, {executor.jobs} at once, {executor.threads} thread{'s' * (executor.threads > 1)} each"
-    print(f"runs         {runs}")
+    threads = f"{executor.threads} thread{'s' * (executor.threads > 1)}"
+    print(f"runs         {len(wanted)}, {executor.jobs} at once, {threads} each")
     pool = Pool(wanted, executor)
     pool.work()
     made = {n: [Record(f) for run in r if (f := run.finished())] for n, r in planned.items()}
