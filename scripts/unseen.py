@@ -198,23 +198,21 @@ def page(found: dict[str, Score]) -> str:
         cpu = rows.pivot_table(columns="method", values="cpu")
         ranks, cpu = ranks[means.columns], cpu[means.columns]
         half = {h: [n for n in means.index if SETS[n][1] == h] for h in ("chosen", "checked")}
-        text += ["", f"## {title}, {better}", "", "| set | " + " | ".join(means) + " |",
+        text += ["", f"## {title}, {better}", "", "|set|" + "|".join(means) + "|",
                  "|---|" + "---|" * means.shape[1]]  # fmt: skip
         for name, values in means.iterrows():
             runs = rows.loc[rows["set"] == name, "seed"].nunique()
             half_of = SETS[str(name)][1] + (f", {runs}" if runs > 1 else "")
-            text.append(f"| {name} ({half_of}) | {_cells(values, '.4g')} |")
+            text.append(f"|{name} ({half_of})|{_cells(values, '.4g')}|")
         for label, names in (("all", list(means.index)), *half.items()):
             if label == "all" or len(names) > 1:
-                text.append(
-                    f"| **mean rank, {label}** | {_cells(ranks.loc[names].mean(), '.2f')} |"
-                )
-        text.append(f"| CPU seconds | {_cells(cpu.loc['cpu'], '.1f')} |")
+                text.append(f"|**mean rank, {label}**|{_cells(ranks.loc[names].mean(), '.2f')}|")
+        text.append(f"|CPU seconds|{_cells(cpu.loc['cpu'], '.1f')}|")
     return "\n".join(text) + "\n"
 
 
 def _cells(values: "pd.Series[float]", form: str) -> str:
-    return " | ".join(format(value, form) for value in values)
+    return "|".join(format(value, form) for value in values)
 
 
 HEAD = """# Data that nobody tuned for
