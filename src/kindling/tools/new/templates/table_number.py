@@ -81,7 +81,7 @@ class TaskNameModule(Module):
 
     def _together(self, models: list[Tensor]) -> Tensor:
         value = models[0] if self.training else self.mixture(models)
-        return self.center + self.scale * value  # type: ignore[no-any-return]
+        return self.center + self.scale * value
 
     def _models(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
         """What each model predicts, ``(B, T)`` in deviations; in training, the net alone."""
