@@ -3,15 +3,10 @@
 N: windows, D: columns of a window.
 """
 
-from itertools import product
-
 import torch
 from torch import Tensor, nn
 
-from kindling.tables.trees import Kind, Trees
-
-SHORT = 2_000
-"""Windows up to which trees that are split at random may do better than boosted ones."""
+from kindling.tables.trees import Trees
 
 
 def shrunk_share(added: Tensor, residual: Tensor, standard_errors: float = 1.0) -> Tensor:
@@ -32,12 +27,12 @@ def shrunk_share(added: Tensor, residual: Tensor, standard_errors: float = 1.0) 
 
 
 class AddedTrees(nn.Module):
-    """Trees that add to a linear forecast of a change: boosted, or of few windows ``extra`` ones.
+    """Boosted trees that add to a linear forecast of a change.
 
     They forecast either the change itself, in place of the linear model, or what that leaves.
-    Which trees, which of both, and how much they count, follows from the third and the last quarter
-    of the windows, by trees on those before. The square root of the share is taken, since trees on
-    all windows know more; of a random walk it is 0.
+    Which of both, and how much they count, follows from the third and the last quarter of the
+    windows, by trees on those before. The square root of the share is taken, since trees on all
+    windows know more; of a random walk it is 0.
 
     Shape:
         Windows ``(N, D)`` and their linear forecast ``(N,)`` to what is added to that, ``(N,)``.
@@ -55,18 +50,17 @@ class AddedTrees(nn.Module):
     def fit(self, rows: Tensor, change: Tensor, linear: Tensor) -> None:
         half, found = len(rows) // 2, []
         residual = (change - linear)[half:]
-        kinds: tuple[Kind, ...] = ("boosted", "extra") if len(rows) <= SHORT else ("boosted",)
-        for kind, replaces in product(kinds, (1, 0)):
+        for replaces in (1, 0):
             parts, target = [], change - (1 - replaces) * linear
             for start, stop in ((half, half * 3 // 2), (half * 3 // 2, len(rows))):
-                few = Trees(kind, max(1, self.trees.number // 3), quantile=None)
+                few = Trees("boosted", max(1, self.trees.number // 3), quantile=None)
                 few.fit(rows[:start], target[:start])
                 parts.append(few(rows[start:stop]) - replaces * linear[start:stop])
             added = torch.cat(parts)
             best = shrunk_share(added, residual, standard_errors=0)
             error = (residual - best * added).square().sum()
-            found.append((float(error), kind, replaces, shrunk_share(added, residual).sqrt()))
-        _, self.trees.kind, replaces, share = min(found, key=lambda each: each[0])
+            found.append((float(error), replaces, shrunk_share(added, residual).sqrt()))
+        _, replaces, share = min(found, key=lambda each: each[0])
         self.share.copy_(share)
         self.replaces.fill_(replaces)
         self.trees.fit(rows, change - (1 - replaces) * linear)
