@@ -18,7 +18,7 @@ RESULTS = paths.CONFIGS / "results"
 # Those beside the tasks' own are of the task that their name begins with, for --plan.
 COMPARED = [
     (path, task)
-    for path in sorted([*plan.FOLDER.glob("*.yaml"), *RESULTS.glob("*.yaml")])
+    for path in sorted([*(paths.CONFIGS / "compare").glob("*.yaml"), *RESULTS.glob("*.yaml")])
     if (task := path.stem.partition("_")[0]) in TASKS
 ]
 

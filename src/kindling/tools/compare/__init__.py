@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kindling.data import paths
 from kindling.errors import UserError
 from kindling.tools.command import Parser, Words, whole
 from kindling.tools.runner import settings
@@ -32,7 +33,8 @@ def main(argv: Words) -> None:
         comparison.compare_runs(chosen)
         return
     settings.check_task(chosen.task)
-    planned = comparison.read(chosen.plan or comparison.FOLDER / f"{chosen.task}.yaml", chosen.task)
+    plan = chosen.plan or paths.CONFIGS / "compare" / f"{chosen.task}.yaml"
+    planned = comparison.read(plan, chosen.task)
     for over, count in (("seed", chosen.seeds), ("fold", chosen.folds)):
         if count is not None:
             planned = planned._replace(over=over, repeats=comparison.repeats(over, count))

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from kindling.api.record import Record, Settings, differing, existing
 from kindling.cli.settings import shown
-from kindling.data import paths
 from kindling.errors import UserError, require_package
 from kindling.runs.folder import shown as place
 from kindling.tools.command import Failed
@@ -17,7 +16,6 @@ from kindling.tools.runner import executors, settings
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Pool
 
-FOLDER = paths.CONFIGS / "compare"
 SEEDS = 3
 SCIPY = ("a comparison", "scipy", "SciPy", "compare")
 
