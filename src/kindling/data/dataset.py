@@ -30,6 +30,10 @@ class BatchDataset(Dataset[T]):
         """
         raise NotImplementedError
 
+    def evenly(self, most: int) -> T:
+        """About ``most`` samples at the most, at even distances, as a batch."""
+        return self.gather(torch.arange(0, len(self), len(self) // most + 1))
+
     def __getitem__(self, index: int | Tensor) -> T:
         if isinstance(index, Tensor):
             return self.gather(index)

@@ -82,10 +82,9 @@ class LinearModel(nn.Module):
                     slope[kept] = (axes @ weight) / size[kept, None]
                     self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
 
-    def fit_classes(self, columns: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
+    def fit_classes(self, columns: Tensor, target: Tensor, weight: Tensor) -> None:
         """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``, rows by weight."""
-        counts = torch.ones(len(target)) if weight is None else weight
-        columns, target, counts = _some_rows(columns, target, counts.to(columns))
+        columns, target, weight = _some_rows(columns, target, weight)
         rows = _with_one(columns).double()
         size = (rows.shape[1], self.coefficients.shape[1])
         slope = torch.zeros(size, dtype=torch.float64, requires_grad=True)
@@ -95,7 +94,7 @@ class LinearModel(nn.Module):
             optimizer.zero_grad()
             errors = nn.functional.cross_entropy(rows @ slope, target, reduction="none")
             penalty = PENALTY / 2 * slope[:-1].square().sum()
-            total = ((counts * errors).sum() + penalty) / len(rows)
+            total = ((weight * errors).sum() + penalty) / len(rows)
             total.backward()  # type: ignore[no-untyped-call]
             return total
 

@@ -4,14 +4,9 @@ M: models, B: batch, K: classes, T: targets.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
-from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
-
-from kindling.data.dataset import FieldDataset
 
 PRIOR = 10.0
 """Rows that count for equal weights; with few others, all models count alike."""
@@ -21,19 +16,6 @@ STEPS = 100
 
 GRID = 20
 """Weights of numbers are multiples of a twentieth."""
-
-ENOUGH = 10_000
-"""Rows of validation, at most, that the weights follow from."""
-
-
-def validation_rows(module: LightningModule) -> Any:
-    """Some validation rows as a batch on the module's device, in ``fit``; otherwise None."""
-    validation = getattr(module.trainer.val_dataloaders, "dataset", None)
-    if module.trainer.state.fn != TrainerFn.FITTING or not isinstance(validation, FieldDataset):
-        return None
-    some = torch.arange(0, len(validation), len(validation) // ENOUGH + 1)
-    batch = module.trainer.precision_plugin.convert_input(validation[some])
-    return module.trainer.strategy.batch_to_device(batch)
 
 
 class ClassMixture(nn.Module):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 import torch.distributed
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -140,6 +141,14 @@ class Module(LightningModule):
                 f"from {self.dataset_class.__name__}; call fit_statistics with them before training"
             )
         return None
+
+    def validation_samples(self, most: int) -> Any:
+        """Some validation samples as a batch on the module's device; None outside of ``fit``."""
+        validation = getattr(self.trainer.val_dataloaders, "dataset", None)
+        fits = self.trainer.state.fn == TrainerFn.FITTING
+        if not (fits and isinstance(validation, self.dataset_class)):
+            return None
+        return self.trainer.strategy.batch_to_device(validation.evenly(most))  # type: ignore[attr-defined]
 
     # The Trainer's hooks, in the order in which they are called.
 

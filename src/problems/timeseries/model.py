@@ -168,7 +168,7 @@ class TimeseriesModule(SeriesModule):
         center, scale = training.statistics
         self.center.copy_(center)
         self.scale.copy_(scale)
-        batch = training[torch.arange(0, len(training), len(training) // FITTED + 1)]
+        batch = training.evenly(FITTED)
         if isinstance(self.encode, PiecewiseLinear):
             self.encode.fit(self._relative(batch.window, self._scaling(batch.statistics))[0])
         self.fit_naive_errors(batch)

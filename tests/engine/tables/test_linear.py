@@ -42,6 +42,9 @@ def test_a_row_of_a_class_counts_by_its_weight() -> None:
     columns, target = torch.randn(200, 2), torch.arange(200) % 2
     repeated, weighted = LinearModel(2, 2), LinearModel(2, 2)
     counts = 1 + (torch.arange(200) < 50).long()
-    repeated.fit_classes(columns.repeat_interleave(counts, 0), target.repeat_interleave(counts))
+    one = torch.ones(250)
+    repeated.fit_classes(
+        columns.repeat_interleave(counts, 0), target.repeat_interleave(counts), one
+    )
     weighted.fit_classes(columns, target, counts)
     torch.testing.assert_close(repeated(columns), weighted(columns), rtol=1e-3, atol=1e-4)

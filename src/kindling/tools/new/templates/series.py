@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from kindling.series.added import AddedTrees, shrunk_share
@@ -79,7 +78,7 @@ class TaskNameModule(SeriesModule):
         self.register_buffer("share", torch.tensor(1.0 if self.trees is None else 0.5))
 
     def fit_statistics(self, training: Windows) -> None:
-        batch = _some(training)
+        batch = training.evenly(FITTED)
         self.fit_naive_errors(batch)
         self.relative.fit(batch, self.full_shape(batch.target))
         windows = self.relative(batch.window, batch.calendar, batch.statistics)
@@ -119,9 +118,7 @@ class TaskNameModule(SeriesModule):
 
     def on_validation_epoch_start(self) -> None:
         """Let the net count as far as validation shows a gain."""
-        validation = getattr(self.trainer.val_dataloaders, "dataset", None)
-        if self.trainer.state.fn == TrainerFn.FITTING and isinstance(validation, Windows):
-            batch = self.trainer.strategy.batch_to_device(_some(validation))
+        if (batch := self.validation_samples(FITTED)) is not None:
             calendar = batch.calendar.to(self.spread)  # which may be of half precision
             windows = self.relative(batch.window, calendar, batch.statistics)
             base, net = self._parts(windows)
@@ -147,7 +144,3 @@ class TaskNameModule(SeriesModule):
     def predict(self, batch: SeriesBatch) -> Heads:
         statistics = batch.statistics if self.panel else None
         return self.by_head(self(batch.window, batch.calendar, statistics))
-
-
-def _some(windows: Windows) -> SeriesBatch:
-    return windows[torch.arange(0, len(windows), len(windows) // FITTED + 1)]

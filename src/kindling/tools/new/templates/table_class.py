@@ -15,11 +15,13 @@ from kindling.data.dataset import FieldDataset
 from kindling.tables.datamodule import TableBatch
 from kindling.tables.layers import RowNet
 from kindling.tables.linear import LinearModel
-from kindling.tables.mixture import ClassMixture, validation_rows
+from kindling.tables.mixture import ClassMixture
 from kindling.tables.scores import LogLoss
 from kindling.tables.trees import Trees
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import Module
+
+FITTED = 10_000  # rows of validation, at most, that weight the models
 
 
 class TaskNameModule(Module):
@@ -101,8 +103,9 @@ class TaskNameModule(Module):
 
     def on_validation_epoch_start(self) -> None:
         """Weight the models by validation."""
-        if (batch := validation_rows(self)) is None:
+        if (batch := self.validation_samples(FITTED)) is None:
             return
+        batch = self.trainer.precision_plugin.convert_input(batch)
         net, fields = self.net(batch.numbers, batch.codes), batch._asdict()
         models = self._models(net, batch.numbers, batch.codes)
         known = self._targets(fields), self._weights(fields)

@@ -14,11 +14,13 @@ from kindling.data.dataset import FieldDataset
 from kindling.tables.datamodule import TableBatch
 from kindling.tables.layers import RowNet
 from kindling.tables.linear import LinearModel
-from kindling.tables.mixture import NumberMixture, validation_rows
+from kindling.tables.mixture import NumberMixture
 from kindling.tables.scores import R2
 from kindling.tables.trees import Trees
 from kindling.training.metrics import Head, Heads, StepOutput
 from kindling.training.module import Module
+
+FITTED = 10_000  # rows of validation, at most, that weight the models
 
 
 class TaskNameModule(Module):
@@ -95,7 +97,8 @@ class TaskNameModule(Module):
 
     def on_validation_epoch_start(self) -> None:
         """Weight the models by validation."""
-        if (batch := validation_rows(self)) is not None:
+        if (batch := self.validation_samples(FITTED)) is not None:
+            batch = self.trainer.precision_plugin.convert_input(batch)
             models = self._models(batch.numbers, batch.codes)
             target = (batch.target.reshape(models[0].shape) - self.center) / self.scale
             self.mixture.fit(models, target, batch.weight)
