@@ -56,10 +56,15 @@ class SplitConfig(NamedTuple):
         Args:
             split: :func:`stratified_split` or :func:`grouped_split`.
             keys: Its classes or groups, ``(N,)``.
+
+        Raises:
+            UserError: There are too few rows, classes or groups.
         """
         held_out = [1 - self.val_fraction, self.val_fraction]
         if self.folds is None and not self.test_fraction:
             return split(keys, held_out, self.seed)
+        if self.folds and self.folds > len(keys):  # before a share of each is listed
+            raise TooFew(f"data.folds={self.folds}: there are {len(keys)} rows; choose fewer folds")
         # The parts that are not the test leave two rows at least.
         rest = (1 - self.test_fraction) / 2
         shares = [1 / self.folds] * self.folds if self.folds else [rest, rest, self.test_fraction]
@@ -121,8 +126,8 @@ def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
 
     All test parts have the same length, within a step, and so has what is before the first one.
     """
-    edges = [round(steps * (k + 1) / (folds + 1)) for k in range(folds + 1)]
-    return edges[fold], edges[fold + 1]
+    origin, stop = (round(steps * (k + 1) / (folds + 1)) for k in (fold, fold + 1))
+    return origin, stop
 
 
 def random_split(rows: int, fractions: Sequence[float], seed: int) -> list[Rows]:

@@ -74,6 +74,7 @@ def test_every_setting_of_a_problem_with_odd_values(
         "seed_everything=-1": "must be at least 0",
         "data.split_seed=-1": "must be at least 0",
         "data.num_workers=1000000": "must be at most",
+        "data.folds=1000000000": "choose fewer folds",
         "data.val_fraction=.nan": "must lie between 0 and 1",
         "model.lr=.nan": "must be above 0, and finite",
         "model.weight_decay=.nan": "must be 0 or more, and finite",
