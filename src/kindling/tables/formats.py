@@ -121,7 +121,7 @@ def parse(cells: "pd.Series[str]") -> Numbers:
     parts = written.str.extract(rf"^{_CELL.pattern}$")
     number = parts["number"].str.replace(_BLANKS, "", regex=True)
     mark = _decimal(number.dropna(), separator, given, file.decimal)
-    unclear = number.str.match(EITHER).fillna(False).astype(bool) if mark is None else None
+    unclear = number.str.match(EITHER, na=False) if mark is None else None
     value = _values(number, mark or ".")
     value[(parts["sign"] + parts["minus"]).isin(["-"]).to_numpy()] *= -1
     affixes = parts["before"] + "|" + parts["after"]
@@ -178,7 +178,7 @@ def _is_thousands(number: "pd.Series[str]", mark: str) -> bool:
 def _values(number: "pd.Series[str]", mark: str) -> NDArray[np.float64]:
     point, other = _exact(mark), _exact(_OTHER[mark])
     shape = rf"(?:\d*|\d{{1,3}}(?:{other}\d{{3}})+)(?:{point}\d*)?(?:[eE][+-]?\d+)?"
-    fits = number.where(number.str.fullmatch(shape).fillna(False).astype(bool))
+    fits = number.where(number.str.fullmatch(shape, na=False))
     text = fits.str.replace(_OTHER[mark], "", regex=False).str.replace(mark, ".", regex=False)
     return pd.to_numeric(text, errors="coerce").to_numpy(np.float64).copy()
 
