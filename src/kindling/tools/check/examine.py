@@ -5,8 +5,6 @@ from contextlib import suppress
 
 from lightning.pytorch import Trainer
 
-from kindling.cli import arguments
-from kindling.cli.parsing import ParsingCLI
 from kindling.cli.process import quiet, setting_errors
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
@@ -16,25 +14,9 @@ from kindling.tables.columns import described
 from kindling.tables.datamodule import TableDataModule
 from kindling.tools.check import photos, series, tables
 from kindling.tools.check.samples import LEVELS, Finding, collect
+from kindling.tools.runner import settings
 
 COLUMNS = 200  # that are listed
-
-
-class Checked(ParsingCLI):
-    """``kindling fit`` up to the first training batch, without a run."""
-
-    refusal: UserError | None = None  # that training would end with
-
-    def instantiate_classes(self) -> None:
-        try:
-            with setting_errors():
-                self._make_pair()
-                # The model's statistics are fitted to the training split; nothing is written.
-                self.model.trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
-                self.model.trainer.datamodule = self.datamodule
-                self.model.setup("fit")
-        except UserError as error:
-            self.refusal = error
 
 
 def check(task: str, flags: Sequence[str]) -> None:
@@ -42,30 +24,39 @@ def check(task: str, flags: Sequence[str]) -> None:
 
     Raises a UserError, after the report, if training would refuse the data by it.
     """
+    refusal: UserError | None = None
     with quiet():
-        checked = Checked(arguments.read(["fit", f"--config={task}", *flags]))
-        data, refusal = getattr(checked, "datamodule", None), checked.refusal
+        command = settings.parsed([f"--config={task}", *flags])
+        try:
+            with setting_errors():
+                command.make()
+                # The model's statistics are fitted to the training split; nothing is written.
+                command.model.trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
+                command.model.trainer.datamodule = command.datamodule
+                command.model.setup("fit")
+        except UserError as error:
+            refusal = error
+        data = getattr(command, "datamodule", None)
         if data is None and refusal:  # a setting is wrong, and there is nothing to look at
             raise refusal
         if not isinstance(data, DataModule):
             raise UserError(f"{type(data).__name__}: not a kindling DataModule: nothing to check")
         found = list(examine(data))
         columns = [] if refusal else _columns(data)
-    if isinstance(refusal, BadFiles):
-        each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
-        text = "images cannot be read; --data.bad_files=skip leaves them out"
-        found.append(Finding("stop", text, each, len(each)))
-    elif refusal:
-        found.append(Finding("stop", " ".join(str(refusal).split())))
     sizes = data.sizes()
     parts = (f"{k} {size:,} ({size / sum(sizes.values()):.0%})" for k, size in sizes.items())
     print(f"data         {'the generated sample' if data.is_sample else shown(data.root)}")
     print(f"samples      {', '.join(parts) or 'none yet'}")
     for number, line in enumerate(columns):
         print(f"{'' if number else 'columns':12} {line}")
+    if isinstance(refusal, BadFiles):  # of which the last line names only some
+        each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
+        text = "images cannot be read; --data.bad_files=skip leaves them out"
+        found.append(Finding("stop", text, each, len(each)))
     for finding in sorted(found, key=lambda finding: LEVELS.index(finding.level)):
         print(finding)
-    levels = [finding.level for finding in found]
+    levels: list[str] = [finding.level for finding in found if finding.level != "stop"]
+    levels += ["stop"] if refusal else []
     counts = ", ".join(f"{levels.count(level)} {level}" for level in LEVELS)
     print(f"found        {counts}: training would {'be refused' if refusal else 'start'}")
     if refusal:

@@ -27,7 +27,8 @@ def check_name(name: str, where: object = "NAME") -> str:
 
 
 def folder(logs: Path, task: str, kind: str, name: str | None, flags: Sequence[str]) -> Path:
-    """``logs/<task>/<kind>/<name>``, by default named after the data's folder."""
+    """``logs/<task>/<kind>/<name>`` of a task, by default named after the data's folder."""
+    check_task(task)
     roots = [flag.partition("=")[2] for flag in flags if flag.startswith("--data.root=")]
     default = Path(roots[-1]).name if roots and roots[-1] != "null" else "sample"
     return logs.absolute() / task / kind / check_name(name or default)
@@ -58,7 +59,7 @@ def flags(settings: Mapping[str, Any]) -> list[str]:
 
 def settings_of(flags: Sequence[str]) -> Settings:
     """The settings of a run with these flags, as its ``config.yaml`` will have them."""
-    return chosen(_command(flags, instantiate=False).whole)
+    return chosen(_read(flags, make=False).whole)
 
 
 def data_of(flags: Sequence[str]) -> Any:
@@ -66,23 +67,33 @@ def data_of(flags: Sequence[str]) -> Any:
 
     Nothing is written but the sample. A plain LightningDataModule has no ``fingerprint``.
     """
-    return _command(flags, instantiate=True).datamodule
+    return _read(flags, make=True).datamodule
 
 
-def _command(flags: Sequence[str], instantiate: bool) -> Any:
+def _read(flags: Sequence[str], make: bool) -> Any:
+    from kindling.cli.process import quiet, setting_errors
+
+    with quiet(), setting_errors():
+        command = parsed(flags)
+        if make:
+            command.make()
+    return command
+
+
+def parsed(flags: Sequence[str]) -> Any:
+    """``kindling fit`` with these flags, which goes on to its model and data by ``make``."""
     # Not at the top: with torch, which takes seconds.
     from kindling.cli.parsing import ParsingCLI
-    from kindling.cli.process import quiet, setting_errors
     from kindling.data.datamodule import DataModule
 
     class Command(ParsingCLI):
         def instantiate_classes(self) -> None:
-            if not instantiate:
-                return
+            """Nothing before ``make``."""
+
+        def make(self) -> None:
             self._make_pair()
             if not isinstance(self.datamodule, DataModule):
                 self.datamodule.prepare_data()
                 self.datamodule.setup("fit")
 
-    with quiet(), setting_errors():
-        return Command(arguments.read(["fit", *flags]))
+    return Command(arguments.read(["fit", *flags]))
