@@ -15,7 +15,6 @@ def main(argv: Words) -> None:
     options.add_argument("--name", help="name of the study's folder")
     options.add_argument("--space", type=Path, help="default: configs/sweep/<task>.yaml")
     chosen, flags = options.parse_known_args(argv)
-    settings.check_task(chosen.task)
     folder = settings.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
     require_package("a sweep", "optuna", "Optuna", "sweep")
     # Not at the top: they take seconds, and a wrong option needs none of them.
