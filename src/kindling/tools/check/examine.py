@@ -1,22 +1,28 @@
 """Reads a task's data and model as training would, and reports what it finds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 
+import numpy as np
+import pandas as pd
 from lightning.pytorch import Trainer
 
 from kindling.cli.process import quiet, setting_errors
 from kindling.data.datamodule import DataModule
+from kindling.data.sources import Recording, SeriesSource
 from kindling.errors import UserError
 from kindling.images.read import BadFiles
 from kindling.runs.folder import shown
+from kindling.series.calendar import find_calendar
 from kindling.tables.columns import described
 from kindling.tables.datamodule import TableDataModule
-from kindling.tools.check import photos, series, tables
+from kindling.tools.check import photos, tables
 from kindling.tools.check.samples import LEVELS, Finding, collect
 from kindling.tools.runner import settings
 
 COLUMNS = 200  # that are listed
+MOST = 5_000_000  # rows of a series' file that are looked at, the first ones
 
 
 def check(task: str, flags: Sequence[str]) -> None:
@@ -70,7 +76,7 @@ def examine(data: DataModule) -> Iterator[Finding]:
         yield from photos.repeated(samples)
     with suppress(UserError):  # that training is refused by
         yield from photos.squashed(data)
-        yield from series.faults(data.sources().series)
+        yield from _series(data.sources().series)
         yield from tables.related(data)
 
 
@@ -80,3 +86,49 @@ def _columns(data: DataModule) -> list[str]:
         return []
     found = described(data.load(data.path), data.columns, data.targets)
     return [f"{name}: {what}" for name, what in found.items()][:COLUMNS]
+
+
+def _series(files: Sequence[SeriesSource]) -> Iterator[Finding]:
+    """Where each file is irregular, and files that begin before the previous one ends."""
+    read: dict[str, Mapping[str, Recording]] = {}
+    for file in files:
+        with suppress(UserError):  # training ends with it
+            read[file.path.name] = file.read(MOST)
+    for name, series in read.items():
+        found: dict[str, list[str]] = {}
+        for each, rows in series.items():
+            of = f", series {each!r}" if each else ""
+            for what, where in _irregular(rows):
+                moments = [f"row {rows.lines[k]}, {_moment(rows.ticks[k])}{of}" for k in where]
+                found.setdefault(what, []).extend(moments)
+        for what, moments in found.items():
+            yield Finding("warn", f"{name}: {what}", moments, 3)
+        if sum(len(rows.lines) for rows in series.values()) >= MOST:
+            yield Finding("note", f"{name}: the first {MOST:,} rows were looked at")
+    for (first, before), (second, after) in pairwise(read.items()):
+        end = max(rows.ticks.max() for rows in before.values())
+        begin = min(rows.ticks.min() for rows in after.values())
+        if begin <= end:
+            text = f"{second} begins at {_moment(begin)}, before {first} ends at {_moment(end)}"
+            yield Finding("warn", f"{text}; should it not begin later?")
+
+
+def _irregular(rows: Recording) -> Iterator[tuple[str, list[int]]]:
+    """Times that do not follow each other at the file's own step, and missing values."""
+    if (fit := find_calendar(rows.ticks)) is None:
+        yield "the same time in all rows, which shows no step", [0]
+        return
+    index, off = fit.calendar.index(rows.ticks)
+    steps, name = np.diff(index, prepend=index[0] - 1), fit.calendar.name
+    masks = {
+        "times equal to the one above": (steps == 0) & ~off,
+        "times before the one above": steps < 0,
+        f"gaps in steps of {name}": (steps > 1) & ~off,
+        f"times off the step of {name}": off,
+        "missing values": np.isnan(rows.values),
+    }
+    yield from ((what, np.flatnonzero(mask).tolist()) for what, mask in masks.items() if mask.any())
+
+
+def _moment(ticks: int) -> str:
+    return str(pd.Timestamp(int(ticks), unit="us"))
