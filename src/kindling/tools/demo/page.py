@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 
 from kindling.api.inputs import Given
-from kindling.api.loaded import Run, load
+from kindling.api.run import Run, load
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs

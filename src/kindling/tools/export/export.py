@@ -11,7 +11,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from kindling.api.loaded import Run, load
+from kindling.api.run import Run, load
 from kindling.cli import arguments
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, require_package
