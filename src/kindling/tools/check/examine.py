@@ -17,9 +17,9 @@ from kindling.runs.folder import shown
 from kindling.series.calendar import find_calendar
 from kindling.tables.columns import described
 from kindling.tables.datamodule import TableDataModule
+from kindling.tools import command
 from kindling.tools.check import photos, tables
 from kindling.tools.check.samples import LEVELS, Finding, collect
-from kindling.tools.runner import settings
 
 COLUMNS = 200  # that are listed
 MOST = 5_000_000  # rows of a series' file that are looked at, the first ones
@@ -32,17 +32,17 @@ def check(task: str, flags: Sequence[str]) -> None:
     """
     refusal: UserError | None = None
     with quiet():
-        command = settings.parsed([f"--config={task}", *flags])
+        trained = command.parsed([f"--config={task}", *flags])
         try:
             with setting_errors():
-                command.make()
+                trained.make()
                 # The model's statistics are fitted to the training split; nothing is written.
-                command.model.trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
-                command.model.trainer.datamodule = command.datamodule
-                command.model.setup("fit")
+                trained.model.trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
+                trained.model.trainer.datamodule = trained.datamodule
+                trained.model.setup("fit")
         except UserError as error:
             refusal = error
-        data = getattr(command, "datamodule", None)
+        data = getattr(trained, "datamodule", None)
         if data is None and refusal:  # a setting is wrong, and there is nothing to look at
             raise refusal
         if not isinstance(data, DataModule):

@@ -11,8 +11,9 @@ from kindling.cli.settings import shown
 from kindling.data import paths
 from kindling.errors import UserError, require_package
 from kindling.runs.folder import shown as place
+from kindling.tools import command
 from kindling.tools.command import Failed, Parser, Words, whole
-from kindling.tools.runner import executors, settings
+from kindling.tools.runner import executors
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Pool
 
@@ -41,7 +42,7 @@ def main(argv: Words) -> None:
     if chosen.runs:
         compare_runs(chosen)
         return
-    folder = settings.folder(chosen.logs, chosen.task, "compare", chosen.name, flags)
+    folder = command.folder(chosen.logs, chosen.task, "compare", chosen.name, flags)
     plan = read(chosen.plan or paths.CONFIGS / "compare" / f"{chosen.task}.yaml", chosen.task)
     for over, count in (("seed", chosen.seeds), ("fold", chosen.folds)):
         if count is not None:
@@ -69,13 +70,13 @@ class Plan(NamedTuple):
         planned: dict[str, list[PlannedRun]] = {}
         for name, own in self.variants.items():
             shared = [f"--config={self.task}", *own, *flags]
-            first = settings.settings_of([*shared, *settings.flags(self.repeats[0])])
+            first = command.settings_of([*shared, *command.flags(self.repeats[0])])
             planned[name] = [
                 PlannedRun(
                     f"{name}, {self.over} {k}",
                     self.task,
-                    folder / "runs" / settings.check_name(name) / f"{self.over}_{k}",
-                    [*shared, *settings.flags(repeat)],
+                    folder / "runs" / command.check_name(name) / f"{self.over}_{k}",
+                    [*shared, *command.flags(repeat)],
                     first | repeat,
                 )
                 for k, repeat in enumerate(self.repeats)
@@ -89,14 +90,14 @@ def read(path: Path, task: str) -> Plan:
     Raises:
         UserError: There is none, or it is not made of names and flags.
     """
-    content = settings.load(path, "variants", ["seeds", "folds", "flags"])
+    content = command.load(path, "variants", ["seeds", "folds", "flags"])
     over, least = ("fold", 2) if "folds" in content else ("seed", 1)
     if type(count := content.get(f"{over}s", SEEDS)) is not int or count < least:
         expected = f"expected a number of {over}s, {least} at least"
         raise UserError(f"{path}: {over}s: {count}: {expected}")
-    named, shared = content["variants"].items(), settings.split(content.get("flags"), path)
-    variants = {str(name): [*shared, *settings.split(own, path)] for name, own in named}
-    if len({settings.check_name(name, path) for name in variants}) < len(variants):
+    named, shared = content["variants"].items(), command.split(content.get("flags"), path)
+    variants = {str(name): [*shared, *command.split(own, path)] for name, own in named}
+    if len({command.check_name(name, path) for name in variants}) < len(variants):
         raise UserError(f"{path}: two variants differ only in spaces; rename one of them")
     return Plan(task, variants, over, count)
 
@@ -115,7 +116,7 @@ def compare(plan: Plan, folder: Path, flags: Sequence[str], options: Namespace) 
     wanted = [run for repeat in zip(*planned.values(), strict=True) for run in repeat]
     for first, *_ in planned.values():
         if first.finished() is None:
-            settings.data_of(first.flags)
+            command.data_of(first.flags)
     executor = executors.choose(len(wanted), options)
     threads = f"{executor.threads} thread{'s' * (executor.threads > 1)}"
     print(f"runs         {len(wanted)}, {executor.jobs} at once, {threads} each")
@@ -148,6 +149,6 @@ def compare_runs(options: Namespace) -> None:
         groups[", ".join(f"{n}={shown(run.settings.get(n))}" for n in names) or "runs"].append(run)
     if len(names) > 2:
         groups = {place(runs[0].folder): runs for runs in groups.values()}
-    name = settings.check_name(options.name or "runs")
+    name = command.check_name(options.name or "runs")
     folder = options.logs.absolute() / records[0].task / "compare" / name
     report(groups, options.test, "seed", folder)

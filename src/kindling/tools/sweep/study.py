@@ -18,8 +18,8 @@ from kindling.api.record import differing
 from kindling.cli.settings import shown
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
+from kindling.tools import command
 from kindling.tools.command import Failed
-from kindling.tools.runner import settings
 from kindling.tools.runner.executors import Executor
 from kindling.tools.runner.planned import Job, PlannedRun
 from kindling.tools.runner.pool import Pool
@@ -91,7 +91,7 @@ class Sweep(Pool):
         """The run of a trial, which never sees the test split."""
         values = self.space.settings(trial.params)
         title, folder = f"trial {trial.number}", self.folder / "trials" / str(trial.number)
-        flags = [*self.space.flags, *settings.flags(values)]
+        flags = [*self.space.flags, *command.flags(values)]
         return PlannedRun(title, self.space.task, folder, flags, self.space.fixed | values, "fit")
 
     # The trials.
