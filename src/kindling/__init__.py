@@ -37,8 +37,8 @@ class _Runs(ModuleType):
     """The package ``kindling.runs``, which lists the runs when it is called."""
 
     def __call__(self, task: str | None = None, logs: str | Path | None = None) -> Any:
-        """All runs as a DataFrame: see ``kindling.api.listed.runs``."""
-        from kindling.api.listed import runs
+        """All runs as a DataFrame: see ``kindling.api.record.runs``."""
+        from kindling.api.record import runs
 
         return runs(task, logs)
 

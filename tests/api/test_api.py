@@ -80,7 +80,7 @@ def test_predictions_are_those_of_the_command_line(task: str, run_of: Runs) -> N
         same(listed.drop(columns="file"), written.drop(columns="file"))
 
 
-DOCUMENTED = ("", ".api.run", ".api.listed", ".data.datamodule")
+DOCUMENTED = ("", ".api.run", ".api.record", ".data.datamodule")
 
 
 @pytest.mark.parametrize("module", [*DOCUMENTED, ".training.module", ".errors"])
