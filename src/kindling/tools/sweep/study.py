@@ -100,18 +100,15 @@ class Sweep(Pool):
         """Trials that count: complete, or stopped early for being worse than others."""
         return len(self.trials(COMPLETE, TrialState.PRUNED))
 
-    def waiting(self) -> bool:
-        return self.finished() < self.wanted
-
     def take(self) -> PlannedRun | None:
         """A trial that was left unfinished or, while fewer than wanted count, a new one."""
-        running = self.trials(TrialState.RUNNING)
-        for left in running:
+        running, finished = self.trials(TrialState.RUNNING), self.finished()
+        for left in running if finished < self.wanted else ():
             if left.params.keys() != self.space.searched.keys():  # killed while it was drawn
                 self.study.tell(left.number, state=TrialState.FAIL)
             elif (planned := self.planned(left)).title not in self._trials:
                 return self._taken(left.number, planned)
-        if len(running) + self.finished() >= self.wanted:
+        if len(running) + finished >= self.wanted:
             return None
         # What a trial of some number draws shall not be drawn again by the next command.
         seed = 1_000_003 * int(self.space.fixed.get("seed_everything") or 0)
