@@ -106,7 +106,8 @@ class Sweep(Pool):
         for left in running if finished < self.wanted else ():
             if left.params.keys() != self.space.searched.keys():  # killed while it was drawn
                 self.study.tell(left.number, state=TrialState.FAIL)
-            elif (planned := self.planned(left)).title not in self._trials:
+                return self.take()
+            if (planned := self.planned(left)).title not in self._trials:
                 return self._taken(left.number, planned)
         if len(running) + finished >= self.wanted:
             return None
