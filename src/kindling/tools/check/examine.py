@@ -30,35 +30,20 @@ def check(task: str, flags: Sequence[str]) -> None:
 
     Raises a UserError, after the report, if training would refuse the data by it.
     """
-    refusal: UserError | None = None
     with quiet():
-        trained = command.parsed([f"--config={task}", *flags])
-        try:
-            with setting_errors():
-                trained.make()
-                # The model's statistics are fitted to the training split; nothing is written.
-                trained.model.trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
-                trained.model.trainer.datamodule = trained.datamodule
-                trained.model.setup("fit")
-        except UserError as error:
-            refusal = error
-        data = getattr(trained, "datamodule", None)
-        if data is None and refusal:  # a setting is wrong, and there is nothing to look at
-            raise refusal
-        if not isinstance(data, DataModule):
-            raise UserError(f"{type(data).__name__}: not a kindling DataModule: nothing to check")
+        data, refusal = _made([f"--config={task}", *flags])
         found = list(examine(data))
         columns = [] if refusal else _columns(data)
+    if isinstance(refusal, BadFiles):  # of which the last line names only some
+        each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
+        text = "images cannot be read; --data.bad_files=skip leaves them out"
+        found.append(Finding("stop", text, each, len(each)))
     sizes = data.sizes()
     parts = (f"{k} {size:,} ({size / sum(sizes.values()):.0%})" for k, size in sizes.items())
     print(f"data         {'the generated sample' if data.is_sample else shown(data.root)}")
     print(f"samples      {', '.join(parts) or 'none yet'}")
     for number, line in enumerate(columns):
         print(f"{'' if number else 'columns':12} {line}")
-    if isinstance(refusal, BadFiles):  # of which the last line names only some
-        each = [f"{file}: {fault}" for file, fault in refusal.faults.items()]
-        text = "images cannot be read; --data.bad_files=skip leaves them out"
-        found.append(Finding("stop", text, each, len(each)))
     for finding in sorted(found, key=lambda finding: LEVELS.index(finding.level)):
         print(finding)
     levels: list[str] = [finding.level for finding in found if finding.level != "stop"]
@@ -67,6 +52,26 @@ def check(task: str, flags: Sequence[str]) -> None:
     print(f"found        {counts}: training would {'be refused' if refusal else 'start'}")
     if refusal:
         raise refusal
+
+
+def _made(flags: Sequence[str]) -> tuple[DataModule, UserError | None]:
+    """A task's data, and what training would refuse them by, before its first batch."""
+    trained, refusal = command.parsed(flags), None
+    try:
+        with setting_errors():
+            trained.make()
+            # The model's statistics are fitted to the training split; nothing is written.
+            trained.model.trainer = Trainer(accelerator="cpu", devices=1, barebones=True)
+            trained.model.trainer.datamodule = trained.datamodule
+            trained.model.setup("fit")
+    except UserError as error:
+        refusal = error
+    data = getattr(trained, "datamodule", None)
+    if data is None and refusal:  # a setting is wrong, and there is nothing to look at
+        raise refusal
+    if not isinstance(data, DataModule):
+        raise UserError(f"{type(data).__name__}: not a kindling DataModule: nothing to check")
+    return data, refusal
 
 
 def examine(data: DataModule) -> Iterator[Finding]:
