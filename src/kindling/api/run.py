@@ -10,7 +10,7 @@ import pandas as pd
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
 from kindling.api.contained import InProcess, contained, flags
-from kindling.api.inputs import Given, as_input
+from kindling.api.inputs import Given, as_input, named
 from kindling.cli import arguments
 from kindling.cli import lightning_cli as cli
 from kindling.cli.process import quiet, setting_errors
@@ -148,9 +148,8 @@ class Run:
             how = "use lightning's Trainer().predict(run.model, loader)"
             raise UserError(f"{names}: not Kindling's classes, which alone read raw input; {how}")
         data = copy.deepcopy(data)
-        with contained(), quiet(), setting_errors(), as_input(x, data) as given:
-            data.input = given.path
-            return given.named(self._loaded.predicted(data))
+        with contained(), quiet(), setting_errors(), as_input(x, data) as (data.input, given):
+            return named(self._loaded.predicted(data), given)
 
 
 def load(run: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
