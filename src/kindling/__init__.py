@@ -17,8 +17,7 @@ import kindling.runs as _runs
 from kindling.errors import UserError
 
 if TYPE_CHECKING:
-    from kindling.api.loaded import Run, load
-    from kindling.api.trained import train
+    from kindling.api.run import Run, load, train
     from kindling.data.datamodule import DataModule
     from kindling.training.module import Module
 
@@ -26,9 +25,9 @@ __version__ = "0.2.0"
 __all__ = ["DataModule", "Module", "Run", "UserError", "load", "runs", "train"]
 
 _HOMES = {
-    "load": "kindling.api.loaded",
-    "Run": "kindling.api.loaded",
-    "train": "kindling.api.trained",
+    "load": "kindling.api.run",
+    "Run": "kindling.api.run",
+    "train": "kindling.api.run",
     "DataModule": "kindling.data.datamodule",
     "Module": "kindling.training.module",
 }
@@ -38,8 +37,8 @@ class _Runs(ModuleType):
     """The package ``kindling.runs``, which lists the runs when it is called."""
 
     def __call__(self, task: str | None = None, logs: str | Path | None = None) -> Any:
-        """All runs as a DataFrame: see ``kindling.api.listed.runs``."""
-        from kindling.api.listed import runs
+        """All runs as a DataFrame: see ``kindling.api.record.runs``."""
+        from kindling.api.record import runs
 
         return runs(task, logs)
 

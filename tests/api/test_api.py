@@ -80,7 +80,7 @@ def test_predictions_are_those_of_the_command_line(task: str, run_of: Runs) -> N
         same(listed.drop(columns="file"), written.drop(columns="file"))
 
 
-DOCUMENTED = ("", ".api.loaded", ".api.trained", ".api.listed", ".data.datamodule")
+DOCUMENTED = ("", ".api.run", ".api.record", ".data.datamodule")
 
 
 @pytest.mark.parametrize("module", [*DOCUMENTED, ".training.module", ".errors"])
@@ -93,7 +93,7 @@ def test_examples_of_the_docstrings(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run_of("potability")
-    if module.endswith("trained"):
+    if module == ".api.run":
         monkeypatch.setattr(paths, "LOGS", tmp_path)
     with contextlib.suppress(FileExistsError):
         (project / "data").mkdir()

@@ -1,7 +1,6 @@
 """Commands inside the caller's process, which they leave as it was."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -9,6 +8,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar, TQDMProgressBar
 from lightning.pytorch.utilities.seed import isolate_rng
+from rich.console import Console
 
 from kindling.cli import processes
 from kindling.cli.lightning_cli import KindlingCLI
@@ -65,14 +65,7 @@ class InProcess(KindlingCLI):
 
     def _callbacks(self, chosen: list[Callback]) -> list[Callback]:
         wanted = self.settings.trainer.enable_progress_bar is not False
-        if wanted and in_notebook() and not any(isinstance(c, ProgressBar) for c in chosen):
-            # The terminal's bar is drawn by rich, which needs ipywidgets there.
+        if wanted and Console().is_jupyter and not any(isinstance(c, ProgressBar) for c in chosen):
+            # The terminal's bar is drawn by rich, which needs ipywidgets in a notebook.
             chosen = [*chosen, TQDMProgressBar(leave=True)]
         return super()._callbacks(chosen)
-
-
-def in_notebook() -> bool:
-    """Whether this process is a notebook's kernel."""
-    shell = sys.modules.get("IPython")
-    current = shell.get_ipython() if shell else None
-    return type(current).__name__ == "ZMQInteractiveShell"

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,50 +27,47 @@ Given = Photo | pd.DataFrame | Sequence[Photo]
 ROWS = "the DataFrame"
 
 
-@dataclass
-class Input:
-    """A file or a folder, and the names that its temporary files stand for."""
-
-    path: Path
-    names: Mapping[str, str] = field(default_factory=dict)
-
-    def named(self, predictions: pd.DataFrame) -> pd.DataFrame:
-        """Predictions with the names by which photos were given."""
-        if self.names and "file" in predictions:
-            names = {Path(file).name: name for file, name in self.names.items()}
-            predictions["file"] = predictions["file"].map(lambda file: names.get(file, file))
-        return predictions
+Names = Mapping[str, str]
+"""What was given, by the path of the temporary file that stands for it."""
 
 
 @contextmanager
-def as_input(x: Given, data: DataModule) -> Iterator[Input]:
-    """The input as a file, for as long as it is read.
+def as_input(x: Given, data: DataModule) -> Iterator[tuple[Path, Names]]:
+    """The input as a file or a folder, for as long as it is read, with the names in it.
 
     Raises:
         UserError: Input of this kind cannot be read; errors name what was given.
     """
     if isinstance(x, str | os.PathLike):
-        yield Input(Path(x).expanduser())
+        yield Path(x).expanduser(), {}
         return
     with tempfile.TemporaryDirectory(prefix="kindling-") as folder:
-        given = _written(x, data, Path(folder).resolve())
+        path, names = _written(x, data, Path(folder).resolve())
         try:
-            yield given
+            yield path, names
         except UserError as error:
             said = str(error)
-            for file, name in given.names.items():
+            for file, name in names.items():
                 said = said.replace(file, name)
             error.args = (said,)
             raise
 
 
-def _written(x: Any, data: DataModule, folder: Path) -> Input:
+def named(predictions: pd.DataFrame, names: Names) -> pd.DataFrame:
+    """Predictions with the names by which photos were given."""
+    if names and "file" in predictions:
+        of_file = {Path(file).name: name for file, name in names.items()}
+        predictions["file"] = predictions["file"].map(lambda file: of_file.get(file, file))
+    return predictions
+
+
+def _written(x: Any, data: DataModule, folder: Path) -> tuple[Path, Names]:
     if isinstance(x, np.ndarray) and x.ndim <= 2:
         x = _columns_of(x, data)
     if isinstance(x, pd.DataFrame):
         file = folder / "input.csv"
         _write_table(x, data, file)
-        return Input(file, {str(file): ROWS})
+        return file, {str(file): ROWS}
     photos = [x] if isinstance(x, Image.Image) or getattr(x, "ndim", 0) == 3 else x
     if not isinstance(photos, Sequence | np.ndarray):
         kinds = "a path, a DataFrame, an array, Pillow images, or a list of paths or images"
@@ -82,7 +78,7 @@ def _written(x: Any, data: DataModule, folder: Path) -> Input:
     for number, photo in enumerate(photos):
         file = folder / f"{number:06d}.png"  # Pillow looks at the content, whatever the name
         names[str(file)] = _write_photo(photo, number, file)
-    return Input(folder, names | {str(folder): "the photos"})
+    return folder, names | {str(folder): "the photos"}
 
 
 def _columns_of(values: NDArray[Any], data: DataModule) -> pd.DataFrame:

@@ -1,21 +1,25 @@
-"""What the files of a run say about it. Nothing here imports torch."""
+"""What the files of a run say about it; ``kindling.runs``. Nothing here imports torch."""
 
 import math
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from kindling.cli import arguments
 from kindling.cli.settings import flat
+from kindling.data import paths
 from kindling.errors import UserError
-from kindling.runs import folder as runs
+from kindling.runs import folder as files
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULTS = "results.json"
 
@@ -42,7 +46,7 @@ class Record:
 
     @cached_property
     def settings(self) -> Settings:
-        path = self.folder / runs.CONFIG
+        path = self.folder / files.CONFIG
         try:
             return chosen(yaml.load(path.read_text(), LOADER))
         except (OSError, yaml.YAMLError) as error:
@@ -50,16 +54,16 @@ class Record:
 
     @cached_property
     def results(self) -> dict[str, Any]:
-        return runs.read_json(self.folder / RESULTS)
+        return files.read_json(self.folder / RESULTS)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        return runs.read_json(self.folder / "provenance.json")
+        return files.read_json(self.folder / "provenance.json")
 
     @cached_property
     def curves(self) -> list[dict[str, float]]:
         """The rows of ``metrics.csv``."""
-        return runs.read_rows(self.folder / "metrics.csv")
+        return files.read_rows(self.folder / "metrics.csv")
 
     @property
     def start(self) -> str:
@@ -145,10 +149,10 @@ def every(logs: Path, task: str | None = None, comparisons: bool = False) -> lis
     Raises:
         UserError: There are none.
     """
-    pattern = f"{task or '*'}/{'**/' if comparisons else ''}version_*/{runs.CONFIG}"
+    pattern = f"{task or '*'}/{'**/' if comparisons else ''}version_*/{files.CONFIG}"
     # Links, for TensorBoard and to the latest run, would list runs twice.
-    paths = (path for path in set(logs.glob(pattern)) if runs.TENSORBOARD not in path.parts)
-    if not (records := [Record(path.parent) for path in paths]):
+    found = (path for path in set(logs.glob(pattern)) if files.TENSORBOARD not in path.parts)
+    if not (records := [Record(path.parent) for path in found]):
         what = f"runs of {task}" if task else "runs"
         raise UserError(f"{logs}: no {what} there; start one: make train TASK=timeseries")
 
@@ -161,15 +165,56 @@ def every(logs: Path, task: str | None = None, comparisons: bool = False) -> lis
     return sorted(records, key=order)
 
 
+def runs(task: str | None = None, logs: str | Path | None = None) -> "pd.DataFrame":
+    """All runs, the newest last.
+
+    Args:
+        task: The task whose runs to list; None lists all.
+        logs: Folder of the runs; None is the project's.
+
+    Returns:
+        A row for each run: ``run`` is its folder, ``start`` is in UTC, ``seconds`` of training are
+        NaN if it is unfinished, ``val/...`` are the scores of the best epoch and ``test/...`` those
+        of the test split. The other columns are the settings in which the runs differ.
+
+    Raises:
+        UserError: There are no runs.
+
+    Examples:
+        >>> import kindling
+        >>> kindling.runs("potability")["run"].tolist()
+        ['logs/potability/version_0']
+    """
+    import pandas as pd
+
+    logs = paths.LOGS if logs is None else Path(logs).expanduser()
+    records = every(logs, task)
+    table = pd.DataFrame([dict(_row(record)) for record in records])
+    table["start"] = pd.to_datetime(table["start"], utc=True)
+    chosen = pd.DataFrame([record.settings for record in records], dtype=object)
+    differ = [name for name in chosen if chosen[name].map(repr).nunique() > 1]
+    return table.join(chosen[[name for name in differ if name not in table]])
+
+
+def _row(record: Record) -> Iterator[tuple[str, Any]]:
+    data = record.data() or record.data(test=False)
+    yield from (("run", files.shown(record.folder)), ("task", record.task))
+    yield from (("start", record.start), ("seconds", record.seconds or math.nan))
+    yield from (("data", data.get("root")), ("sample", data.get("sample")))
+    yield from ((name, value) for name, value in record.best.items() if name.startswith("val"))
+    for name, score in record.scores().items():
+        yield f"test/{name}", score
+
+
 def existing(folders: Sequence[str], test: bool = True) -> list[Record]:
     """Runs of one task that have scores.
 
     Raises:
         UserError: A folder is not a run or lacks such scores, or the runs are of several tasks.
     """
-    records = [Record(folder) for folder in dict.fromkeys(map(runs.find, folders))]
+    records = [Record(folder) for folder in dict.fromkeys(map(files.find, folders))]
     for record in records:
-        where = runs.shown(record.folder)
+        where = files.shown(record.folder)
         if test and not record.results:
             raise UserError(f"{where}: has no {RESULTS}; first: make evaluate RUN={where}")
         if not test and not record.scores(test):

@@ -9,8 +9,8 @@ from kindling.__main__ import main
 from kindling.cli import arguments
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.compare import comparison as plan
-from kindling.tools.compare.comparison import Plan
+from kindling.tools import compare as plan
+from kindling.tools.compare import Plan
 from kindling.tools.runner.planned import PlannedRun
 
 TASKS = arguments.names(paths.CONFIGS)
@@ -41,7 +41,7 @@ def test_shipped_plans_are_sound_and_their_variants_differ(
     wanted = planned(shipped, tmp_path)
     assert len({str(run.settings) for run in wanted}) == len(wanted)
     if path.parent == RESULTS:
-        assert len(shipped.repeats) >= 5, "a published score is of five seeds or folds at least"
+        assert shipped.repeated >= 5, "a published score is of five seeds or folds at least"
     elif path.stem == task:
         assert 2 <= len(wanted) <= 4
     assert not list(tmp_path.iterdir()), "nothing is written"
@@ -56,7 +56,7 @@ def test_plans_are_neither_tasks_nor_presets() -> None:
 def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_path: Path) -> None:
     sgd = ["--optimizer=SGD", "--optimizer.lr=0.1", "--lr_scheduler=ConstantLR"]
     variants = {"a b": ["--model.dropout=0.1", "--data.batch_size=8"], "sgd": sgd}
-    chosen = Plan("toy", variants, "seed", plan.repeats("seed", 1))
+    chosen = Plan("toy", variants, "seed", 1)
     first, other = planned(chosen, tmp_path, "--data.batch_size=24", "--config", "smoke")
     assert first.settings["optimizer"] is None
     assert first.settings["model.dropout"] == 0.1
@@ -71,9 +71,7 @@ def test_variants_may_differ_in_optimizer_and_flags_of_all_overrule_them(tmp_pat
 @pytest.mark.usefixtures("toy")
 def test_a_run_is_recognized_by_its_settings(tmp_path: Path) -> None:
     variants = {"small": [], "other": ["--model.dropout=0.1"]}
-    small, other = planned(
-        Plan("toy", variants, "seed", plan.repeats("seed", 1)), tmp_path, "--config=smoke"
-    )
+    small, other = planned(Plan("toy", variants, "seed", 1), tmp_path, "--config=smoke")
     assert small.finished() is None
     assert main(small.command(1)[3:]) == 0
     run = small.folder / "toy" / "version_0"
@@ -91,6 +89,7 @@ WRONG = [
     ("variants: {a/b: --model.lr=1}", "'a/b': not a name"),
     ("variants: {a b: , a_b: }", "differ only in spaces"),
     ("variants: {a: }\nseeds: many", "expected a number of seeds"),
+    ("variants: {a: }\nfolds: 1", "folds: 1: expected a number of folds"),
     ("variants: {a: }\nvariant: {}", "variant: expected variants, seeds or folds or flags"),
     ("[1, 2]", "holds no settings"),
     ("variants: {a: [", "line 1: not valid YAML"),

@@ -79,7 +79,7 @@ def test_a_sample_is_predicted_as_it_was_in_the_test(
             names = [name for name in ("timestamp", "shop") if name in tested]
             same = (tested[names] == found[names].astype(str)).all(axis=1)
             row = tested[same].iloc[0]
-        assert answer == f"{target} {row[target].removesuffix('.0')}"
+        assert answer == f"{target}: {row[target].removesuffix('.0')}"
         assert [float(row[name]) for name in scores] == pytest.approx([*found[scores]], rel=1e-5)
 
 
@@ -130,7 +130,7 @@ def test_a_browser_shows_a_sample_and_its_answer(task: str, tmp_path: Path) -> N
             page.evaluate(PREDICT)
             page.wait_for(WRONG[task])
         page.evaluate(EXAMPLE)
-        fields(page, f"{target} {tested[target]}")
+        fields(page, f"{target}: {tested[target]}")
         page.evaluate(PREDICT)
         if task == "toy_series":
             page.wait_for(short(float(tested["prediction"])))

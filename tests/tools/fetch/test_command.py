@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kindling.tools.fetch import fetch as fetching
+from kindling.tools import fetch as fetching
 from tests.tools.fetch.conftest import left
 
 TABLE = '"";"MT_001";"MT_200"\n"2013-12-31 23:45:00";1,5;2\n"2014-01-01 00:00:00";1,25;3\n'

@@ -15,7 +15,7 @@ import yaml
 from kindling.__main__ import main
 from kindling.data import paths
 from kindling.data.samples import write_folders, write_table
-from kindling.tools.new.make import KINDS as MADE
+from kindling.tools.new import KINDS as MADE
 
 Run = Any
 STYLE = paths.PROJECT / "pyproject.toml"
@@ -119,7 +119,11 @@ def test_names_that_cannot_be_had(
         (["--kind=tabular"], "", "the file is empty"),
         (["--kind=tabular"], "a,b\n1,2\n1,3\n", "no column to learn from except 'b'"),
         (["--kind=tabular", "--column=Chrun"], CHURN, "no column 'Chrun' (did you mean 'Churn'?)"),
-        (["--kind=tabular", "--target=regression"], CHURN, "is not a number"),
+        (
+            ["--kind=tabular", "--target=regression"],
+            CHURN,
+            "the cell (119 more like it); to predict it as a class, set TARGET=classification",
+        ),
         (["--kind=multi-input"], "a,b\n1.5,2\n2.5,3\n", "no column of photos' paths"),
         (["--kind=multi-output"], "p,b\na.jpg,x\nb.jpg,y\n", "no column of numbers to predict"),
         (["--kind=multi-output"], "p,b\na.jpg,1\nb.jpg,2.5\n", "no column of categories"),

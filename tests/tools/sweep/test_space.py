@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from kindling.errors import UserError
-from kindling.tools.runner.settings import flags
+from kindling.tools.command import flags
 from kindling.tools.sweep.space import Space, nested, read
 
 pytestmark = pytest.mark.usefixtures("toy")

@@ -137,6 +137,12 @@ def test_killed_before_a_checkpoint_it_starts_again(folder: Path) -> None:
     assert starts(folder) == {0: WHOLE, 1: WHOLE}
 
 
+def test_killed_while_a_trial_is_drawn_another_is_made(folder: Path) -> None:
+    study(folder).study.ask()
+    work(folder, 1)
+    assert states(folder) == ["FAIL", "COMPLETE"]
+
+
 def test_what_a_trial_draws_is_the_same_after_a_stop(tmp_path: Path) -> None:
     work(tmp_path / "whole", 4)
     for wanted in (1, 4):

@@ -47,8 +47,8 @@ class Samples(NamedTuple):
 
 def collect(data: DataModule) -> Samples | None:
     """The samples of a data module whose splits are ``FieldDataset``s; none of any other."""
-    there = {name: data.splits[name] for name in STAGES if name in data.splits}
-    splits = {k: v for k, v in there.items() if isinstance(v, FieldDataset) and len(v)}
+    there = ((name, data.splits.get(name)) for name in STAGES)
+    splits = {name: s for name, s in there if isinstance(s, FieldDataset) and len(s)}
     if not splits:
         return None
     one, images, photos = next(iter(splits.values())), None, None
@@ -69,17 +69,16 @@ def collect(data: DataModule) -> Samples | None:
             default = [f"{name} {k + 1}" for k in range(values.shape[1])]
             for column, cells in zip(one.names.get(name, default), values.T, strict=True):
                 inputs[column] = _column(cells, cells != 0)
-    names = [_name(split, k) for split in splits.values() for k in range(len(split))]
+    names = [name for part in splits.values() for name in _names(part)]
     split = pd.Series([str(name) for name, part in splits.items() for _ in range(len(part))])
     rows, sought = (pd.DataFrame(columns, split.index) for columns in (inputs, targets))
     return Samples(names, split, rows, sought, images, photos)
 
 
-def _name(split: FieldDataset[object], index: int) -> str:
+def _names(split: FieldDataset[object]) -> list[str]:
     """``row 17`` of a table, or a file's name."""
-    for name, values in split.identifiers.items():
-        return f"{values[index]}" if name == "file" else f"{name} {values[index]}"
-    return f"sample {index}"
+    name, values = next(iter(split.identifiers.items()), ("sample", range(len(split))))
+    return [f"{value}" if name == "file" else f"{name} {value}" for value in values]
 
 
 def _column(values: Tensor, known: Tensor) -> "pd.Series[float] | pd.Series[str]":

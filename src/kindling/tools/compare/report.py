@@ -34,7 +34,7 @@ class Comparison:
         UserError: Runs of a variant do not belong together.
     """
 
-    def __init__(self, variants: Variants, test: bool, over: str = "seed") -> None:
+    def __init__(self, variants: Variants, test: bool, over: str) -> None:
         self.variants, self.test, self.over = variants, test, over
         for name, records in variants.items():
             _check(name, records, test)
@@ -129,8 +129,9 @@ def compared(values: pd.DataFrame, first: str, shared: float = 0.0) -> pd.DataFr
     return rows.reindex(columns=["variant", "metric", *rows.columns[2:]])
 
 
-def report(comparison: Comparison, folder: Path) -> None:
-    """Write the tables into ``folder``, made if need be, and show them."""
+def report(variants: Variants, test: bool, over: str, folder: Path) -> None:
+    """Write the tables into ``folder``, made if need be, and show them: see ``Comparison``."""
+    comparison = Comparison(variants, test, over)
     folder.mkdir(parents=True, exist_ok=True)
     grids = [_grid(table) for table in (_settings(comparison), *_scores(comparison)) if len(table)]
     tables = "\n".join(map(markdown, grids))

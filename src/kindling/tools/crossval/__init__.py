@@ -1,8 +1,8 @@
 """A task as it is configured, over the folds of a cross-validation."""
 
+from kindling.tools import command
 from kindling.tools.command import Parser, Words, whole
-from kindling.tools.compare import TEST
-from kindling.tools.runner import settings
+from kindling.tools.compare import TEST, Plan, compare
 
 
 def main(argv: Words) -> None:
@@ -16,10 +16,5 @@ def main(argv: Words) -> None:
     options.add_argument("--name", help="name of the folder")
     options.add_argument("--test", action="store_true", help=TEST)
     chosen, flags = options.parse_known_args(argv)
-    settings.check_task(chosen.task)
-    from kindling.tools.compare import comparison
-
-    repeats = comparison.repeats("fold", chosen.folds)
-    planned = comparison.Plan(chosen.task, {"default": []}, "fold", repeats)
-    folder = settings.folder(chosen.logs, chosen.task, "crossval", chosen.name, flags)
-    comparison.compare(planned, folder, flags, chosen)
+    folder = command.folder(chosen.logs, chosen.task, "crossval", chosen.name, flags)
+    compare(Plan(chosen.task, {"default": []}, "fold", chosen.folds), folder, flags, chosen)

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 
 from kindling.api.inputs import Given
-from kindling.api.loaded import Run, load
+from kindling.api.run import Run, load
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
@@ -212,7 +212,7 @@ def _series(data: Any, tested: int) -> Form:
         after = rows[place : place + steps]
         ahead_of = after.assign(**unknown) if known else after[:0]
         window = pd.concat([rows[place - needed : place], ahead_of]).to_csv(index=False, sep=mark)
-        answer = "; ".join(f"{name} {', '.join(after[name])}" for name in columns.values)
+        answer = "; ".join(f"{name}: {', '.join(after[name])}" for name in columns.values)
         examples.append([window, None, answer])
     return Form([text, dropped], given, examples)
 
@@ -225,6 +225,6 @@ def _answered(
     names = {n: long if (long := f"{n}_target") in rows else n for n in targets}
     there = {name: rows[column] for name, column in names.items() if column in rows}
     answers = (
-        "; ".join(f"{n} {cells.iloc[k]}" for n, cells in there.items()) for k in range(len(rows))
+        "; ".join(f"{n}: {cells.iloc[k]}" for n, cells in there.items()) for k in range(len(rows))
     )
     return [[*values, answer] for values, answer in zip(samples, answers, strict=True)]

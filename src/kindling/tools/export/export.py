@@ -1,9 +1,9 @@
 """Traces a model, writes, checks and describes the files, and only then moves them in place."""
 
 import importlib.metadata
+import importlib.util
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +11,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from kindling.api.loaded import Run, load
+from kindling import __version__
+from kindling.api.run import Run, load
 from kindling.cli import arguments
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError, require_package
@@ -23,7 +24,7 @@ from kindling.training.metrics import Heads
 from kindling.training.module import Module
 
 FOLDER, NAME = "export", "model.json"
-PACKAGES = ("kindling", "torch", "onnx", "onnxscript", "onnxruntime")
+PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
 SAMPLES = 100  # of the test split, that an export is checked on
 
 
@@ -88,18 +89,17 @@ def _card(
     run: Run, formats: Sequence[Format], inputs: Mapping[str, Tensor], expected: Heads
 ) -> dict[str, Any]:
     """Everything that a user of the files needs to know."""
-    versions = {}
-    for name in PACKAGES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
+    there = (name for name in PACKAGES if importlib.util.find_spec(name))
     made, data = read_json(run.folder / "provenance.json"), cast(DataModule, run.data)
     schema = data.io_schema()
-    outputs = {name: _output(run.model, data, name, value) for name, value in expected.items()}
     return {
         "task": run.task,
         "files": {form: FILES[form] for form in formats},
-        "inputs": [_tensor(name, value, schema) for name, value in inputs.items()],
-        "outputs": [_tensor(name, value, outputs, schema) for name, value in expected.items()],
+        "inputs": [{**_tensor(n, value), **schema.get(n, {})} for n, value in inputs.items()],
+        "outputs": [
+            {**_tensor(n, value), **_output(run.model, data, n, value), **schema.get(n, {})}
+            for n, value in expected.items()
+        ],
         "origin": {
             "run": shown(run.folder),
             "checkpoint": str(BEST),
@@ -107,15 +107,14 @@ def _card(
             "exported_by": commit(),
             "data": {name: made.get("data", {}).get(name) for name in ("sample", "sha256")},
         },
-        "versions": versions,
+        "versions": {"kindling": __version__, **{n: importlib.metadata.version(n) for n in there}},
         "checked": {"samples": len(next(iter(inputs.values()))), "limit": program.LIMIT},
     }
 
 
-def _tensor(name: str, value: Tensor, *meanings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    about = {"name": name, "shape": [BATCH, *value.shape[1:]]}
-    about["type"] = str(value.dtype).removeprefix("torch.")
-    return {k: v for each in (about, *(m.get(name, {}) for m in meanings)) for k, v in each.items()}
+def _tensor(name: str, value: Tensor) -> dict[str, Any]:
+    kind = str(value.dtype).removeprefix("torch.")
+    return {"name": name, "shape": [BATCH, *value.shape[1:]], "type": kind}
 
 
 def _output(model: Any, data: DataModule, name: str, value: Tensor) -> dict[str, Any]:

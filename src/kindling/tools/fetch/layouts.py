@@ -1,5 +1,6 @@
 """Converts each set from its published layout to the one that its data module expects."""
 
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copyfile
 
@@ -18,6 +19,9 @@ HOUSES = "HousesInfo.txt"
 CELLS = ["bedrooms", "bathrooms", "area", "zipcode", "price"]
 ROOMS = ("frontal", "bedroom", "kitchen", "bathroom")
 COMMON = 25  # houses that a zip code must have for the usual smaller table
+
+LayOut = Callable[[Path, Path, str | None], str]
+"""Writes the set in the first folder into the second, and returns a summary."""
 
 
 def electricity(source: Path, folder: Path, client: str | None) -> str:
@@ -114,3 +118,14 @@ def _find(source: Path, name: str) -> Path:
         if path.name == name:
             return path
     raise UserError(f"no {name} there; is it the archive of this set?")
+
+
+UCI = "https://archive.ics.uci.edu/static/public/321/electricityloaddiagrams20112014.zip"
+GITHUB = "https://github.com/emanhamed/Houses-dataset/archive/HEAD.zip"
+SETS: dict[str, tuple[str, LayOut]] = {
+    "timeseries": (UCI, electricity),
+    "prices": (GITHUB, houses),
+    "potability": ("datasets/adityakadiwal/water-potability", water),
+    "clouds": ("competitions/cloud-type-classification2", clouds),
+}
+"""For each task, the address of its set, or its name at Kaggle, and how it is laid out."""

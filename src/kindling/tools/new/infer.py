@@ -53,14 +53,18 @@ def infer(kind: str, path: Path, column: str | None, target: str | None) -> Infe
         table = read_table(path, missing, typed=True)
     likely: Sequence[tables.Kind] = ("categories", "numbers", "identifiers")
     last = column or _last(table, likely[:1] if kind == "multi-output" else likely, path)
-    several = kind == "tabular" and last not in table and "," in last
-    names = last.split(",") if several else [last]
+    names = last.split(",") if kind == "tabular" and last not in table else [last]
     require_columns(table, names, path)
     if kind == "tabular":
         target = target or _one_kind(table, names, path)
-    if (target == "regression" and not several) or kind == "multi-input":
-        numeric(table, names, path)
-    settings = _rows(kind, table, path, names if several else last)
+    if (target == "regression" and len(names) == 1) or kind == "multi-input":
+        try:
+            numeric(table, names, path)
+        except UserError as error:
+            text = kind == "tabular" and _target(table[last]) == "classification"
+            as_class = "; to predict it as a class, set TARGET=classification" if text else ""
+            raise UserError(f"{error}{as_class}") from error
+    settings = _rows(kind, table, path, names if len(names) > 1 else last)
     settings |= {"missing": missing} if missing else {}
     if kind != "tabular":
         files = [path.parent / name for name in table[settings["photos"][0]].dropna()]

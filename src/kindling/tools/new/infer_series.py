@@ -142,27 +142,20 @@ def swings_with_level(values: NDArray[np.float64], season: int = 0) -> bool:
 
 
 def _find_time(table: pd.DataFrame, path: Path) -> str | list[str]:
-    """The column of times, of text if there is one, or the parts of a time."""
-    # Numbers may be times as well, but text that reads as a time hardly is anything else.
-    for numbers in (False, True):
-        likely = [str(n) for n, cells in table.items() if _of_numbers(cells) == numbers]
-        found = {name: layout for name in likely if (layout := _layout(text(table, name)))}
-        if found:
-            # Any price may be one of Excel's days.
-            time = min(found, key=lambda n: (found[n] == EXCEL, -table[n].nunique()))
-            return _parts(table, time) if numbers else time
-    raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
+    """The column of times, of text if there is one, or those of year, month and so on."""
+    layouts = {str(n): found for n in table if (found := _layout(text(table, str(n))))}
+    if not layouts:
+        raise UserError(f"{path}: no column of times; a series needs one such as 2024-01-31 15:00")
 
+    def unlikely(name: str) -> tuple[bool, bool, int]:
+        # Text that reads as a time hardly is anything else; any price may be one of Excel's days.
+        known = pd.to_numeric(table[name].dropna().head(SEEN), errors="coerce")
+        return bool(known.notna().all()), layouts[name] == EXCEL, -table[name].nunique()
 
-def _parts(table: pd.DataFrame, time: str) -> str | list[str]:
-    """A column of years with those of month, day, hour and minute, if it is one."""
+    time = min(layouts, key=unlikely)
     names = {str(name).casefold(): str(name) for name in table.columns}
     parts = [*takewhile(names.__contains__, ("year", "month", "day", "hour", "minute"))]
     return [names[part] for part in parts] if time.casefold() == "year" and parts[1:] else time
-
-
-def _of_numbers(cells: "pd.Series[str]") -> bool:
-    return bool(pd.to_numeric(cells.dropna().head(SEEN), errors="coerce").notna().all())
 
 
 def _layout(cells: "pd.Series[str]") -> str:

@@ -7,11 +7,10 @@ from kindling.api.record import RESULTS, Record, differing
 from kindling.cli.settings import flat
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
-from kindling.tools.command import Failed, Parser, Words, markdown
+from kindling.tools.command import Failed, Parser, Words, data_of, markdown
 from kindling.tools.runner.executors import Local
 from kindling.tools.runner.planned import PlannedRun
 from kindling.tools.runner.pool import Pool
-from kindling.tools.runner.settings import data_of
 
 # Values of ``provenance.json`` that differ in every run, or do not matter.
 EACH = ("command", "start", "wall_time_s", "data.root")

@@ -36,10 +36,6 @@ class Pool:
         """How many of the wanted runs are finished."""
         return self.wanted - len(self.left) - len(self.running) - len(self.failed)
 
-    def waiting(self) -> bool:
-        """Whether there are runs that have not been started."""
-        return bool(self.left)
-
     def take(self) -> PlannedRun | None:
         """A run to start; None if there is none at this moment."""
         return self.left.pop(0) if self.left else None
@@ -67,8 +63,7 @@ class Pool:
             print(f"finished     {before} of {self.wanted} {self.what} before")
         with Status("") as display, signals() as heard:
             try:
-                while (self.running or self.waiting()) and not heard:
-                    self._start()
+                while not heard and self._start():
                     time.sleep(LOOK)
                     if not heard:  # otherwise the same signal may have stopped the job
                         self._collect()
@@ -80,13 +75,15 @@ class Pool:
             how = f"stopped by {name}; {done} {self.what} are finished; the same command continues"
             raise Stopped(how, heard[0])
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
+        """Start what there is room for; whether anything runs."""
         wanted: list[PlannedRun] = []
         while len(self.running) + len(wanted) < self.executor.jobs and (one := self.take()):
             if not one.at_work():
                 (one.folder / WHERE).unlink(missing_ok=True)  # of an earlier start
             wanted.append(one)
         self.running |= dict.fromkeys(self.executor.start(wanted) if wanted else [], 0)
+        return bool(self.running)
 
     def _collect(self) -> None:
         for job in list(self.running):

@@ -9,8 +9,7 @@ from kindling.api.record import Record, differing, every
 from kindling.cli.settings import shown
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
-from kindling.tools.command import ABSENT, Parser, Words, markdown
-from kindling.tools.runner.settings import check_task
+from kindling.tools.command import ABSENT, Parser, Words, check_task, markdown
 
 
 def main(argv: Words) -> None:

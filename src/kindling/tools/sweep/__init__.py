@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from kindling.errors import require_package
+from kindling.tools import command
 from kindling.tools.command import Parser, Words, whole
-from kindling.tools.runner import settings
 
 
 def main(argv: Words) -> None:
@@ -15,8 +15,7 @@ def main(argv: Words) -> None:
     options.add_argument("--name", help="name of the study's folder")
     options.add_argument("--space", type=Path, help="default: configs/sweep/<task>.yaml")
     chosen, flags = options.parse_known_args(argv)
-    settings.check_task(chosen.task)
-    folder = settings.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
+    folder = command.folder(chosen.logs, chosen.task, "sweep", chosen.name, flags)
     require_package("a sweep", "optuna", "Optuna", "sweep")
     # Not at the top: they take seconds, and a wrong option needs none of them.
     from kindling.runs.folder import locked
@@ -25,8 +24,8 @@ def main(argv: Words) -> None:
     from kindling.tools.sweep.study import Sweep
 
     space = checked(read(chosen.task, chosen.space, flags))
-    first = settings.flags(space.corners()[0])
-    data = settings.data_of([*space.flags, *first]).fingerprint
+    first = command.flags(space.corners()[0])
+    data = command.data_of([*space.flags, *first]).fingerprint
     executor = executors.choose(chosen.trials, chosen)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):

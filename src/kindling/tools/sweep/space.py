@@ -14,7 +14,7 @@ from kindling.api.record import Settings
 from kindling.cli.settings import PARTS, shown
 from kindling.data import paths
 from kindling.errors import UserError
-from kindling.tools.runner import settings
+from kindling.tools import command
 from kindling.training.optimizers import CLASSES
 
 FOLDER = paths.CONFIGS / "sweep"
@@ -72,13 +72,13 @@ def read(task: str, path: Path | None = None, flags: Sequence[str] = ()) -> Spac
             flags, which are for all trials, says what is to be searched.
     """
     path = path or FOLDER / f"{task}.yaml"
-    content = settings.load(path, "space", ["flags"])
+    content = command.load(path, "space", ["flags"])
     searched = {str(n): _searched(f"{path}: {n}", v) for n, v in content["space"].items()}
     for name in searched.keys() & set(NOT_SEARCHED):
         raise UserError(f"{path}: {name}: trials that differ in it cannot be compared; take it out")
     for name in searched.keys() & {flag.partition("=")[0].removeprefix("--") for flag in flags}:
         raise UserError(f"{name}: {path} searches it; leave the flag out")
-    shared = [f"--config={task}", *settings.split(content.get("flags"), path), *flags]
+    shared = [f"--config={task}", *command.split(content.get("flags"), path), *flags]
     return Space(task, path, shared, searched)
 
 
@@ -107,7 +107,7 @@ def checked(space: Space) -> Space:
     """
     whole: Settings = {}
     for values in space.corners():
-        whole = settings.settings_of([*space.flags, *settings.flags(values)])
+        whole = command.settings_of([*space.flags, *command.flags(values)])
         for name, value in values.items():
             if name not in whole:
                 raise UserError(f"{space.path}: {name}: no setting of a run")

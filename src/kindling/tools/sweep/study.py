@@ -18,8 +18,8 @@ from kindling.api.record import differing
 from kindling.cli.settings import shown
 from kindling.errors import UserError, short
 from kindling.runs import folder as runs
+from kindling.tools import command
 from kindling.tools.command import Failed
-from kindling.tools.runner import settings
 from kindling.tools.runner.executors import Executor
 from kindling.tools.runner.planned import Job, PlannedRun
 from kindling.tools.runner.pool import Pool
@@ -91,7 +91,7 @@ class Sweep(Pool):
         """The run of a trial, which never sees the test split."""
         values = self.space.settings(trial.params)
         title, folder = f"trial {trial.number}", self.folder / "trials" / str(trial.number)
-        flags = [*self.space.flags, *settings.flags(values)]
+        flags = [*self.space.flags, *command.flags(values)]
         return PlannedRun(title, self.space.task, folder, flags, self.space.fixed | values, "fit")
 
     # The trials.
@@ -100,18 +100,16 @@ class Sweep(Pool):
         """Trials that count: complete, or stopped early for being worse than others."""
         return len(self.trials(COMPLETE, TrialState.PRUNED))
 
-    def waiting(self) -> bool:
-        return self.finished() < self.wanted
-
     def take(self) -> PlannedRun | None:
         """A trial that was left unfinished or, while fewer than wanted count, a new one."""
-        running = self.trials(TrialState.RUNNING)
-        for left in running:
+        running, finished = self.trials(TrialState.RUNNING), self.finished()
+        for left in running if finished < self.wanted else ():
             if left.params.keys() != self.space.searched.keys():  # killed while it was drawn
                 self.study.tell(left.number, state=TrialState.FAIL)
-            elif (planned := self.planned(left)).title not in self._trials:
+                return self.take()
+            if (planned := self.planned(left)).title not in self._trials:
                 return self._taken(left.number, planned)
-        if len(running) + self.finished() >= self.wanted:
+        if len(running) + finished >= self.wanted:
             return None
         # What a trial of some number draws shall not be drawn again by the next command.
         seed = 1_000_003 * int(self.space.fixed.get("seed_everything") or 0)

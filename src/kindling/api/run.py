@@ -1,7 +1,7 @@
-"""``kindling.load``: a trained run as an object that predicts."""
+"""``kindling.load`` and ``kindling.train``: a trained run as an object that predicts."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ import pandas as pd
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
 from kindling.api.contained import InProcess, contained, flags
-from kindling.api.inputs import Given, as_input
+from kindling.api.inputs import Given, as_input, named
 from kindling.cli import arguments
+from kindling.cli import lightning_cli as cli
 from kindling.cli.process import quiet, setting_errors
 from kindling.data.datamodule import DataModule
 from kindling.errors import UserError
@@ -147,9 +148,8 @@ class Run:
             how = "use lightning's Trainer().predict(run.model, loader)"
             raise UserError(f"{names}: not Kindling's classes, which alone read raw input; {how}")
         data = copy.deepcopy(data)
-        with contained(), quiet(), setting_errors(), as_input(x, data) as given:
-            data.input = given.path
-            return given.named(self._loaded.predicted(data))
+        with contained(), quiet(), setting_errors(), as_input(x, data) as (data.input, given):
+            return named(self._loaded.predicted(data), given)
 
 
 def load(run: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
@@ -179,3 +179,48 @@ def load(run: str | Path, overrides: Mapping[str, Any] | None = None) -> Run:
     settings = [*flags(SILENT), *flags(overrides)]
     with contained(), quiet(), setting_errors():
         return Run(Loaded(arguments.read(["predict", f"--{name}={run}", *settings])))
+
+
+def train(
+    task: str,
+    overrides: Mapping[str, Any] | None = None,
+    data: str | Path | None = None,
+    presets: Sequence[str] = (),
+) -> Run:
+    """Train a task, test its best checkpoint and return the run, as ``kindling train`` does.
+
+    Training uses this process and one device. The run is in ``logs/<task>/version_N``.
+
+    Args:
+        task: A task's name, or a YAML file of settings.
+        overrides: Settings by name that override the task's and the presets'.
+        data: Folder of the data; None is the task's, or else the generated sample.
+        presets: Presets by name, or YAML files of settings.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UserError: There is no such task or setting, or the data cannot be used; its
+            subclass Diverged if the loss became NaN, Stopped if a signal ended training.
+
+    Examples:
+        >>> import kindling
+        >>> run = kindling.train(
+        ...     "potability",
+        ...     overrides={"model.hidden": [8], "trainer.enable_progress_bar": False},
+        ...     presets=["smoke"],
+        ... )
+        columns: numbers ph, Hardness, ...
+        >>> sorted(run.results["metrics"])
+        ['accuracy', 'auroc', 'f1', 'precision', 'recall']
+    """
+    names = [presets] if isinstance(presets, str) else presets
+    configs = [f"--config={name}" for name in (task, *names)]
+    root = {} if data is None else {"data.root": Path(data).expanduser().absolute()}
+    settings = [*flags({"trainer.devices": 1, **root}), *flags(overrides)]
+    with contained():
+        done = cli.run(arguments.read(["train", *configs, *settings]), InProcess)
+    if not done.folder.is_dir():
+        raise UserError("trained, but nothing was kept (trainer.fast_dev_run, barebones)")
+    return load(done.folder)
