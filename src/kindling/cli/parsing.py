@@ -21,7 +21,7 @@ from kindling.cli import help, numbers, resume
 from kindling.cli.arguments import Invocation
 from kindling.cli.messages import explain
 from kindling.cli.parser import Layers, plain
-from kindling.cli.settings import flat, settings, shown
+from kindling.cli.settings import flat, shown
 from kindling.cli.trust import trusted
 from kindling.data import memory, paths
 from kindling.data.datamodule import DataModule
@@ -111,25 +111,14 @@ class ParsingCLI(LightningCLI):
         try:
             self.settings = self.config = parser.parse_args(flags)
         except ArgumentError as error:
-            message = explain(str(error), known, self.layers.values)
-            raise UserError(f"{self._file_of(message)}{message}") from error
+            message = explain(str(error), known)
+            file = self.layers.files.get(re.split("[:= ]", message)[0])
+            where = f"{runs.shown(file)}: " if file else ""
+            raise UserError(f"{where}{message}") from error
         if printed:
             print(self.config_yaml, end="")
             raise SystemExit(0)
         numbers.check(dict(flat(plain(self.settings))), known)
-
-    def _file_of(self, message: str) -> str:
-        """The file in which the setting is that a message begins with; "" of one that was typed."""
-        named = re.match(r"[\w.]*", message)
-        name = named[0] if named else ""
-        for flag in reversed(self.flags):  # the last one decides
-            option, _, value = flag.partition("=")
-            if option == f"--{name}":
-                return ""
-            file = Path(value)
-            if option == "--config" and file.is_file() and name in dict(flat(settings(file))):
-                return f"{runs.shown(file)}: "
-        return ""
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: flags overrule the checkpoint's settings, not the other way round."""
