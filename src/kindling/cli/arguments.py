@@ -48,7 +48,7 @@ def read(argv: list[str]) -> Invocation:
         raise UserError(f"{stray[0]}: not an option; {_meant(stray[0])}")
     given, checkpoint, parent, trust = (only(flags, name) for name in NAMED)
     if trust not in (None, "true", "false"):
-        raise UserError(f"--trust={trust}: takes no value; write --trust alone")
+        raise UserError("--trust takes no value; write --trust alone")
     if trust == "true" and not checkpoint:
         raise UserError("--trust is for a checkpoint: --ckpt_path FILE")
     others = (flag for flag in flags if flag.partition("=")[0] not in NAMED)

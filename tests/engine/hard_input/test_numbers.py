@@ -84,7 +84,7 @@ def test_every_setting_of_a_problem_with_odd_values(
         "early_stopping.monitor=val/nope": "val/nope",
         "threads=1000000": "must be at most",
         "threads=0": "threads=0: must be at least 1",
-        "model.schedule=wavy": "no such choice; there are constant, cosine",
+        "model.schedule=wavy": "model.schedule=wavy: expected constant, cosine",
         "model.lr=0": "model.lr=0.0: must be above 0",
         "model.dropout=wide": "model.dropout=wide: expected float",
         "model.hidden=wide": "model.hidden=wide: expected list",
