@@ -26,8 +26,11 @@ EXPECTED = re.compile(
 )
 
 
-def explain(message: str, options: Mapping[str, Action]) -> str:
+def explain(message: str, options: Mapping[str, Action], flags: Iterable[str]) -> str:
     """The parser's message in one line that begins with the option's name."""
+    if message.endswith("expected one argument"):  # it names the class, not the class's argument
+        bare = next(flag for flag in flags if "=" not in flag)
+        return f"{bare} needs a value: {bare}=VALUE"
     text = "  ".join(line.strip() for line in message.splitlines() if line.strip())
     keys = list(dict.fromkeys(KEY.findall(text)))  # the outermost first
     option = ".".join(keys)

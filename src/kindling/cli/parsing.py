@@ -106,16 +106,15 @@ class ParsingCLI(LightningCLI):
             print(help.of_command(self.command, self.layers, parser), flush=True)
             raise SystemExit(0)
         flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
-        flags, printed = [f for f in flags if f != "--print_config"], "--print_config" in flags
+        flags = [flag for flag in flags if flag != "--print_config"]
         known = self.layers.options | {action.dest: action for action in parser._actions}
         try:
             self.settings = self.config = parser.parse_args(flags)
         except ArgumentError as error:
-            message = explain(str(error), known)
+            message = explain(str(error), known, flags)
             file = self.layers.files.get(re.split("[:= ]", message)[0])
-            where = f"{runs.shown(file)}: " if file else ""
-            raise UserError(f"{where}{message}") from error
-        if printed:
+            raise UserError(f"{runs.shown(file)}: {message}" if file else message) from error
+        if "--print_config" in self.flags:
             print(self.config_yaml, end="")
             raise SystemExit(0)
         numbers.check(dict(flat(plain(self.settings))), known)

@@ -121,6 +121,7 @@ MAX_EPOCHS = "trainer.max_epoch: no such option; did you mean trainer.max_epochs
         ("--data.batch_siz 3", "data.batch_siz: no such option; did you mean data.batch_size?"),
         ("--model.schedul=cosine", "model.schedul: no such option; did you mean model.schedule?"),
         ("--model.schedule cosin", "model.schedule=cosin: expected constant, cosine"),
+        ("--data.batch_size", "--data.batch_size needs a value: --data.batch_size=VALUE"),
         ("--data.batch_size=many", "data.batch_size=many: expected int"),
         ("--trainer.max_epoch=3", MAX_EPOCHS),
         ("--seed_everythin=3", "seed_everythin: no such option; did you mean seed_everything?"),
