@@ -33,7 +33,6 @@ def explain(message: str, options: Mapping[str, Action], flags: Iterable[str]) -
         return f"{bare} needs a value: {bare}=VALUE"
     text = "  ".join(line.strip() for line in message.splitlines() if line.strip())
     keys = list(dict.fromkeys(KEY.findall(text)))  # the outermost first
-    option = ".".join(keys)
     for found in UNKNOWN.findall(text):
         if (name := found.replace(".init_args", "")) not in keys:
             name = ".".join([*keys, name])
@@ -43,14 +42,21 @@ def explain(message: str, options: Mapping[str, Action], flags: Iterable[str]) -
             return "what to train? name a task: --config TASK (kindling --help lists them)"
         name = ".".join([*keys, required[1]])
         return f"{name} is required: --{name}=VALUE"
+    return _of_value(text, ".".join(keys), options)
+
+
+def _of_value(text: str, option: str, options: Mapping[str, Action]) -> str:
     shown = VALUE.findall(text)[-1:]
     typed = "=".join([option, *shown])
-    kinds = sorted({_plain(kind) for kind in EXPECTED.findall(text)}, key="null".__eq__)
-    if keys and (reason := NO_CLASS.search(text)):
+    kinds = [*dict.fromkeys(map(_plain, EXPECTED.findall(text)))]
+    if option and (reason := NO_CLASS.search(text)):
         return f"{typed}: no such class; {reason[1]}"
     if shown and UNNAMED.search(text) and not {"int", "float"} & {*kinds}:
         hint = getattr(options.get(option), "_typehint", None)
         return f"{typed}: no such class; {near_class(shown[0], hint)}"
+    choices = str(getattr(options.get(option), "metavar", ""))
+    if choices.startswith("{"):  # jsonargparse 4.42 does not say them
+        kinds = choices[1:-1].split(",")
     return f"{typed}: expected {' or '.join(kinds)}" if kinds else _plain(text)
 
 

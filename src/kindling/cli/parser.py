@@ -118,15 +118,14 @@ def find_class(part: str, name: Any) -> type | None:
     """The class of a dotted name, or of the short name of an imported one; None of a function."""
     if name is None:
         return None
-    typed = f"{part}={name}"
-    if part == "data" and Path(str(name)).exists():
-        what = "data is a class; the data's folder is data.root"
-        raise UserError(f"{typed}: {what}: --data.root={name}")
-    module, _, short = str(name).rpartition(".")
+    typed, (module, _, short) = f"{part}={name}", str(name).rpartition(".")
     if not module:
         for kind in classes(BASES[part]):
             if kind.__name__ == name:
                 return kind
+        if part == "data" and Path(short).exists():
+            what = "data is a class; the data's folder is data.root"
+            raise UserError(f"{typed}: {what}: --data.root={name}")
         raise UserError(f"{typed}: no such class; {near_class(short, BASES[part])}")
     try:
         found = getattr(importlib.import_module(module), short)

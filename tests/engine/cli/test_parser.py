@@ -120,7 +120,7 @@ MAX_EPOCHS = "trainer.max_epoch: no such option; did you mean trainer.max_epochs
         ('--model={"init_args":{"hiden":3}}', HIDDEN),
         ("--data.batch_siz 3", "data.batch_siz: no such option; did you mean data.batch_size?"),
         ("--model.schedul=cosine", "model.schedul: no such option; did you mean model.schedule?"),
-        ("--model.schedule cosin", "model.schedule=cosin: expected constant, cosine"),
+        ("--model.schedule cosin", "model.schedule=cosin: expected constant or cosine"),
         ("--data.batch_size", "--data.batch_size needs a value: --data.batch_size=VALUE"),
         ("--data.batch_size=many", "data.batch_size=many: expected int"),
         ("--trainer.max_epoch=3", MAX_EPOCHS),

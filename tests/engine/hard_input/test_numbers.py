@@ -85,7 +85,7 @@ def test_every_setting_of_a_problem_with_odd_values(
         "checkpoint.mode=up": "`mode` can be min, max but got up",
         "threads=1000000": "must be at most",
         "threads=0": "threads=0: must be at least 1",
-        "model.schedule=wavy": "model.schedule=wavy: expected constant, cosine",
+        "model.schedule=wavy": "model.schedule=wavy: expected constant or cosine",
         "model.lr=0": "model.lr=0.0: must be above 0",
         "model.dropout=wide": "model.dropout=wide: expected float",
         "model.hidden=wide": "model.hidden=wide: expected list",
