@@ -61,15 +61,14 @@ def _of_value(text: str, option: str, options: Mapping[str, Action]) -> str:
 
 
 def near_option(name: str, options: Iterable[str]) -> str:
-    """The options that were probably meant: of the same last name, a similar or a longer one."""
-    known, last = sorted({*options, "run", "ckpt_path"}), name.rpartition(".")[2]
-    meant = (
-        [option for option in known if option.rpartition(".")[2] == last]
-        or get_close_matches(name, known, 1, 0.75)
-        or [option for option in known if last in re.split(r"[._]", option)]
-    )
-    if meant:
-        return f"did you mean {' or '.join(sorted(meant, key=len)[:2])}?"
+    """The options that were probably meant: of the same last name, a longer or a similar one."""
+    part, last = name.partition(".")[0], name.rpartition(".")[2]
+    known = {option: option.rpartition(".")[2] for option in sorted({*options, "run", "ckpt_path"})}
+    longer = [own for own in known.values() if {last} & {own.split("_")[0], own.split("_")[-1]}]
+    for names in ([last], longer, get_close_matches(last, known.values(), 1, 0.75)):
+        if meant := [option for option, own in known.items() if own in names]:
+            meant = [option for option in meant if option.startswith(f"{part}.")] or meant
+            return f"did you mean {' or '.join(sorted(meant, key=len)[:2])}?"
     return "a task's options are listed by: kindling train --config TASK --help"
 
 
@@ -80,10 +79,10 @@ def near_class(name: str, hint: Any) -> str:
 
 
 def classes(hint: Any) -> Iterator[type]:
-    """The classes in a type hint, and all imported ones that derive from them."""
+    """The classes in a type hint but for Python's own, and all imported ones that derive."""
     for part in get_args(hint):
         yield from classes(part)
-    if isinstance(hint, type):
+    if isinstance(hint, type) and hint.__module__ != "builtins":
         yield hint
         derived: list[type] = hint.__subclasses__()
         for kind in derived:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch import callbacks as stock
 from lightning.pytorch.loggers import Logger
@@ -128,8 +129,11 @@ class TrainerCLI(ParsingCLI):
         """For the run's two checkpoints, and for more where the settings ask for them."""
         chosen = self.settings.checkpoint
         folder = chosen.dirpath or self.folder / runs.BEST.parent
-        # Made in any case, for it checks the settings.
-        asked = stock.ModelCheckpoint(**{**chosen.as_dict(), "dirpath": folder, "save_last": None})
+        settings = {**chosen.as_dict(), "dirpath": folder, "save_last": None}
+        try:
+            asked = stock.ModelCheckpoint(**settings)  # in any case, for it checks the settings
+        except MisconfigurationException as error:
+            raise UserError(f"checkpoint: {error}") from error
         yield RunCheckpoints(self.folder, chosen.monitor, chosen.mode, chosen.save_weights_only)
         defaults = inspect.signature(stock.ModelCheckpoint).parameters
         changed = {k for k, v in chosen.items() if v != defaults[k].default} - OF_RUN

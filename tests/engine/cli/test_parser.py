@@ -132,6 +132,11 @@ MAX_EPOCHS = "trainer.max_epoch: no such option; did you mean trainer.max_epochs
         ("--nothing=3", "a task's options are listed by: kindling train --config TASK --help"),
         ("--optimizer=Adamm", "optimizer=Adamm: no such class; did you mean Adam?"),
         ("--optimizer=Mine", "optimizer=Mine: no such class; name it with its module"),
+        (
+            "--optimizer=SGD --optimizer.betas=1",
+            "betas: no such option; a task's options",
+        ),
+        ("--monitor=x", "did you mean checkpoint.monitor or early_stopping.monitor?"),
         ("--optimizer=SGD --optimizer.lr=fast", "optimizer.lr=fast: expected float or null"),
         ("--data=/", "data=/: data is a class; the data's folder is data.root: --data.root=/"),
         ("--model=/", "model=/: no such class; name it with its module"),
@@ -147,7 +152,7 @@ MAX_EPOCHS = "trainer.max_epoch: no such option; did you mean trainer.max_epochs
         ),
         ("--data=os.system", "data: no such class; Import path"),
         ("--trainer.callbacks+=own_parsing.Nope", "trainer.callbacks=own_parsing.Nope: no such"),
-        ("--trainer.callbacks+=Nope", "trainer.callbacks=Nope: no such class"),
+        ("--trainer.callbacks+=Nope", "trainer.callbacks=Nope: no such class; name it"),
         ("--trainer.logger=subprocess.Popen", "trainer.logger=subprocess.Popen: no such class"),
         (
             f"--trainer.callbacks+={MONITOR} --trainer.callbacks.log_momentum=x",

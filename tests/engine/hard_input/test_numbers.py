@@ -82,7 +82,7 @@ def test_every_setting_of_a_problem_with_odd_values(
         "model.hidden=[2000000000]": "memory",
         "early_stopping.min_delta=.nan": "must be a finite number",
         "early_stopping.monitor=val/nope": "val/nope",
-        "checkpoint.mode=up": "`mode` can be min, max but got up",
+        "checkpoint.mode=up": "checkpoint: `mode` can be min, max but got up",
         "threads=1000000": "must be at most",
         "threads=0": "threads=0: must be at least 1",
         "model.schedule=wavy": "model.schedule=wavy: expected constant or cosine",
