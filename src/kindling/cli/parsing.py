@@ -57,6 +57,7 @@ class ParsingCLI(LightningCLI):
             config = yaml.safe_load(embedded["config"])
             config = config if invocation.trust else trusted(config, self.checkpoint)
             self.flags = [f"--config={shown(config)}", *self.flags]
+        self.layers = Layers(self.flags)
         super().__init__(
             args=self.flags,
             run=False,  # no subcommands of its own: their parsers would take a second
@@ -67,10 +68,6 @@ class ParsingCLI(LightningCLI):
         )
 
     # Parsing.
-
-    @cached_property
-    def layers(self) -> Layers:
-        return Layers(self.flags)
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
