@@ -20,7 +20,7 @@ COMMANDS = {
     "test": "score a checkpoint on the test split",
     "predict": "predict raw input (--data.input), no targets needed",
 }
-NAMED = ("--run", "--ckpt_path", "--from_run")
+NAMED = ("--run", "--ckpt_path", "--from_run", "--trust")
 VALUE = re.compile(r"[^-]|-[\d.]|-?$")  # the beginning of a word that is not an option
 
 
@@ -41,21 +41,23 @@ class Invocation:
 
 def read(argv: list[str]) -> Invocation:
     """Split the command off ``argv`` and resolve ``--run``, ``--ckpt_path`` and ``--config``."""
-    command, *flags = argv
+    command, *words = argv
     _check_command(command)
-    joined = join_values(flags)
-    if stray := [flag for flag in joined if not flag.startswith("-")]:
+    flags = join_values(words)
+    if stray := [flag for flag in flags if not flag.startswith("-")]:
         raise UserError(f"{stray[0]}: not an option; {_meant(stray[0])}")
-    given, checkpoint, parent = (only(joined, name) for name in NAMED)
-    if (trust := _switch(joined, "--trust")) and not checkpoint:
+    given, checkpoint, parent, trust = (only(flags, name) for name in NAMED)
+    if trust not in (None, "true", "false"):
+        raise UserError("--trust takes no value; write --trust alone")
+    if trust == "true" and not checkpoint:
         raise UserError("--trust is for a checkpoint: --ckpt_path FILE")
-    others = (flag for flag in joined if flag.partition("=")[0] not in (*NAMED, "--trust"))
+    others = (flag for flag in flags if flag.partition("=")[0] not in NAMED)
     flags = sorted(map(_resolve, others), key=_rank)
     trains = command in ("fit", "train")
     if parent and (not trains or given or checkpoint):
         raise UserError("--from_run starts a new run: fit or train, without --run, --ckpt_path")
     origin = run = runs.find(given) if given else None
-    invocation = Invocation(command, flags, run, trust=trust, words=[*argv])
+    invocation = Invocation(command, flags, run, trust=trust == "true", words=argv)
     if parent:
         origin = runs.find(parent, "--from_run")
         # The new run is made beside it, also where the folder of the runs was moved.
@@ -101,16 +103,6 @@ def _meant(word: str) -> str:
     return "options begin with two dashes, as in --trainer.max_epochs=5"
 
 
-def _switch(flags: list[str], name: str) -> bool:
-    """Whether an option that takes no value is given; true and false are understood as well."""
-    if name in flags:
-        return True
-    value = only(flags, name)
-    if value is not None and value.lower() not in ("true", "false"):
-        raise UserError(f"{name}={value}: {name} takes no value; write {name} alone")
-    return value is not None and value.lower() == "true"
-
-
 def join_values(words: list[str]) -> list[str]:
     """``--name value`` as ``--name=value``, and ``-c`` as ``--config``."""
     joined: list[str] = []
@@ -120,6 +112,7 @@ def join_values(words: list[str]) -> list[str]:
             joined[-1] = f"{last}={word}"
         else:
             joined.append(re.sub(r"^-c\b", "--config", "--help" if word == "-h" else word))
+    joined = ["--trust=true" if flag == "--trust" else flag for flag in joined]
     for flag in joined:
         name, _, value = flag.partition("=")
         if name in ("--config", *NAMED) and not value:

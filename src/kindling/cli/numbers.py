@@ -3,7 +3,6 @@
 Lightning checks some settings late, when there is a run already, and others never.
 """
 
-import inspect
 import math
 import os
 import pydoc
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any, get_args
 
+from kindling.cli.parser import options
 from kindling.data.numbers import at_least
 from kindling.errors import UserError
 
@@ -55,11 +55,11 @@ MAY_BE_ZERO = (*LIMITS[1:], "trainer.overfit_batches")
 SHARED = ("trainer", "early_stopping", "checkpoint", "optimizer", "lr_scheduler")
 
 
-def check(settings: Mapping[str, Any], options: Mapping[str, Action]) -> None:
+def check(settings: Mapping[str, Any], known: Mapping[str, Action]) -> None:
     """Raise a UserError that names a number out of range, or a null where there can be none."""
     for name, value in settings.items():
         if value is None:
-            _refuse_null(name, settings, options.get(name))
+            _refuse_null(name, settings, known.get(name))
         elif isinstance(value, float) and name.partition(".")[0] in SHARED:
             _check_float(name, value)
         number = _whole(value) if name in LEAST else None
@@ -91,19 +91,11 @@ def _check_float(name: str, value: float) -> None:
 
 def _refuse_null(name: str, settings: Mapping[str, Any], option: Action | None) -> None:
     """Raise a UserError for null in a class's argument: the parser accepts it for any type."""
-    part, _, argument = name.rpartition(".")
-    if option is not None:
-        kind, default = getattr(option, "_typehint", None), option.default
-    elif isinstance(settings.get(part), str) and (chosen := pydoc.locate(settings[part])):
-        parameter = inspect.signature(chosen).parameters.get(argument)  # type: ignore[arg-type]
-        if parameter is None:
-            return
-        kind, default = parameter.annotation, parameter.default
-    else:
+    part = name.rpartition(".")[0]
+    if option is None and isinstance(chosen := pydoc.locate(str(settings.get(part))), type):
+        option = options(chosen, part).get(name)
+    hint = getattr(option, "_typehint", None)
+    if option is None or hint in (None, Any) or NoneType in get_args(hint):
         return
-    if isinstance(kind, str):  # an annotation that was never evaluated
-        nullable = "None" in kind or "Optional" in kind
-    else:
-        nullable = kind in (None, Any, inspect.Parameter.empty) or NoneType in get_args(kind)
-    if not (nullable or default is None):
+    if option.default is not None:
         raise UserError(f"{name}=null: must not be null; leave it out")

@@ -18,6 +18,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
+from kindling.cli.messages import classes, near_class
 from kindling.cli.settings import flat, settings
 from kindling.data import paths
 from kindling.data.datamodule import DataModule
@@ -37,6 +38,7 @@ class Layers:
     Attributes:
         flags: What the parser gets.
         values: Settings by the names of their options.
+        files: The file that each of them is from; ``None`` for one that was typed.
         classes: The named classes of model and data.
         options: The arguments of these classes by the names of their options.
         linked: Arguments of the model that are attributes of the data module of the same name.
@@ -45,31 +47,32 @@ class Layers:
     def __init__(self, flags: Sequence[str]) -> None:
         self.flags: list[str] = []
         self.values: dict[str, Any] = {}
+        self.files: dict[str, Path | None] = {}
         for flag in (f"--config={paths.CONFIGS / 'trainer.yaml'}", *flags):
             self._add(flag)
         for name in (name for name, value in self.values.items() if MASK in str(value)):
             raise UserError(f"{name}: a secret, which is never saved; give it again: --{name}=...")
-        named = [part for part in BASES if self.values.get(part) is not None]
-        found = {part: find_class(part, self.values[part]) for part in named}
+        found = {part: find_class(part, self.values.get(part)) for part in BASES}
         self.classes = {part: kind for part, kind in found.items() if kind}
         self.options: dict[str, Action] = {}
         for part, kind in self.classes.items():
             self.options |= options(kind, part)
-        self.linked = self._linked(*self.classes.values()) if len(self.classes) == 2 else []
+        self.linked = self._linked(*found.values())
         for name in self.linked:
             self.options.pop(f"model.{name}")
 
     def _add(self, flag: str) -> None:
         option, _, value = flag.removeprefix("--").partition("=")
         option = option.replace(".init_args", "").removesuffix(".class_path")
-        is_file = option == "config" and value[:1] != "{"
-        typed = settings(Path(value)) if is_file else _typed(value)
+        file = Path(value) if option == "config" and value[:1] != "{" else None
+        typed = settings(file) if file else _typed(value)
         named = dict(flat(typed if option == "config" else {option: typed}))
         for name in [name for name, new in named.items() if self._replaces(name, new)]:
             self.values = {k: v for k, v in self.values.items() if not k.startswith(f"{name}.")}
             self.flags.append(f"--config={json.dumps({name: None})}")
         for name, new in named.items():
             self.values[name.removesuffix("+")] = [new] if name.endswith("+") else new
+            self.files[name.removesuffix("+")] = file
         self.flags.append(flag)
 
     def _replaces(self, name: str, new: Any) -> bool:
@@ -84,15 +87,18 @@ class Layers:
         short, long = sorted((f".{old}", f".{new}"), key=len)  # with its module, or without
         return old is not None and (below or isinstance(old, list)) and not long.endswith(short)
 
-    def _linked(self, model: type, data: type) -> list[str]:
+    def _linked(self, model: type | None, data: type | None) -> list[str]:
         """Links of our bases alone: stock Lightning has none."""
-        if not (issubclass(model, Module) and issubclass(data, DataModule)):
+        if not (model and issubclass(model, Module) and data and issubclass(data, DataModule)):
             return []
+        taken, offered = (
+            {option.partition(".")[2] for option in self.options if option.startswith(part)}
+            for part in BASES
+        )
         named = {name for kind in data.__mro__ for name in inspect.get_annotations(kind)}
         named = {*dir(data), *named}.difference(dir(LightningDataModule))
-        values = {name for name in named if not callable(getattr(data, name, None))}
-        taken = [o.removeprefix("model.") for o in self.options if o.startswith("model.")]
-        linked = [name for name in taken if f"data.{name}" in self.options or name in values]
+        offered |= {name for name in named if not callable(getattr(data, name, None))}
+        linked = sorted(taken & offered)
         if given := [name for name in linked if f"model.{name}" in self.values]:
             what = f"model.{given[0]} is computed from the data (data.{given[0]})"
             raise UserError(f"{what}; leave it out")
@@ -110,27 +116,25 @@ def options(kind: type, part: str) -> Mapping[str, Action]:
 
 def find_class(part: str, name: Any) -> type | None:
     """The class of a dotted name, or of the short name of an imported one; None of a function."""
-    module, _, short = str(name).rpartition(".")
+    if name is None:
+        return None
+    typed, (module, _, short) = f"{part}={name}", str(name).rpartition(".")
     if not module:
-        kinds = [BASES[part]]
-        for kind in kinds:
+        for kind in classes(BASES[part]):
             if kind.__name__ == name:
                 return kind
-            kinds += kind.__subclasses__()
-        if Path(str(name)).exists():
-            what = f"{part} is a class; the data's folder is data.root"
-            raise UserError(f"{part}={name}: {what}: --data.root={name}")
-        raise UserError(f"{part}={name}: name the class with its module, package.module.{name}")
+        if part == "data" and Path(short).exists():
+            what = "data is a class; the data's folder is data.root"
+            raise UserError(f"{typed}: {what}: --data.root={name}")
+        raise UserError(f"{typed}: no such class; {near_class(short, BASES[part])}")
     try:
         found = getattr(importlib.import_module(module), short)
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{part}={name}: no such class; {reason}") from error
-    if not isinstance(found, type):
-        return None
-    if not issubclass(found, BASES[part]):
-        raise UserError(f"{part}={name}: no such class; it is not a {BASES[part].__name__}")
-    return found
+        raise UserError(f"{typed}: no such class; {reason}") from error
+    if isinstance(found, type) and not issubclass(found, BASES[part]):
+        raise UserError(f"{typed}: no such class; it is not a {BASES[part].__name__}")
+    return found if isinstance(found, type) else None
 
 
 def _typed(value: str) -> Any:

@@ -21,7 +21,7 @@ from kindling.cli import help, numbers, resume
 from kindling.cli.arguments import Invocation
 from kindling.cli.messages import explain
 from kindling.cli.parser import Layers, plain
-from kindling.cli.settings import flat, settings, shown
+from kindling.cli.settings import flat, shown
 from kindling.cli.trust import trusted
 from kindling.data import memory, paths
 from kindling.data.datamodule import DataModule
@@ -57,6 +57,7 @@ class ParsingCLI(LightningCLI):
             config = yaml.safe_load(embedded["config"])
             config = config if invocation.trust else trusted(config, self.checkpoint)
             self.flags = [f"--config={shown(config)}", *self.flags]
+        self.layers = Layers(self.flags)
         super().__init__(
             args=self.flags,
             run=False,  # no subcommands of its own: their parsers would take a second
@@ -67,10 +68,6 @@ class ParsingCLI(LightningCLI):
         )
 
     # Parsing.
-
-    @cached_property
-    def layers(self) -> Layers:
-        return Layers(self.flags)
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
@@ -106,30 +103,18 @@ class ParsingCLI(LightningCLI):
             print(help.of_command(self.command, self.layers, parser), flush=True)
             raise SystemExit(0)
         flags = ["--help" if flag == "--help=all" else flag for flag in self.layers.flags]
-        flags, printed = [f for f in flags if f != "--print_config"], "--print_config" in flags
+        flags = [flag for flag in flags if flag != "--print_config"]
         known = self.layers.options | {action.dest: action for action in parser._actions}
         try:
             self.settings = self.config = parser.parse_args(flags)
         except ArgumentError as error:
-            message = explain(str(error), known, self.layers.values)
-            raise UserError(f"{self._file_of(message)}{message}") from error
-        if printed:
+            message = explain(str(error), known, flags)
+            file = self.layers.files.get(re.split("[:= ]", message)[0])
+            raise UserError(f"{runs.shown(file)}: {message}" if file else message) from error
+        if "--print_config" in self.flags:
             print(self.config_yaml, end="")
             raise SystemExit(0)
         numbers.check(dict(flat(plain(self.settings))), known)
-
-    def _file_of(self, message: str) -> str:
-        """The file in which the setting is that a message begins with; "" of one that was typed."""
-        named = re.match(r"[\w.]*", message)
-        name = named[0] if named else ""
-        for flag in reversed(self.flags):  # the last one decides
-            option, _, value = flag.partition("=")
-            if option == f"--{name}":
-                return ""
-            file = Path(value)
-            if option == "--config" and file.is_file() and name in dict(flat(settings(file))):
-                return f"{runs.shown(file)}: "
-        return ""
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: flags overrule the checkpoint's settings, not the other way round."""

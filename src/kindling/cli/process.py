@@ -153,10 +153,9 @@ class PrintOnce(logging.Handler):
 def quiet() -> Iterator[None]:
     """Hide what Lightning says at every start, and print the log of the project's own code.
 
-    Filters, levels and environment are restored afterwards.
+    Filters and levels are restored afterwards, and the environment by ``processes.environment``.
     """
     before = {name: logging.getLogger(name).level for name in LEVELS}
-    environment = dict(os.environ)
     handler = PrintOnce(logging.ERROR if rank() else logging.INFO)
     try:
         # The oldest supported version has some methods under their old names alone.
@@ -176,5 +175,3 @@ def quiet() -> Iterator[None]:
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
             logging.getLogger(name).removeHandler(handler)
-        os.environ.clear()
-        os.environ.update(environment)

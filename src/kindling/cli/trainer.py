@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch import callbacks as stock
 from lightning.pytorch.loggers import Logger
@@ -127,6 +128,12 @@ class TrainerCLI(ParsingCLI):
     def _checkpoint_callbacks(self, others: list[Callback]) -> Iterator[Callback]:
         """For the run's two checkpoints, and for more where the settings ask for them."""
         chosen = self.settings.checkpoint
+        folder = chosen.dirpath or self.folder / runs.BEST.parent
+        settings = {**chosen.as_dict(), "dirpath": folder, "save_last": None}
+        try:
+            asked = stock.ModelCheckpoint(**settings)  # in any case, for it checks the settings
+        except MisconfigurationException as error:
+            raise UserError(f"checkpoint: {error}") from error
         yield RunCheckpoints(self.folder, chosen.monitor, chosen.mode, chosen.save_weights_only)
         defaults = inspect.signature(stock.ModelCheckpoint).parameters
         changed = {k for k, v in chosen.items() if v != defaults[k].default} - OF_RUN
@@ -136,9 +143,7 @@ class TrainerCLI(ParsingCLI):
             if isinstance(callback, stock.ModelCheckpoint) and callback.dirpath is None:
                 callback.dirpath = str(self.folder / runs.BEST.parent)
         if changed:
-            folder = chosen.dirpath or self.folder / runs.BEST.parent
-            settings = {**chosen.as_dict(), "dirpath": folder, "save_last": None}
-            yield stock.ModelCheckpoint(**settings)
+            yield asked
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -346,7 +346,10 @@ class TableDataModule(DataModule):
     def _table(self) -> pd.DataFrame:
         """The rows of the file, whose columns are needed before setup."""
         self.prepare_data()
-        return self.labelled(self.load(self.path), self.path)
+        table = self.load(self.path)
+        named = [name for name in self.targets if name]  # a subclass may have targets of its own
+        require_columns(table, named, self.path, "data.target")
+        return self.labelled(table, self.path)
 
     @cached_property
     def _parts(self) -> list[NDArray[np.int64]]:

@@ -145,10 +145,13 @@ def text(table: pd.DataFrame, column: str) -> "pd.Series[str]":
     return cells if written is None else written(column)[table.index]
 
 
-def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+def require_columns(
+    table: pd.DataFrame, columns: Sequence[str], path: Path, setting: str = ""
+) -> None:
     """Raise a UserError with the nearest name if the table lacks one of the columns.
 
-    A part of a date, such as ``signup year``, needs the column of the date.
+    A part of a date, such as ``signup year``, needs the column of the date. The error names the
+    setting that chose the columns, if there is one.
     """
     by_folded = {str(name).casefold(): str(name) for name in table.columns}
     for column in columns:
@@ -156,7 +159,8 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> 
             near = difflib.get_close_matches(column.casefold(), by_folded, n=1)
             hint = f" (did you mean {by_folded[near[0]]!r}?)" if near else ""
             names = listed(list(map(str, table.columns)))
-            raise UserError(f"{path}: no column {column!r}{hint}: the columns are {names}")
+            change = f"; change --{setting}" if setting else ""
+            raise UserError(f"{path}: no column {column!r}{hint}: the columns are {names}{change}")
 
 
 def listed(names: Sequence[str]) -> str:

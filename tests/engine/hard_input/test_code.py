@@ -29,7 +29,7 @@ CONFIGS = {
     "model: {{class_path: os.system}}": "model: no such class",
     "model: {{class_path: ..a.b}}": "..a.b: no such class",
     "model: {{class_path: torch._C.Generator}}": "no such class",
-    "model: {{class_path: 5}}": "model=5: name the class with its module",
+    "model: {{class_path: 5}}": "model=5: no such class; name it with its module",
     "model: {{init_args: [1]}}": "model.init_args holds no settings",
     "trainer: [1]": "trainer holds no settings",
     f"data: {POPEN}": "subprocess.Popen: no such class",

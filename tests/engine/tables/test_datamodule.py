@@ -154,6 +154,13 @@ def test_a_checkpoint_is_all_it_takes_to_read_raw_rows(kind: Kind, root: Path) -
         data.setup("predict")
 
 
+@pytest.mark.parametrize("kind", [Numbers, Classes, Labels])
+def test_a_target_that_is_not_there_names_its_setting(kind: Kind, root: Path) -> None:
+    expected = r"mine\.csv: no column 'targt' \(did you mean 'target'\?\).*; change --data\.target$"
+    with pytest.raises(UserError, match=expected):
+        module(root, kind, target="targt")
+
+
 def test_other_settings_than_the_checkpoint_s_are_refused(root: Path) -> None:
     for kind, settings, message in (
         (Numbers, {"numbers": ["area"]}, "data.numbers: the checkpoint was trained with area, age"),
