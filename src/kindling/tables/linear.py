@@ -101,7 +101,7 @@ class LinearModel(nn.Module):
 
 
 def _axes(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Orthogonal directions ``(D, min(N, D))`` that the rows differ in, and their sums of squares."""
+    """Orthogonal directions ``(D, min(N, D))`` that rows differ in, and their sums of squares."""
     if rows.shape[1] <= len(rows):
         squares, axes = torch.linalg.eigh(rows.T @ rows)
         return axes, squares
