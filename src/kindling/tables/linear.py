@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 PENALTY = 1.0
-"""Weight of the ridge penalty beside the sum over the rows; columns are standardized."""
+"""Least weight of the penalty of logistic regression beside the sum over the rows."""
 
 PENALTIES = [10 ** (k / 2) for k in range(-8, 13)]
 """Penalties of which the best is chosen."""
@@ -25,7 +25,7 @@ SEEN = 50_000
 
 
 class LinearModel(nn.Module):
-    """Ridge regression, or multinomial logistic regression with a fixed penalty.
+    """Ridge regression, or multinomial logistic regression, both with a ridge penalty.
 
     Nothing here is trained by gradient with the net: :meth:`fit_numbers` or :meth:`fit_classes`
     takes the training rows once. Until then every output is NaN.
@@ -58,27 +58,24 @@ class LinearModel(nn.Module):
             for Prediction, 1974, Technometrics 16(1)
         """
         columns, target, weight = _some_rows(columns, target, weight)
-        rows, wanted, share = columns.double(), target.double(), (weight / weight.sum()).double()
-        middle, mean = share @ rows, share @ wanted
-        size, root = (share @ (rows - middle).square()).sqrt(), (share * len(rows)).sqrt()[:, None]
-        size = size.where(size > FLAT * rows.abs().amax(0), torch.inf)
-        rows, wanted, best = root * (rows - middle) / size, root * (wanted - mean), torch.inf
+        rows, wanted, share, middle, mean, size = _standardized(columns, target, weight)
+        best = torch.inf
         for kept in subsets or [torch.arange(rows.shape[1])]:
-            axes, squares = _axes(rows[:, kept])
-            along = rows[:, kept] @ axes
-            for penalty in PENALTIES:
-                shrunk = 1 / (squares.clamp(min=0) + penalty)
-                slopes = shrunk[:, None] * (along.T @ wanted)
-                left = (1 - share - along.square() @ shrunk).clamp(min=FLAT)
-                error = float(((wanted - along @ slopes) / left[:, None]).square().mean())
-                if error < best:
-                    best, slope = error, wanted.new_zeros(rows.shape[1], wanted.shape[1])
-                    slope[kept] = (axes @ slopes) / size[kept, None]
-                    self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
+            error, _, slopes = _ridge(rows[:, kept], wanted, share)
+            if error < best:
+                best, slope = error, wanted.new_zeros(rows.shape[1], wanted.shape[1])
+                slope[kept] = slopes / size[kept, None]
+                self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
 
     def fit_classes(self, columns: Tensor, target: Tensor, weight: Tensor) -> None:
-        """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``, rows by weight."""
+        """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``, rows by weight.
+
+        The penalty is what least squares take to the classes, times what the logistic loss curves.
+        """
         columns, target, weight = _some_rows(columns, target, weight)
+        ones = nn.functional.one_hot(target, self.coefficients.shape[1])
+        rows, wanted, share, _, mean, _ = _standardized(columns, ones, weight)
+        penalty = max(PENALTY, _ridge(rows, wanted, share)[1] * float((mean * (1 - mean)).mean()))
         rows = _with_one(columns).double()
         size = (rows.shape[1], self.coefficients.shape[1])
         slope = torch.zeros(size, dtype=torch.float64, requires_grad=True)
@@ -87,8 +84,8 @@ class LinearModel(nn.Module):
         def loss() -> Tensor:
             optimizer.zero_grad()
             errors = nn.functional.cross_entropy(rows @ slope, target, reduction="none")
-            penalty = PENALTY / 2 * slope[:-1].square().sum()
-            total = ((weight * errors).sum() + penalty) / len(rows)
+            shrinkage = penalty / 2 * slope[:-1].square().sum()
+            total = ((weight * errors).sum() + shrinkage) / len(rows)
             total.backward()  # type: ignore[no-untyped-call]
             return total
 
@@ -98,6 +95,30 @@ class LinearModel(nn.Module):
 
     def forward(self, columns: Tensor) -> Tensor:
         return _with_one(columns.to(self.coefficients)) @ self.coefficients
+
+
+def _standardized(columns: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+    """Columns and targets about their means, rows by root weight; shares; means and deviations."""
+    rows, wanted, share = columns.double(), target.double(), (weight / weight.sum()).double()
+    middle, mean = share @ rows, share @ wanted
+    size, root = (share @ (rows - middle).square()).sqrt(), (share * len(rows)).sqrt()[:, None]
+    size = size.where(size > FLAT * rows.abs().amax(0), torch.inf)
+    return root * (rows - middle) / size, root * (wanted - mean), share, middle, mean, size
+
+
+def _ridge(rows: Tensor, wanted: Tensor, share: Tensor) -> tuple[float, float, Tensor]:
+    """The least error on rows left out, and the penalty and the slopes ``(D, T)`` that have it."""
+    axes, squares = _axes(rows)
+    along = rows @ axes
+    leverage, found = along.square(), (torch.inf, PENALTY, wanted[:0])
+    for penalty in PENALTIES:
+        shrunk = 1 / (squares.clamp(min=0) + penalty)
+        slopes = shrunk[:, None] * (along.T @ wanted)
+        left = (1 - share - leverage @ shrunk).clamp(min=FLAT)
+        error = float(((wanted - along @ slopes) / left[:, None]).square().mean())
+        if error < found[0]:
+            found = error, penalty, axes @ slopes
+    return found
 
 
 def _axes(rows: Tensor) -> tuple[Tensor, Tensor]:
