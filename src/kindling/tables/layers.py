@@ -202,7 +202,8 @@ class RowNet(nn.Module):
         self.highest.copy_(high + (high - low) / 2)
 
     def _normal(self, numbers: Tensor) -> Tensor:
-        return self.normalize(numbers).clamp(self.lowest, self.highest)
+        normal: Tensor = self.normalize(numbers)
+        return normal.clamp(self.lowest, self.highest)
 
     def columns(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """The input of trees and a linear model, with a column for each value of a category."""
