@@ -244,7 +244,9 @@ def _are_numbers(there: "pd.Series[str]", number: NDArray[np.float64]) -> bool:
     if len(text) * 2 >= len(there):
         return False
     if len(text) <= MISTYPED * len(there):
-        return True
+        words = [word for word in text if any(map(str.isalnum, word))]
+        # A word that recurs among few values is one of them rather than a mistake.
+        return there.nunique() > FEW or len({*words}) == len(words)
     return text.nunique() == 1 and not any(map(str.isalnum, text.iloc[0]))
 
 

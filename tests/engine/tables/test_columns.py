@@ -25,6 +25,8 @@ def column(name: str, *cells: object) -> "pd.Series[str]":
         (column("area", 2.5, -1, "1e3", None), "numbers"),
         (column("area", "1,5", "2,5", "1,5"), "numbers"),
         (column("area", *range(3, 99, 2), 4, 4, "x"), "numbers"),  # a mistake, to be named as one
+        (column("grade", *[9, 10, 11, 12] * 30, "other", "other"), "categories"),
+        (column("grade", *[9, 10, 11, 12] * 30, "other", "?", "?"), "numbers"),
         (column("hp", 130, "?", 165, 150), "numbers"),  # a mark of what is missing
         (column("ticket", 113803, 373450, "A/5 21171", 349909), "categories"),
         (column("price", "$1,777", "$365", "$12,450", "$998"), "numbers"),
