@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kindling.errors import UserError
-from kindling.series.calendar import Calendar, Mask, Ticks, round_span
+from kindling.series.calendar import DAY, Calendar, Mask, Ticks, round_span
 from kindling.series.clock import Clock
 from kindling.series.columns import SeriesColumns
 from kindling.series.rows import Chunk
@@ -251,6 +251,8 @@ class Grid:
         ends = self.calendar.times([start, start + size - 1]).astype("M8[us]").astype("M8[s]")
         what = f"most of {size} rows from {ends[0]} to {ends[1]}, {self.every}, are missing"
         cure = "look for a wrong timestamp"
+        if self.calendar.kind == "time" and self.calendar.step < DAY:
+            cure += "; of measurements by day alone, --data.resample=1d takes means of days"
         if self.counts["rows off the grid dropped"] > _IRREGULAR * self.rows:
             cure = self._resample((ends[1] - ends[0]) / np.timedelta64(1, "us") / self.rows)
         return UserError(f"{self.title}: {what}; {cure}")

@@ -24,6 +24,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 _OFFSET = re.compile(r"[T ]\d\d(?::?\d\d)*(?:\.\d+)?\s*(?:Z|[+-]\d\d:?(?:\d\d)?)$")
 _TAIL = re.compile(r"([+-])(\d\d):?(\d\d)?$")
 _QUARTER = re.compile(r"(?:(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4}))", re.IGNORECASE)
+_WEEK = re.compile(r"(\d{4})[- ]?W(\d{1,2})", re.IGNORECASE)
 _UNIX = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1.0, "nanoseconds": 1e-3}
 _PLAUSIBLE = (3e14, 4.2e15)  # microseconds: 1979 to 2103
 _ELAPSED = 1000  # a count of seconds begins below it
@@ -74,6 +75,8 @@ def find_layout(times: "pd.Series[str]", dayfirst: bool | None, zone: str | None
         known = _of_numbers(times)
     elif _QUARTER.fullmatch(first):
         known = ["quarter"]
+    elif _WEEK.fullmatch(first):
+        known = ["week"]
     elif _parse(times[:1], "ISO8601")[0] != NOT_A_TIME:
         known = ["ISO8601"]
     else:
@@ -91,6 +94,8 @@ def _of_numbers(times: "pd.Series[str]") -> list[str]:
         layout = _DIGITS[len(first)]
         if (_parse(times, layout) != NOT_A_TIME).all():
             return [layout]
+    if digits and len(first) == 6 and (_parse(times, "%y%m%d") != NOT_A_TIME).all():
+        return ["%y%m%d"]
     if abs(numbers[0]) < _ELAPSED:
         return ["seconds"]
     if ((numbers >= 1000) & (numbers < 3000)).all():
@@ -144,6 +149,8 @@ def _parse(times: "pd.Series[str]", layout: str) -> Ticks:
     if layout == "quarter":
         times = times.map(_first_month)
         layout = "%Y-%m"
+    if layout == "week":
+        times, layout = times.str.replace(_WEEK, r"\1-W\2-1", regex=True), "%G-W%V-%u"
     ticks = _to_ticks(times, layout)
     if (late := ticks == NOT_A_TIME).any() and "%I" not in layout:
         # Midnight at the end of a day; looked for only where a time cannot be read.

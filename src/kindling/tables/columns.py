@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kindling.data.files import photo_suffixes
 from kindling.errors import UserError
-from kindling.tables.dates import PARTS, dates, part_of, source
+from kindling.tables.dates import PARTS, dates, is_of_a_day, part_of, source
 from kindling.tables.formats import format_of, parse
 from kindling.tables.read import require_columns, shown
 
@@ -37,8 +37,9 @@ PER_ID = 10
 """Rows for each value above which an identifier is learned as a category."""
 
 WHOSE = re.compile(
-    r"country|patient|customer|client|user|subject|person|player|student|household|account"
-    r"|company|ticker|store|site|station|device|sensor|machine",
+    r"(^|[^a-z])(country|patient|customer|client|user|subject|person|player|student|household"
+    r"|account|company|ticker|store|site|station|device|sensor|machine)"
+    r"([^a-z]*(id|no|nr|number|name|key|code))?$",
     re.IGNORECASE,
 )
 """Names of columns that say whose row it is, where a value has several rows."""
@@ -126,7 +127,8 @@ def looks_like(cells: "pd.Series[str]") -> Kind | None:
         if dates(cells) is not None:
             return None
         return "identifiers" if distinct > max(FEW, len(there) / 2) else "categories"
-    if not np.array_equal(number, np.floor(number)):
+    whole = number[np.isfinite(number)]
+    if not np.array_equal(whole, np.floor(whole)):
         return "numbers"
     if len(there) == len(cells) and _counts_rows(number):
         return "identifiers"
@@ -225,10 +227,12 @@ def related_rows(table: pd.DataFrame, targets: Sequence[str]) -> list[str]:
         distinct = cells.nunique()
         if name in targets or distinct < GROUPS:
             continue
-        if dates(cells) is not None:
-            found.append(f"{name} is a time: data.time={name!r} tests on what comes last")
+        if (moments := dates(cells)) is not None:
+            if not is_of_a_day(moments):
+                found.append(f"{name} is a time: data.time={name!r} tests on what comes last")
         elif 2 * distinct <= len(cells) and (ID.search(name) or WHOSE.search(name)):
-            each = f"{len(cells) / distinct:.3g} rows for each of {distinct:,} values"
+            rows = len(cells) / distinct
+            each = f"{rows:{',.0f' if rows >= 100 else '.3g'}} rows for each of {distinct:,} values"
             found.append(f"{name} has {each}: data.group={name!r} keeps them in one split")
     return found
 
@@ -240,7 +244,9 @@ def _are_numbers(there: "pd.Series[str]", number: NDArray[np.float64]) -> bool:
     if len(text) * 2 >= len(there):
         return False
     if len(text) <= MISTYPED * len(there):
-        return True
+        words = [word for word in text if any(map(str.isalnum, word))]
+        # A word that recurs among few values is one of them rather than a mistake.
+        return there.nunique() > FEW or len({*words}) == len(words)
     return text.nunique() == 1 and not any(map(str.isalnum, text.iloc[0]))
 
 

@@ -157,6 +157,9 @@ class TableNet(nn.Module):
 class RowNet(nn.Module):
     """A table's rows as the file has them, through :class:`TableNet`.
 
+    What lies far outside of the training rows' range, by more than half of it, counts as if it lay
+    at that distance: a linear model has seen nothing there, and it may be a mistake.
+
     Args:
         features: Numbers of a row.
         vocabularies: Known values of each category.
@@ -166,6 +169,9 @@ class RowNet(nn.Module):
     Shape:
         ``(B, F)``, NaN where missing, and ``(B, C)`` int64 to ``(B, outputs)``.
     """
+
+    lowest: Tensor
+    highest: Tensor
 
     def __init__(
         self,
@@ -181,6 +187,8 @@ class RowNet(nn.Module):
         self.normalize = Normalize(features, indicators=True)
         self.bins = PiecewiseLinear(features, bins)
         width = self.normalize.out_features
+        self.register_buffer("lowest", torch.full((width,), torch.nan))
+        self.register_buffer("highest", torch.full((width,), torch.nan))
         self.columns_width = width + sum(self.vocabularies)
         inputs = width + self.bins.width
         self.net = TableNet(inputs, vocabularies, EMBEDDING, hidden, outputs, dropout)
@@ -189,14 +197,21 @@ class RowNet(nn.Module):
         """Take the statistics of the training rows ``(N, F)``."""
         self.normalize.fit(numbers, names)
         self.bins.fit(numbers)
+        low, high = self.normalize(numbers).aminmax(dim=0)
+        self.lowest.copy_(low - (high - low) / 2)
+        self.highest.copy_(high + (high - low) / 2)
+
+    def _normal(self, numbers: Tensor) -> Tensor:
+        normal: Tensor = self.normalize(numbers)
+        return normal.clamp(self.lowest, self.highest)
 
     def columns(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """The input of trees and a linear model, with a column for each value of a category."""
-        normal = self.normalize(numbers)
+        normal = self._normal(numbers)
         return torch.cat([normal, one_hot(codes, self.vocabularies).to(normal)], 1)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        inputs = torch.cat([self.normalize(numbers), self.bins(numbers)], 1)
+        inputs = torch.cat([self._normal(numbers), self.bins(numbers)], 1)
         return self.net(inputs, codes)  # type: ignore[no-any-return]
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 PENALTY = 1.0
-"""Weight of the ridge penalty beside the sum over the rows; columns are standardized."""
+"""Least weight of the penalty of logistic regression beside the sum over the rows."""
 
-PENALTIES = [10 ** (k / 2) for k in range(-4, 13)]
+PENALTIES = [10 ** (k / 2) for k in range(-8, 13)]
 """Penalties of which the best is chosen."""
 
 FLAT = 1e-6
@@ -25,10 +25,10 @@ SEEN = 50_000
 
 
 class LinearModel(nn.Module):
-    """Ridge regression, or multinomial logistic regression with the same penalty.
+    """Ridge regression, or multinomial logistic regression, both with a ridge penalty.
 
-    Nothing here is trained by gradient with the net: :meth:`fit_numbers`, :meth:`fit_best` or
-    :meth:`fit_classes` takes the training rows once. Until then every output is NaN.
+    Nothing here is trained by gradient with the net: :meth:`fit_numbers` or :meth:`fit_classes`
+    takes the training rows once. Until then every output is NaN.
 
     Args:
         columns: D.
@@ -44,47 +44,38 @@ class LinearModel(nn.Module):
         super().__init__()
         self.register_buffer("coefficients", torch.full((columns + 1, outputs), torch.nan))
 
-    def fit_numbers(self, columns: Tensor, target: Tensor, weight: Tensor) -> None:
-        """Ridge regression of targets ``(N, T)`` on columns ``(N, D)``, rows weighted ``(N,)``."""
-        columns, target, weight = _some_rows(columns, target, weight)
-        root = (weight / weight.mean()).double().sqrt()[:, None]
-        rows, target = root * _with_one(columns).double(), root * target.double()
-        penalty = torch.full((rows.shape[1],), PENALTY, dtype=torch.float64)
-        penalty[-1] = 1e-9  # the constant is free
-        solved = torch.linalg.solve(rows.T @ rows + penalty.diag(), rows.T @ target)
-        self.coefficients.copy_(solved)
+    def fit_numbers(
+        self, columns: Tensor, target: Tensor, weight: Tensor, subsets: Sequence[Tensor] = ()
+    ) -> None:
+        """Ridge regression of ``(N, T)`` on ``(N, D)``, with the penalty best on held-out rows.
 
-    def fit_best(self, columns: Tensor, target: Tensor, subsets: Sequence[Tensor] = ()) -> None:
-        """Ridge regression with the penalty and columns that do best on held-out rows.
-
-        Columns may be of any scale. Rows are left out one at a time; how far off each is without
-        itself follows from the one fit. ``subsets`` of columns are chosen among; all by default.
+        Columns may be of any scale, rows count by their weight ``(N,)``. Rows are left out one at a
+        time; how far off each is without itself follows from the one fit. ``subsets`` of columns
+        are chosen among; all by default.
 
         References:
             Allen, The Relationship between Variable Selection and Data Augmentation and a Method
             for Prediction, 1974, Technometrics 16(1)
         """
-        columns, target = _some_rows(columns, target)
-        rows, wanted = columns.double(), target.double()
-        middle, mean, size = rows.mean(0), wanted.mean(0), rows.std(0, correction=0)
-        size = size.where(size > FLAT * rows.abs().amax(0), torch.inf)
-        rows, wanted, best = (rows - middle) / size, wanted - mean, torch.inf
+        columns, target, weight = _some_rows(columns, target, weight)
+        rows, wanted, share, middle, mean, size = _standardized(columns, target, weight)
+        best = torch.inf
         for kept in subsets or [torch.arange(rows.shape[1])]:
-            squares, axes = torch.linalg.eigh(rows[:, kept].T @ rows[:, kept])
-            along = rows[:, kept] @ axes
-            for penalty in PENALTIES:
-                shrunk = 1 / (squares.clamp(min=0) + penalty)
-                weight = shrunk[:, None] * (along.T @ wanted)
-                left = (1 - 1 / len(rows) - along.square() @ shrunk).clamp(min=FLAT)
-                error = float(((wanted - along @ weight) / left[:, None]).square().mean())
-                if error < best:
-                    best, slope = error, wanted.new_zeros(rows.shape[1], wanted.shape[1])
-                    slope[kept] = (axes @ weight) / size[kept, None]
-                    self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
+            error, _, slopes = _ridge(rows[:, kept], wanted, share)
+            if error < best:
+                best, slope = error, wanted.new_zeros(rows.shape[1], wanted.shape[1])
+                slope[kept] = slopes / size[kept, None]
+                self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
 
     def fit_classes(self, columns: Tensor, target: Tensor, weight: Tensor) -> None:
-        """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``, rows by weight."""
+        """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``, rows by weight.
+
+        The penalty is what least squares take to the classes, times what the logistic loss curves.
+        """
         columns, target, weight = _some_rows(columns, target, weight)
+        ones = nn.functional.one_hot(target, self.coefficients.shape[1])
+        rows, wanted, share, _, mean, _ = _standardized(columns, ones, weight)
+        penalty = max(PENALTY, _ridge(rows, wanted, share)[1] * float((mean * (1 - mean)).mean()))
         rows = _with_one(columns).double()
         size = (rows.shape[1], self.coefficients.shape[1])
         slope = torch.zeros(size, dtype=torch.float64, requires_grad=True)
@@ -93,8 +84,8 @@ class LinearModel(nn.Module):
         def loss() -> Tensor:
             optimizer.zero_grad()
             errors = nn.functional.cross_entropy(rows @ slope, target, reduction="none")
-            penalty = PENALTY / 2 * slope[:-1].square().sum()
-            total = ((weight * errors).sum() + penalty) / len(rows)
+            shrinkage = penalty / 2 * slope[:-1].square().sum()
+            total = ((weight * errors).sum() + shrinkage) / len(rows)
             total.backward()  # type: ignore[no-untyped-call]
             return total
 
@@ -104,6 +95,39 @@ class LinearModel(nn.Module):
 
     def forward(self, columns: Tensor) -> Tensor:
         return _with_one(columns.to(self.coefficients)) @ self.coefficients
+
+
+def _standardized(columns: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+    """Columns and targets about their means, rows by root weight; shares; means and deviations."""
+    rows, wanted, share = columns.double(), target.double(), (weight / weight.sum()).double()
+    middle, mean = share @ rows, share @ wanted
+    size, root = (share @ (rows - middle).square()).sqrt(), (share * len(rows)).sqrt()[:, None]
+    size = size.where(size > FLAT * rows.abs().amax(0), torch.inf)
+    return root * (rows - middle) / size, root * (wanted - mean), share, middle, mean, size
+
+
+def _ridge(rows: Tensor, wanted: Tensor, share: Tensor) -> tuple[float, float, Tensor]:
+    """The least error on rows left out, and the penalty and the slopes ``(D, T)`` that have it."""
+    axes, squares = _axes(rows)
+    along = rows @ axes
+    leverage, found = along.square(), (torch.inf, PENALTY, wanted[:0])
+    for penalty in PENALTIES:
+        shrunk = 1 / (squares.clamp(min=0) + penalty)
+        slopes = shrunk[:, None] * (along.T @ wanted)
+        left = (1 - share - leverage @ shrunk).clamp(min=FLAT)
+        error = float(((wanted - along @ slopes) / left[:, None]).square().mean())
+        if error < found[0]:
+            found = error, penalty, axes @ slopes
+    return found
+
+
+def _axes(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Orthogonal directions ``(D, min(N, D))`` that rows differ in, and their sums of squares."""
+    if rows.shape[1] <= len(rows):
+        squares, axes = torch.linalg.eigh(rows.T @ rows)
+        return axes, squares
+    squares, across = torch.linalg.eigh(rows @ rows.T)
+    return rows.T @ across / squares.clamp(min=1e-9).sqrt(), squares
 
 
 def _some_rows(*values: Tensor) -> list[Tensor]:

@@ -31,6 +31,13 @@ FEWEST = 20
 RARE = 1e-6
 """Least share of a class."""
 
+LEAST = 10, 1e-3
+"""Rows of a class, and their share, below which trees leave it out: a leaf's step grows as a class
+gets rarer, until it overflows."""
+
+LARGEST = 50.0
+"""That a leaf adds to a logit, for the same reason."""
+
 
 class Trees(nn.Module):
     """Trees on a table's columns, for the mean with a net that sees the same columns.
@@ -104,8 +111,11 @@ class Trees(nn.Module):
         counts = None if weight is None else weight.cpu().numpy()
         offset = self._offset(wanted, counts)
         left = wanted if self.classes else wanted - offset
-        # Of classes, the rarest has to be among the rows that are left out.
-        fewest = min(np.unique(wanted, return_counts=True)[1]) if self.classes else len(wanted)
+        fewest = len(wanted)
+        if self.classes:
+            common, fewest = _common(wanted.astype(np.int64))
+            inputs, wanted, left = inputs[common], wanted[common], left[common]
+            counts = None if counts is None else counts[common]
         estimator = self._estimator(len(wanted), fewest)
         fitted = estimator.fit(inputs[:, varies], left, counts)
         self._take([each.tree_ for each in np.ravel(fitted.estimators_)], varies)
@@ -173,6 +183,7 @@ class Trees(nn.Module):
 
         sizes = [tree.node_count for tree in trees]
         starts = np.cumsum(sizes) - sizes
+        bound = LARGEST if self.classes else np.inf
         children = np.stack([of_all("children_left"), of_all("children_right")], 1)
         leaf, first = children[:, 0] < 0, np.repeat(starts, sizes)[:, None]
         share = 1 / len(trees) if self.kind == "extra" else RATE
@@ -183,7 +194,7 @@ class Trees(nn.Module):
             "column": columns[np.where(leaf, 0, of_all("feature"))],
             "threshold": _rounded_down(of_all("threshold")),
             "below": np.where(leaf[:, None], np.arange(len(leaf))[:, None], children + first),
-            "value": share * of_all("value")[:, 0, 0],
+            "value": (share * of_all("value")[:, 0, 0]).clip(-bound, bound),
         }
         for name, values in buffers.items():
             setattr(self, name, torch.from_numpy(values).to(getattr(self, name)))
@@ -196,6 +207,16 @@ class Trees(nn.Module):
                 if name == "depth":
                     self.levels = int(saved)
         super()._load_from_state_dict(state, prefix, *args)
+
+
+def _common(classes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], int]:
+    """The rows of classes that are not too rare, of two at least, and the fewest of such a class.
+
+    The rarest of them has to be among the rows that say when to stop.
+    """
+    rows = np.bincount(classes)
+    enough = rows >= min(max(LEAST[0], LEAST[1] * len(classes)), np.sort(rows)[-2:].min())
+    return enough[classes], int(rows[enough].min())
 
 
 def _at(node: Tensor, values: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kindling.tables.columns import Columns, choose, looks_like, not_used, related_rows
-from kindling.tables.read import read_table
+from kindling.tables.read import numeric, read_table
 from kindling.tables.vocabulary import encode, vocabularies
 
 PATH = Path("some.csv")
@@ -25,11 +25,16 @@ def column(name: str, *cells: object) -> "pd.Series[str]":
         (column("area", 2.5, -1, "1e3", None), "numbers"),
         (column("area", "1,5", "2,5", "1,5"), "numbers"),
         (column("area", *range(3, 99, 2), 4, 4, "x"), "numbers"),  # a mistake, to be named as one
+        (column("grade", *[9, 10, 11, 12] * 30, "other", "other"), "categories"),
+        (column("grade", *[9, 10, 11, 12] * 30, "other", "?", "?"), "numbers"),
         (column("hp", 130, "?", 165, 150), "numbers"),  # a mark of what is missing
         (column("ticket", 113803, 373450, "A/5 21171", 349909), "categories"),
         (column("price", "$1,777", "$365", "$12,450", "$998"), "numbers"),
         (column("share", "5 %", "7 %", "7 %"), "numbers"),
         (column("signup", "2024-01-01", "2024-01-03"), None),  # dates, whose parts are numbers
+        (column("issued", "Mar-2018", "Apr-2018", "Mar-2018"), None),
+        (column("opens", "11:57", "08:30", "08:30"), None),
+        (column("ratio", "11:57", "1:100", "08:30"), "categories"),
         (column("CustomerId", 15634602, 15619304, 15701354, 15737888), "identifiers"),
         (column("CustomerID", *"abab" * 3), "categories"),
         (column("name", *(f"name {k}" for k in range(40))), "identifiers"),
@@ -39,6 +44,7 @@ def column(name: str, *cells: object) -> "pd.Series[str]":
         (column("fuel", "yes", None, "no"), "categories"),
         (column("grade", "3A", "3B", "4"), "categories"),
         (column("ZIP", 93446, 91901, 93446), "categories"),
+        (column("zip_code", *[98117, 98121] * 20, "98121-4321"), "categories"),
         (column("Postal code", 1, 2, 2), "categories"),
         (column("dealer_id", 1, 2, 2), "categories"),
         (column("UserID", 7, 7, 8), "categories"),
@@ -144,8 +150,17 @@ def test_what_looks_like_a_group_or_a_time_is_said() -> None:
         "country": [*"abcdef" * 4],
         "year": [*"1234" * 6],
         "day": [f"2024-01-{k + 1:02d}" for k in range(24)],
+        "hour": [f"{k}:30" for k in range(24)],
+        "open_accounts": [*"1234567890" * 2, *"1234"],
     }
     assert related_rows(pd.DataFrame(cells, dtype=object), ["year"]) == [
         "country has 4 rows for each of 6 values: data.group='country' keeps them in one split",
         "day is a time: data.time='day' tests on what comes last",
     ]
+
+
+def test_a_time_of_day_is_a_share_of_a_day() -> None:
+    opens = column("opens", "00:00", "18:00", None)
+    table = opens.to_frame().assign(closes=["1", "2", "2"])
+    assert choose(table, "closes", {}, PATH).numbers == ["opens hour", "opens days"]
+    assert numeric(opens.to_frame(), ["opens days"], PATH)[:2, 0].tolist() == [0, 0.75]

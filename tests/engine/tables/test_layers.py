@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from kindling.tables.layers import ACTIVATIONS, MLP, TableNet, one_hot
+from kindling.tables.layers import ACTIVATIONS, MLP, RowNet, TableNet, one_hot
 
 NUMBERS = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
 CODES = torch.tensor([[0, 1], [1, 0], [2, 4], [3, 3], [1, 2], [2, 1], [3, 0], [0, 0]])
@@ -45,3 +45,14 @@ def test_one_hot_has_no_column_for_what_is_unseen() -> None:
     assert columns.sum(1).tolist() == (CODES > 0).sum(1).tolist()
     assert columns[2].tolist() == [0, 1, 0, 0, 0, 0, 1]
     assert one_hot(CODES[:, :0], ()).shape == (8, 0)
+
+
+def test_what_lies_far_outside_of_the_training_rows_counts_as_less_far() -> None:
+    torch.manual_seed(0)
+    net, none = RowNet(1, [], 1, [5]), CODES[:, :0]
+    net.fit(torch.linspace(0, 10, 50)[:, None])
+    rows = torch.tensor([[16.0], [1e6], [-6], [-1e6], [12], [13], [torch.nan], [5]])
+    for outputs in (net(rows, none), net.columns(rows, none)):
+        near, far, low, lower, inside, further, missing, middle = outputs
+        assert torch.equal(torch.stack([near, low, missing]), torch.stack([far, lower, middle]))
+        assert not torch.equal(inside, further)

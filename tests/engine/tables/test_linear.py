@@ -7,18 +7,18 @@ import torch
 from kindling.tables.linear import PENALTIES, LinearModel
 
 
-@pytest.mark.parametrize("noise", [0.1, 30.0])
-def test_the_best_penalty_errs_least_on_rows_that_are_left_out(noise: float) -> None:
+@pytest.mark.parametrize(("noise", "rows"), [(0.1, 60), (30.0, 60), (0.1, 6)])
+def test_the_best_penalty_errs_least_on_rows_that_are_left_out(noise: float, rows: int) -> None:
     pytest.importorskip("sklearn")
     from sklearn.linear_model import RidgeCV
     from sklearn.preprocessing import StandardScaler
 
     rng = np.random.default_rng(0)
-    columns = rng.normal(size=(60, 8)) * 10.0 ** np.arange(8) + 5
+    columns = rng.normal(size=(rows, 8)) * 10.0 ** np.arange(8) + 5
     columns[:, 3] = 7  # never changes
-    target = columns @ rng.normal(size=(8, 2)) / 1e4 + noise * rng.normal(size=(60, 2))
+    target = columns @ rng.normal(size=(8, 2)) / 1e4 + noise * rng.normal(size=(rows, 2))
     model = LinearModel(8, 2)
-    model.fit_best(torch.from_numpy(columns), torch.from_numpy(target))
+    model.fit_numbers(torch.from_numpy(columns), torch.from_numpy(target), torch.ones(rows))
     scaled = StandardScaler().fit_transform(columns)
     expected = RidgeCV(PENALTIES).fit(scaled, target).predict(scaled)
     found = model(torch.from_numpy(columns)).double().numpy()
@@ -39,7 +39,8 @@ def test_a_row_counts_by_its_weight() -> None:
 
 def test_a_row_of_a_class_counts_by_its_weight() -> None:
     torch.manual_seed(0)
-    columns, target = torch.randn(200, 2), torch.arange(200) % 2
+    columns = torch.randn(200, 2)
+    target = (columns[:, 0] + torch.randn(200) / 2 > 0).long()
     repeated, weighted = LinearModel(2, 2), LinearModel(2, 2)
     counts = 1 + (torch.arange(200) < 50).long()
     one = torch.ones(250)
@@ -48,3 +49,15 @@ def test_a_row_of_a_class_counts_by_its_weight() -> None:
     )
     weighted.fit_classes(columns, target, counts)
     torch.testing.assert_close(repeated(columns), weighted(columns), rtol=1e-3, atol=1e-4)
+
+
+def test_classes_take_the_penalty_that_suits_them() -> None:
+    rng = torch.Generator().manual_seed(0)
+    columns = torch.randn(100, 80, generator=rng)
+    noise = torch.randn(100, generator=rng)
+    model = LinearModel(80, 2)
+    for signal, least, most in ((0.0, 0.5, 0.7), (9.0, 0.75, 1.0)):
+        target = (signal * columns[:, 0] + noise > 0).long()
+        model.fit_classes(columns, target, torch.ones(100))
+        sure = model(columns).softmax(1).amax(1).mean()
+        assert least < sure < most

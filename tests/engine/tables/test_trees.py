@@ -118,3 +118,18 @@ def test_what_cannot_grow(rows: Tensor, target: Tensor, monkeypatch: pytest.Monk
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs scikit-learn, which is not installed: pip install"):
         grown("extra", rows, target)
+
+
+def test_classes_of_a_few_rows_leave_the_others_as_they_are() -> None:
+    pytest.importorskip("sklearn")
+    rng = torch.Generator().manual_seed(0)
+    rows = torch.rand(3000, 3, generator=rng)
+    target = (rows[:, 0] > 0.5).long()
+    target[: 40 * 30 : 30] = 2 + torch.arange(40) // 2  # two rows each
+    torch.manual_seed(0)
+    trees = Trees("boosted", 300, classes=22, early=True)
+    trees.fit(rows, target)
+    logits = trees(rows)
+    assert logits.isfinite().all()
+    common = target < 2
+    assert (logits.argmax(1) == target)[common].float().mean() > 0.95

@@ -251,6 +251,15 @@ def test_a_file_is_taken_for_what_it_is(
     assert ("Multiclass" in model) == (kind == "table_class")
 
 
+def test_an_identifier_in_the_last_column_is_not_what_to_predict(
+    inside: Path, tmp_path: Path
+) -> None:
+    rows = "".join(f"{k % 7}.5,{'ab'[k % 2]},{k // 3}\n" for k in range(90))
+    (tmp_path / "my.csv").write_text("size,kind,id\n" + rows)
+    assert make("tabular", f"--data={tmp_path / 'my.csv'}") == 0
+    assert settings(inside)["target"] == "kind"
+
+
 def test_what_each_column_was_taken_for_stands_beside_it(
     inside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,8 @@ STEPS = 6_000  # of the optimizer in all: what a table of some thousand rows tak
 SERIES_STEPS = 2_000  # the same of a series, where a linear model does most
 PHOTO_STEPS = 2_000  # the same of a net of photos, from scratch
 DETAILED = 96  # pixels of photos from which on a net that knows ImageNet's sees something in them
-WIDE = 300  # columns from which on trees take longer than the net
+WIDE = 300  # columns from which on trees take longer than the net, but of a small table's
+CELLS = 1_000_000  # of a table whose trees are quick, however wide it is
 DENSE = 1_000  # rows from which on bins of the numbers are worth their weights, for a number
 ROUNDS = 1_000  # of boosting, at most
 VALIDATED = ((1_000, 0.15), (5_000, 0.1))  # below so many steps of a series, else a twentieth
@@ -38,7 +39,7 @@ def of_table(rows: int, columns: int, target: str) -> Budget:
     """What a table of so many rows and columns of numbers and categories takes."""
     batch, epochs, notes = _length(rows, "rows", 512, STEPS, 20)
     model: dict[str, Any] = {"lr": 2e-3, "hidden": [128, 128]}
-    if columns <= WIDE:
+    if columns <= WIDE or rows * columns <= CELLS:
         model |= _trees(ROUNDS)
         notes["trees"] = "rounds at most, until held-out rows gain nothing; 0 needs no scikit-learn"
         if target == "regression" and rows >= DENSE:

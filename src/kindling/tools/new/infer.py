@@ -153,8 +153,9 @@ def _one_kind(table: pd.DataFrame, names: Sequence[str], path: Path) -> str:
 
 
 def _last(table: pd.DataFrame, kinds: Sequence[tables.Kind], path: Path) -> str:
-    """The last column that looks like one of these."""
-    for name in reversed([str(name) for name in table.columns]):
+    """The last column that looks like one of these; one named ID only if there is no other."""
+    names = map(str, table.columns[::-1])
+    for name in sorted(names, key=lambda name: bool(tables.ID.search(name))):
         if tables.looks_like(table[name]) in kinds:
             return name
     raise UserError(f"{path}: no column of {kinds[0]} to predict; add one, or TARGET_COLUMN=name")

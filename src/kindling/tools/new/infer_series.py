@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ from kindling.series.times import EXCEL, NOT_A_TIME, find_layout
 from kindling.tables.columns import looks_like
 from kindling.tables.read import text
 from kindling.tools.new.budget import Budget, of_series
+
+Scale = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+COMPARED, LAGS = 5_000, 60
+"""Steps, at most, on which linear forecasts are compared, and steps that they look back."""
+
+RIDGE = 1e-3
+"""Of the largest singular value: directions that vary less are left out of a linear forecast."""
 
 PARTS = 12
 """Of a series without a season, in which its level is compared with how much it changes."""
@@ -67,7 +76,9 @@ def infer_series(
         if repeated := 1 - len(np.unique(ticks)) / steps:
             refuse_several(path, columns, certain=repeated >= OFTEN)
         season = next(filter(None, calendar.seasons()), 0)
-        log = len(series) == 1 and swings_with_level(longest.values[: int(0.8 * steps)], season)
+        if len(series) == 1:
+            seen = longest.values.reshape(-1)[: int(0.8 * steps)]
+            log = swings_with_level(seen, season) and forecasts_better(np.log, np.exp, seen, season)
     regular = fit.share >= IRREGULAR and all(_is_regular(calendar, r) for r in series.values())
     settings["problems"] = "error" if regular else "interpolate"
     budget = of_series(steps, len(series), calendar, log)
@@ -139,6 +150,22 @@ def swings_with_level(values: NDArray[np.float64], season: int = 0) -> bool:
     if high < VARIED * low or swing.min() <= 0:
         return False
     return bool(np.polyfit(np.log(level), np.log(swing), 1)[0] > 0.5)
+
+
+def forecasts_better(
+    scale: Scale, back: Scale, values: NDArray[np.float64], season: int = 0
+) -> bool:
+    """Whether a linear forecast of the last quarter errs less from scaled values, scaled back."""
+    known = values[np.isfinite(values)][-COMPARED:]
+    lags, errors = min(max(season, 3), LAGS) + 1, []
+    for forth, again in ((scale, back), (np.positive, np.positive)):
+        windows = np.lib.stride_tricks.sliding_window_view(forth(known), lags + 1)
+        last, change = windows[:, -2], windows[:, -1] - windows[:, -2]
+        rows = np.column_stack([windows[:, :-2] - last[:, None], np.ones(len(last))])
+        cut = len(rows) * 3 // 4
+        slopes = np.linalg.lstsq(rows[:cut], change[:cut], RIDGE)[0]
+        errors.append(np.square(again(last + rows @ slopes) - again(last + change))[cut:].mean())
+    return bool(errors[0] < errors[1])
 
 
 def _find_time(table: pd.DataFrame, path: Path) -> str | list[str]:

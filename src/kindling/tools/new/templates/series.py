@@ -86,7 +86,7 @@ class TaskNameModule(SeriesModule):
         measured = ~change.isnan().any(1)
         columns, recent = windows.columns[measured], windows.recent[measured]
         change = change[measured]
-        self.linear.fit_best(columns, change, self.subsets)
+        self.linear.fit_numbers(columns, change, torch.ones(len(change)), self.subsets)
         linear = self.linear(columns)
         self.spread.copy_((change - linear).std(0, correction=0).clamp(min=1e-9))
         self.recent.fit(recent)

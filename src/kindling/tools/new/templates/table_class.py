@@ -66,6 +66,7 @@ class TaskNameModule(Module):
         grown = [Trees("boosted", trees, classes=k, early=True) for k in self.sizes if trees]
         self.trees = nn.ModuleList(grown)
         self.mixtures = nn.ModuleList(ClassMixture(3 if trees else 2) for _ in self.sizes)
+        self.validated: list[list[Tensor]] | None = None  # of validation's rows, once fitted
         self.register_buffer("shares", torch.full((sum(self.sizes),), torch.nan))
 
     def fit_statistics(self, training: FieldDataset[TableBatch]) -> None:
@@ -74,6 +75,7 @@ class TaskNameModule(Module):
         columns, targets = self.net.columns(numbers, codes), self._targets(training.fields)
         counts = [t.bincount(minlength=k) for t, k in zip(targets, self.sizes, strict=True)]
         self.shares.copy_(torch.cat(counts) / len(training))
+        self.validated = None
         weights = self._weights(training.fields)
         for linear, target, weight in zip(self.linear, targets, weights, strict=True):
             linear.fit_classes(columns, target, weight)  # type: ignore[operator]
@@ -94,20 +96,28 @@ class TaskNameModule(Module):
         each = zip(self.mixtures, self._models(net, numbers, codes), strict=True)
         return torch.cat([mixture(models) for mixture, models in each], 1)
 
-    def _models(self, net: Tensor, numbers: Tensor, codes: Tensor) -> list[tuple[Tensor, ...]]:
+    def _models(
+        self, net: Tensor, numbers: Tensor, codes: Tensor, fitted: list[list[Tensor]] | None = None
+    ) -> list[tuple[Tensor, ...]]:
         """The logits of each target by the net and by the other models."""
+        fitted = fitted or self._fitted(numbers, codes)
+        each = [[logits.to(net) for logits in model] for model in fitted]
+        return list(zip(torch.split(net, self.sizes, 1), *each, strict=True))
+
+    def _fitted(self, numbers: Tensor, codes: Tensor) -> list[list[Tensor]]:
+        """The logits of each target by logistic regression, and by trees."""
         columns = self.net.columns(numbers, codes)
         others = (self.linear, self.trees) if self.trees else (self.linear,)
-        fitted = [[model(columns).to(net) for model in models] for models in others]
-        return list(zip(torch.split(net, self.sizes, 1), *fitted, strict=True))
+        return [[model(columns) for model in models] for models in others]
 
     def on_validation_epoch_start(self) -> None:
-        """Weight the models by validation."""
+        """Weight the models by validation, where those fitted before stay as they are."""
         if (batch := self.validation_samples(FITTED)) is None:
             return
         batch = self.trainer.precision_plugin.convert_input(batch)
         net, fields = self.net(batch.numbers, batch.codes), batch._asdict()
-        models = self._models(net, batch.numbers, batch.codes)
+        self.validated = self.validated or self._fitted(batch.numbers, batch.codes)
+        models = self._models(net, batch.numbers, batch.codes, self.validated)
         known = self._targets(fields), self._weights(fields)
         for mixture, logits, target, weight in zip(self.mixtures, models, *known, strict=True):
             mixture.fit(logits, target, weight)  # type: ignore[operator]

@@ -62,6 +62,7 @@ class TaskNameModule(Module):
         grown = [Trees("boosted", trees, None, early=True) for _ in outputs if trees]
         self.trees = nn.ModuleList(grown)
         self.mixture = NumberMixture(3 if trees else 2, count)
+        self.validated: list[Tensor] | None = None  # of validation's rows, once fitted
         self.register_buffer("center", torch.full((count,), torch.nan))
         self.register_buffer("scale", torch.full((count,), torch.nan))
 
@@ -72,7 +73,7 @@ class TaskNameModule(Module):
         self.center.copy_(target.mean(0))
         self.scale.copy_(target.std(0, correction=0).clamp(min=1e-9))
         value, columns = (target - self.center) / self.scale, self.net.columns(numbers, codes)
-        weight = training.fields["weight"]
+        weight, self.validated = training.fields["weight"], None
         self.linear.fit_numbers(columns, value, weight)
         for trees, each in zip(self.trees, value.T, strict=False):
             trees.fit(columns, each, weight)  # type: ignore[operator]
@@ -85,21 +86,27 @@ class TaskNameModule(Module):
         value = models[0] if self.training else self.mixture(models)
         return self.center + self.scale * value
 
-    def _models(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
+    def _models(
+        self, numbers: Tensor, codes: Tensor, fitted: list[Tensor] | None = None
+    ) -> list[Tensor]:
         """What each model predicts, ``(B, T)`` in deviations; in training, the net alone."""
+        fitted = fitted or self._fitted(numbers, codes)
+        net = fitted[0] + self.net(numbers, codes)
+        return [net] if self.training else [net, *fitted]
+
+    def _fitted(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
+        """The same by the linear model and, unless in training, by the trees."""
         columns = self.net.columns(numbers, codes)
-        linear = self.linear(columns)
-        net = linear + self.net(numbers, codes)
-        if self.training:
-            return [net]
-        grown = [torch.stack([trees(columns) for trees in self.trees], 1)] if self.trees else []
-        return [net, linear, *grown]
+        if self.training or not self.trees:
+            return [self.linear(columns)]
+        return [self.linear(columns), torch.stack([trees(columns) for trees in self.trees], 1)]
 
     def on_validation_epoch_start(self) -> None:
-        """Weight the models by validation."""
+        """Weight the models by validation, where those fitted before stay as they are."""
         if (batch := self.validation_samples(FITTED)) is not None:
             batch = self.trainer.precision_plugin.convert_input(batch)
-            models = self._models(batch.numbers, batch.codes)
+            self.validated = self.validated or self._fitted(batch.numbers, batch.codes)
+            models = self._models(batch.numbers, batch.codes, self.validated)
             target = (batch.target.reshape(models[0].shape) - self.center) / self.scale
             self.mixture.fit(models, target, batch.weight)
 
