@@ -27,44 +27,32 @@ def shrunk_share(added: Tensor, residual: Tensor, standard_errors: float = 1.0) 
 
 
 class AddedTrees(nn.Module):
-    """Boosted trees that add to a linear forecast of a change.
+    """Boosted trees that forecast a change, in place of a linear model as far as they count.
 
-    They forecast either the change itself, in place of the linear model, or what that leaves.
-    Which of both, and how much they count, follows from the third and the last quarter of the
-    windows, by trees on those before. The square root of the share is taken, since trees on all
-    windows know more; of a random walk it is 0.
+    How much that is follows from the third and the last quarter of the windows, by trees on those
+    before. The square root of the share is taken, since trees on all windows know more; of a random
+    walk it is 0.
 
     Shape:
         Windows ``(N, D)`` and their linear forecast ``(N,)`` to what is added to that, ``(N,)``.
     """
 
     share: Tensor
-    replaces: Tensor
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self.trees = Trees("boosted", number, quantile=None)
         self.register_buffer("share", torch.zeros(()))
-        self.register_buffer("replaces", torch.zeros(()))  # 1 if the change itself is forecast
 
     def fit(self, rows: Tensor, change: Tensor, linear: Tensor) -> None:
-        half, found = len(rows) // 2, []
-        residual = (change - linear)[half:]
-        for replaces in (1, 0):
-            parts, target = [], change - (1 - replaces) * linear
-            for start, stop in ((half, half * 3 // 2), (half * 3 // 2, len(rows))):
-                few = Trees("boosted", max(1, self.trees.number // 3), quantile=None)
-                few.fit(rows[:start], target[:start])
-                parts.append(few(rows[start:stop]) - replaces * linear[start:stop])
-            added = torch.cat(parts)
-            best = shrunk_share(added, residual, standard_errors=0)
-            error = (residual - best * added).square().sum()
-            found.append((float(error), replaces, shrunk_share(added, residual).sqrt()))
-        _, replaces, share = min(found, key=lambda each: each[0])
-        self.share.copy_(share)
-        self.replaces.fill_(replaces)
-        self.trees.fit(rows, change - (1 - replaces) * linear)
+        half, added = len(rows) // 2, []
+        for start, stop in ((half, half * 3 // 2), (half * 3 // 2, len(rows))):
+            few = Trees("boosted", max(1, self.trees.number // 3), quantile=None)
+            few.fit(rows[:start], change[:start])
+            added.append(few(rows[start:stop]) - linear[start:stop])
+        self.share.copy_(shrunk_share(torch.cat(added), (change - linear)[half:]).sqrt())
+        self.trees.fit(rows, change)
 
     def forward(self, rows: Tensor, linear: Tensor) -> Tensor:
-        added: Tensor = self.share * (self.trees(rows) - self.replaces * linear)
+        added: Tensor = self.share * (self.trees(rows) - linear)
         return added

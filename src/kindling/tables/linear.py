@@ -50,22 +50,26 @@ class LinearModel(nn.Module):
         """Ridge regression of ``(N, T)`` on ``(N, D)``, with the penalty best on held-out rows.
 
         Columns may be of any scale, rows count by their weight ``(N,)``. Rows are left out one at a
-        time; how far off each is without itself follows from the one fit. ``subsets`` of columns
-        are chosen among; all by default.
+        time; how far off each is without itself follows from the one fit. The models of ``subsets``
+        of columns, all by default, are averaged by their likelihood on such rows: few rows do not
+        tell which is best.
 
         References:
             Allen, The Relationship between Variable Selection and Data Augmentation and a Method
             for Prediction, 1974, Technometrics 16(1)
+            Buckland et al., Model Selection: An Integral Part of Inference, 1997,
+            doi:10.2307/2533961
         """
         columns, target, weight = _some_rows(columns, target, weight)
         rows, wanted, share, middle, mean, size = _standardized(columns, target, weight)
-        best = torch.inf
-        for kept in subsets or [torch.arange(rows.shape[1])]:
-            error, _, slopes = _ridge(rows[:, kept], wanted, share)
-            if error < best:
-                best, slope = error, wanted.new_zeros(rows.shape[1], wanted.shape[1])
-                slope[kept] = slopes / size[kept, None]
-                self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
+        subsets = subsets or [torch.arange(rows.shape[1])]
+        slopes, errors = wanted.new_zeros(len(subsets), rows.shape[1], wanted.shape[1]), []
+        for slope, kept in zip(slopes, subsets, strict=True):
+            error, _, slope[kept] = _ridge(rows[:, kept], wanted, share)
+            errors.append(max(error, 1e-30))
+        likelihood = -len(rows) / 2 * torch.tensor(errors, dtype=torch.float64).log()
+        slope = torch.einsum("s,sdt->dt", likelihood.softmax(0), slopes) / size[:, None]
+        self.coefficients.copy_(torch.cat([slope, (mean - middle @ slope)[None]]))
 
     def fit_classes(self, columns: Tensor, target: Tensor, weight: Tensor) -> None:
         """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``, rows by weight.

@@ -25,6 +25,23 @@ def test_the_best_penalty_errs_least_on_rows_that_are_left_out(noise: float, row
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize(("noise", "alike"), [(0.1, False), (3.0, True)])
+def test_subsets_of_columns_are_averaged_as_far_as_rows_tell(noise: float, alike: bool) -> None:
+    rng = torch.Generator().manual_seed(0)
+    columns = torch.randn(40, 2, generator=rng)
+    target = columns[:, :1] + noise * torch.randn(40, 1, generator=rng)
+    subsets = [torch.tensor([0]), torch.tensor([1]), torch.tensor([0, 1])]
+    forecasts = []
+    for chosen in ([subset] for subset in subsets):
+        (one := LinearModel(2, 1)).fit_numbers(columns, target, torch.ones(40), chosen)
+        forecasts.append(one(columns))
+    (model := LinearModel(2, 1)).fit_numbers(columns, target, torch.ones(40), subsets)
+    found = model(columns)
+    gap = (forecasts[1] - forecasts[0]).abs().mean()
+    assert ((found - forecasts[0]).abs().mean() > 0.02 * gap) == alike
+    assert (found - forecasts[1]).abs().mean() > 0.02 * gap
+
+
 def test_a_row_counts_by_its_weight() -> None:
     columns = torch.linspace(-1, 1, 400)[:, None]
     wrong = torch.arange(400) % 2 == 0

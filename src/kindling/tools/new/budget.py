@@ -23,6 +23,7 @@ ROUNDS = 1_000  # of boosting, at most
 VALIDATED = ((1_000, 0.15), (5_000, 0.1))  # below so many steps of a series, else a twentieth
 LONGEST = 48  # steps of a window, at most, that have a day in them
 WEEKS = 52  # of a year
+SEASONS = 2  # at least, in training, for columns of the calendar
 
 
 class Budget(NamedTuple):
@@ -52,10 +53,11 @@ def of_series(steps: int, series: int, calendar: Calendar, log: bool) -> Budget:
     """What so many series of so many steps each take; ``log``: they swing with their level."""
     batch, epochs, notes = _length(steps * series, "steps", 128, SERIES_STEPS, 4)
     window, lags = look_back(steps, calendar)
+    longest = max(calendar.seasons())
     data = {
         "window": window,
         "lags": lags,
-        "calendar": any(calendar.seasons()),
+        "calendar": 0 < longest * SEASONS <= steps * TRAINING,
         "overlap": True,
         "val_fraction": next((share for most, share in VALIDATED if steps < most), 0.05),
         "batch_size": batch,
@@ -91,20 +93,25 @@ def of_photos(photos: int, side: int) -> Budget:
 
 
 def look_back(steps: int, calendar: Calendar) -> tuple[int, list[str]]:
-    """A window, and what lies a season before: as far as a tenth of the series reaches."""
+    """A window, and what lies a season before: as far as a tenth of the series reaches.
+
+    A window may take a fifth of it to see the last season whole.
+    """
     day, week, year = [*calendar.seasons(), 0, 0][:3]
     reach, lags = max(2, steps // 10), {}
+    season = day or year or week or WEEKS * (calendar.length == WEEK)
+    whole = season + 1 if 5 * (season + 1) <= steps else 0
     if day:
         window, lags = min(max(2 * day, LONGEST // 2), LONGEST), {"1d": day, "7d": week}
     elif year:
         window = 2 * year + 1
-    elif calendar.length == WEEK and reach > WEEKS:
+    elif calendar.length == WEEK and whole:
         window = WEEKS + 2
     else:
         window = 4 * week or LONGEST // 2
     if year and window > reach:
         window = year + 1
-    window = min(window, reach)
+    window = min(window, max(reach, whole))
     return window, [name for name, lag in lags.items() if window < lag <= 2 * reach - window]
 
 
