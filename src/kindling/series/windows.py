@@ -163,6 +163,11 @@ class Windows(BatchDataset[SeriesBatch]):
             self._statistics(home)[..., : self.targets, :],
         )
 
+    def follows_measured(self, index: Tensor) -> Tensor:
+        """Which samples' last values were measured, a step before the first target, ``(N,)``."""
+        position = self.locate(index)[0][:, None] + self.own - 1
+        return self.panel.gaps.measured(position).all(1)
+
     @property
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the measured values in its segments.

@@ -68,6 +68,8 @@ def test_what_was_filled_is_no_target_and_leans_on_nothing_to_come() -> None:
         np.testing.assert_array_equal(batch.window[k, :, 0], then[-6:])
         np.testing.assert_array_equal(batch.window[k, :, 1], then[-14:-8])
         assert batch.naive[k].tolist() == [then[-1], then[-4]]
+    follows = windows.follows_measured(batch.indices)
+    assert follows.tolist() == np.isin(targets - 1, measured).tolist()
     mean, deviation = windows.statistics
     np.testing.assert_allclose((mean, deviation), (values.mean(), values.std()))
 

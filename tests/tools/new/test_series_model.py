@@ -1,5 +1,6 @@
 """What `make new` writes for series: what it is worth before the net has learned anything."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ pytest.importorskip("sklearn")
 
 
 def fitted(
-    values: np.ndarray, step: str, folder: Path, **settings: Any
+    values: np.ndarray, step: str, folder: Path, lags: Sequence[str] = (), **settings: Any
 ) -> tuple[TaskNameModule, SeriesDataModule]:
     time = pd.date_range("2020-01-06", periods=len(values), freq=step)
-    pd.DataFrame({"timestamp": time, "value": values}).to_csv(folder / "train.csv", index=False)
-    data = SeriesDataModule(folder, test=None, window=12, overlap=True)
+    table = pd.DataFrame({"timestamp": time, "value": values}).dropna()
+    table.to_csv(folder / "train.csv", index=False)
+    how: dict[str, Any] = {"window": 12, "overlap": True, "problems": "interpolate"}
+    data = SeriesDataModule(folder, test=None, lags=lags, **how)
     data.setup("fit")
-    model = TaskNameModule(window=12, trees=60, **settings)
+    model = TaskNameModule(data.inputs, data.values, window=12, trees=150, **settings)
     model.fit_statistics(data.splits["train"])
     return model.eval(), data
 
@@ -52,6 +55,16 @@ def test_trees_add_what_is_not_linear(tmp_path: Path) -> None:
     assert model.trees is not None
     assert model.trees.share > 0.8
     assert errors(model, data)["model"] < 0.5 * errors(model, data)["last value"]
+
+
+def test_what_follows_a_gap_does_not_outweigh_the_rest(tmp_path: Path) -> None:
+    rng, step = np.random.default_rng(0), np.arange(3000)
+    values = 5 * np.sin(2 * np.pi * step / 288) + rng.normal(0, 0.02, 3000).cumsum()
+    values += rng.normal(0, 0.05, 3000)
+    for start in (500, 1200, 1730, 2600):
+        values[start : start + 140] = np.nan
+    found = errors(*fitted(values, "5min", tmp_path, ["1d"]))
+    assert found["model"] < 0.8 * found["last value"]
 
 
 @pytest.mark.parametrize("logarithm", [False, True])

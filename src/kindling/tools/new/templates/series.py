@@ -83,7 +83,10 @@ class TaskNameModule(SeriesModule):
         self.relative.fit(batch, self.full_shape(batch.target))
         windows = self.relative(batch.window, batch.calendar, batch.statistics)
         change = self._target(batch, windows)
-        measured = ~change.isnan().any(1)
+        measured, follows = ~change.isnan().any(1), training.follows_measured(batch.indices)
+        # After a gap, the change is that of many steps: a few of them would outweigh all others.
+        if 2 * (measured & follows).sum() > measured.sum():
+            measured &= follows
         columns, recent = windows.columns[measured], windows.recent[measured]
         change = change[measured]
         self.linear.fit_numbers(columns, change, torch.ones(len(change)), self.subsets)
