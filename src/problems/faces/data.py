@@ -108,12 +108,10 @@ class FacesDataModule(ImageTableDataModule):
     def load(self, path: Path) -> pd.DataFrame:
         """The photos, ``NOBODY`` or NaN where it is not known who it is or how old."""
         table = with_names(read_table(path), self.identity, path)
+        require_columns(table, [self.photo], path, "data.file")
         for option, column in (("identity", self.identity), ("age", self.age)):
-            try:
-                require_columns(table, [column] if column else [], path)
-            except UserError as error:
-                name = f"name it by --data.{option}, null if there is none"
-                raise UserError(f"{error}; {name}") from None
+            needed = [column] if column else []
+            require_columns(table, needed, path, f"data.{option}, null if there is none")
         age = np.full(len(table), np.nan, np.float32)
         if self.age is not None:
             age = numeric(table, [self.age], path)[:, 0]

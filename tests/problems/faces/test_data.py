@@ -58,8 +58,9 @@ class TestFaces(ProblemContract):
         return super().faults() | {
             "too old": Fault("is not an age from 0 to 150: correct it", edit("Eve,", "Eve,9")),
             "nobody": Fault("no row has an identity or an age", listing("photos/01.png,,")),
-            "identity": Fault("name it by --data.identity, null if there is none", both),
-            "age": Fault("name it by --data.age, null if", both, data={"identity": "who"}),
+            "identity": Fault("change --data.identity, null if there is none", both),
+            "age": Fault("change --data.age, null if", both, data={"identity": "who"}),
+            "file": Fault("no column 'photo'", data={"file": "photo"}),
             "two names": Fault(
                 "row 7: photos/05.png is the same photo as in row 5, byte for byte, but labelled",
                 lambda root: shutil.copy(root / "photos/03.png", root / "photos/05.png"),
