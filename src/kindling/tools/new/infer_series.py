@@ -30,6 +30,9 @@ COMPARED, LAGS = 5_000, 60
 RIDGE = 1e-3
 """Of the largest singular value: directions that vary less are left out of a linear forecast."""
 
+TIE = 1.02
+"""Squared errors, relative to others, that are as good: those of a random walk's logarithm are."""
+
 PARTS = 12
 """Of a series without a season, in which its level is compared with how much it changes."""
 
@@ -78,7 +81,9 @@ def infer_series(
         season = next(filter(None, calendar.seasons()), 0)
         if len(series) == 1:
             seen = longest.values.reshape(-1)[: int(0.8 * steps)]
-            log = swings_with_level(seen, season) and forecasts_better(np.log, np.exp, seen, season)
+            log = swings_with_level(seen, season) and forecasts_as_well(
+                np.log, np.exp, seen, season
+            )
     regular = fit.share >= IRREGULAR and all(_is_regular(calendar, r) for r in series.values())
     settings["problems"] = "error" if regular else "interpolate"
     budget = of_series(steps, len(series), calendar, log)
@@ -152,10 +157,10 @@ def swings_with_level(values: NDArray[np.float64], season: int = 0) -> bool:
     return bool(np.polyfit(np.log(level), np.log(swing), 1)[0] > 0.5)
 
 
-def forecasts_better(
+def forecasts_as_well(
     scale: Scale, back: Scale, values: NDArray[np.float64], season: int = 0
 ) -> bool:
-    """Whether a linear forecast of the last quarter errs less from scaled values, scaled back."""
+    """Whether a linear forecast of the last quarter does not err more from values that are scaled."""
     known = values[np.isfinite(values)][-COMPARED:]
     lags, errors = min(max(season, 3), LAGS) + 1, []
     for forth, again in ((scale, back), (np.positive, np.positive)):
@@ -165,7 +170,7 @@ def forecasts_better(
         cut = len(rows) * 3 // 4
         slopes = np.linalg.lstsq(rows[:cut], change[:cut], RIDGE)[0]
         errors.append(np.square(again(last + rows @ slopes) - again(last + change))[cut:].mean())
-    return bool(errors[0] < errors[1])
+    return bool(errors[0] < TIE * errors[1])
 
 
 def _find_time(table: pd.DataFrame, path: Path) -> str | list[str]:
