@@ -160,7 +160,7 @@ def swings_with_level(values: NDArray[np.float64], season: int = 0) -> bool:
 def forecasts_as_well(
     scale: Scale, back: Scale, values: NDArray[np.float64], season: int = 0
 ) -> bool:
-    """Whether a linear forecast of the last quarter does not err more from values that are scaled."""
+    """Whether a linear forecast of the last quarter errs no more from values that are scaled."""
     known = values[np.isfinite(values)][-COMPARED:]
     lags, errors = min(max(season, 3), LAGS) + 1, []
     for forth, again in ((scale, back), (np.positive, np.positive)):
