@@ -66,9 +66,14 @@ def test_a_run_is_timed_in_a_terminal(bench: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_growth_is_measured_and_drawn(tmp_path: Path, bench: ModuleType) -> None:
+def test_growth_is_measured_and_drawn(
+    tmp_path: Path, bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     growth = importlib.import_module("growth")
+    monkeypatch.setattr(growth, "CLIENTS", 4)
+    _, *panel = growth.PROBLEMS["panel"]
+    monkeypatch.setitem(growth.PROBLEMS, "panel", (30_000, *panel))
     growth.main(["--scale=0.05", f"--output={tmp_path / 'growth.csv'}"])
     table = pd.read_csv(tmp_path / "growth.csv")
-    assert list(table["problem"].unique()) == ["rows", "windows", "photos"]
+    assert list(table["problem"].unique()) == ["rows", "windows", "panel", "photos"]
     assert (tmp_path / "growth.png").stat().st_size > 10_000
