@@ -11,6 +11,9 @@ from torch import Tensor, nn
 PENALTY = 1.0
 """Least weight of the penalty of logistic regression beside the sum over the rows."""
 
+FEW = 10
+"""Rows for each column below which classes need more of it."""
+
 PENALTIES = [10 ** (k / 2) for k in range(-8, 13)]
 """Penalties of which the best is chosen."""
 
@@ -74,12 +77,16 @@ class LinearModel(nn.Module):
     def fit_classes(self, columns: Tensor, target: Tensor, weight: Tensor) -> None:
         """Logistic regression of class indices ``(N,)`` on columns ``(N, D)``, rows by weight.
 
-        The penalty is what least squares take to the classes, times what the logistic loss curves.
+        With few rows for a column, the penalty is what least squares take to the classes, times
+        what the logistic loss curves.
         """
         columns, target, weight = _some_rows(columns, target, weight)
         ones = nn.functional.one_hot(target, self.coefficients.shape[1])
         rows, wanted, share, _, mean, _ = _standardized(columns, ones, weight)
-        penalty = max(PENALTY, _ridge(rows, wanted, share)[1] * float((mean * (1 - mean)).mean()))
+        penalty = PENALTY
+        if len(rows) < FEW * rows.shape[1]:
+            curvature = float((mean * (1 - mean)).mean())
+            penalty = max(penalty, _ridge(rows, wanted, share)[1] * curvature)
         rows = _with_one(columns).double()
         size = (rows.shape[1], self.coefficients.shape[1])
         slope = torch.zeros(size, dtype=torch.float64, requires_grad=True)
