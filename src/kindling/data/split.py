@@ -125,7 +125,12 @@ def rolling_origin(steps: int, folds: int, fold: int) -> tuple[int, int]:
     """The steps ``origin`` and ``stop`` of a fold: training before the first, test between them.
 
     All test parts have the same length, within a step, and so has what is before the first one.
+
+    Raises:
+        UserError: There are too few steps.
     """
+    if folds >= steps:
+        raise TooFew(f"data.folds={folds}: there are {steps} steps in time; choose fewer folds")
     origin, stop = (round(steps * (k + 1) / (folds + 1)) for k in (fold, fold + 1))
     return origin, stop
 

@@ -156,3 +156,5 @@ def test_rolling_origin_goes_on_in_time() -> None:
     assert [stop for _, stop in uneven[:-1]] == [origin for origin, _ in uneven[1:]]
     assert uneven[-1][1] == 1003
     assert {stop - origin for origin, stop in uneven} <= {125, 126}
+    with pytest.raises(UserError, match="choose fewer folds"):
+        rolling_origin(50, 10**12, 0)
