@@ -195,7 +195,13 @@ def test_what_cannot_be_read_leaves_no_cache(
     with pytest.raises(UserError, match=r"3\.bmp: broken image"):
         load_images(photos, SIZE, cache)
     photos[3].write_bytes(whole)
-    opening.append(lambda path: photos[0].write_bytes(photos[1].read_bytes()))
+
+    def change(path: Path) -> None:
+        other = cache.parent / f"of {path.name}"
+        shutil.copy(photos[1], other)
+        other.replace(photos[0])  # whole, while it may be read
+
+    opening.append(change)
     with pytest.raises(UserError, match="photos changed while read; start again"):
         load_images(photos, SIZE, cache)
 
