@@ -36,7 +36,7 @@ def explain(message: str, options: Mapping[str, Action], flags: Iterable[str]) -
     for found in UNKNOWN.findall(text):
         if (name := found.replace(".init_args", "")) not in keys:
             name = ".".join([*keys, name])
-            return f"{name}: no such option; {near_option(name, options)}"
+            return f"{name}: no such option; {_near_option(name, options)}"
     if required := REQUIRED.search(text):
         if required[1] in PARTS:
             return "what to train? name a task: --config TASK (kindling --help lists them)"
@@ -60,7 +60,7 @@ def _of_value(text: str, option: str, options: Mapping[str, Action]) -> str:
     return f"{typed}: expected {' or '.join(kinds)}" if kinds else _plain(text)
 
 
-def near_option(name: str, options: Iterable[str]) -> str:
+def _near_option(name: str, options: Iterable[str]) -> str:
     """The options that were probably meant: of the same last name, a longer or a similar one."""
     part, last = name.partition(".")[0], name.rpartition(".")[2]
     known = {option: option.rpartition(".")[2] for option in sorted({*options, "run", "ckpt_path"})}

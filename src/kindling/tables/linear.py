@@ -81,14 +81,14 @@ class LinearModel(nn.Module):
         what the logistic loss curves.
         """
         columns, target, weight = _some_rows(columns, target, weight)
-        ones = nn.functional.one_hot(target, self.coefficients.shape[1])
-        rows, wanted, share, _, mean, _ = _standardized(columns, ones, weight)
         penalty = PENALTY
-        if len(rows) < FEW * rows.shape[1]:
+        if len(columns) < FEW * columns.shape[1]:
+            ones = nn.functional.one_hot(target, self.coefficients.shape[1])
+            rows, wanted, share, _, mean, _ = _standardized(columns, ones, weight)
             curvature = float((mean * (1 - mean)).mean())
             penalty = max(penalty, _ridge(rows, wanted, share)[1] * curvature)
         rows = _with_one(columns).double()
-        size = (rows.shape[1], self.coefficients.shape[1])
+        size = self.coefficients.shape
         slope = torch.zeros(size, dtype=torch.float64, requires_grad=True)
         optimizer = torch.optim.LBFGS([slope], max_iter=STEPS, line_search_fn="strong_wolfe")
 

@@ -8,7 +8,7 @@ import pytest
 
 from kindling.series.calendar import DAY, WEEK, Calendar
 from kindling.tools.new.budget import of_photos, of_series, of_table
-from kindling.tools.new.infer_series import forecasts_as_well, swings_with_level
+from kindling.tools.new.infer_series import logarithm_forecasts_as_well, swings_with_level
 
 HOUR = DAY // 24
 
@@ -82,7 +82,7 @@ def test_detailed_photos_are_for_a_pretrained_net_whose_weights_are_installed(
 def test_the_logarithm_is_forecast_where_that_does_not_err_more() -> None:
     rng, step = np.random.default_rng(0), np.arange(240)
     year, noise = np.sin(2 * np.pi * step / 12), rng.normal(0, 0.1, 240)
-    assert forecasts_as_well(np.log, np.exp, np.exp(0.01 * step + year + noise), 12)
-    assert not forecasts_as_well(np.log, np.exp, 5 + 0.05 * step + year + noise, 12)
+    assert logarithm_forecasts_as_well(np.exp(0.01 * step + year + noise), 12)
+    assert not logarithm_forecasts_as_well(5 + 0.05 * step + year + noise, 12)
     walk = 100 * np.exp(rng.normal(0, 0.012, 1500).cumsum())
-    assert forecasts_as_well(np.log, np.exp, walk, 5)
+    assert logarithm_forecasts_as_well(walk, 5)

@@ -40,7 +40,7 @@ def make(
     task: str, kind: str, target: str | None, data: Path | None = None, column: str | None = None
 ) -> None:
     """Write a new problem, and say what was written."""
-    check_task(task)
+    check_new_task(task)
     chosen, found = find(kind, target), None
     if data is not None:
         from kindling.tools.new.infer import infer  # takes seconds to import
@@ -70,7 +70,7 @@ def find(kind: str, target: str | None) -> Kind:
     return targets[target or next(iter(targets))]
 
 
-def check_task(name: str) -> None:
+def check_new_task(name: str) -> None:
     """Raise a UserError that says why no new problem can have a name."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(f"TASK={name}: not a name; use small letters, digits and _")

@@ -2,7 +2,6 @@
 
 import re
 import textwrap
-from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from kindling.series.times import EXCEL, NOT_A_TIME, find_layout
 from kindling.tables.columns import looks_like
 from kindling.tables.read import text
 from kindling.tools.new.budget import Budget, of_series
-
-Scale = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 COMPARED, LAGS = 5_000, 60
 """Steps, at most, on which linear forecasts are compared, and steps that they look back."""
@@ -81,9 +78,7 @@ def infer_series(
         season = next(filter(None, calendar.seasons()), 0)
         if len(series) == 1:
             seen = longest.values.reshape(-1)[: int(0.8 * steps)]
-            log = swings_with_level(seen, season) and forecasts_as_well(
-                np.log, np.exp, seen, season
-            )
+            log = swings_with_level(seen, season) and logarithm_forecasts_as_well(seen, season)
     regular = fit.share >= IRREGULAR and all(_is_regular(calendar, r) for r in series.values())
     settings["problems"] = "error" if regular else "interpolate"
     budget = of_series(steps, len(series), calendar, log)
@@ -157,19 +152,17 @@ def swings_with_level(values: NDArray[np.float64], season: int = 0) -> bool:
     return bool(np.polyfit(np.log(level), np.log(swing), 1)[0] > 0.5)
 
 
-def forecasts_as_well(
-    scale: Scale, back: Scale, values: NDArray[np.float64], season: int = 0
-) -> bool:
-    """Whether a linear forecast of the last quarter errs no more from values that are scaled."""
+def logarithm_forecasts_as_well(values: NDArray[np.float64], season: int = 0) -> bool:
+    """Whether a linear forecast of the last quarter errs no more by the values' logarithm."""
     known = values[np.isfinite(values)][-COMPARED:]
     lags, errors = min(max(season, 3), LAGS) + 1, []
-    for forth, again in ((scale, back), (np.positive, np.positive)):
-        windows = np.lib.stride_tricks.sliding_window_view(forth(known), lags + 1)
+    for scaled, back in ((np.log(known), np.exp), (known, np.positive)):
+        windows = np.lib.stride_tricks.sliding_window_view(scaled, lags + 1)
         last, change = windows[:, -2], windows[:, -1] - windows[:, -2]
         rows = np.column_stack([windows[:, :-2] - last[:, None], np.ones(len(last))])
         cut = len(rows) * 3 // 4
         slopes = np.linalg.lstsq(rows[:cut], change[:cut], RIDGE)[0]
-        errors.append(np.square(again(last + rows @ slopes) - again(last + change))[cut:].mean())
+        errors.append(np.square(back(last + rows @ slopes) - back(last + change))[cut:].mean())
     return bool(errors[0] < TIE * errors[1])
 
 
